@@ -1,0 +1,118 @@
+//! The ports, in memory.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dmm::ApiError;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use crate::backoff::Backoff;
+use crate::message::Message;
+use crate::ports::{EntryFailure, EventSource, FailureKind, Queue, QueueError};
+
+/// Five attempts without a wait.
+pub(crate) const AT_ONCE: Backoff = Backoff { attempts: 5, base: Duration::ZERO, cap: Duration::ZERO };
+
+/// An event with this id.
+pub(crate) fn event(id: &str) -> Value {
+    json!({"id": id, "type": "com.datamesh-manager.events.TestEvent", "subject": format!("subject-{id}")})
+}
+
+/// What a fake queue does with one call.
+pub(crate) enum Reaction {
+    /// It does not accept the messages at these indices.
+    Entries(Vec<(usize, FailureKind)>),
+    /// It accepts none.
+    Fails(QueueError),
+    /// It never answers.
+    Hangs,
+}
+
+/// A queue that accepts everything, once it has reacted as told.
+#[derive(Default)]
+pub(crate) struct FakeQueue {
+    reactions: Mutex<VecDeque<Reaction>>,
+    calls: Mutex<Vec<Vec<String>>>,
+    poison: Option<&'static str>,
+}
+
+impl FakeQueue {
+    pub(crate) fn reacting(reactions: impl IntoIterator<Item = Reaction>) -> FakeQueue {
+        FakeQueue { reactions: Mutex::new(reactions.into_iter().collect()), ..FakeQueue::default() }
+    }
+
+    /// A queue that refuses every call with this event.
+    pub(crate) fn poisoned_by(id: &'static str) -> FakeQueue {
+        FakeQueue { poison: Some(id), ..FakeQueue::default() }
+    }
+
+    /// The deduplication ids of every call.
+    pub(crate) fn calls(&self) -> Vec<Vec<String>> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Queue for FakeQueue {
+    async fn send(&self, messages: &[Message]) -> Result<Vec<EntryFailure>, QueueError> {
+        let ids: Vec<_> = messages.iter().map(|message| message.deduplication_id.clone()).collect();
+        let is_poisoned = ids.iter().any(|id| Some(id.as_str()) == self.poison);
+        self.calls.lock().unwrap().push(ids);
+        if is_poisoned {
+            return Err(QueueError::Content { reason: "BatchRequestTooLong".to_owned() });
+        }
+        let reaction = self.reactions.lock().unwrap().pop_front();
+        match reaction {
+            None => Ok(Vec::new()),
+            Some(Reaction::Entries(failures)) => {
+                let failure = |(index, kind)| EntryFailure { index, kind, reason: format!("{kind:?}") };
+                Ok(failures.into_iter().map(failure).collect())
+            }
+            Some(Reaction::Fails(error)) => Err(error),
+            Some(Reaction::Hangs) => std::future::pending().await,
+        }
+    }
+}
+
+/// A feed of these events, in pages.
+#[derive(Default)]
+pub(crate) struct FakeSource {
+    pub(crate) events: Vec<Value>,
+    pub(crate) page: usize,
+    /// How the call of this number fails, counted from 0.
+    pub(crate) failure: Mutex<Option<(usize, ApiError)>>,
+    /// Whether answers come when the time is up.
+    pub(crate) is_slow: bool,
+    pub(crate) asked: Mutex<Vec<Option<String>>>,
+}
+
+impl FakeSource {
+    pub(crate) fn new(ids: &[&str], page: usize) -> FakeSource {
+        FakeSource { events: ids.iter().map(|id| event(id)).collect(), page, ..FakeSource::default() }
+    }
+
+    /// The cursors it was asked with.
+    pub(crate) fn asked(&self) -> Vec<Option<String>> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl EventSource for FakeSource {
+    async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
+        if self.is_slow {
+            sleep_until(deadline).await;
+        }
+        let call = self.asked.lock().unwrap().len();
+        self.asked.lock().unwrap().push(last_event_id.map(str::to_owned));
+        if let Some((_, error)) = self.failure.lock().unwrap().take_if(|(number, _)| *number == call) {
+            return Err(error);
+        }
+        let is_last = |event: &Value| event["id"].as_str() == last_event_id;
+        let start = last_event_id.and_then(|_| self.events.iter().position(is_last)).map_or(0, |at| at + 1);
+        Ok(self.events.iter().skip(start).take(self.page).cloned().collect())
+    }
+}

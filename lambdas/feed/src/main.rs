@@ -1,0 +1,33 @@
+//! The Lambda function `feed`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use environment::{Aws, settings};
+use feed::{Backoff, Feed, SqsQueue};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::de::IgnoredAny;
+use state::S3Store;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    telemetry::exit_code(run().await)
+}
+
+async fn run() -> Result<(), Error> {
+    telemetry::init("feed")?;
+    let aws = Aws::from_environment()?;
+    let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());
+    let s3 = aws_sdk_s3::Client::new(aws.sdk_config());
+    let feed = Feed {
+        source: Arc::new(environment::api_client(&aws)?),
+        queue: Arc::new(SqsQueue::new(sqs, settings::required("EVENTS_QUEUE_URL")?)?),
+        store: Arc::new(S3Store::new(s3, settings::required("STATE_BUCKET")?)),
+        backoff: Backoff::default(),
+        clock: jiff::Timestamp::now,
+    };
+    let feed = &feed;
+    // The schedule's event says nothing that matters here.
+    let handler = async |event: LambdaEvent<IgnoredAny>| feed.poll(event.context.deadline()).await;
+    lambda_runtime::run(service_fn(handler)).await
+}

@@ -1,0 +1,86 @@
+//! What can never be sent is put aside, whole and with the reason, so that it does not hold the feed up.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde_json::{Value, json};
+use state::{ObjectStore, Precondition, StateError};
+
+use crate::message::sha256;
+
+/// Puts an event aside: `quarantine/feed/{day}/{SHA-256 of the event}.json` with the reason, the time and the
+/// event. The day is the event's own where it has a `time`, so that the same event, read again another day, is
+/// still the same object. Returns whether it is there for the first time.
+pub(crate) async fn put_aside(
+    store: &dyn ObjectStore,
+    event: &Value,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, StateError> {
+    let time = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
+    let day = Offset::UTC.to_datetime(time.unwrap_or(now)).date();
+    let key = format!("quarantine/feed/{day}/{}.json", sha256(&event.to_string()));
+    let content = json!({"reason": reason, "time": now, "event": event});
+    match store.put(&key, content.to_string().into_bytes(), &Precondition::Absent).await {
+        Ok(_) => {
+            tracing::error!(key, reason, "an event can never be sent and is in quarantine");
+            Ok(true)
+        }
+        Err(StateError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use state::MemoryStore;
+
+    use super::*;
+
+    const NOW: &str = "2026-11-24T23:59:59Z";
+    const NEXT_DAY: &str = "2026-11-25T00:00:01Z";
+
+    async fn put(store: &MemoryStore, event: &Value, now: &str) -> bool {
+        put_aside(store, event, "no id", now.parse().unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_object_holds_the_reason_the_time_and_the_event_whole() {
+        let store = MemoryStore::new();
+        let event = json!({"type": "T", "data": {"ü": [1, null]}});
+        assert!(put(&store, &event, NOW).await);
+        let key = format!("quarantine/feed/2026-11-24/{}.json", sha256(&event.to_string()));
+        let content: Value = serde_json::from_slice(&store.get(&key).await.unwrap().unwrap().body).unwrap();
+        assert_eq!(content, json!({"reason": "no id", "time": NOW, "event": event}));
+    }
+
+    #[tokio::test]
+    async fn the_same_event_is_put_aside_once() {
+        let store = MemoryStore::new();
+        assert!(put(&store, &json!("text"), NOW).await);
+        assert!(!put(&store, &json!("text"), NOW).await);
+        assert!(put(&store, &json!("other"), NOW).await);
+        assert_eq!(store.keys().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_event_with_a_time_is_put_aside_once_also_on_another_day() {
+        let store = MemoryStore::new();
+        let event = json!({"time": "2026-01-02T03:04:05+01:00"});
+        assert!(put(&store, &event, NOW).await);
+        assert!(!put(&store, &event, NEXT_DAY).await);
+        assert!(store.keys()[0].starts_with("quarantine/feed/2026-01-02/"));
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_the_store_is_an_error() {
+        let store = MemoryStore::new();
+        store.fail_next(StateError::Rejected {
+            object: "o".to_owned(),
+            action: "s3:PutObject",
+            reason: "no bucket".to_owned(),
+            source: None,
+        });
+        let now = NOW.parse().unwrap();
+        assert!(put_aside(&store, &json!(1), "r", now).await.is_err());
+    }
+}

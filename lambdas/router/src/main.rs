@@ -1,0 +1,30 @@
+//! The Lambda function `router`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use environment::{Aws, settings};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use router::{Backoff, EventBridgeBus, Router, SqsDeadLetters};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    telemetry::exit_code(run().await)
+}
+
+async fn run() -> Result<(), Error> {
+    telemetry::init("router")?;
+    let aws = Aws::from_environment()?;
+    let eventbridge = aws_sdk_eventbridge::Client::new(aws.sdk_config());
+    let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());
+    let router = Router {
+        bus: Arc::new(EventBridgeBus::new(eventbridge, settings::required("EVENT_BUS_NAME")?)?),
+        dead_letters: Arc::new(SqsDeadLetters::new(sqs, settings::required("DEAD_LETTER_QUEUE_URL")?)?),
+        backoff: Backoff::default(),
+    };
+    let router = &router;
+    let handler =
+        async |event: LambdaEvent<SqsEvent>| router.route(event.payload, event.context.deadline()).await;
+    lambda_runtime::run(service_fn(handler)).await
+}

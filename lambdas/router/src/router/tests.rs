@@ -1,0 +1,228 @@
+use serde_json::{Value, from_value, json, to_value};
+
+use super::*;
+use crate::fakes::{FakeBus, FakeDeadLetters, Reaction};
+
+/// Four attempts without a wait.
+const AT_ONCE: Backoff = Backoff { attempts: 4, base: Duration::ZERO, cap: Duration::ZERO };
+
+/// What became of a batch.
+struct Outcome {
+    failed: Vec<String>,
+    calls: Vec<Vec<String>>,
+    letters: Vec<(String, String)>,
+}
+
+/// A record of the group with this body; its message id is `m-` and the number.
+fn record(number: usize, group: &str, body: &str) -> Value {
+    json!({"messageId": format!("m-{number}"), "body": body, "attributes": {"MessageGroupId": group}})
+}
+
+/// A batch with an event for each group, whose id is the group and its number in the batch.
+fn batch(groups: &[&str]) -> Vec<Value> {
+    let body = |id: String| json!({"id": id, "type": "com.x.TestEvent"}).to_string();
+    let records = groups.iter().enumerate();
+    records.map(|(number, group)| record(number, group, &body(format!("{group}{number}")))).collect()
+}
+
+fn sqs_event(records: &[Value]) -> SqsEvent {
+    from_value(json!({"Records": records})).unwrap()
+}
+
+async fn route(records: &[Value], bus: FakeBus) -> Outcome {
+    route_with(records, bus, FakeDeadLetters::default(), Duration::from_mins(1)).await
+}
+
+async fn route_with(
+    records: &[Value],
+    bus: FakeBus,
+    dead_letters: FakeDeadLetters,
+    left: Duration,
+) -> Outcome {
+    let (bus, dead_letters) = (Arc::new(bus), Arc::new(dead_letters));
+    let router = Router { bus: bus.clone(), dead_letters: dead_letters.clone(), backoff: AT_ONCE };
+    let answer = router.route(sqs_event(records), SystemTime::now() + left).await.unwrap();
+    let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
+    Outcome { failed: failed.collect(), calls: bus.calls(), letters: dead_letters.letters() }
+}
+
+fn entries(failures: &[(usize, FailureKind)]) -> Reaction {
+    Reaction::Entries(failures.to_vec())
+}
+
+fn ids(letters: &[(String, String)]) -> Vec<&str> {
+    letters.iter().map(|(id, _)| id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_batch_of_ten_groups_is_published_in_one_call() {
+    let outcome =
+        route(&batch(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]), FakeBus::default()).await;
+    assert_eq!(outcome.calls, [["a0", "b1", "c2", "d3", "e4", "f5", "g6", "h7", "i8", "j9"]]);
+    assert!(outcome.failed.is_empty() && outcome.letters.is_empty());
+}
+
+#[tokio::test]
+async fn messages_of_one_group_are_published_one_call_after_the_other() {
+    let outcome = route(&batch(&["a", "b", "a", "a", "b"]), FakeBus::default()).await;
+    assert_eq!(outcome.calls, [vec!["a0", "b1"], vec!["a2", "b4"], vec!["a3"]]);
+    assert!(outcome.failed.is_empty());
+}
+
+#[tokio::test]
+async fn a_transient_failure_is_tried_again_before_the_later_messages_of_its_group() {
+    let bus = FakeBus::reacting([entries(&[(0, FailureKind::Transient)])]);
+    let outcome = route(&batch(&["a", "a", "b", "b"]), bus).await;
+    assert_eq!(outcome.calls, [vec!["a0", "b2"], vec!["a0", "b3"], vec!["a1"]]);
+    assert!(outcome.failed.is_empty());
+}
+
+#[tokio::test]
+async fn after_the_last_attempt_the_message_and_the_later_ones_of_its_group_fail_and_no_others() {
+    let bus = FakeBus::reacting((0..9).map(|_| entries(&[(0, FailureKind::Transient)])));
+    let outcome = route(&batch(&["a", "b", "a", "c", "a"]), bus).await;
+    assert_eq!(outcome.failed, ["m-0", "m-2", "m-4"]);
+    assert_eq!(outcome.calls, [vec!["a0", "b1", "c3"], vec!["a0"], vec!["a0"], vec!["a0"]]);
+    assert!(outcome.letters.is_empty());
+}
+
+#[tokio::test]
+async fn failures_are_answered_in_the_batch_s_order() {
+    let bus = FakeBus::reacting([entries(&[(0, FailureKind::Refused), (1, FailureKind::Refused)])]);
+    let outcome = route(&batch(&["b", "a", "b", "a"]), bus).await;
+    assert_eq!(outcome.failed, ["m-0", "m-1", "m-2", "m-3"]);
+}
+
+#[tokio::test]
+async fn what_the_bus_will_never_publish_is_a_dead_letter_and_its_group_goes_on() {
+    let bus = FakeBus::reacting([entries(&[(0, FailureKind::Permanent)])]);
+    let outcome = route(&batch(&["a", "b", "a"]), bus).await;
+    assert_eq!(outcome.letters, [("m-0".to_owned(), "Permanent".to_owned())]);
+    assert_eq!(outcome.calls, [vec!["a0", "b1"], vec!["a2"]]);
+    assert!(outcome.failed.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_a_dead_letter_without_a_call() {
+    let records = [
+        record(0, "a", "no json"),
+        record(1, "b", "[1]"),
+        record(2, "c", r#"{"id": "1"}"#),
+        json!({"messageId": "m-3"}),
+    ];
+    let outcome = route(&records, FakeBus::default()).await;
+    assert_eq!(ids(&outcome.letters), ["m-0", "m-1", "m-2", "m-3"]);
+    for ((_, reason), expected) in outcome.letters.iter().zip(["not JSON", "object", "`type`", "not JSON"]) {
+        assert!(reason.contains(expected), "{reason}");
+    }
+    assert!(outcome.failed.is_empty() && outcome.calls.is_empty());
+}
+
+#[tokio::test]
+async fn one_bad_message_does_not_touch_the_others() {
+    let mut records = batch(&["a", "b", "c"]);
+    records[1]["body"] = json!("no json");
+    let outcome = route(&records, FakeBus::default()).await;
+    assert_eq!(outcome.calls, [["a0", "c2"]]);
+    assert_eq!(ids(&outcome.letters), ["m-1"]);
+    assert!(outcome.failed.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_become_a_dead_letter_fails_and_holds_its_group_up() {
+    let mut records = batch(&["a", "b", "a"]);
+    records[0]["body"] = json!("no json");
+    let broken = FakeDeadLetters::broken();
+    let outcome = route_with(&records, FakeBus::default(), broken, Duration::from_mins(1)).await;
+    assert_eq!(outcome.failed, ["m-0", "m-2"]);
+    assert_eq!(outcome.calls, [["b1"]]);
+}
+
+#[tokio::test]
+async fn what_the_bus_refuses_for_want_of_a_right_fails_and_is_no_dead_letter() {
+    let bus = FakeBus::reacting([entries(&[(1, FailureKind::Refused)])]);
+    let outcome = route(&batch(&["a", "b", "b"]), bus).await;
+    assert_eq!(outcome.failed, ["m-1", "m-2"]);
+    assert!(outcome.letters.is_empty());
+    assert_eq!(outcome.calls, [["a0", "b1"]]);
+}
+
+#[tokio::test]
+async fn when_a_whole_call_fails_all_its_groups_fail_and_nothing_is_a_dead_letter() {
+    let refused = BusError::Refused { reason: "AccessDenied".to_owned(), source: "denied".into() };
+    let unavailable = BusError::Unavailable { reason: "no answer".to_owned(), source: "cut".into() };
+    for error in [refused, unavailable] {
+        let outcome = route(&batch(&["a", "b", "a"]), FakeBus::reacting([Reaction::Fails(error)])).await;
+        assert_eq!(outcome.failed, ["m-0", "m-1", "m-2"]);
+        assert_eq!(outcome.calls.len(), 1);
+        assert!(outcome.letters.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn of_a_call_that_is_refused_for_its_content_only_the_message_to_blame_is_a_dead_letter() {
+    let outcome = route(&batch(&["a", "b", "c", "d", "e"]), FakeBus::poisoned_by("c2")).await;
+    assert_eq!(ids(&outcome.letters), ["m-2"]);
+    assert!(outcome.failed.is_empty());
+    let mut published: Vec<_> =
+        outcome.calls.into_iter().filter(|call| !call.contains(&"c2".to_owned())).collect();
+    published.sort();
+    assert_eq!(published.concat(), ["a0", "b1", "d3", "e4"]);
+}
+
+#[tokio::test]
+async fn a_large_event_goes_alone_and_the_others_together() {
+    let mut records = batch(&["a", "b", "c"]);
+    let body = json!({"id": "b1", "type": "T", "padding": "x".repeat(500_000)});
+    records[1]["body"] = json!(body.to_string());
+    let outcome = route(&records, FakeBus::default()).await;
+    let mut calls = outcome.calls;
+    calls.sort();
+    assert_eq!(calls, [["a0"], ["b1"], ["c2"]]);
+    assert!(outcome.failed.is_empty());
+}
+
+#[tokio::test]
+async fn without_time_nothing_is_published_and_everything_fails() {
+    let outcome =
+        route_with(&batch(&["a", "b", "a"]), FakeBus::default(), FakeDeadLetters::default(), MARGIN).await;
+    assert_eq!(outcome.failed, ["m-0", "m-1", "m-2"]);
+    assert!(outcome.calls.is_empty());
+}
+
+#[tokio::test]
+async fn a_bus_that_does_not_answer_is_not_waited_for_beyond_the_time() {
+    let left = MARGIN + Duration::from_millis(100);
+    let bus = FakeBus::reacting([Reaction::Hangs]);
+    let outcome = route_with(&batch(&["a", "a"]), bus, FakeDeadLetters::default(), left).await;
+    assert_eq!(outcome.failed, ["m-0", "m-1"]);
+    assert_eq!(outcome.calls.len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_without_an_id_fails_the_whole_batch() {
+    let router = Router {
+        bus: Arc::new(FakeBus::default()),
+        dead_letters: Arc::new(FakeDeadLetters::default()),
+        backoff: AT_ONCE,
+    };
+    let event = sqs_event(&[record(0, "a", "{}"), json!({"body": "{}"})]);
+    let error = router.route(event, SystemTime::now() + Duration::from_mins(1)).await.unwrap_err();
+    assert!(!error.is_retryable());
+    assert!(lambda_runtime::Diagnostic::from(error).error_message.contains("messageId"));
+}
+
+#[tokio::test]
+async fn the_answer_is_what_lambda_reads() {
+    let router = |bus| Router {
+        bus: Arc::new(bus),
+        dead_letters: Arc::new(FakeDeadLetters::default()),
+        backoff: AT_ONCE,
+    };
+    let deadline = SystemTime::now() + Duration::from_mins(1);
+    let nothing = router(FakeBus::default()).route(sqs_event(&[]), deadline).await.unwrap();
+    assert_eq!(to_value(nothing).unwrap(), json!({"batchItemFailures": []}));
+    let refusing = FakeBus::reacting([entries(&[(0, FailureKind::Refused)])]);
+    let one = router(refusing).route(sqs_event(&batch(&["a"])), deadline).await.unwrap();
+    assert_eq!(to_value(one).unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "m-0"}]}));
+}

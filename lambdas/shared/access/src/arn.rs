@@ -1,0 +1,232 @@
+//! Amazon Resource Names, validated so that a policy can hold them as they are.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// A partition of AWS. ARNs, and the names of AWS's hosts, do not cross it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Partition {
+    /// The commercial regions.
+    Aws,
+    /// The regions in China.
+    AwsCn,
+    /// The regions for the government of the United States.
+    AwsUsGov,
+}
+
+impl Partition {
+    /// The partition's name in an ARN.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Partition::Aws => "aws",
+            Partition::AwsCn => "aws-cn",
+            Partition::AwsUsGov => "aws-us-gov",
+        }
+    }
+
+    /// What the names of AWS's hosts end with in this partition.
+    #[must_use]
+    pub fn dns_suffix(self) -> &'static str {
+        match self {
+            Partition::Aws | Partition::AwsUsGov => "amazonaws.com",
+            Partition::AwsCn => "amazonaws.com.cn",
+        }
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// An ARN that names exactly one resource, as `arn:partition:service:region:account:resource`.
+///
+/// An ARN from a data product ends up in a policy's `Resource`, where `*` and `?` are wildcards and `${` begins a
+/// variable ([IAM's grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html)):
+/// one with any of them would give access to other things than the one it seems to name, so it is refused. So are
+/// control characters and what is not ASCII.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Arn {
+    partition: Partition,
+    service: String,
+    region: String,
+    account: String,
+    resource: String,
+}
+
+/// Why a text is not an [`Arn`]. Each reads on after "the value".
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
+pub enum ArnError {
+    /// It has not the six parts.
+    #[error("is not an ARN of the form arn:partition:service:region:account:resource")]
+    Form,
+    /// It has a wildcard or a policy variable.
+    #[error("holds a wildcard (`*`, `?`) or a variable (`${{`); an ARN has to name one resource exactly")]
+    Wildcard,
+    /// It has a character that IAM does not take.
+    #[error("holds a control character or a character that is not ASCII")]
+    Character,
+    /// The partition is none of those known.
+    #[error("names a partition other than aws, aws-cn and aws-us-gov")]
+    Partition,
+    /// The service is no service's name.
+    #[error("names no service")]
+    Service,
+    /// The region is no region's name.
+    #[error("names something as its region that cannot be one")]
+    Region,
+    /// The account is no account's id.
+    #[error("names an account that is not twelve digits")]
+    Account,
+}
+
+impl Arn {
+    /// An ARN of the same partition, service, region and account that names another resource.
+    #[must_use]
+    pub(crate) fn sibling(&self, resource: String) -> Arn {
+        Arn { resource, ..self.clone() }
+    }
+
+    /// The partition.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// The service, e.g. `s3`.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The region, empty where the service's ARNs have none.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The account's twelve digits, empty where the service's ARNs have none.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Everything after the account, never empty.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+}
+
+impl FromStr for Arn {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Arn, ArnError> {
+        if text.contains(['*', '?']) || text.contains("${") {
+            return Err(ArnError::Wildcard);
+        }
+        let mut parts = text.splitn(6, ':');
+        let mut part = || parts.next().ok_or(ArnError::Form);
+        let (prefix, partition, service, region, account, resource) =
+            (part()?, part()?, part()?, part()?, part()?, part()?);
+        if prefix != "arn" || resource.is_empty() {
+            return Err(ArnError::Form);
+        }
+        let partition = match partition {
+            "aws" => Partition::Aws,
+            "aws-cn" => Partition::AwsCn,
+            "aws-us-gov" => Partition::AwsUsGov,
+            _ => return Err(ArnError::Partition),
+        };
+        let is_word = |text: &str| {
+            text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        if service.is_empty() || !is_word(service) {
+            return Err(ArnError::Service);
+        }
+        if !is_word(region) {
+            return Err(ArnError::Region);
+        }
+        if !account.is_empty() && (account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            return Err(ArnError::Account);
+        }
+        // The keys of S3 objects may hold blanks; nothing else does.
+        if !resource.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            return Err(ArnError::Character);
+        }
+        Ok(Arn {
+            partition,
+            service: service.to_owned(),
+            region: region.to_owned(),
+            account: account.to_owned(),
+            resource: resource.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Arn { partition, service, region, account, resource } = self;
+        write!(formatter, "arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_is_read_into_its_parts_and_written_back_as_it_was() {
+        for text in [
+            "arn:aws:s3:::orders-bucket",
+            "arn:aws:s3:::orders-bucket/daily/2023 09",
+            "arn:aws-cn:glue:cn-north-1:123456789012:table/orders/daily",
+            "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/1f-2e",
+            "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts",
+            "arn:aws:logs:eu-central-1:123456789012:log-group:a:b",
+        ] {
+            let arn: Arn = text.parse().unwrap();
+            assert_eq!(arn.to_string(), text);
+        }
+        let arn: Arn = "arn:aws-cn:glue:cn-north-1:123456789012:table/orders/daily".parse().unwrap();
+        assert_eq!(arn.partition(), Partition::AwsCn);
+        assert_eq!(
+            (arn.service(), arn.region(), arn.account(), arn.resource()),
+            ("glue", "cn-north-1", "123456789012", "table/orders/daily")
+        );
+    }
+
+    #[test]
+    fn what_could_mean_more_than_one_resource_or_none_is_refused() {
+        for (text, error) in [
+            ("", ArnError::Form),
+            ("orders-bucket", ArnError::Form),
+            ("arn:aws:s3:::", ArnError::Form),
+            ("arn:aws:s3::orders", ArnError::Form),
+            ("urn:aws:s3:::orders", ArnError::Form),
+            ("*", ArnError::Wildcard),
+            ("arn:aws:s3:::*", ArnError::Wildcard),
+            ("arn:aws:s3:::orders/*", ArnError::Wildcard),
+            ("arn:aws:s3:::order?", ArnError::Wildcard),
+            ("arn:*:s3:::orders", ArnError::Wildcard),
+            ("arn:aws:s3:::${aws:username}", ArnError::Wildcard),
+            ("arn:aws-iso:s3:::orders", ArnError::Partition),
+            ("arn::s3:::orders", ArnError::Partition),
+            ("arn:aws::::orders", ArnError::Service),
+            ("arn:aws:S3:::orders", ArnError::Service),
+            ("arn:aws:glue:EU:123456789012:catalog", ArnError::Region),
+            ("arn:aws:glue:eu-central-1:12345678901:catalog", ArnError::Account),
+            ("arn:aws:glue:eu-central-1:12345678901x:catalog", ArnError::Account),
+            ("arn:aws:s3:::orders\n", ArnError::Character),
+            ("arn:aws:s3:::orders\u{0}", ArnError::Character),
+            ("arn:aws:s3:::ordérs", ArnError::Character),
+        ] {
+            assert_eq!(text.parse::<Arn>(), Err(error), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Cut off anywhere, changed anywhere, and two at once in any order.
+
+use std::pin::pin;
+use std::task::Poll;
+
+use super::world::{State, poll, reference};
+use super::*;
+
+/// A change of the agreement or of what it depends on.
+type Change = fn(&mut State);
+
+/// What can happen to an agreement that is active, and what stands afterwards.
+const CHANGES: [(Change, &[&str]); 5] = [
+    (|_| {}, &[OURS]),
+    (|state| state.set_active(false), &[]),
+    (|state| state.agreements.clear(), &[]),
+    (|state| state.set_role("other"), &["other/DMM_Access_a1"]),
+    (|state| state.set_port("aws-bucket-arn", "arn:aws:s3:::orders-v2"), &[OURS]),
+];
+
+fn standing(world: &World) -> Vec<String> {
+    world.state().standing()
+}
+
+/// The calls of one run that gives access and one that takes it back stay below this.
+const LONGEST: usize = 60;
+
+#[test]
+fn a_run_that_is_cut_off_at_any_call_is_made_good_by_its_retry() {
+    for (change, stands) in CHANGES {
+        let mut cuts = 0;
+        for at in 0..LONGEST {
+            let world = World::new(Access);
+            world.run(Access).unwrap();
+            change(&mut world.state());
+            cuts += usize::from(world.cut_off(Access, at));
+            world.run(Access).unwrap();
+            assert_eq!(standing(&world), stands, "cut off at {at}");
+        }
+        assert!(cuts > 5 && cuts < LONGEST, "{cuts}");
+    }
+}
+
+#[test]
+fn a_run_that_is_cut_off_while_the_agreement_changes_is_made_good_by_its_retry() {
+    for (change, stands) in CHANGES {
+        for at in 0..LONGEST {
+            let world = World::new(Access);
+            world.cut_off(Access, at);
+            change(&mut world.state());
+            world.run(Access).unwrap();
+            assert_eq!(standing(&world), stands, "cut off at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_change_at_any_moment_of_a_run_ends_right_after_its_own_event() {
+    for (change, stands) in CHANGES {
+        for at in 0..LONGEST {
+            let world = World::new(Access);
+            world.state().changes.insert(at, Box::new(change));
+            world.run(Access).unwrap();
+            let rest: Vec<_> = std::mem::take(&mut world.state().changes).into_values().collect();
+            for change in rest {
+                change(&mut world.state());
+            }
+            world.run(Access).unwrap();
+            assert_eq!(standing(&world), stands, "changed at {at}");
+        }
+    }
+}
+
+#[test]
+fn an_end_before_the_second_read_is_seen_by_the_same_run() {
+    let world = World::new(Access);
+    let calls = {
+        world.run(Access).unwrap();
+        world.state().take_calls()
+    };
+    let put = calls.iter().position(|call| call == "put_policy").unwrap();
+    let world = World::new(Access);
+    world.state().changes.insert(put + 1, Box::new(|state| state.set_active(false)));
+    assert_eq!(world.run(Access).unwrap(), Outcome::Revoked);
+    assert_eq!(standing(&world), Vec::<String>::new());
+    assert_eq!(reports(&world), ["deprovisioned"]);
+}
+
+/// Lets two runs go on in turns: the first for `switches[0]` calls, the other for `switches[1]`, and so on; then the first to
+/// its end, then the other. The change comes with the second run, whose event it is.
+fn interleave(world: &World, change: Change, switches: &[usize]) {
+    let converger = world.converger();
+    let (asked, cause) = (reference(Access), Cause::default());
+    let mut first = pin!(converger.converge(&asked, &cause));
+    let mut second = pin!(converger.converge(&asked, &cause));
+    let (mut first_ended, mut second_ended) = (false, false);
+    let mut changed = false;
+    let all = switches.iter().copied().chain([usize::MAX, usize::MAX]);
+    for (turn, calls) in all.enumerate() {
+        for _ in 0..calls {
+            let ended = if turn % 2 == 0 { &mut first_ended } else { &mut second_ended };
+            if *ended {
+                break;
+            }
+            if turn % 2 == 1 && !std::mem::replace(&mut changed, true) {
+                change(&mut world.state());
+            }
+            let polled = if turn % 2 == 0 { poll(first.as_mut()) } else { poll(second.as_mut()) };
+            if let Poll::Ready(outcome) = polled {
+                outcome.unwrap();
+                *ended = true;
+            }
+        }
+    }
+    assert!(first_ended && second_ended);
+}
+
+#[test]
+fn two_runs_at_once_in_any_order_of_a_few_switches_end_right() {
+    for (change, stands) in CHANGES {
+        for first in 0..LONGEST / 3 {
+            for second in 0..LONGEST / 3 {
+                for third in [2, 7] {
+                    let world = World::new(Access);
+                    interleave(&world, change, &[first, second, third, 3]);
+                    assert_eq!(standing(&world), stands, "{first} {second} {third}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_runs_at_once_on_access_that_stands_end_right() {
+    for (change, stands) in CHANGES {
+        for first in 0..LONGEST / 2 {
+            for second in 0..LONGEST / 2 {
+                let world = World::new(Access);
+                world.run(Access).unwrap();
+                interleave(&world, change, &[first, second]);
+                assert_eq!(standing(&world), stands, "{first} {second}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_two_runs_that_overtake_each_other_the_last_report_is_the_true_one() {
+    for first in 0..LONGEST / 2 {
+        for second in 0..LONGEST / 2 {
+            let world = World::new(Access);
+            interleave(&world, |state| state.set_active(false), &[first, second]);
+            let last = reports(&world).pop();
+            assert!(last.is_none_or(|status| status == "deprovisioned"), "{first} {second}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Why a run did not come to its end.
+
+use dmm::{ApiError, EventError};
+use state::StateError;
+use thiserror::Error;
+
+use crate::record::RecordError;
+use crate::role::RoleName;
+
+/// Bringing IAM in line with an agreement failed. What was done by then is in the grant record, so that the same event
+/// can simply come again.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The detail of the event is not one of the feed's events.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The event is about an agreement and does not say about which.
+    #[error("the {event_type} {id} names no agreement: neither `data.id` nor `subject` is there")]
+    NoAgreement {
+        /// The event's id.
+        id: String,
+        /// The event's type.
+        event_type: String,
+    },
+    /// Data Mesh Manager could not be asked or told.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// IAM could not be read or changed.
+    #[error(transparent)]
+    Roles(#[from] RolesError),
+    /// The state bucket could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A grant record cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The agreement, or its record, changed again and again.
+    #[error("{agreement} changes faster than it can be followed; a retry goes on")]
+    Restless {
+        /// The agreement.
+        agreement: String,
+    },
+    /// The time that the run has is over.
+    #[error("the time for {agreement} is over; a retry goes on")]
+    OutOfTime {
+        /// The agreement.
+        agreement: String,
+    },
+}
+
+impl Error {
+    /// Whether a retry can cure it.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Error::Event(error) => error.is_retryable(),
+            Error::Api(error) => error.is_retryable(),
+            Error::Roles(error) => error.is_retryable(),
+            Error::State(error) => error.is_retryable(),
+            Error::Record(error) => error.is_retryable(),
+            Error::NoAgreement { .. } => false,
+            Error::Restless { .. } | Error::OutOfTime { .. } => true,
+        }
+    }
+}
+
+impl Error {
+    /// In one word, for logs and for those who sort failed events.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        if self.is_retryable() { "Retryable" } else { "Permanent" }
+    }
+}
+
+/// What IAM's client says when it fails, kept as a cause.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// IAM could not be read or changed.
+#[derive(Debug, Error)]
+pub enum RolesError {
+    /// The integration's own role is not allowed to. Written for people: it is reported.
+    #[error(
+        "This integration's own role may not {action} on the IAM role {role}. Have the operator of the integration \
+         check the policies of its functions, permissions boundaries and service control policies."
+    )]
+    Denied {
+        /// The IAM action.
+        action: &'static str,
+        /// The role.
+        role: RoleName,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+    /// IAM does not let anybody change the role. Written for people: it is reported.
+    #[error("AWS does not allow {action} on the IAM role {role}.")]
+    Unmodifiable {
+        /// The IAM action.
+        action: &'static str,
+        /// The role.
+        role: RoleName,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+    /// IAM did not answer, asked to come again, or failed.
+    #[error("{action} on the IAM role {role} failed")]
+    Failed {
+        /// The IAM action.
+        action: &'static str,
+        /// The role.
+        role: RoleName,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+}
+
+impl RolesError {
+    /// Whether a retry can cure it.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            RolesError::Denied { .. } | RolesError::Unmodifiable { .. } => false,
+            RolesError::Failed { .. } => true,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The names of what this software makes: the policy of an agreement, and the object that records its grant.
+//!
+//! Both are made from the agreement's id, which is a free string, and both are one to one: two agreements never
+//! share a policy or a record, whatever their ids.
+
+use std::fmt;
+
+use dmm::{AgreementKind, AgreementRef};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::role::is_name_byte;
+
+/// The longest name that IAM takes for a policy
+/// ([IAM's names](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
+const POLICY_NAME_LIMIT: usize = 128;
+/// The longest key that S3 takes is 1,024 bytes; some are left for a prefix of the deployer's choice.
+const KEY_LIMIT: usize = 900;
+/// What a key keeps as it is.
+const KEY_KEEPS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// The name of the inline policy of one agreement: 1 to 128 characters of `[A-Za-z0-9_+=,.@-]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PolicyName(String);
+
+impl PolicyName {
+    /// The agreement's policy: the generation's prefix and the id.
+    ///
+    /// An id of characters that IAM takes stays as it is. Of the others, each byte of their UTF-8 becomes `=` and
+    /// two hexadecimal digits (capitals); so does an `=` that two such digits follow, which keeps the encoding
+    /// one to one. A name that would have 128 characters or more is cut and ends with `-` and the SHA-256 of the
+    /// id, to exactly 128: a length that the other names never have.
+    #[must_use]
+    pub fn of(agreement: &AgreementRef) -> PolicyName {
+        let prefix = match agreement.kind {
+            AgreementKind::DataContract => "DMM_Datacontract_",
+            AgreementKind::DataUsageAgreement => "DMM_DataUsageAgreement_",
+            AgreementKind::Access => "DMM_Access_",
+        };
+        let mut name = format!("{prefix}{}", encode(&agreement.id));
+        if name.len() >= POLICY_NAME_LIMIT {
+            let hash = sha256(&agreement.id);
+            // Every character is ASCII, so that any place is good to cut.
+            name.truncate(POLICY_NAME_LIMIT - hash.len() - 1);
+            name.push('-');
+            name.push_str(&hash);
+        }
+        PolicyName(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PolicyName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The key of the object that records what was given for an agreement: `grants/{kind}/{id}.json`, the id
+/// percent-encoded except for letters, digits and `-_.`; where the key would be too long, the id is cut and ends with
+/// `~` and its SHA-256 (`~` is never in an encoded id).
+#[must_use]
+pub fn record_key(agreement: &AgreementRef) -> String {
+    let mut id = utf8_percent_encode(&agreement.id, KEY_KEEPS).to_string();
+    if id.len() > KEY_LIMIT {
+        id.truncate(KEY_LIMIT / 2);
+        id.push('~');
+        id.push_str(&sha256(&agreement.id));
+    }
+    format!("grants/{}/{id}.json", agreement.kind.as_str())
+}
+
+fn encode(id: &str) -> String {
+    let bytes = id.as_bytes();
+    let mut encoded = String::with_capacity(bytes.len());
+    for (at, &byte) in bytes.iter().enumerate() {
+        let looks_encoded = byte == b'='
+            && bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(|digit| is_digit(*digit)));
+        if is_name_byte(byte) && !looks_encoded {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('=');
+            push_hex(&mut encoded, byte, b"0123456789ABCDEF");
+        }
+    }
+    encoded
+}
+
+fn is_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'A'..=b'F')
+}
+
+fn sha256(id: &str) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(id) {
+        push_hex(&mut text, byte, b"0123456789abcdef");
+    }
+    text
+}
+
+fn push_hex(text: &mut String, byte: u8, digits: &[u8; 16]) {
+    text.extend([byte >> 4, byte & 15].map(|digit| char::from(digits[usize::from(digit)])));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn reference(kind: AgreementKind, id: &str) -> AgreementRef {
+        AgreementRef { kind, id: id.to_owned() }
+    }
+
+    fn name(id: &str) -> String {
+        PolicyName::of(&reference(AgreementKind::Access, id)).to_string()
+    }
+
+    fn decode(encoded: &str) -> String {
+        let bytes = encoded.as_bytes();
+        let (mut at, mut decoded) = (0, Vec::new());
+        while at < bytes.len() {
+            match bytes.get(at + 1..at + 3) {
+                Some(digits) if bytes[at] == b'=' && digits.iter().all(|digit| is_digit(*digit)) => {
+                    decoded.push(u8::from_str_radix(&encoded[at + 1..at + 3], 16).unwrap());
+                    at += 3;
+                }
+                _ => {
+                    decoded.push(bytes[at]);
+                    at += 1;
+                }
+            }
+        }
+        String::from_utf8(decoded).unwrap()
+    }
+
+    #[test]
+    fn a_plain_id_stays_as_it_is_behind_the_prefix_of_its_generation() {
+        let id = "640864de-83d4-4619-afba-ccea8037ed3a";
+        for (kind, prefix) in [
+            (AgreementKind::DataContract, "DMM_Datacontract_"),
+            (AgreementKind::DataUsageAgreement, "DMM_DataUsageAgreement_"),
+            (AgreementKind::Access, "DMM_Access_"),
+        ] {
+            assert_eq!(PolicyName::of(&reference(kind, id)).as_str(), format!("{prefix}{id}"));
+        }
+        assert_eq!(name("a_b+c=d,e.f@g-h"), "DMM_Access_a_b+c=d,e.f@g-h");
+    }
+
+    #[test]
+    fn other_characters_are_encoded_and_can_be_told_back() {
+        assert_eq!(name("urn:dmm:access 1"), "DMM_Access_urn=3Admm=3Aaccess=201");
+        assert_eq!(name("ü"), "DMM_Access_=C3=BC");
+        for id in
+            ["", "=", "==", "=3A", ":", "=:", "=3:", "=A", "=AG", "=3D3A", "==3A", "a=b=C0", "é=E9", "%3A"]
+        {
+            assert_eq!(decode(&encode(id)), id, "{id:?} became {:?}", encode(id));
+            assert!(encode(id).bytes().all(is_name_byte));
+        }
+    }
+
+    #[test]
+    fn no_two_ids_share_a_name_or_a_key() {
+        let alphabet = ['=', '3', 'A', ':', 'a', '~'];
+        let mut ids = vec![String::new()];
+        for _ in 0..4 {
+            ids = ids.iter().flat_map(|id| alphabet.map(|letter| format!("{id}{letter}"))).collect();
+        }
+        ids.extend((100..140).map(|length| "x".repeat(length)));
+        ids.extend((100..140).map(|length| format!("{}y", "x".repeat(length))));
+        ids.extend((295..305).map(|length| ":".repeat(length)));
+        let names: BTreeMap<_, _> = ids.iter().map(|id| (name(id), id)).collect();
+        let keys: BTreeMap<_, _> =
+            ids.iter().map(|id| (record_key(&reference(AgreementKind::Access, id)), id)).collect();
+        assert_eq!((names.len(), keys.len()), (ids.len(), ids.len()));
+        assert!(names.keys().all(|name| name.len() <= 128 && name.bytes().all(is_name_byte)));
+        assert!(keys.keys().all(|key| key.len() <= 1024 && key.is_ascii()));
+    }
+
+    #[test]
+    fn a_long_id_gives_a_name_of_exactly_128_characters_that_ends_with_its_hash() {
+        let id = "z".repeat(117);
+        assert_eq!(name(&id).len(), 128);
+        assert!(name(&id).ends_with(&sha256(&id)));
+        assert_eq!(name(&"z".repeat(116)), format!("DMM_Access_{}", "z".repeat(116)));
+    }
+
+    #[test]
+    fn a_key_holds_the_id_percent_encoded() {
+        let key = |id| record_key(&reference(AgreementKind::DataContract, id));
+        assert_eq!(key("640864de-83d4"), "grants/datacontract/640864de-83d4.json");
+        assert_eq!(key("urn:a/b ü"), "grants/datacontract/urn%3Aa%2Fb%20%C3%BC.json");
+        assert_eq!(key(".."), "grants/datacontract/...json");
+    }
+}

@@ -1,0 +1,203 @@
+use std::collections::BTreeMap;
+
+use dmm::OutputPort;
+use serde_json::Value;
+
+use super::*;
+use crate::port;
+
+fn resources(custom: &[(&str, &str)]) -> Resources {
+    let custom: BTreeMap<_, _> =
+        custom.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    port::read(&OutputPort { custom, ..OutputPort::default() }).unwrap()
+}
+
+fn json(document: &Document) -> Value {
+    serde_json::from_str(document.as_str()).unwrap()
+}
+
+const TABLE_PORT: [(&str, &str); 7] = [
+    ("output-port-type", "glue_table"),
+    ("aws-glue-table-arn", "arn:aws:glue:eu-central-1:123456789012:table/orders/daily"),
+    ("aws-s3-folder-arn", "arn:aws:s3:::orders-data/daily"),
+    ("aws-athena-workgroup-arn", "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts"),
+    ("aws-athena-results-arn", "arn:aws:s3:::query-results/analysts"),
+    ("aws-kms-key-arn", "arn:aws:kms:eu-central-1:123456789012:key/0a1b"),
+    ("aws-result-key-arn", "arn:aws:kms:eu-central-1:123456789012:key/2c3d"),
+];
+
+#[test]
+fn a_whole_bucket_is_listed_and_read_and_the_text_has_no_blank() {
+    let bucket =
+        resources(&[("output-port-type", "s3_bucket"), ("aws-bucket-arn", "arn:aws:s3:::orders-data")]);
+    assert_eq!(
+        document(&bucket, &[]).as_str(),
+        concat!(
+            r#"{"Version":"2012-10-17","Statement":["#,
+            r#"{"Sid":"List","Effect":"Allow","Action":["s3:GetBucketLocation","s3:ListBucket"],"#,
+            r#""Resource":"arn:aws:s3:::orders-data"},"#,
+            r#"{"Sid":"Read","Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::orders-data/*"}]}"#
+        )
+    );
+}
+
+#[test]
+fn of_a_prefix_nothing_beside_it_can_be_listed_or_read() {
+    let prefix = resources(&[
+        ("output-port-type", "s3_bucket"),
+        ("aws-bucket-arn", "arn:aws:s3:::orders-data/daily/2023"),
+    ]);
+    assert_eq!(
+        json(&document(&prefix, &[])),
+        json!({ "Version": "2012-10-17", "Statement": [
+            { "Sid": "Locate", "Effect": "Allow", "Action": "s3:GetBucketLocation",
+              "Resource": "arn:aws:s3:::orders-data" },
+            { "Sid": "ListPrefix", "Effect": "Allow", "Action": "s3:ListBucket",
+              "Resource": "arn:aws:s3:::orders-data",
+              "Condition": { "StringLike": { "s3:prefix": "daily/2023/*" } } },
+            { "Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject",
+              "Resource": "arn:aws:s3:::orders-data/daily/2023/*" },
+        ]})
+    );
+}
+
+#[test]
+fn each_bucket_is_listed_under_its_own_prefixes_only() {
+    let many = resources(&[
+        ("output-port-type", "s3_bucket"),
+        ("aws-1-arn", "arn:aws:s3:::first/a"),
+        ("aws-2-arn", "arn:aws:s3:::first/b"),
+        ("aws-3-arn", "arn:aws:s3:::second/c"),
+        ("aws-4-arn", "arn:aws:s3:::third"),
+        ("aws-5-arn", "arn:aws:s3:::third/d"),
+    ]);
+    let document = json(&document(&many, &[]));
+    let listing = |sid: &str| {
+        let statements = document["Statement"].as_array().unwrap();
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid).unwrap();
+        (statement["Resource"].clone(), statement["Condition"]["StringLike"]["s3:prefix"].clone())
+    };
+    assert_eq!(listing("List"), (json!("arn:aws:s3:::third"), Value::Null));
+    assert_eq!(listing("Locate"), (json!(["arn:aws:s3:::first", "arn:aws:s3:::second"]), Value::Null));
+    assert_eq!(listing("ListPrefix1"), (json!("arn:aws:s3:::first"), json!(["a/*", "b/*"])));
+    assert_eq!(listing("ListPrefix2"), (json!("arn:aws:s3:::second"), json!("c/*")));
+}
+
+#[test]
+fn a_table_comes_with_all_that_a_query_needs_from_the_catalog_to_the_result() {
+    assert_eq!(
+        json(&document(&resources(&TABLE_PORT), &[])),
+        json!({ "Version": "2012-10-17", "Statement": [
+            { "Sid": "Locate", "Effect": "Allow", "Action": "s3:GetBucketLocation",
+              "Resource": ["arn:aws:s3:::orders-data", "arn:aws:s3:::query-results"] },
+            { "Sid": "ListPrefix1", "Effect": "Allow", "Action": "s3:ListBucket",
+              "Resource": "arn:aws:s3:::orders-data",
+              "Condition": { "StringLike": { "s3:prefix": "daily/*" } } },
+            { "Sid": "ListPrefix2", "Effect": "Allow", "Action": "s3:ListBucket",
+              "Resource": "arn:aws:s3:::query-results",
+              "Condition": { "StringLike": { "s3:prefix": "analysts/*" } } },
+            { "Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject",
+              "Resource": "arn:aws:s3:::orders-data/daily/*" },
+            { "Sid": "Results", "Effect": "Allow",
+              "Action": ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"],
+              "Resource": "arn:aws:s3:::query-results/analysts/*" },
+            { "Sid": "Catalog", "Effect": "Allow",
+              "Action": ["glue:BatchGetPartition", "glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions",
+                         "glue:GetTable"],
+              "Resource": ["arn:aws:glue:eu-central-1:123456789012:catalog",
+                           "arn:aws:glue:eu-central-1:123456789012:database/default",
+                           "arn:aws:glue:eu-central-1:123456789012:database/orders",
+                           "arn:aws:glue:eu-central-1:123456789012:table/orders/daily"] },
+            { "Sid": "Query", "Effect": "Allow",
+              "Action": ["athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetQueryResultsStream",
+                         "athena:GetWorkGroup", "athena:StartQueryExecution", "athena:StopQueryExecution"],
+              "Resource": "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts" },
+            { "Sid": "Decrypt", "Effect": "Allow", "Action": "kms:Decrypt",
+              "Resource": "arn:aws:kms:eu-central-1:123456789012:key/0a1b",
+              "Condition": { "StringEquals": { "kms:ViaService": "s3.eu-central-1.amazonaws.com" } } },
+            { "Sid": "ResultKey", "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+              "Resource": "arn:aws:kms:eu-central-1:123456789012:key/2c3d",
+              "Condition": { "StringEquals": { "kms:ViaService": "s3.eu-central-1.amazonaws.com" } } },
+        ]})
+    );
+}
+
+#[test]
+fn only_results_may_be_written_and_nothing_but_the_named_bucket_stands_behind_a_star() {
+    let document = json(&document(&resources(&TABLE_PORT), &[]));
+    for statement in document["Statement"].as_array().unwrap() {
+        let text = statement["Action"].to_string();
+        let writes = ["Put", "Abort", "Generate"].iter().any(|verb| text.contains(verb));
+        assert!(!writes || statement["Sid"] == "Results" || statement["Sid"] == "ResultKey", "{statement}");
+        assert!(!text.contains('*'), "{statement}");
+        for resource in one_or_all(&statement["Resource"]) {
+            assert!(resource.matches('*').count() == usize::from(resource.ends_with("/*")), "{resource}");
+        }
+    }
+}
+
+fn one_or_all(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        other => other.as_str().into_iter().collect(),
+    }
+}
+
+#[test]
+fn with_allowed_accounts_every_s3_statement_is_limited_to_them() {
+    let accounts = ["210987654321".to_owned(), "123456789012".to_owned(), "123456789012".to_owned()];
+    let document = json(&document(&resources(&TABLE_PORT), &accounts));
+    for statement in document["Statement"].as_array().unwrap() {
+        let is_s3 = statement["Action"].to_string().contains("s3:");
+        let limit = &statement["Condition"]["StringEquals"]["aws:ResourceAccount"];
+        if is_s3 {
+            assert_eq!(*limit, json!(["123456789012", "210987654321"]), "{statement}");
+        } else {
+            assert!(limit.is_null(), "{statement}");
+        }
+    }
+}
+
+#[test]
+fn another_partition_has_its_own_arns_and_host_names() {
+    let china = document(
+        &resources(&[
+            ("output-port-type", "glue_table"),
+            ("aws-table-arn", "arn:aws-cn:glue:cn-north-1:123456789012:table/orders/daily"),
+            ("aws-data-arn", "arn:aws-cn:s3:::orders-data/daily"),
+            ("aws-key-arn", "arn:aws-cn:kms:cn-north-1:123456789012:key/0a1b"),
+        ]),
+        &[],
+    );
+    assert!(!china.as_str().contains("arn:aws:"));
+    assert!(china.as_str().contains("arn:aws-cn:s3:::orders-data/daily/*"));
+    assert!(china.as_str().contains("arn:aws-cn:glue:cn-north-1:123456789012:catalog"));
+    assert!(china.as_str().contains("s3.cn-north-1.amazonaws.com.cn"));
+}
+
+#[test]
+fn the_same_resources_give_the_same_text_whatever_the_fields_are_called() {
+    let renamed = resources(&[
+        ("output-port-type", "glue_table"),
+        ("aws-9-arn", TABLE_PORT[1].1),
+        ("aws-8-arn", TABLE_PORT[2].1),
+        ("aws-7-arn", TABLE_PORT[3].1),
+        ("aws-6-result-arn", TABLE_PORT[4].1),
+        ("aws-5-arn", TABLE_PORT[5].1),
+        ("aws-4-result-arn", TABLE_PORT[6].1),
+        ("aws-3-again-arn", TABLE_PORT[5].1),
+    ]);
+    assert_eq!(document(&renamed, &[]), document(&resources(&TABLE_PORT), &[]));
+}
+
+#[test]
+fn the_sids_of_a_document_are_unique_and_of_letters_and_digits() {
+    let mut fields = TABLE_PORT.to_vec();
+    fields.push(("aws-other-key-arn", "arn:aws:kms:us-east-1:123456789012:key/4e5f"));
+    let document = json(&document(&resources(&fields), &[]));
+    let statements = document["Statement"].as_array().unwrap();
+    let sids: BTreeSet<_> = statements.iter().map(|statement| statement["Sid"].as_str().unwrap()).collect();
+    assert_eq!(sids.len(), statements.len());
+    assert!(sids.iter().all(|sid| sid.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+    assert!(sids.contains("Decrypt1") && sids.contains("Decrypt2"));
+}

@@ -1,0 +1,85 @@
+//! What a run needs from the outside, each as narrow as its use: Data Mesh Manager to read, IAM, and Data Mesh Manager to
+//! tell. The grant records are in a [`state::ObjectStore`].
+
+use async_trait::async_trait;
+use dmm::{Agreement, AgreementRef, ApiError, DataProduct, ProvisioningReport, Team};
+use serde_json::Value;
+
+use crate::document::Document;
+use crate::error::RolesError;
+use crate::record::{Grant, Place};
+use crate::refusal::Refusal;
+use crate::role::{Role, RoleName};
+
+/// Reads agreements and who takes part in them.
+#[async_trait]
+pub trait Agreements: Send + Sync {
+    /// The agreement as it is now, wherever it is found; `None` if it is nowhere.
+    async fn agreement(&self, reference: &AgreementRef) -> Result<Option<Agreement>, ApiError>;
+    /// The data product, if there is one.
+    async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, ApiError>;
+    /// The team, if there is one.
+    async fn team(&self, id: &str) -> Result<Option<Team>, ApiError>;
+}
+
+/// Tells Data Mesh Manager how it ended.
+#[async_trait]
+pub trait Outcomes: Send + Sync {
+    /// Reports on the grant of an access.
+    async fn report_provisioning(&self, access_id: &str, report: &ProvisioningReport)
+    -> Result<(), ApiError>;
+    /// Replaces an agreement of an older generation.
+    async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), ApiError>;
+}
+
+/// How IAM took a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It stands.
+    Done,
+    /// IAM will not take it, however often it is put.
+    Rejected(Refusal),
+}
+
+/// The roles of the account and their inline policies.
+#[async_trait]
+pub trait Roles: Send + Sync {
+    /// The role, if there is one.
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError>;
+    /// The policy at this place, if there is one.
+    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError>;
+    /// Makes this policy stand, in place of the one that was there.
+    async fn put(&self, grant: &Grant) -> Result<Put, RolesError>;
+    /// Makes no policy stand at this place; there need not be one, nor the role.
+    async fn delete(&self, place: &Place) -> Result<(), RolesError>;
+}
+
+#[async_trait]
+impl Agreements for dmm::Client {
+    async fn agreement(&self, reference: &AgreementRef) -> Result<Option<Agreement>, ApiError> {
+        dmm::Client::agreement(self, reference).await
+    }
+
+    async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, ApiError> {
+        dmm::Client::data_product(self, id).await
+    }
+
+    async fn team(&self, id: &str) -> Result<Option<Team>, ApiError> {
+        dmm::Client::team(self, id).await
+    }
+}
+
+#[async_trait]
+impl Outcomes for dmm::Client {
+    async fn report_provisioning(
+        &self,
+        access_id: &str,
+        report: &ProvisioningReport,
+    ) -> Result<(), ApiError> {
+        dmm::Client::report_provisioning(self, access_id, report).await
+    }
+
+    async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), ApiError> {
+        dmm::Client::put_agreement(self, reference, body).await
+    }
+}

@@ -1,0 +1,127 @@
+//! What the functions that hear of agreements have in common: from an event to IAM.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dmm::CloudEvent;
+use environment::{Aws, EnvironmentError, settings};
+use jiff::Timestamp;
+use serde_json::Value;
+use state::{ObjectStore, S3Store};
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+
+use crate::converge::{Converger, Outcome};
+use crate::error::Error;
+use crate::guardrails::{GuardrailError, Guardrails};
+use crate::iam::IamRoles;
+use crate::ports::Roles;
+use crate::record::Cause;
+
+/// What is left of the time to answer when a run is cut off.
+const RESERVE: Duration = Duration::from_secs(2);
+/// See [`Converger::patience`].
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Everything that is built once and used for every event.
+pub struct Service {
+    client: dmm::Client,
+    roles: Arc<dyn Roles>,
+    records: Arc<dyn ObjectStore>,
+    guardrails: Guardrails,
+}
+
+/// The service cannot be built. Nothing works until somebody changes the configuration.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// A setting is missing or malformed, or a client cannot be built.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// The guardrails make no sense.
+    #[error(transparent)]
+    Guardrails(#[from] GuardrailError),
+}
+
+impl SetupError {
+    /// Whether a retry can cure it.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            SetupError::Environment(error) => error.is_retryable(),
+            SetupError::Guardrails(_) => false,
+        }
+    }
+}
+
+impl Service {
+    /// Uses these.
+    #[must_use]
+    pub fn new(
+        client: dmm::Client,
+        roles: Arc<dyn Roles>,
+        records: Arc<dyn ObjectStore>,
+        guardrails: Guardrails,
+    ) -> Service {
+        Service { client, roles, records, guardrails }
+    }
+
+    /// Builds all from the environment: `DMM_BASE_URL`, `DMM_API_KEY_SECRET_ID`, `STATE_BUCKET`, and the guardrails in
+    /// `ALLOWED_ROLES`, `PROTECTED_ROLES` and `ALLOWED_RESOURCE_ACCOUNTS` (lists, see [`Guardrails::new`]).
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`], which names the variable.
+    pub fn from_environment() -> Result<Service, SetupError> {
+        let list = |name| settings::list(name).map_err(EnvironmentError::from);
+        let guardrails = Guardrails::new(
+            &list("ALLOWED_ROLES")?,
+            &list("PROTECTED_ROLES")?,
+            &list("ALLOWED_RESOURCE_ACCOUNTS")?,
+        )?;
+        let aws = Aws::from_environment()?;
+        let bucket = settings::required("STATE_BUCKET").map_err(EnvironmentError::from)?;
+        let records = S3Store::new(aws_sdk_s3::Client::new(aws.sdk_config()), bucket);
+        let roles = IamRoles::new(aws_sdk_iam::Client::new(aws.sdk_config()));
+        let client = environment::api_client(&aws)?;
+        Ok(Service::new(client, Arc::new(roles), Arc::new(records), guardrails))
+    }
+
+    /// Brings IAM in line with the agreement that an event is about. The event itself decides nothing: what stands afterwards
+    /// is what the agreement says now, so that activation and end, in any order and number, lead to the same.
+    ///
+    /// `None`: the event is about no agreement, and nothing was done. A refusal is a success: it was reported, and a
+    /// retry would not change it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the event has to come again, or where that cannot help ([`Error::is_retryable`]), to be kept for
+    /// somebody to look at. After `time_left`, less a reserve for the answer, it is [`Error::OutOfTime`].
+    pub async fn handle(&self, detail: Value, time_left: Duration) -> Result<Option<Outcome>, Error> {
+        let deadline = Instant::now() + time_left.saturating_sub(RESERVE);
+        let event = CloudEvent::from_value(detail)?;
+        let (id, event_type) = (event.id(), event.type_name());
+        let Some(agreement) = event.agreement() else {
+            if event.data_id().or_else(|| event.subject()).is_none() {
+                return Err(Error::NoAgreement { id: id.to_owned(), event_type: event_type.to_owned() });
+            }
+            tracing::warn!(event.id = id, event.type = event_type, "the event is about no agreement; nothing to do");
+            return Ok(None);
+        };
+        let traceparent = event.as_object().get("traceparent").and_then(Value::as_str).map(str::to_owned);
+        let cause = Cause { id: id.to_owned(), event_type: event_type.to_owned(), traceparent };
+        let client = self.client.until(deadline);
+        let converger = Converger {
+            agreements: &client,
+            outcomes: &client,
+            roles: self.roles.as_ref(),
+            records: self.records.as_ref(),
+            guardrails: &self.guardrails,
+            clock: Timestamp::now,
+            patience: PATIENCE,
+        };
+        let result = timeout_at(deadline, converger.converge(&agreement, &cause)).await;
+        let outcome = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        tracing::info!(event.id = id, event.type = event_type, %agreement, ?outcome, "brought in line");
+        Ok(Some(outcome))
+    }
+}

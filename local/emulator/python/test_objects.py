@@ -1,0 +1,49 @@
+"""What objects.py promises, with two writers made to meet. Run by the crate's tests with moto's Python."""
+
+import threading
+import unittest
+from unittest import mock
+
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.s3.models import S3Backend
+
+import objects
+
+
+class ConditionalWrites(unittest.TestCase):
+    def test_only_one_of_two_writers_that_find_nothing_writes(self):
+        app = create_backend_app("s3")
+        url = "http://127.0.0.1:5000/bucket"
+        self.assertEqual(app.test_client().put(url).status_code, 200)
+        # Who has found that the object is not there waits for the other to find the same.
+        meeting = threading.Barrier(2)
+        get_object = S3Backend.get_object
+
+        def meet(backend, *arguments, **named):
+            found = get_object(backend, *arguments, **named)
+            try:
+                meeting.wait(timeout=0.5)
+            except threading.BrokenBarrierError:
+                pass
+            return found
+
+        statuses = []
+
+        def write():
+            answer = app.test_client().put(f"{url}/key", data=b"x", headers={"If-None-Match": "*"})
+            statuses.append(answer.status_code)
+
+        original = objects.S3Response._key_response_put
+        objects.repair()
+        self.addCleanup(setattr, objects.S3Response, "_key_response_put", original)
+        with mock.patch.object(S3Backend, "get_object", meet):
+            writers = [threading.Thread(target=write) for _ in range(2)]
+            for writer in writers:
+                writer.start()
+            for writer in writers:
+                writer.join()
+        self.assertEqual(sorted(statuses), [200, 412])
+
+
+if __name__ == "__main__":
+    unittest.main()

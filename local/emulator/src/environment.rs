@@ -1,0 +1,194 @@
+//! The virtual environment with moto: made once, shared by every process that asks for it.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStderr, Stdio};
+use std::thread;
+
+use crate::error::EmulatorError;
+use crate::{MOTO_VERSION, python};
+
+/// moto and all that it needs, each at one version.
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+
+/// How many lines of pip's output an error shows.
+const LINES_SHOWN: usize = 15;
+
+/// The environment's Python. A lock lets one process at a time make the environment; a stamp, written last, says that it is whole
+/// and what it was made of.
+pub(crate) fn prepare(target: &Path, progress: &mut dyn FnMut(&str)) -> Result<PathBuf, EmulatorError> {
+    let folder = target.join(format!("moto-{MOTO_VERSION}"));
+    let python = folder.join("bin").join("python");
+    if is_whole(&folder, &python) {
+        return Ok(python);
+    }
+    fs::create_dir_all(target).map_err(io("making the folder", target))?;
+    let _lock = lock(&target.join(format!("moto-{MOTO_VERSION}.lock")), progress)?;
+    if is_whole(&folder, &python) {
+        return Ok(python);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(io("removing an unfinished virtual environment", &folder))?;
+    }
+    progress(&format!("making a virtual environment for moto {MOTO_VERSION} in {}", folder.display()));
+    make(&folder)?;
+    install(&folder, &python, &[], progress)?;
+    fs::write(stamp_file(&folder), stamp(&python)).map_err(io("writing the stamp", &folder))?;
+    Ok(python)
+}
+
+fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> EmulatorError {
+    let path = path.to_path_buf();
+    move |source| EmulatorError::Io { what, path, source }
+}
+
+fn stamp_file(folder: &Path) -> PathBuf {
+    folder.join("dmm-stamp")
+}
+
+/// The packages, and the interpreter that the environment borrows: after an upgrade of Python it must be made anew.
+fn stamp(python: &Path) -> String {
+    let interpreter = fs::canonicalize(python).unwrap_or_default();
+    format!("{}\n{REQUIREMENTS}", interpreter.display())
+}
+
+fn is_whole(folder: &Path, python: &Path) -> bool {
+    python.exists() && fs::read_to_string(stamp_file(folder)).is_ok_and(|found| found == stamp(python))
+}
+
+/// Held until dropped, and let go by the system when the process dies.
+fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, EmulatorError> {
+    let file = File::create(path).map_err(io("making the lock file", path))?;
+    if file.try_lock().is_err() {
+        progress("waiting for another process that prepares the emulated AWS");
+        file.lock().map_err(io("waiting for the lock file", path))?;
+    }
+    Ok(file)
+}
+
+fn make(folder: &Path) -> Result<(), EmulatorError> {
+    let command = python::find()?;
+    let made = python::plain(command)
+        .args(["-m", "venv"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(io("making a virtual environment", folder))?;
+    if made.status.success() {
+        return Ok(());
+    }
+    let output = [made.stdout, made.stderr].concat();
+    let output = last_lines(&String::from_utf8_lossy(&output));
+    Err(EmulatorError::Venv { path: folder.to_path_buf(), output })
+}
+
+/// Installs the packages and says which one is being fetched.
+fn install(
+    folder: &Path,
+    python: &Path,
+    pip_options: &[&str],
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), EmulatorError> {
+    let list = folder.join("requirements.txt");
+    fs::write(&list, REQUIREMENTS).map_err(io("writing the list of packages", &list))?;
+    let mut pip = python::plain(python)
+        .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"])
+        .args(["--retries=2", "--timeout=30", "--prefer-binary"])
+        .args(pip_options)
+        .arg("-r")
+        .arg(&list)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(io("starting pip", python))?;
+    let errors = pip.stderr.take().map(read_aside);
+    let total = REQUIREMENTS.lines().count();
+    let mut fetched = 0;
+    for line in pip.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+        let line = line.map_err(io("reading what pip says", python))?;
+        if let Some(package) = line.strip_prefix("Collecting ") {
+            fetched += 1;
+            let name = package.split("==").next().unwrap_or(package);
+            progress(&format!("downloading moto and its packages: {fetched} of {total} ({name})"));
+        } else if line.starts_with("Installing") {
+            progress("installing moto and its packages");
+        }
+    }
+    let status = pip.wait().map_err(io("waiting for pip", python))?;
+    if status.success() {
+        return Ok(());
+    }
+    let output = errors.and_then(|reader| reader.join().ok()).unwrap_or_default();
+    Err(EmulatorError::Install { output: last_lines(&output) })
+}
+
+/// Reads while stdout is read, so that neither pipe fills up.
+fn read_aside(mut errors: ChildStderr) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        // What could be read until then is shown all the same.
+        drop(errors.read_to_end(&mut text));
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moto_and_all_else_is_pinned() {
+        assert!(REQUIREMENTS.lines().any(|line| line == format!("moto=={MOTO_VERSION}")));
+        for line in REQUIREMENTS.lines() {
+            assert!(line.split_once("==").is_some_and(|(_, version)| !version.is_empty()), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_environment_counts_only_with_a_stamp_of_the_same_packages() {
+        let target = tempfile::tempdir().unwrap();
+        let folder = target.path().join("moto");
+        let python = folder.join("bin").join("python");
+        fs::create_dir_all(python.parent().unwrap()).unwrap();
+        fs::write(&python, "").unwrap();
+        assert!(!is_whole(&folder, &python));
+        fs::write(stamp_file(&folder), stamp(&python)).unwrap();
+        assert!(is_whole(&folder, &python));
+        fs::write(stamp_file(&folder), "moto==5.0.0").unwrap();
+        assert!(!is_whole(&folder, &python));
+    }
+
+    #[test]
+    fn a_second_process_waits_for_the_first_and_says_so() {
+        let target = tempfile::tempdir().unwrap();
+        let path = target.path().join("lock");
+        let first = lock(&path, &mut |_| {}).unwrap();
+        let (said, says) = std::sync::mpsc::channel();
+        let waiting = thread::spawn({
+            let path = path.clone();
+            move || lock(&path, &mut |line| said.send(line.to_owned()).unwrap()).map(drop)
+        });
+        assert!(says.recv().unwrap().contains("another process"));
+        drop(first);
+        waiting.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn without_network_the_error_says_so_and_what_pip_said() {
+        let target = tempfile::tempdir().unwrap();
+        let folder = target.path().join("venv");
+        make(&folder).unwrap();
+        let python = folder.join("bin").join("python");
+        let nowhere = ["--retries=0", "--index-url=http://127.0.0.1:1/"];
+        let error = install(&folder, &python, &nowhere, &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains("the first start needs the network"), "{error}");
+        assert!(error.contains("No matching distribution"), "{error}");
+    }
+}

@@ -1,0 +1,378 @@
+//! What moto does differently from AWS, and how it is with the repairs. IAM is not enforced here.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use aws_credential_types::Credentials;
+use aws_sdk_eventbridge::types::{InputTransformer, PutEventsRequestEntry, RuleState, Target};
+use aws_sdk_sqs::types::{
+    Message, MessageSystemAttributeName, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    QueueAttributeName, SendMessageBatchRequestEntry,
+};
+use aws_smithy_types::DateTime;
+use aws_types::SdkConfig;
+use serde_json::{Value, json};
+
+use crate::common::{self, ACCOUNT, REGION};
+
+/// The proxy's address.
+static URL: LazyLock<String> = LazyLock::new(|| {
+    common::start(|emulator, url| async move {
+        // Lives as long as the tests.
+        std::mem::forget(emulator);
+        url
+    })
+});
+
+/// Made anew for each test: connections belong to its runtime.
+fn config() -> SdkConfig {
+    common::sdk_config(&URL, Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
+}
+
+fn sqs() -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::new(&config())
+}
+
+fn events() -> aws_sdk_eventbridge::Client {
+    aws_sdk_eventbridge::Client::new(&config())
+}
+
+fn iam() -> aws_sdk_iam::Client {
+    aws_sdk_iam::Client::new(&config())
+}
+
+fn arn(queue: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}")
+}
+
+async fn queue(name: &str, attributes: &[(QueueAttributeName, &str)]) -> String {
+    let mut request = sqs().create_queue().queue_name(name);
+    for (name, value) in attributes {
+        request = request.attributes(name.clone(), *value);
+    }
+    request.send().await.unwrap().queue_url.unwrap()
+}
+
+async fn fifo(name: &str) -> String {
+    let attributes = [
+        (QueueAttributeName::FifoQueue, "true"),
+        (QueueAttributeName::DeduplicationScope, "messageGroup"),
+        (QueueAttributeName::FifoThroughputLimit, "perMessageGroupId"),
+    ];
+    queue(&format!("{name}.fifo"), &attributes).await
+}
+
+fn entry(id: &str, group: &str) -> SendMessageBatchRequestEntry {
+    SendMessageBatchRequestEntry::builder()
+        .id(id)
+        .message_body(id)
+        .message_group_id(group)
+        .message_deduplication_id(id)
+        .build()
+        .unwrap()
+}
+
+async fn send(url: &str, entries: Vec<SendMessageBatchRequestEntry>) {
+    let sent = sqs().send_message_batch().queue_url(url).set_entries(Some(entries)).send().await.unwrap();
+    assert!(sent.failed.is_empty(), "{:?}", sent.failed);
+}
+
+async fn receive(url: &str, wait_seconds: i32) -> Vec<Message> {
+    receive_for(30, url, wait_seconds).await
+}
+
+async fn receive_for(visibility_timeout: i32, url: &str, wait_seconds: i32) -> Vec<Message> {
+    let received = sqs()
+        .receive_message()
+        .queue_url(url)
+        .max_number_of_messages(10)
+        .visibility_timeout(visibility_timeout)
+        .wait_time_seconds(wait_seconds)
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .send();
+    received.await.unwrap().messages.unwrap_or_default()
+}
+
+fn bodies(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.body().unwrap()).collect()
+}
+
+async fn set_visible(url: &str, message: &Message) {
+    let handle = message.receipt_handle().unwrap();
+    let request =
+        sqs().change_message_visibility().queue_url(url).receipt_handle(handle).visibility_timeout(0);
+    request.send().await.unwrap();
+}
+
+async fn delete(url: &str, message: &Message) {
+    let handle = message.receipt_handle().unwrap();
+    sqs().delete_message().queue_url(url).receipt_handle(handle).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_group_is_blocked_while_a_message_of_it_is_in_flight_and_others_overtake() {
+    let url = fifo("order").await;
+    send(&url, vec![entry("a1", "a"), entry("a2", "a"), entry("a3", "a"), entry("b1", "b")]).await;
+    let first = receive(&url, 0).await;
+    assert_eq!(bodies(&first), ["a1", "a2", "a3", "b1"]);
+    send(&url, vec![entry("a4", "a")]).await;
+
+    // Given back in the wrong order.
+    set_visible(&url, &first[2]).await;
+    set_visible(&url, &first[3]).await;
+    assert_eq!(bodies(&receive(&url, 0).await), ["b1"]);
+    set_visible(&url, &first[0]).await;
+    set_visible(&url, &first[1]).await;
+    assert_eq!(bodies(&receive(&url, 0).await), ["a1", "a2", "a3", "a4"]);
+}
+
+#[tokio::test]
+async fn messages_whose_visibility_timed_out_come_again_in_order() {
+    let url = fifo("timed-out").await;
+    send(&url, vec![entry("1", "g"), entry("2", "g"), entry("3", "g")]).await;
+    assert_eq!(bodies(&receive_for(1, &url, 0).await), ["1", "2", "3"]);
+    assert_eq!(bodies(&receive(&url, 10).await), ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn a_long_poll_ends_as_soon_as_a_group_is_free() {
+    let url = fifo("poll").await;
+    send(&url, vec![entry("1", "g"), entry("2", "g")]).await;
+    let first = receive(&url, 0).await;
+    assert_eq!(bodies(&first), ["1", "2"]);
+
+    let started = Instant::now();
+    let waiting = tokio::spawn({
+        let url = url.clone();
+        async move { receive(&url, 6).await }
+    });
+    delete(&url, &first[0]).await;
+    set_visible(&url, &first[1]).await;
+    assert_eq!(bodies(&waiting.await.unwrap()), ["2"]);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_messages_trace_header_survives_a_batch() {
+    let url = fifo("trace").await;
+    let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let value =
+        MessageSystemAttributeValue::builder().data_type("String").string_value(header).build().unwrap();
+    let mut traced = entry("1", "g");
+    traced.message_system_attributes =
+        Some([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)].into());
+    send(&url, vec![traced, entry("2", "g")]).await;
+
+    let received = receive(&url, 0).await;
+    let attributes = received[0].attributes().unwrap();
+    assert_eq!(attributes[&MessageSystemAttributeName::AwsTraceHeader], header);
+    let second = received[1].attributes().unwrap();
+    assert!(!second.contains_key(&MessageSystemAttributeName::AwsTraceHeader));
+    let sequence =
+        |i: usize| received[i].attributes().unwrap()[&MessageSystemAttributeName::SequenceNumber].clone();
+    assert!(sequence(0) < sequence(1));
+}
+
+#[tokio::test]
+async fn a_deduplication_id_is_remembered_after_its_message_is_gone() {
+    let url = fifo("twice").await;
+    send(&url, vec![entry("1", "g")]).await;
+    delete(&url, &receive(&url, 0).await[0]).await;
+    send(&url, vec![entry("1", "g"), entry("1-again", "g")]).await;
+    assert_eq!(bodies(&receive(&url, 0).await), ["1-again"]);
+
+    // The scope is the group.
+    send(&url, vec![entry("1", "h")]).await;
+    assert_eq!(bodies(&receive(&url, 0).await), ["1"]);
+}
+
+#[tokio::test]
+async fn spent_messages_go_to_the_dead_letter_queue_and_can_be_moved_back() {
+    let dead = fifo("dead").await;
+    let policy = json!({"deadLetterTargetArn": arn("dead.fifo"), "maxReceiveCount": 1}).to_string();
+    let attributes =
+        [(QueueAttributeName::FifoQueue, "true"), (QueueAttributeName::RedrivePolicy, policy.as_str())];
+    let url = queue("redrive.fifo", &attributes).await;
+    send(&url, vec![entry("1", "g"), entry("2", "g")]).await;
+    for message in receive(&url, 0).await {
+        set_visible(&url, &message).await;
+    }
+    assert!(receive(&url, 0).await.is_empty());
+
+    let task = sqs().start_message_move_task().source_arn(arn("dead.fifo")).send().await.unwrap();
+    assert!(task.task_handle.is_some());
+    assert!(receive(&dead, 0).await.is_empty());
+    assert_eq!(bodies(&receive(&url, 0).await), ["1", "2"]);
+    let tasks = sqs().list_message_move_tasks().source_arn(arn("dead.fifo")).send().await.unwrap();
+    let task = &tasks.results()[0];
+    assert_eq!((task.status(), task.approximate_number_of_messages_moved()), (Some("COMPLETED"), 2));
+}
+
+#[tokio::test]
+async fn a_message_sent_to_a_dead_letter_queue_directly_has_no_way_back_but_to_a_named_queue() {
+    let dead = fifo("dead-direct").await;
+    let policy = json!({"deadLetterTargetArn": arn("dead-direct.fifo"), "maxReceiveCount": 1}).to_string();
+    let attributes =
+        [(QueueAttributeName::FifoQueue, "true"), (QueueAttributeName::RedrivePolicy, policy.as_str())];
+    let url = queue("source-of-none.fifo", &attributes).await;
+    send(&dead, vec![entry("1", "g")]).await;
+
+    let source = arn("dead-direct.fifo");
+    sqs().start_message_move_task().source_arn(&source).send().await.unwrap();
+    let tasks = sqs().list_message_move_tasks().source_arn(&source).send().await.unwrap();
+    assert_eq!(tasks.results()[0].failure_reason(), Some("CouldNotDetermineMessageSource"));
+
+    let destination = arn("source-of-none.fifo");
+    sqs().start_message_move_task().source_arn(&source).destination_arn(destination).send().await.unwrap();
+    assert_eq!(bodies(&receive(&url, 0).await), ["1"]);
+    let no_dead_letter_queue =
+        sqs().start_message_move_task().source_arn(arn("source-of-none.fifo")).send().await;
+    no_dead_letter_queue.unwrap_err();
+}
+
+async fn rule(
+    bus: &str,
+    name: &str,
+    pattern: &Value,
+    target: aws_sdk_eventbridge::types::builders::TargetBuilder,
+) {
+    events()
+        .put_rule()
+        .name(name)
+        .event_bus_name(bus)
+        .event_pattern(pattern.to_string())
+        .send()
+        .await
+        .unwrap();
+    let target: Target = target.id("queue").build().unwrap();
+    events().put_targets().rule(name).event_bus_name(bus).targets(target).send().await.unwrap();
+}
+
+fn event(detail_type: &str, detail: &Value) -> PutEventsRequestEntry {
+    PutEventsRequestEntry::builder()
+        .source("com.datamesh-manager")
+        .detail_type(detail_type)
+        .detail(detail.to_string())
+        .time(DateTime::from_secs(1_700_000_000))
+        .trace_header("Root=1-5759e988-bd862e3fe1be46a994272793")
+        .event_bus_name("dmm")
+        .build()
+}
+
+#[tokio::test]
+async fn an_event_reaches_queues_whole_as_a_part_and_transformed() {
+    events().create_event_bus().name("dmm").send().await.unwrap();
+    let mut urls = Vec::new();
+    for name in ["whole", "part", "constant", "transformed", "disabled"] {
+        urls.push(queue(name, &[]).await);
+    }
+    let pattern = json!({"detail-type": ["AccessActivatedEvent"], "source": [{"prefix": "com."}]});
+    let to = |name: &str| Target::builder().arn(arn(name));
+    let transformer = InputTransformer::builder()
+        .input_paths_map("type", "$.detail-type")
+        .input_paths_map("data", "$.detail.data")
+        .input_template(r#"{"text": "got <type>", "data": <data>}"#)
+        .build()
+        .unwrap();
+    rule("dmm", "whole", &pattern, to("whole")).await;
+    rule("dmm", "part", &pattern, to("part").input_path("$.detail.data")).await;
+    rule("dmm", "constant", &pattern, to("constant").input("{\"a\": 1}")).await;
+    rule("dmm", "transformed", &pattern, to("transformed").input_transformer(transformer)).await;
+    rule("dmm", "disabled", &pattern, to("disabled")).await;
+    rule("dmm", "nowhere", &pattern, to("no-such-queue")).await;
+    let disabled = events().put_rule().name("disabled").event_bus_name("dmm").state(RuleState::Disabled);
+    disabled.event_pattern(pattern.to_string()).send().await.unwrap();
+
+    // What a text template would break: quotes, placeholders, letters outside ASCII.
+    let detail = json!({"id": "1", "data": {"text": "<id> \"quoted\" ü", "list": [1, {"a": null}]}});
+    let put = events().put_events().entries(event("AccessActivatedEvent", &detail));
+    let put = put.entries(event("TeamUpdatedEvent", &json!({}))).send().await.unwrap();
+    assert_eq!(put.failed_entry_count(), 0);
+
+    let whole = receive(&urls[0], 0).await;
+    assert_eq!(whole.len(), 1);
+    let body: Value = serde_json::from_str(whole[0].body().unwrap()).unwrap();
+    assert_eq!(body["detail"], detail);
+    assert_eq!(body["time"], "2023-11-14T22:13:20Z");
+    assert_eq!(
+        (&body["source"], &body["detail-type"], &body["account"], &body["region"], &body["version"]),
+        (
+            &json!("com.datamesh-manager"),
+            &json!("AccessActivatedEvent"),
+            &json!(ACCOUNT),
+            &json!(REGION),
+            &json!("0")
+        )
+    );
+    assert_eq!(body["id"], put.entries()[0].event_id().unwrap());
+    let header = &whole[0].attributes().unwrap()[&MessageSystemAttributeName::AwsTraceHeader];
+    assert_eq!(header, "Root=1-5759e988-bd862e3fe1be46a994272793");
+
+    let parsed = async |url: &str| -> Value {
+        serde_json::from_str(receive(url, 0).await[0].body().unwrap()).unwrap()
+    };
+    assert_eq!(parsed(&urls[1]).await, detail["data"]);
+    assert_eq!(parsed(&urls[2]).await, json!({"a": 1}));
+    assert_eq!(parsed(&urls[3]).await, json!({"text": "got AccessActivatedEvent", "data": detail["data"]}));
+    assert!(receive(&urls[4], 0).await.is_empty());
+}
+
+fn document(length: usize) -> String {
+    let empty = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::"}]})
+    .to_string();
+    empty.replace(":::", &format!(":::{}", "x".repeat(length - empty.len())))
+}
+
+#[tokio::test]
+async fn a_roles_inline_policies_are_limited_in_sum_and_white_space_does_not_count() {
+    let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
+    iam().create_role().role_name("full").assume_role_policy_document(trust).send().await.unwrap();
+    let put = async |name: &str, document: String| {
+        let request = iam().put_role_policy().role_name("full").policy_name(name);
+        request.policy_document(document).send().await
+    };
+    put("first", document(10_000)).await.unwrap();
+    put("first", document(10_001)).await.unwrap();
+    put("second", document(239).replace("{\"Effect", "  {\n \"Effect")).await.unwrap();
+    let error = put("third", document(200)).await.unwrap_err().into_service_error();
+    assert!(error.is_limit_exceeded_exception(), "{error:?}");
+    let names = iam().list_role_policies().role_name("full").send().await.unwrap().policy_names;
+    assert_eq!(names, ["first", "second"]);
+}
+
+#[tokio::test]
+async fn a_managed_policy_is_limited() {
+    let create = async |name: &str, length| {
+        iam().create_policy().policy_name(name).policy_document(document(length)).send().await
+    };
+    let policy = create("largest", 6_144).await.unwrap().policy.unwrap();
+    let error = create("too-large", 6_145).await.unwrap_err().into_service_error();
+    assert!(error.is_limit_exceeded_exception(), "{error:?}");
+    let version =
+        iam().create_policy_version().policy_arn(policy.arn().unwrap()).policy_document(document(6_145));
+    assert!(version.send().await.unwrap_err().into_service_error().is_limit_exceeded_exception());
+}
+
+#[tokio::test]
+async fn one_of_many_writers_wins_a_conditional_write() {
+    let s3 = common::s3(&config());
+    let location =
+        aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(REGION.into()).build();
+    s3.create_bucket().bucket("races").create_bucket_configuration(location).send().await.unwrap();
+    let writers: Vec<_> = (0..12)
+        .map(|i: u8| {
+            let request =
+                s3.put_object().bucket("races").key("urn:a/b c").if_none_match("*").body(vec![i].into());
+            tokio::spawn(request.send())
+        })
+        .collect();
+    let mut won = 0;
+    for writer in writers {
+        match writer.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(error) => assert_eq!(error.raw_response().unwrap().status().as_u16(), 412),
+        }
+    }
+    assert_eq!(won, 1);
+}

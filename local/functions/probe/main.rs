@@ -1,0 +1,90 @@
+//! A function for the tests, told by each event what to do. It speaks the Runtime API with nothing but the standard
+//! library, so that the tests see the bytes on the wire.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
+fn main() -> std::io::Result<()> {
+    let api = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(std::io::Error::other)?;
+    if std::env::var("PROBE_INIT").as_deref() == Ok("fail") {
+        let error = r#"{"errorType":"Probe.Init","errorMessage":"told to fail at its start"}"#;
+        call(&api, "POST", "/2018-06-01/runtime/init/error", error)?;
+        std::process::exit(1);
+    }
+    loop {
+        let (head, event) = call(&api, "GET", "/2018-06-01/runtime/invocation/next", "")?;
+        let header = |name: &str| {
+            head.iter()
+                .find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)))
+                .map(|(_, value)| value.trim().to_owned())
+                .unwrap_or_default()
+        };
+        let base = format!("/2018-06-01/runtime/invocation/{}", header("lambda-runtime-aws-request-id"));
+        println!("event: {event}");
+        match event.trim_matches('"') {
+            "fail" => {
+                let error = r#"{"errorType":"Probe.Told","errorMessage":"told to fail"}"#;
+                call(&api, "POST", &format!("{base}/error"), error)?;
+            }
+            "crash" => std::process::exit(3),
+            "hang" => loop {
+                std::thread::park();
+            },
+            "headers" => {
+                let answer = format!(
+                    r#"{{"deadline":"{}","arn":"{}","trace":"{}","pid":{}}}"#,
+                    header("lambda-runtime-deadline-ms"),
+                    header("lambda-runtime-invoked-function-arn"),
+                    header("lambda-runtime-trace-id"),
+                    std::process::id()
+                );
+                call(&api, "POST", &format!("{base}/response"), &answer)?;
+            }
+            "environment" => {
+                let names: Vec<String> = std::env::vars().map(|(name, _)| format!("{name:?}")).collect();
+                call(&api, "POST", &format!("{base}/response"), &format!("[{}]", names.join(",")))?;
+            }
+            // A batch of messages: those whose body is "fail" have failed.
+            _ if event.contains("\"Records\"") => {
+                let failures: Vec<String> = event
+                    .split("\"messageId\":\"")
+                    .skip(1)
+                    .filter(|record| record.contains("\"body\":\"fail\""))
+                    .filter_map(|record| record.split('"').next())
+                    .map(|id| format!(r#"{{"itemIdentifier":"{id}"}}"#))
+                    .collect();
+                let answer = format!(r#"{{"batchItemFailures":[{}]}}"#, failures.join(","));
+                call(&api, "POST", &format!("{base}/response"), &answer)?;
+            }
+            // An event of a rule whose detail says so.
+            _ if event.contains("\"detail\":{\"fail\":true}") => {
+                let error = r#"{"errorType":"Probe.Told","errorMessage":"told to fail"}"#;
+                call(&api, "POST", &format!("{base}/error"), error)?;
+            }
+            _ => drop(call(&api, "POST", &format!("{base}/response"), &event)?),
+        }
+    }
+}
+
+/// One request on a connection of its own; the answer's header lines and body.
+fn call(api: &str, method: &str, path: &str, body: &str) -> std::io::Result<(Vec<String>, String)> {
+    let mut stream = TcpStream::connect(api)?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: {api}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut reader = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        head.push(line);
+    }
+    let mut body = String::new();
+    reader.read_to_string(&mut body)?;
+    Ok((head, body))
+}

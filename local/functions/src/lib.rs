@@ -1,0 +1,34 @@
+//! Lambda on one machine: runs functions' binaries behind the Runtime API, and everything that invokes them.
+//!
+//! # Layout
+//!
+//! | module | subject |
+//! | --- | --- |
+//! | `service` | [`FunctionService`]: the functions, who may invoke them, their concurrency |
+//! | `environment` | one execution environment: a process and its time limit |
+//! | `runtime_api` | what the process talks to |
+//! | `asynchronous` | invocation of the type Event: retries, age, on-failure destination |
+//! | `mapping` | event source mapping of an SQS queue |
+//! | `target` | Lambda targets of event rules |
+//! | `schedule` | event rules with a rate |
+//! | `speed` | how fast the waits of all these pass |
+
+mod asynchronous;
+mod environment;
+mod error;
+mod mapping;
+mod runtime_api;
+mod schedule;
+mod service;
+mod speed;
+mod sqs_event;
+mod target;
+mod trace;
+
+pub use asynchronous::AsyncConfig;
+pub use error::{FunctionError, InvokeError, ServiceError};
+pub use mapping::Mapping;
+pub use schedule::{Rate, RateError, Schedule};
+pub use service::{FunctionConfig, FunctionService, Permission, Settings};
+pub use speed::Speed;
+pub use target::{RetryPolicy, RuleTarget};

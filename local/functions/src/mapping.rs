@@ -1,0 +1,197 @@
+//! Event source mapping: Lambda polls a queue and invokes a function with batches.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
+};
+use aws_smithy_types::error::display::DisplayErrorContext;
+use tokio::time::Instant;
+
+use crate::error::ServiceError;
+use crate::service::FunctionService;
+use crate::sqs_event::{self, Answer};
+
+/// The most messages of one `ReceiveMessage` and one `DeleteMessageBatch`.
+const SQS_BATCH: u32 = 10;
+/// The most messages in a batch of a standard queue.
+const STANDARD_BATCH: u32 = 10_000;
+/// How many batches of a queue run at once where the mapping names no concurrency: this is one machine.
+const DEFAULT_POLLERS: u32 = 2;
+/// How long one `ReceiveMessage` waits for messages, in seconds.
+const LONG_POLL_SECONDS: i32 = 1;
+/// How long a poller rests after SQS refused it.
+const REST: Duration = Duration::from_millis(500);
+
+/// A queue whose messages invoke a function.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// The queue's URL.
+    pub queue_url: String,
+    /// The queue's ARN.
+    pub queue_arn: String,
+    /// Lambda polls with the function's role: its client.
+    pub client: aws_sdk_sqs::Client,
+    /// Shortens visibility time-outs where time passes faster than in AWS, which Lambda never does: the operator's client.
+    pub operator: aws_sdk_sqs::Client,
+    /// The function's name.
+    pub function: String,
+    /// The most messages in a batch.
+    pub batch_size: u32,
+    /// How long a batch may be collected. Not for FIFO queues.
+    pub batching_window: Duration,
+    /// Whether the function's answer names the messages that failed (`ReportBatchItemFailures`).
+    pub report_batch_item_failures: bool,
+    /// The most batches at once.
+    pub maximum_concurrency: Option<u32>,
+}
+
+impl Mapping {
+    fn is_fifo(&self) -> bool {
+        self.queue_arn.ends_with(".fifo")
+    }
+
+    pub(crate) fn pollers(&self) -> u32 {
+        self.maximum_concurrency.unwrap_or(DEFAULT_POLLERS)
+    }
+
+    /// Refuses what AWS refuses.
+    pub(crate) fn check(&self) -> Result<(), ServiceError> {
+        if self.is_fifo() && !self.batching_window.is_zero() {
+            return Err(ServiceError::WindowOnFifo(self.queue_arn.clone()));
+        }
+        let limit = if self.is_fifo() { SQS_BATCH } else { STANDARD_BATCH };
+        if self.batch_size == 0 || self.batch_size > limit {
+            return Err(ServiceError::BatchSize { queue: self.queue_arn.clone(), size: self.batch_size, limit });
+        }
+        Ok(())
+    }
+}
+
+/// Polls until the service stops.
+pub(crate) async fn run(service: FunctionService, mapping: Mapping) {
+    loop {
+        match collect(&mapping).await {
+            Ok(messages) if messages.is_empty() => {}
+            Ok(messages) => work_off(&service, &mapping, messages).await,
+            Err(error) => {
+                tracing::error!(mapping.function, error, "the queue cannot be polled");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// A batch: what is there, or with a window, what comes until it is over.
+async fn collect(mapping: &Mapping) -> Result<Vec<Message>, String> {
+    let mut messages: Vec<Message> = Vec::new();
+    let end = Instant::now() + mapping.batching_window;
+    loop {
+        let missing = mapping.batch_size - u32::try_from(messages.len()).unwrap_or(u32::MAX).min(mapping.batch_size);
+        let received = mapping
+            .client
+            .receive_message()
+            .queue_url(&mapping.queue_url)
+            .max_number_of_messages(i32::try_from(missing.min(SQS_BATCH)).unwrap_or(1))
+            .wait_time_seconds(LONG_POLL_SECONDS)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await
+            .map_err(|error| DisplayErrorContext(&error).to_string())?;
+        messages.extend(received.messages.unwrap_or_default());
+        let is_full = messages.len() >= usize::try_from(mapping.batch_size).unwrap_or(usize::MAX);
+        if is_full || Instant::now() >= end {
+            return Ok(messages);
+        }
+    }
+}
+
+async fn work_off(service: &FunctionService, mapping: &Mapping, messages: Vec<Message>) {
+    let event = sqs_event::event(&messages, &mapping.queue_arn, &service.settings().region);
+    let trace = messages
+        .first()
+        .and_then(|message| message.attributes()?.get(&MessageSystemAttributeName::AwsTraceHeader).cloned());
+    let answer = match service.invoke_in_turn(&mapping.function, event, trace).await {
+        Err(error) => Answer::AllFailed(error.to_string()),
+        Ok(body) if mapping.report_batch_item_failures => sqs_event::answer(&body, &messages),
+        Ok(_) => Answer::Failed(std::collections::BTreeSet::new()),
+    };
+    let (failed, done): (Vec<Message>, Vec<Message>) = match answer {
+        Answer::Failed(ids) => {
+            messages.into_iter().partition(|message| message.message_id().is_some_and(|id| ids.contains(id)))
+        }
+        Answer::AllFailed(reason) => {
+            tracing::warn!(mapping.function, reason, "a whole batch failed");
+            (messages, Vec::new())
+        }
+    };
+    delete(mapping, &done).await;
+    if !failed.is_empty() {
+        hurry(service, mapping, &failed).await;
+    }
+}
+
+/// Deletes what is done. What cannot be deleted comes again, as in AWS.
+async fn delete(mapping: &Mapping, messages: &[Message]) {
+    for chunk in messages.chunks(usize::try_from(SQS_BATCH).unwrap_or(1)) {
+        let entries = chunk.iter().enumerate().map(|(index, message)| {
+            DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .set_receipt_handle(message.receipt_handle.clone())
+                .build()
+        });
+        let entries = match entries.collect::<Result<Vec<_>, _>>() {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::error!(mapping.function, %error, "a message without a receipt handle cannot be deleted");
+                continue;
+            }
+        };
+        let sent = mapping.client.delete_message_batch().queue_url(&mapping.queue_url).set_entries(Some(entries));
+        match sent.send().await {
+            Ok(answer) if answer.failed().is_empty() => {}
+            Ok(answer) => tracing::warn!(mapping.function, failed = ?answer.failed(), "messages were not deleted"),
+            Err(error) => {
+                let error = DisplayErrorContext(&error).to_string();
+                tracing::warn!(mapping.function, error, "messages were not deleted");
+            }
+        }
+    }
+}
+
+/// Failed messages stay until their visibility time-out; where time passes faster, that is shortened.
+async fn hurry(service: &FunctionService, mapping: &Mapping, messages: &[Message]) {
+    let speed = service.settings().speed;
+    if speed == crate::speed::Speed::REAL {
+        return;
+    }
+    let timeout = mapping
+        .operator
+        .get_queue_attributes()
+        .queue_url(&mapping.queue_url)
+        .attribute_names(QueueAttributeName::VisibilityTimeout)
+        .send()
+        .await
+        .ok()
+        .and_then(|answer| answer.attributes()?.get(&QueueAttributeName::VisibilityTimeout)?.parse().ok());
+    let Some(timeout) = timeout else {
+        tracing::warn!(mapping.function, "the visibility time-out is unknown and stays as it is");
+        return;
+    };
+    for message in messages {
+        let shortened = mapping
+            .operator
+            .change_message_visibility()
+            .queue_url(&mapping.queue_url)
+            .set_receipt_handle(message.receipt_handle.clone())
+            .visibility_timeout(i32::try_from(speed.seconds(timeout)).unwrap_or(i32::MAX))
+            .send()
+            .await;
+        if let Err(error) = shortened {
+            let error = DisplayErrorContext(&error).to_string();
+            tracing::warn!(mapping.function, error, "a visibility time-out stays as it is");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The Runtime API of one execution environment.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::error::FunctionError;
+
+/// An invocation for the process to take.
+pub(crate) struct Invocation {
+    pub(crate) request_id: String,
+    pub(crate) payload: Bytes,
+    /// When its time is up, in milliseconds since 1970.
+    pub(crate) deadline_ms: i64,
+    pub(crate) function_arn: String,
+    pub(crate) trace_header: String,
+    pub(crate) answer: oneshot::Sender<Result<Bytes, FunctionError>>,
+}
+
+/// The listener that a process talks to. Dropping it closes it.
+pub(crate) struct RuntimeApi {
+    pub(crate) address: SocketAddr,
+    pub(crate) invocations: mpsc::Sender<Invocation>,
+    init_error: Arc<Mutex<Option<FunctionError>>>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    waiting: Arc<tokio::sync::Mutex<mpsc::Receiver<Invocation>>>,
+    current: Arc<Mutex<Option<Current>>>,
+    init_error: Arc<Mutex<Option<FunctionError>>>,
+}
+
+struct Current {
+    request_id: String,
+    answer: oneshot::Sender<Result<Bytes, FunctionError>>,
+}
+
+type Answer = (StatusCode, Json<Value>);
+
+impl RuntimeApi {
+    /// Listens on a free port.
+    pub(crate) async fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (invocations, waiting) = mpsc::channel(1);
+        let init_error = Arc::new(Mutex::new(None));
+        let shared = Shared {
+            waiting: Arc::new(tokio::sync::Mutex::new(waiting)),
+            current: Arc::new(Mutex::new(None)),
+            init_error: Arc::clone(&init_error),
+        };
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .route("/2018-06-01/runtime/init/error", post(init_error_reported))
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(shared);
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "a Runtime API listener failed");
+            }
+        });
+        Ok(Self { address, invocations, init_error, server })
+    }
+
+    /// What the process reported about its own start, if it failed.
+    pub(crate) fn init_error(&self) -> Option<FunctionError> {
+        self.init_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn next(State(shared): State<Shared>) -> Result<(HeaderMap, Bytes), Answer> {
+    let Some(invocation) = shared.waiting.lock().await.recv().await else {
+        return Err(refusal(StatusCode::GONE, "the environment is being shut down"));
+    };
+    let mut headers = HeaderMap::new();
+    let named = [
+        ("lambda-runtime-aws-request-id", invocation.request_id.clone()),
+        ("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string()),
+        ("lambda-runtime-invoked-function-arn", invocation.function_arn),
+        ("lambda-runtime-trace-id", invocation.trace_header),
+    ];
+    for (name, value) in named {
+        if let Ok(value) = value.parse() {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    *shared.current.lock().unwrap_or_else(PoisonError::into_inner) =
+        Some(Current { request_id: invocation.request_id, answer: invocation.answer });
+    Ok((headers, invocation.payload))
+}
+
+async fn response(State(shared): State<Shared>, Path(id): Path<String>, body: Bytes) -> Answer {
+    complete(&shared, &id, Ok(body))
+}
+
+async fn error(State(shared): State<Shared>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answer {
+    complete(&shared, &id, Err(function_error(&headers, &body)))
+}
+
+async fn init_error_reported(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Answer {
+    *shared.init_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(function_error(&headers, &body));
+    accepted()
+}
+
+fn complete(shared: &Shared, id: &str, outcome: Result<Bytes, FunctionError>) -> Answer {
+    let mut current = shared.current.lock().unwrap_or_else(PoisonError::into_inner);
+    match current.take_if(|current| current.request_id == id) {
+        Some(current) => {
+            // Nobody waits any more where the time is up; the process is killed then.
+            drop(current.answer.send(outcome));
+            accepted()
+        }
+        None => refusal(StatusCode::BAD_REQUEST, "no invocation with this request id is running"),
+    }
+}
+
+fn function_error(headers: &HeaderMap, body: &Bytes) -> FunctionError {
+    let kind = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
+    let mut error = serde_json::from_slice(body).unwrap_or_else(|_| FunctionError {
+        error_type: String::new(),
+        error_message: String::from_utf8_lossy(body).into_owned(),
+    });
+    if error.error_type.is_empty() {
+        kind.unwrap_or("Unhandled").clone_into(&mut error.error_type);
+    }
+    error
+}
+
+fn accepted() -> Answer {
+    (StatusCode::ACCEPTED, Json(json!({ "status": "OK" })))
+}
+
+fn refusal(status: StatusCode, message: &str) -> Answer {
+    (status, Json(json!({ "errorType": "InvalidRequest", "errorMessage": message })))
+}

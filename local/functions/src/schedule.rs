@@ -1,0 +1,105 @@
+//! Event rules with a rate.
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::service::FunctionService;
+use crate::target::EVENTS;
+
+/// A rule that invokes a function again and again.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// The rule's ARN.
+    pub rule_arn: String,
+    /// How often.
+    pub rate: Rate,
+    /// The function's name.
+    pub function: String,
+}
+
+/// How often a rule is due: `rate(1 minute)`, `rate(5 minutes)`, `rate(1 hour)`, `rate(7 days)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate(Duration);
+
+/// A schedule expression that is not understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no rate that is known on one machine: write it as rate(VALUE UNIT), e.g. rate(1 minute), rate(5 minutes), \
+     rate(1 hour) or rate(2 days), the unit in the singular only for 1"
+)]
+pub struct RateError(String);
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        let wrong = || RateError(text.to_owned());
+        let inner = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(wrong)?;
+        let (value, unit) = inner.split_once(' ').ok_or_else(wrong)?;
+        let value: u64 = value.parse().map_err(|_| wrong())?;
+        // EventBridge refuses `rate(1 minutes)` and `rate(5 minute)`.
+        let minutes = match (value, unit) {
+            (1, "minute") | (2.., "minutes") => Some(value),
+            (1, "hour") | (2.., "hours") => value.checked_mul(60),
+            (1, "day") | (2.., "days") => value.checked_mul(24 * 60),
+            _ => None,
+        };
+        let seconds = minutes.and_then(|minutes| minutes.checked_mul(60)).ok_or_else(wrong)?;
+        Ok(Self(Duration::from_secs(seconds)))
+    }
+}
+
+/// Invokes the function at once, and then whenever it is due.
+pub(crate) async fn run(service: FunctionService, schedule: Schedule) {
+    let mut ticks = tokio::time::interval(service.settings().speed.scale(schedule.rate.0));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        if !service.allows(&schedule.function, EVENTS, &schedule.rule_arn) {
+            tracing::error!(schedule.function, schedule.rule_arn, "the rule may not invoke the function");
+            continue;
+        }
+        let event = scheduled_event(&service, &schedule);
+        service.invoke_async(&schedule.function, event, None);
+    }
+}
+
+fn scheduled_event(service: &FunctionService, schedule: &Schedule) -> Bytes {
+    let settings = service.settings();
+    let now = Timestamp::now().round(jiff::Unit::Second).unwrap_or_else(|_| Timestamp::now());
+    let event = json!({
+        "version": "0",
+        "id": Uuid::new_v4().to_string(),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": settings.account,
+        "time": now.to_string(),
+        "region": settings.region,
+        "resources": [schedule.rule_arn],
+        "detail": {},
+    });
+    Bytes::from(event.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_event_bridge_reads_them() {
+        let minutes = |text: &str| text.parse::<Rate>().map(|rate| rate.0.as_secs() / 60);
+        assert_eq!(minutes("rate(1 minute)"), Ok(1));
+        assert_eq!(minutes("rate(15 minutes)"), Ok(15));
+        assert_eq!(minutes("rate(2 hours)"), Ok(120));
+        assert_eq!(minutes("rate(1 day)"), Ok(1440));
+        for wrong in ["rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "cron(0 12 * * ? *)", "rate(x)", ""] {
+            assert!(minutes(wrong).is_err(), "{wrong}");
+        }
+    }
+}

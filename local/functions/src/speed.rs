@@ -1,0 +1,53 @@
+//! How fast the service's own waits pass.
+
+use std::time::Duration;
+
+/// How many times faster than in AWS the service's own waits pass: schedules, retries, visibility time-outs. The
+/// functions' time limits are not touched, because their code is as fast as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speed(u32);
+
+impl Speed {
+    /// As in AWS.
+    pub const REAL: Speed = Speed(1);
+
+    /// `times` as fast as in AWS; 0 is taken as 1.
+    #[must_use]
+    pub fn times(times: u32) -> Speed {
+        Speed(times.max(1))
+    }
+
+    /// How long a wait of AWS's takes here.
+    #[must_use]
+    pub fn scale(self, wait: Duration) -> Duration {
+        wait / self.0
+    }
+
+    /// How many seconds a wait of AWS's takes here, at least one: SQS counts in whole seconds.
+    #[must_use]
+    pub fn seconds(self, seconds: u32) -> u32 {
+        seconds.div_ceil(self.0).max(1)
+    }
+
+    /// How long something that took `elapsed` here would have taken in AWS.
+    #[must_use]
+    pub fn unscale(self, elapsed: Duration) -> Duration {
+        elapsed * self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_shrink_by_the_factor_and_seconds_stay_whole() {
+        let speed = Speed::times(60);
+        assert_eq!(speed.scale(Duration::from_mins(1)), Duration::from_secs(1));
+        assert_eq!(speed.seconds(180), 3);
+        assert_eq!(speed.seconds(61), 2);
+        assert_eq!(Speed::times(1000).seconds(30), 1);
+        assert_eq!(speed.unscale(Duration::from_secs(2)), Duration::from_mins(2));
+        assert_eq!(Speed::times(0), Speed::REAL);
+    }
+}

@@ -1,0 +1,156 @@
+//! Messages of a queue as the event that Lambda makes of them, and the answer to it.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+
+use std::collections::BTreeSet;
+
+use aws_sdk_sqs::types::{Message, MessageAttributeValue};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The event for a batch.
+pub(crate) fn event(messages: &[Message], queue_arn: &str, region: &str) -> Bytes {
+    let records: Vec<Value> = messages.iter().map(|message| record(message, queue_arn, region)).collect();
+    Bytes::from(json!({ "Records": records }).to_string())
+}
+
+fn record(message: &Message, queue_arn: &str, region: &str) -> Value {
+    let attributes: Map<String, Value> = message
+        .attributes()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str().to_owned(), Value::from(value.as_str())))
+        .collect();
+    let message_attributes: Map<String, Value> = message
+        .message_attributes()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), message_attribute(value)))
+        .collect();
+    json!({
+        "messageId": message.message_id(),
+        "receiptHandle": message.receipt_handle(),
+        "body": message.body(),
+        "attributes": attributes,
+        "messageAttributes": message_attributes,
+        "md5OfBody": message.md5_of_body(),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": region,
+    })
+}
+
+fn message_attribute(value: &MessageAttributeValue) -> Value {
+    json!({
+        "stringValue": value.string_value(),
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": value.data_type(),
+    })
+}
+
+/// What became of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// These messages failed, the others are done.
+    Failed(BTreeSet<String>),
+    /// The whole batch failed, for this reason.
+    AllFailed(String),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchResponse {
+    #[serde(default)]
+    batch_item_failures: Option<Vec<ItemFailure>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    item_identifier: Option<String>,
+}
+
+/// Reads the function's answer as Lambda does: what it does not understand fails the whole batch.
+pub(crate) fn answer(body: &[u8], messages: &[Message]) -> Answer {
+    if body.iter().all(u8::is_ascii_whitespace) || body == b"null" {
+        return Answer::Failed(BTreeSet::new());
+    }
+    let Ok(response) = serde_json::from_slice::<BatchResponse>(body) else {
+        return Answer::AllFailed("the answer is no batch response".to_owned());
+    };
+    let mut failed = BTreeSet::new();
+    for failure in response.batch_item_failures.into_iter().flatten() {
+        match failure.item_identifier {
+            Some(id) if messages.iter().any(|message| message.message_id() == Some(&id)) => {
+                failed.insert(id);
+            }
+            other => {
+                return Answer::AllFailed(format!("the batch response names {other:?}, which is not in the batch"));
+            }
+        }
+    }
+    Answer::Failed(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::types::MessageSystemAttributeName;
+
+    use super::*;
+
+    fn messages() -> Vec<Message> {
+        ["m-1", "m-2"].map(|id| Message::builder().message_id(id).body("{}").receipt_handle(id).build()).into()
+    }
+
+    #[test]
+    fn a_batch_response_names_the_failed_messages() {
+        let failed = |body: &str| answer(body.as_bytes(), &messages());
+        assert_eq!(failed(r#"{"batchItemFailures":[]}"#), Answer::Failed(BTreeSet::new()));
+        assert_eq!(failed("null"), Answer::Failed(BTreeSet::new()));
+        assert_eq!(failed("{}"), Answer::Failed(BTreeSet::new()));
+        let one = failed(r#"{"batchItemFailures":[{"itemIdentifier":"m-2"}]}"#);
+        assert_eq!(one, Answer::Failed(BTreeSet::from(["m-2".to_owned()])));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_understood_fails_the_whole_batch() {
+        for body in [
+            r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":"m-3"}]}"#,
+            r#"{"batchItemFailures":[{}]}"#,
+            r#"{"batchItemFailures":"m-1"}"#,
+            "not JSON",
+        ] {
+            assert!(matches!(answer(body.as_bytes(), &messages()), Answer::AllFailed(_)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_record_has_the_members_that_lambda_documents() {
+        let message = Message::builder()
+            .message_id("m-1")
+            .receipt_handle("handle")
+            .body("text")
+            .md5_of_body("md5")
+            .attributes(MessageSystemAttributeName::MessageGroupId, "group")
+            .message_attributes(
+                "type",
+                MessageAttributeValue::builder().data_type("String").string_value("t").build().unwrap(),
+            )
+            .build();
+        let event: Value = serde_json::from_slice(&event(&[message], "arn:aws:sqs:r:a:q", "r")).unwrap();
+        assert_eq!(
+            event["Records"][0],
+            json!({
+                "messageId": "m-1", "receiptHandle": "handle", "body": "text", "md5OfBody": "md5",
+                "attributes": { "MessageGroupId": "group" },
+                "messageAttributes": { "type": {
+                    "stringValue": "t", "stringListValues": [], "binaryListValues": [], "dataType": "String",
+                } },
+                "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:r:a:q", "awsRegion": "r",
+            })
+        );
+    }
+}

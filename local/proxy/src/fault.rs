@@ -1,0 +1,326 @@
+//! Faults: what goes wrong, with which requests, and how often.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::answer::Answer;
+
+/// Changes an answer of the upstream.
+pub type ResponseRewrite = Arc<dyn Fn(Answer) -> Answer + Send + Sync>;
+
+/// What goes wrong.
+#[derive(Clone)]
+pub enum FaultKind {
+    /// This answer, without asking the upstream.
+    Respond {
+        /// The HTTP status.
+        status: u16,
+        /// Headers, e.g. `("retry-after", "1")`. One that no HTTP message can hold is left out.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Bytes,
+    },
+    /// This error in the protocol of the service asked, without asking the upstream.
+    AwsError {
+        /// The HTTP status.
+        status: u16,
+        /// AWS's code, e.g. `ThrottlingException`.
+        code: String,
+        /// The message.
+        message: String,
+    },
+    /// The request waits before it is passed on.
+    Delay(Duration),
+    /// The connection is closed; the upstream never sees the request.
+    CutBeforeForwarding,
+    /// The upstream does what is asked, then the connection is closed: the answer is lost.
+    CutAfterForwarding,
+    /// The request waits until [`FaultHandle::release`]; if its caller goes away meanwhile, the upstream never sees it.
+    Hold,
+    /// The upstream does what is asked, then the answer waits until [`FaultHandle::release`].
+    HoldAnswer,
+    /// The upstream does what is asked, and this changes its answer.
+    RewriteResponse(ResponseRewrite),
+}
+
+impl FaultKind {
+    /// An error in the service's own form; see [`FaultKind::AwsError`].
+    #[must_use]
+    pub fn aws_error(status: u16, code: &str, message: &str) -> FaultKind {
+        FaultKind::AwsError { status, code: code.to_owned(), message: message.to_owned() }
+    }
+
+    /// An answer with a status and nothing else.
+    #[must_use]
+    pub fn status(status: u16) -> FaultKind {
+        FaultKind::Respond { status, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// Makes the answer to `PutEvents` or `SendMessageBatch` say that the entries at `positions` (from 0) failed with
+    /// `code`, by no fault of the sender. The upstream has taken them all the same, as after an answer lost inside AWS.
+    #[must_use]
+    pub fn failed_entries(positions: &[usize], code: &str) -> FaultKind {
+        let (positions, code) = (positions.to_vec(), code.to_owned());
+        FaultKind::RewriteResponse(Arc::new(move |answer| fail_entries(answer, &positions, &code)))
+    }
+
+    /// A short name for records.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            FaultKind::Respond { .. } => "respond",
+            FaultKind::AwsError { .. } => "aws-error",
+            FaultKind::Delay(_) => "delay",
+            FaultKind::CutBeforeForwarding => "cut-before-forwarding",
+            FaultKind::CutAfterForwarding => "cut-after-forwarding",
+            FaultKind::Hold => "hold",
+            FaultKind::HoldAnswer => "hold-answer",
+            FaultKind::RewriteResponse(_) => "rewrite-response",
+        }
+    }
+}
+
+impl fmt::Debug for FaultKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// What goes wrong, and with which requests.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The service, as in [`crate::Request`].
+    pub service: String,
+    /// The operation, as in [`crate::Request`]; any when `None`.
+    pub operation: Option<String>,
+    /// The caller by its name; any when `None`.
+    pub principal: Option<String>,
+    /// This many matching requests pass first.
+    pub skip: usize,
+    /// Then this many are struck. `usize::MAX`: all.
+    pub times: usize,
+    /// What goes wrong.
+    pub kind: FaultKind,
+}
+
+impl Fault {
+    /// Strikes the next request for `operation` once.
+    #[must_use]
+    pub fn new(service: &str, operation: &str, kind: FaultKind) -> Fault {
+        let operation = Some(operation.to_owned());
+        Fault { service: service.to_owned(), operation, principal: None, skip: 0, times: 1, kind }
+    }
+
+    /// Lets `count` matching requests pass first.
+    #[must_use]
+    pub fn skip(self, count: usize) -> Fault {
+        Fault { skip: count, ..self }
+    }
+
+    /// Strikes `count` requests.
+    #[must_use]
+    pub fn times(self, count: usize) -> Fault {
+        Fault { times: count, ..self }
+    }
+
+    /// Strikes every matching request.
+    #[must_use]
+    pub fn always(self) -> Fault {
+        self.times(usize::MAX)
+    }
+
+    /// Strikes requests of this caller only.
+    #[must_use]
+    pub fn of(self, principal: &str) -> Fault {
+        Fault { principal: Some(principal.to_owned()), ..self }
+    }
+}
+
+/// Watches and releases an injected fault.
+#[derive(Debug, Clone)]
+pub struct FaultHandle {
+    injected: Arc<Injected>,
+}
+
+impl FaultHandle {
+    /// How many requests it has struck.
+    #[must_use]
+    pub fn hits(&self) -> usize {
+        *self.injected.hits.borrow()
+    }
+
+    /// Waits until it has struck `count` requests.
+    pub async fn wait_for_hits(&self, count: usize) {
+        let mut hits = self.injected.hits.subscribe();
+        // The sender lives in `self`, so that waiting cannot fail.
+        drop(hits.wait_for(|hits| *hits >= count).await);
+    }
+
+    /// Lets held requests go on, now and later.
+    pub fn release(&self) {
+        self.injected.released.send_replace(true);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Injected {
+    fault: Fault,
+    left: Mutex<Left>,
+    hits: watch::Sender<usize>,
+    released: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Left {
+    skip: usize,
+    times: usize,
+}
+
+impl Injected {
+    pub(crate) fn kind(&self) -> &FaultKind {
+        &self.fault.kind
+    }
+
+    pub(crate) async fn released(&self) {
+        let mut released = self.released.subscribe();
+        // The sender lives in `self`, so that waiting cannot fail.
+        drop(released.wait_for(|released| *released).await);
+    }
+
+    fn strikes(&self, service: &str, operation: &str, principal: Option<&str>) -> bool {
+        let fault = &self.fault;
+        let matches = fault.service == service
+            && fault.operation.as_deref().is_none_or(|wanted| wanted == operation)
+            && fault.principal.as_deref().is_none_or(|wanted| principal == Some(wanted));
+        if !matches {
+            return false;
+        }
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.skip > 0 {
+            left.skip -= 1;
+            return false;
+        }
+        if left.times == 0 {
+            return false;
+        }
+        if left.times != usize::MAX {
+            left.times -= 1;
+        }
+        true
+    }
+}
+
+/// The faults of a proxy.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<Vec<Arc<Injected>>>);
+
+impl Faults {
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<Injected>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn inject(&self, fault: Fault) -> FaultHandle {
+        let left = Mutex::new(Left { skip: fault.skip, times: fault.times });
+        let (hits, released) = (watch::Sender::new(0), watch::Sender::new(false));
+        let injected = Arc::new(Injected { fault, left, hits, released });
+        self.list().push(Arc::clone(&injected));
+        FaultHandle { injected }
+    }
+
+    /// The first fault, in the order of injection, that strikes this request.
+    pub(crate) fn strike(
+        &self,
+        service: &str,
+        operation: &str,
+        principal: Option<&str>,
+    ) -> Option<Arc<Injected>> {
+        let struck =
+            self.list().iter().find(|fault| fault.strikes(service, operation, principal)).cloned()?;
+        struck.hits.send_modify(|hits| *hits += 1);
+        Some(struck)
+    }
+
+    pub(crate) fn clear(&self) {
+        for fault in self.list().drain(..) {
+            fault.released.send_replace(true);
+        }
+    }
+}
+
+/// See [`FaultKind::failed_entries`]. An answer of another form stays as it is.
+fn fail_entries(mut answer: Answer, positions: &[usize], code: &str) -> Answer {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
+    let message = "failed by a fault of the proxy";
+    if let Some(entries) = body.get_mut("Entries").and_then(Value::as_array_mut) {
+        for (_, entry) in entries.iter_mut().enumerate().filter(|(i, _)| positions.contains(i)) {
+            *entry = json!({"ErrorCode": code, "ErrorMessage": message});
+        }
+        let failed = entries.iter().filter(|entry| entry.get("ErrorCode").is_some()).count();
+        body["FailedEntryCount"] = json!(failed);
+    } else if let Some(successful) = body.get_mut("Successful").and_then(Value::as_array_mut) {
+        let (mut kept, mut failed) = (Vec::new(), Vec::new());
+        for (i, entry) in std::mem::take(successful).into_iter().enumerate() {
+            if positions.contains(&i) {
+                let id = entry.get("Id").cloned().unwrap_or_default();
+                failed.push(json!({"Id": id, "SenderFault": false, "Code": code, "Message": message}));
+            } else {
+                kept.push(entry);
+            }
+        }
+        *successful = kept;
+        if let Some(earlier) = body.get_mut("Failed").and_then(Value::as_array_mut) {
+            earlier.append(&mut failed);
+        } else {
+            body["Failed"] = Value::Array(failed);
+        }
+    }
+    answer.body = body.to_string().into();
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_skips_then_strikes_and_then_is_spent() {
+        let faults = Faults::default();
+        let handle =
+            faults.inject(Fault::new("sqs", "SendMessageBatch", FaultKind::status(500)).skip(1).times(2));
+        let struck: Vec<bool> =
+            (0..5).map(|_| faults.strike("sqs", "SendMessageBatch", None).is_some()).collect();
+        assert_eq!(struck, [false, true, true, false, false]);
+        assert_eq!(handle.hits(), 2);
+    }
+
+    #[test]
+    fn a_fault_strikes_only_what_it_names() {
+        let faults = Faults::default();
+        faults.inject(Fault::new("iam", "PutRolePolicy", FaultKind::status(500)).always().of("iam-grant"));
+        assert!(faults.strike("iam", "DeleteRolePolicy", Some("iam-grant")).is_none());
+        assert!(faults.strike("iam", "PutRolePolicy", Some("iam-revoke")).is_none());
+        assert!(faults.strike("iam", "PutRolePolicy", None).is_none());
+        assert!(faults.strike("iam", "PutRolePolicy", Some("iam-grant")).is_some());
+    }
+
+    #[test]
+    fn entries_of_a_batch_can_be_said_to_have_failed() {
+        let sent = Answer::new(200, r#"{"Successful":[{"Id":"a"},{"Id":"b"}],"Failed":[]}"#);
+        let body: Value = serde_json::from_slice(&fail_entries(sent, &[1], "InternalError").body).unwrap();
+        assert_eq!(body["Successful"], json!([{"Id": "a"}]));
+        assert_eq!(body["Failed"][0]["Id"], "b");
+        assert_eq!(body["Failed"][0]["SenderFault"], false);
+
+        let put = Answer::new(200, r#"{"FailedEntryCount":0,"Entries":[{"EventId":"1"},{"EventId":"2"}]}"#);
+        let body: Value =
+            serde_json::from_slice(&fail_entries(put, &[0], "ThrottlingException").body).unwrap();
+        assert_eq!(body["FailedEntryCount"], 1);
+        assert_eq!(body["Entries"][0]["ErrorCode"], "ThrottlingException");
+        assert_eq!(body["Entries"][1]["EventId"], "2");
+    }
+}

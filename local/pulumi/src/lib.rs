@@ -1,0 +1,1 @@
+//! Evaluates a Pulumi YAML program without Pulumi.

@@ -1,0 +1,75 @@
+//! The HTTP API, as the vendor's API description has it.
+
+mod agreements;
+mod control;
+mod events;
+mod extract;
+mod gate;
+mod page;
+mod problem;
+mod resources;
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::agreement::AgreementKind;
+use crate::faults::Faults;
+use crate::handle::WorldHandle;
+use crate::server::KeyRefusal;
+use problem::Problem;
+
+/// The largest body taken, in bytes. The vendor names no figure.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) world: WorldHandle,
+    pub(crate) faults: Faults,
+    pub(crate) page_limit: usize,
+    pub(crate) key_refusal: KeyRefusal,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) fn router(app: App) -> Router {
+    let mut api = Router::new()
+        .route("/api/events", get(events::poll))
+        .route("/api/teams", get(resources::teams))
+        .route(
+            "/api/teams/{id}",
+            get(resources::team).put(resources::put_team).delete(resources::delete_team),
+        )
+        .route("/api/dataproducts", get(resources::products))
+        .route(
+            "/api/dataproducts/{id}",
+            get(resources::product).put(resources::put_product).delete(resources::delete_product),
+        )
+        .route(
+            "/api/access/{id}/provisioning",
+            get(agreements::provisioning).put(agreements::declare_provisioning),
+        )
+        .route("/api/access/{id}/provisioning/{transition}", post(agreements::report_provisioning));
+    for kind in AgreementKind::ALL {
+        api = api.merge(agreements::router(kind));
+    }
+    api.merge(control::router())
+        .fallback(no_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(app.clone(), gate::pass))
+        .with_state(app)
+}
+
+async fn no_route(uri: Uri) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("No endpoint {}.", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let detail = format!("The endpoint {} does not support {method}.", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}

@@ -1,0 +1,204 @@
+//! What exists in the simulated organisation, and the rules by which it changes.
+//!
+//! Every change writes its events to the [`feed`]. The rules know neither HTTP nor locks.
+
+mod agreements;
+mod feed;
+mod products;
+mod provisioning;
+mod validate;
+mod view;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+use crate::agreement::{AgreementKind, AgreementRef};
+pub(crate) use feed::UnknownCursor;
+use feed::{Feed, NewEvent};
+pub(crate) use provisioning::Transition;
+pub use validate::Violation;
+
+/// Why the world refuses a change.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorldError {
+    /// There is no such thing.
+    #[error("there is no {what} {id:?}")]
+    NotFound {
+        /// What was looked for, e.g. `access`.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// Required members are missing or of the wrong form.
+    #[error("validation failed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<Violation>),
+    /// The state the thing is in does not allow the change.
+    #[error("{0}")]
+    Conflict(String),
+    /// What is asked for contradicts something else that exists.
+    #[error("{0}")]
+    Unprocessable(String),
+}
+
+impl WorldError {
+    /// Whether the same request can succeed later without anybody changing the world. It cannot.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            WorldError::NotFound { .. }
+            | WorldError::Invalid(_)
+            | WorldError::Conflict(_)
+            | WorldError::Unprocessable(_) => false,
+        }
+    }
+}
+
+/// Who caused an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Principal {
+    /// A caller of the HTTP API.
+    ApiKey,
+    /// A person at the user interface: here, a Rust caller.
+    User,
+    /// The calendar.
+    System,
+}
+
+impl Principal {
+    fn as_str(self) -> &'static str {
+        match self {
+            Principal::ApiKey => "api-key:8db3b740-1099-475b-b82a-18a0f7a73aa9",
+            Principal::User => "user:u123123123123",
+            Principal::System => "system",
+        }
+    }
+}
+
+/// Things by id, in the order of their creation.
+type Collection = Map<String, Value>;
+
+/// The simulated organisation.
+pub(crate) struct World {
+    /// How far the world's clock is ahead of the machine's.
+    ahead: jiff::SignedDuration,
+    feed: Feed,
+    teams: Collection,
+    products: Collection,
+    /// Agreements; under [`AgreementKind::DataContract`] also contract documents, which share the address.
+    agreements: BTreeMap<AgreementKind, Collection>,
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        World {
+            ahead: jiff::SignedDuration::ZERO,
+            feed: Feed::default(),
+            teams: Collection::new(),
+            products: Collection::new(),
+            agreements: BTreeMap::new(),
+        }
+    }
+
+    /// Moves the world's clock forward.
+    pub(crate) fn advance(&mut self, by: std::time::Duration) {
+        let by = jiff::SignedDuration::try_from(by).unwrap_or(jiff::SignedDuration::MAX);
+        self.ahead = self.ahead.saturating_add(by);
+    }
+
+    fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        now.saturating_add(self.ahead).unwrap_or(now)
+    }
+
+    fn today(&self) -> Date {
+        TimeZone::UTC.to_datetime(self.now()).date()
+    }
+
+    fn emit(&mut self, name: &str, subject: &str, by: Principal) {
+        self.emit_with(name, subject, by, Map::new());
+    }
+
+    fn emit_with(&mut self, name: &str, subject: &str, by: Principal, data: Map<String, Value>) {
+        let time = self.now();
+        self.feed.append(NewEvent { name, subject, time, principal: by, data });
+    }
+
+    /// Writes an event of the past.
+    pub(crate) fn remember(&mut self, name: &str, subject: &str, time: Timestamp, data: Map<String, Value>) {
+        self.feed.append(NewEvent { name, subject, time, principal: Principal::User, data });
+    }
+
+    /// Writes an event as somebody else would have, whatever its name.
+    pub(crate) fn announce(&mut self, name: &str, subject: &str) {
+        self.emit(name, subject, Principal::User);
+    }
+
+    pub(crate) fn append_raw_event(&mut self, event: Value) {
+        self.feed.append_raw(event);
+    }
+
+    pub(crate) fn resend(&mut self, range: Range<usize>) {
+        self.feed.resend(range);
+    }
+
+    pub(crate) fn events(&self) -> &[Value] {
+        self.feed.events()
+    }
+
+    pub(crate) fn page(
+        &mut self,
+        last_event_id: Option<&str>,
+        back: usize,
+        limit: usize,
+    ) -> Result<Vec<Value>, UnknownCursor> {
+        self.feed.page(last_event_id, back, limit)
+    }
+
+    pub(crate) fn teams(&self) -> Vec<Value> {
+        self.teams.values().cloned().collect()
+    }
+
+    pub(crate) fn team(&self, id: &str) -> Result<Value, WorldError> {
+        self.teams.get(id).cloned().ok_or_else(|| not_found("team", id))
+    }
+
+    pub(crate) fn put_team(&mut self, id: &str, team: Value, by: Principal) -> Result<(), WorldError> {
+        validate::accept(validate::team(&team, id))?;
+        let known = self.teams.insert(id.to_owned(), team).is_some();
+        self.emit(if known { "TeamUpdatedEvent" } else { "TeamCreatedEvent" }, id, by);
+        Ok(())
+    }
+
+    pub(crate) fn delete_team(&mut self, id: &str, by: Principal) -> Result<(), WorldError> {
+        self.teams.shift_remove(id).ok_or_else(|| not_found("team", id))?;
+        self.emit("TeamDeletedEvent", id, by);
+        Ok(())
+    }
+
+    fn of_kind(&self, kind: AgreementKind) -> impl Iterator<Item = (&String, &Value)> {
+        self.agreements.get(&kind).into_iter().flatten()
+    }
+
+    fn stored(&self, agreement: &AgreementRef) -> Option<&Value> {
+        self.agreements.get(&agreement.kind)?.get(&agreement.id)
+    }
+
+    fn store(&mut self, agreement: &AgreementRef, value: Value) {
+        self.agreements.entry(agreement.kind).or_default().insert(agreement.id.clone(), value);
+    }
+}
+
+fn not_found(what: &'static str, id: &str) -> WorldError {
+    WorldError::NotFound { what, id: id.to_owned() }
+}
+
+/// The text at a JSON pointer.
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer)?.as_str()
+}

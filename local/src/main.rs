@@ -1,0 +1,2 @@
+//! The command line of `dmm-local`.
+fn main() {}
