@@ -77,8 +77,8 @@ async fn deliver_part(
     }
 }
 
-/// Takes note of what was accepted and of what is refused for its content. The others come back in their order, with
-/// the failure that decides about them: one that a retry does not cure before one that it does.
+/// Takes note of what was accepted and of what is refused for its content. The others come back in their
+/// order, with the failure that decides about them: one that a retry does not cure before one that it does.
 fn sort(
     messages: Vec<Message>,
     failures: &[EntryFailure],

@@ -63,8 +63,8 @@ impl FeedError {
         }
     }
 
-    /// What it means that the events after this cursor cannot be read: a client error that is neither about the
-    /// key nor about the number of calls is about the cursor, the only thing that was asked for.
+    /// What it means that the events after this cursor cannot be read: a client error that is neither about
+    /// the key nor about the number of calls is about the cursor, the only thing that was asked for.
     pub(crate) fn reading(source: ApiError, last_event_id: Option<&str>) -> FeedError {
         match (&source, last_event_id) {
             (ApiError::Status { status: 400..=499, .. }, Some(id)) if !source.is_retryable() => {

@@ -86,8 +86,9 @@ pub(crate) fn sha256(text: &str) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// The JSON text of a value in characters that SQS accepts. A control character is escaped in JSON anyway; of the
-/// others, only these two are refused by SQS, and they can stand in strings only, which may hold the escape.
+/// The JSON text of a value in characters that SQS accepts. A control character is escaped in JSON anyway; of
+/// the others, only these two are refused by SQS, and they can stand in strings only, which may hold the
+/// escape.
 fn allowed_json(value: &Value) -> String {
     let text = value.to_string();
     if text.contains(['\u{FFFE}', '\u{FFFF}']) {

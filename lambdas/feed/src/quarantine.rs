@@ -8,8 +8,8 @@ use state::{ObjectStore, Precondition, StateError};
 use crate::message::sha256;
 
 /// Puts an event aside: `quarantine/feed/{day}/{SHA-256 of the event}.json` with the reason, the time and the
-/// event. The day is the event's own where it has a `time`, so that the same event, read again another day, is
-/// still the same object. Returns whether it is there for the first time.
+/// event. The day is the event's own where it has a `time`, so that the same event, read again another day,
+/// is still the same object. Returns whether it is there for the first time.
 pub(crate) async fn put_aside(
     store: &dyn ObjectStore,
     event: &Value,

@@ -89,8 +89,8 @@ fn entry_failure(index: usize, answer: &SendMessageBatchOutput) -> Option<EntryF
     Some(EntryFailure { index, kind, reason })
 }
 
-/// Throttling, also by KMS, is reported as the sender's fault and can be cured all the same. Of the other faults, only
-/// these codes are about what was sent.
+/// Throttling, also by KMS, is reported as the sender's fault and can be cured all the same. Of the other
+/// faults, only these codes are about what was sent.
 fn kind(failure: &BatchResultErrorEntry) -> FailureKind {
     match short(failure.code()) {
         code if is_throttling(code) => FailureKind::Transient,

@@ -4,8 +4,8 @@
 /// [PutEvents](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html).
 const MOST: usize = 10;
 
-/// The largest sum of the entries of one call, in bytes. A lone entry may be larger: EventBridge takes events of up to 1 MiB, but its
-/// API's documentation still allows 256 KiB in a call of several.
+/// The largest sum of the entries of one call, in bytes. A lone entry may be larger: EventBridge takes events
+/// of up to 1 MiB, but its API's documentation still allows 256 KiB in a call of several.
 const LARGEST_TOGETHER: usize = 262_144;
 
 /// Splits entries, given with their sizes in bytes, into calls.

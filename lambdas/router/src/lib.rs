@@ -3,13 +3,14 @@
 //! Lambda hands it batches of up to ten messages and is answered with those that failed, which it then hands
 //! over again. It promises:
 //!
-//! - **Order inside a group.** `PutEvents` takes or refuses each entry for itself, so that of two entries of one group in one
-//!   call, the later could be published before the earlier. Therefore a call holds at most one message of each group, the
-//!   next one of the group follows in the next call, and after a failure the later messages of the group fail
-//!   too, unpublished. A batch of ten groups is one call; only a batch in which one group has many messages needs more.
-//! - **Nothing is lost and nothing blocks.** What can never be published goes to the dead-letter queue with the
-//!   attribute `reason`, and then counts as done. When the dead-letter queue does not take it, the message
-//!   fails, and in the end SQS moves it there itself, without a reason.
+//! - **Order inside a group.** `PutEvents` takes or refuses each entry for itself, so that of two entries of
+//!   one group in one call, the later could be published before the earlier. Therefore a call holds at most
+//!   one message of each group, the next one of the group follows in the next call, and after a failure the
+//!   later messages of the group fail too, unpublished. A batch of ten groups is one call; only a batch in
+//!   which one group has many messages needs more.
+//! - **Nothing is lost and nothing blocks.** What can never be published goes to the dead-letter queue with
+//!   the attribute `reason`, and then counts as done. When the dead-letter queue does not take it, the
+//!   message fails, and in the end SQS moves it there itself, without a reason.
 //! - **At least once.** A message whose call was cut off is published again.
 //!
 //! Types that nobody knows are published too: the bus is the place for extensions.

@@ -11,7 +11,8 @@ use crate::error::RouterError;
 pub struct Message {
     /// SQS's id of the message, by which Lambda is told that it failed.
     pub id: String,
-    /// Its group, whose messages stay in order. Without one (the queue is no FIFO queue) it is alone in its group.
+    /// Its group, whose messages stay in order. Without one (the queue is no FIFO queue) it is alone in its
+    /// group.
     pub group: String,
     /// The event.
     pub body: String,

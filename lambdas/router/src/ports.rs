@@ -98,7 +98,8 @@ impl BusError {
 /// The dead-letter queue did not take a message.
 #[derive(Debug, Error)]
 pub enum DeadLetterError {
-    /// It refuses it: somebody has to change the queue or a right, or the message is too large with the reason.
+    /// It refuses it: somebody has to change the queue or a right, or the message is too large with the
+    /// reason.
     #[error(
         "the dead-letter queue refuses the message ({reason}): check that DEAD_LETTER_QUEUE_URL exists and that \
          the function's role has sqs:SendMessage on it"

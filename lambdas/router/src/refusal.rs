@@ -7,12 +7,13 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 /// The facts about a failed call.
 pub(crate) struct Refusal {
-    /// The error's code without the name of the service that may stand in front of it; empty without an answer.
+    /// The error's code without the name of the service that may stand in front of it; empty without an
+    /// answer.
     pub(crate) code: String,
     /// The code and message for a reader.
     pub(crate) reason: String,
-    /// Whether a retry does not cure it: a client error that is neither throttling nor about the credentials' or
-    /// the request's age.
+    /// Whether a retry does not cure it: a client error that is neither throttling nor about the credentials'
+    /// or the request's age.
     pub(crate) is_final: bool,
     /// The error.
     pub(crate) source: Box<dyn Error + Send + Sync>,

@@ -126,7 +126,8 @@ impl Router {
         }
     }
 
-    /// Takes note of what became of the heads, and waits before the next round where one is to be tried again.
+    /// Takes note of what became of the heads, and waits before the next round where one is to be tried
+    /// again.
     async fn settle(&self, fates: Vec<(usize, Fate)>, batch: &mut Batch, stop: Instant) {
         let mut longest = Duration::ZERO;
         for (head, fate) in fates {

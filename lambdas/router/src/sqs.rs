@@ -104,8 +104,11 @@ fn not_built(error: BuildError) -> DeadLetterError {
 /// The text in characters that SQS takes:
 /// [SendMessage](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
 fn allowed(text: &str) -> String {
-    let is_allowed = |character| matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
     text.replace(|character| !is_allowed(character), "\u{FFFD}")
+}
+
+fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 #[cfg(test)]

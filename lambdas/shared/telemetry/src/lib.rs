@@ -34,8 +34,8 @@ const OUR_CRATES: [&str; 5] = ["access", "dmm", "environment", "state", "telemet
 ///
 /// # Errors
 ///
-/// [`TelemetryError`], when `LOG_LEVEL` is something else (logging has started nevertheless, so that the error
-/// can be logged), or when it has been started before.
+/// [`TelemetryError`], when `LOG_LEVEL` is something else (logging has started nevertheless, so that the
+/// error can be logged), or when it has been started before.
 pub fn init(service_name: &'static str) -> Result<(), TelemetryError> {
     let level = level_of(environment::settings::optional("LOG_LEVEL"));
     let effective = level.as_ref().copied().unwrap_or(LevelFilter::INFO);
