@@ -2,9 +2,9 @@
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::backoff::Backoff;
 use crate::message::Message;
 use crate::ports::{EntryFailure, FailureKind, Queue, QueueError};
+use dmm::Backoff;
 
 /// What became of a batch. What is in none of the lists was not accepted, and `failure` says why.
 #[derive(Debug, Default)]

@@ -9,9 +9,9 @@ use dmm::ApiError;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::backoff::Backoff;
 use crate::message::Message;
 use crate::ports::{EntryFailure, EventSource, FailureKind, Queue, QueueError};
+use dmm::Backoff;
 
 /// Five attempts without a wait.
 pub(crate) const AT_ONCE: Backoff = Backoff { attempts: 5, base: Duration::ZERO, cap: Duration::ZERO };

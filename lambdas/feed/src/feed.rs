@@ -10,7 +10,6 @@ use serde_json::Value;
 use state::ObjectStore;
 use tokio::time::Instant;
 
-use crate::backoff::Backoff;
 use crate::batch::batches;
 use crate::cursor::{Cursor, Move};
 use crate::deliver::{Delivery, deliver};
@@ -18,6 +17,7 @@ use crate::error::FeedError;
 use crate::page::{Page, Progress};
 use crate::ports::{EventSource, Queue};
 use crate::quarantine::put_aside;
+use dmm::Backoff;
 
 /// The time at the end of a run that is kept for writing the cursor and the answer.
 pub(crate) const MARGIN: Duration = Duration::from_secs(5);

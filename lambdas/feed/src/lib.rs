@@ -17,7 +17,6 @@
 //!   may move.
 //! - `deliver`, `quarantine` and `cursor` do it; `sqs` is the adapter.
 
-mod backoff;
 mod batch;
 mod cursor;
 mod deliver;
@@ -31,7 +30,6 @@ mod ports;
 mod quarantine;
 mod sqs;
 
-pub use backoff::Backoff;
 pub use error::FeedError;
 pub use feed::{Feed, Summary};
 pub use message::Message;

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use dmm::Backoff;
 use environment::{Aws, settings};
-use feed::{Backoff, Feed, SqsQueue};
+use feed::{Feed, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 use state::S3Store;

@@ -21,7 +21,6 @@
 //! - `message`, `entry`, `lanes` and `calls` decide, without any input or output, what is published when.
 //! - `eventbridge` and `sqs` are the adapters.
 
-mod backoff;
 mod calls;
 mod entry;
 mod error;
@@ -35,7 +34,6 @@ mod refusal;
 mod router;
 mod sqs;
 
-pub use backoff::Backoff;
 pub use entry::{Entry, SOURCE};
 pub use error::RouterError;
 pub use eventbridge::{EventBridgeBus, InvalidBusName};

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
+use dmm::Backoff;
 use environment::{Aws, settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use router::{Backoff, EventBridgeBus, Router, SqsDeadLetters};
+use router::{EventBridgeBus, Router, SqsDeadLetters};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

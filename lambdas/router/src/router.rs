@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::backoff::Backoff;
 use crate::calls::calls;
 use crate::entry::{Entry, Unpublishable};
 use crate::error::RouterError;
 use crate::lanes::Lanes;
 use crate::message::Message;
 use crate::ports::{BusError, DeadLetters, EntryFailure, EventBus, FailureKind};
+use dmm::Backoff;
 
 /// The time at the end of an invocation that is kept for the answer.
 const MARGIN: Duration = Duration::from_secs(2);

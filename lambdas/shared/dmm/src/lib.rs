@@ -9,6 +9,7 @@
 //! - [`ApiKeySource`]: where the API key comes from. Nothing here knows a secret store.
 
 mod agreement;
+mod backoff;
 mod base_url;
 mod client;
 mod error;
@@ -22,6 +23,7 @@ mod team;
 mod transport;
 
 pub use agreement::{Agreement, AgreementKind, AgreementRef, Consumer, Provider, Provisioning, with_marks};
+pub use backoff::Backoff;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use client::Client;
 pub use error::ApiError;

@@ -5,20 +5,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use crate::backoff::Backoff;
+
 /// The longest wait before another attempt, whatever the server asks for and however late the deadline is:
 /// these are calls of short-lived functions.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// How often a call is tried, and how long it waits in between: exponential backoff with full jitter, that is,
-/// a random time between nothing and `base · 2ⁿ`, at most `cap`. A server's `Retry-After` is waited instead.
+/// How often a call is tried and how long one attempt may take. A server's `Retry-After` is waited instead of the
+/// backoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first among them. 0 is taken as 1.
-    pub attempts: u32,
-    /// The longest wait after the first attempt; it doubles from one to the next.
-    pub base: Duration,
-    /// The longest wait after any attempt.
-    pub cap: Duration,
+    /// Attempts and the waits in between.
+    pub backoff: Backoff,
     /// The time limit of one attempt, from the connection to the last byte of the answer.
     pub attempt_timeout: Duration,
 }
@@ -27,24 +25,9 @@ impl Default for RetryPolicy {
     /// Four attempts of up to 10 s, with waits of up to 0.2, 0.4 and 0.8 s: fits into a function's minute.
     fn default() -> RetryPolicy {
         RetryPolicy {
-            attempts: 4,
-            base: Duration::from_millis(200),
-            cap: Duration::from_secs(5),
+            backoff: Backoff { attempts: 4, base: Duration::from_millis(200), cap: Duration::from_secs(5) },
             attempt_timeout: Duration::from_secs(10),
         }
-    }
-}
-
-impl RetryPolicy {
-    /// The longest wait after the `attempt`-th attempt, counted from 1.
-    fn longest_wait(&self, attempt: u32) -> Duration {
-        let doublings = attempt.saturating_sub(1).min(31);
-        self.base.saturating_mul(1 << doublings).min(self.cap)
-    }
-
-    /// A random wait after the `attempt`-th attempt, counted from 1.
-    pub(crate) fn wait(&self, attempt: u32) -> Duration {
-        self.longest_wait(attempt).mul_f64(rand::random_range(0.0..=1.0))
     }
 }
 
@@ -65,34 +48,10 @@ mod tests {
 
     use super::*;
 
-    fn policy() -> RetryPolicy {
-        RetryPolicy {
-            attempts: 10,
-            base: Duration::from_millis(100),
-            cap: Duration::from_secs(1),
-            attempt_timeout: Duration::from_secs(1),
-        }
-    }
-
     fn asked(value: &str) -> Option<Duration> {
         let now = "2026-03-01T12:00:00Z".parse().expect("a time");
         let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(value).expect("a header"))]);
         retry_after(&headers, now)
-    }
-
-    #[test]
-    fn the_longest_wait_doubles_up_to_its_cap() {
-        let waits: Vec<_> = (1..=6).map(|attempt| policy().longest_wait(attempt).as_millis()).collect();
-        assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);
-        assert_eq!(policy().longest_wait(u32::MAX), policy().cap);
-    }
-
-    #[test]
-    fn a_wait_is_anything_up_to_the_longest() {
-        let waits: Vec<_> = (0..1000).map(|_| policy().wait(3)).collect();
-        assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(400)));
-        assert!(waits.iter().any(|wait| *wait < Duration::from_millis(100)));
-        assert!(waits.iter().any(|wait| *wait > Duration::from_millis(300)));
     }
 
     #[test]

@@ -125,18 +125,26 @@ impl Transport {
                 refreshed = true;
                 continue;
             }
-            if attempt >= self.retry.attempts || !failure.error.is_worth_another_attempt() {
+            let Some(backoff) =
+                self.retry.backoff.wait(attempt).filter(|_| failure.error.is_worth_another_attempt())
+            else {
                 return Err(failure.error);
-            }
-            self.wait(call, attempt, failure).await?;
+            };
+            self.wait(call, attempt, failure, backoff).await?;
             attempt += 1;
         }
     }
 
     /// Waits before the next attempt, or gives up at once when the deadline comes first.
-    async fn wait(&self, call: &Call, attempt: u32, failure: Failure) -> Result<(), ApiError> {
+    async fn wait(
+        &self,
+        call: &Call,
+        attempt: u32,
+        failure: Failure,
+        backoff: Duration,
+    ) -> Result<(), ApiError> {
         let Failure { error, retry_after } = failure;
-        let wait = retry_after.unwrap_or_else(|| self.retry.wait(attempt));
+        let wait = retry_after.unwrap_or(backoff);
         let past_deadline = |wait| self.deadline.is_some_and(|deadline| Instant::now() + wait >= deadline);
         if wait > LONGEST_WAIT || past_deadline(wait) {
             return Err(ApiError::OutOfTime { path: call.path(), retry_after, last: Some(Box::new(error)) });

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use dmm::{ApiError, RetryPolicy};
+use dmm::{ApiError, Backoff, RetryPolicy};
 use tokio::time::Instant;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -49,8 +49,11 @@ async fn a_backoff_beyond_the_deadline_is_not_begun() {
     let server = always(ResponseTemplate::new(500)).await;
     // Half a million hours at most: that a random part of it is below half a minute does not happen.
     let ages = Duration::from_hours(500_000);
-    let client =
-        client_with(&server.uri(), Keys::new(&["k3y"]), RetryPolicy { base: ages, cap: ages, ..QUICK });
+    let client = client_with(
+        &server.uri(),
+        Keys::new(&["k3y"]),
+        RetryPolicy { backoff: Backoff { base: ages, cap: ages, ..QUICK.backoff }, ..QUICK },
+    );
     let error = client.until(Instant::now() + LATER).events(None).await.expect_err("an error");
     assert!(matches!(error, ApiError::OutOfTime { retry_after: None, last: Some(_), .. }), "{error:?}");
     assert_eq!(requests(&server).await, 1);

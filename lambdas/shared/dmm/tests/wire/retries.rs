@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use dmm::{ApiError, ProvisioningReport, ProvisioningTransition, RetryPolicy};
+use dmm::{ApiError, Backoff, ProvisioningReport, ProvisioningTransition, RetryPolicy};
 use serde_json::json;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -84,7 +84,7 @@ async fn a_date_in_retry_after_that_has_passed_is_no_wait() {
     then_the_team(&server).await;
     // Backing off would take up to an hour.
     let hour = Duration::from_hours(1);
-    let slow = RetryPolicy { base: hour, cap: hour, ..QUICK };
+    let slow = RetryPolicy { backoff: Backoff { base: hour, cap: hour, ..QUICK.backoff }, ..QUICK };
     let client = client_with(&server.uri(), Keys::new(&["k3y"]), slow);
     client.team("t").await.expect("an answer").expect("a team");
 }

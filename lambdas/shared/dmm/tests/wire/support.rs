@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dmm::{ApiKeySource, BaseUrl, Client, KeyError, RetryPolicy};
+use dmm::{ApiKeySource, Backoff, BaseUrl, Client, KeyError, RetryPolicy};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::SecretString;
@@ -17,9 +17,7 @@ use wiremock::{MockServer, ResponseTemplate};
 
 /// Waits that no test notices, and a time limit that only a hanging server reaches.
 pub(crate) const QUICK: RetryPolicy = RetryPolicy {
-    attempts: 3,
-    base: Duration::from_millis(1),
-    cap: Duration::from_millis(5),
+    backoff: Backoff { attempts: 3, base: Duration::from_millis(1), cap: Duration::from_millis(5) },
     attempt_timeout: Duration::from_secs(20),
 };
 

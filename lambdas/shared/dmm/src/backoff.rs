@@ -1,4 +1,4 @@
-//! How often, and after which wait, refused entries are published again.
+//! How often, and after which wait, something is tried again.
 
 use std::time::Duration;
 
@@ -14,15 +14,16 @@ pub struct Backoff {
 }
 
 impl Default for Backoff {
-    /// Four attempts, with waits of up to 0.1, 0.2 and 0.4 s: after that Lambda hands the message over again.
+    /// Five attempts, with waits of up to 0.1, 0.2, 0.4 and 0.8 s.
     fn default() -> Backoff {
-        Backoff { attempts: 4, base: Duration::from_millis(100), cap: Duration::from_secs(2) }
+        Backoff { attempts: 5, base: Duration::from_millis(100), cap: Duration::from_secs(2) }
     }
 }
 
 impl Backoff {
     /// The wait after the `attempt`-th attempt, counted from 1; `None` after the last.
-    pub(crate) fn wait(&self, attempt: u32) -> Option<Duration> {
+    #[must_use]
+    pub fn wait(&self, attempt: u32) -> Option<Duration> {
         (attempt < self.attempts).then(|| self.longest(attempt).mul_f64(rand::random_range(0.0..=1.0)))
     }
 
