@@ -1,1 +1,33 @@
-//! The deployed stack on one machine.
+//! `dmm-local`: the deployed stack on one machine.
+//!
+//! # Layout
+//!
+//! | module | subject |
+//! | --- | --- |
+//! | [`cli`] | the command line |
+//! | [`demo`], [`up`] | the commands |
+//! | [`stack`] | starts every part and wires them |
+//! | [`deploy`] | creates the resources of `pulumi/Pulumi.yaml` |
+//! | [`lambdas`] | builds the Lambda binaries |
+//! | [`view`] | what stands in the emulated AWS |
+//! | [`progress`] | what a user sees meanwhile |
+//!
+//! The parts are crates of their own: `emulator` (moto), `proxy`, `simulator` (Data Mesh Manager), `functions` (Lambda)
+//! and `pulumi` (the program's evaluation). None depends on a Lambda's crate: the binaries are run as they are deployed.
+
+mod board;
+pub mod cli;
+pub mod clients;
+mod consumers;
+pub mod demo;
+pub mod deploy;
+mod error;
+pub mod lambdas;
+pub mod progress;
+pub mod stack;
+mod traffic;
+pub mod up;
+pub mod view;
+
+pub use error::StackError;
+pub use stack::{Options, Source, Stack};

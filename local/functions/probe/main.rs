@@ -11,6 +11,9 @@ fn main() -> std::io::Result<()> {
         call(&api, "POST", "/2018-06-01/runtime/init/error", error)?;
         std::process::exit(1);
     }
+    if std::env::var("PROBE_INIT").as_deref() == Ok("slow") {
+        std::thread::sleep(std::time::Duration::from_millis(700));
+    }
     loop {
         let (head, event) = call(&api, "GET", "/2018-06-01/runtime/invocation/next", "")?;
         let header = |name: &str| {
@@ -20,11 +23,25 @@ fn main() -> std::io::Result<()> {
                 .unwrap_or_default()
         };
         let base = format!("/2018-06-01/runtime/invocation/{}", header("lambda-runtime-aws-request-id"));
+        println!("request: {base}");
+        println!("trace: {}", header("lambda-runtime-trace-id"));
         println!("event: {event}");
         match event.trim_matches('"') {
             "fail" => {
                 let error = r#"{"errorType":"Probe.Told","errorMessage":"told to fail"}"#;
                 call(&api, "POST", &format!("{base}/error"), error)?;
+            }
+            "answer and end" => {
+                call(&api, "POST", &format!("{base}/response"), "null")?;
+                std::process::exit(0);
+            }
+            "bytes" => {
+                std::io::stdout().write_all(b"\xff\xfe\n")?;
+                call(&api, "POST", &format!("{base}/response"), "null")?;
+            }
+            "nap" => {
+                std::thread::sleep(std::time::Duration::from_millis(500));
+                call(&api, "POST", &format!("{base}/response"), "null")?;
             }
             "crash" => std::process::exit(3),
             "hang" => loop {

@@ -8,10 +8,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use crate::error::FunctionError;
-use crate::service::{Busy, FunctionService, lock};
+use crate::error::{FunctionError, InvokeError};
+use crate::service::{Busy, FunctionService, lock, new_request_id};
 
 /// How long Lambda waits before the first and the second retry.
 const WAITS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
@@ -54,7 +53,7 @@ impl FunctionService {
     pub(crate) fn invoke_async(&self, function: &str, payload: Bytes, trace: Option<String>) {
         // Counted before this returns, so that whoever handed the event over can forget it.
         let busy = self.busy();
-        let (service, function) = (self.clone(), function.to_owned());
+        let (service, function) = (self.for_tasks(), function.to_owned());
         self.spawn(async move { service.work_off(busy, &function, payload, trace).await });
     }
 
@@ -64,8 +63,11 @@ impl FunctionService {
             return;
         };
         let config = lock(&known.asynchronous).clone();
-        let request_id = Uuid::new_v4().to_string();
-        let Err(given_up) = self.try_until_given_up(function, &config, &payload, trace).await else { return };
+        let request_id = new_request_id();
+        let Err(given_up) = self.try_until_given_up(function, &config, &request_id, &payload, trace).await
+        else {
+            return;
+        };
         tracing::warn!(function, error = %given_up.error, condition = given_up.condition, "an event is given up");
         let (Some(url), Some(client)) = (&config.on_failure_queue_url, &config.client) else { return };
         let record = destination_record(&known.config.arn, &request_id, &payload, &given_up);
@@ -74,7 +76,12 @@ impl FunctionService {
                 Ok(_) => return,
                 Err(error) => {
                     let error = DisplayErrorContext(&error).to_string();
-                    tracing::error!(function, attempt, error, "the on-failure destination cannot be written to");
+                    tracing::error!(
+                        function,
+                        attempt,
+                        error,
+                        "the on-failure destination cannot be written to"
+                    );
                     tokio::time::sleep(self.settings().speed.scale(WAITS[0])).await;
                 }
             }
@@ -85,16 +92,26 @@ impl FunctionService {
         &self,
         function: &str,
         config: &AsyncConfig,
+        request_id: &str,
         payload: &Bytes,
         trace: Option<String>,
     ) -> Result<(), GivenUp> {
         let (speed, taken) = (self.settings().speed, Instant::now());
         let mut invocations = 0;
         loop {
-            let result = self.invoke_in_turn(function, payload.clone(), trace.clone()).await;
+            let patience = speed.scale(config.maximum_event_age).saturating_sub(taken.elapsed());
+            let (payload, trace) = (payload.clone(), trace.clone());
+            let error = match self.invoke_in_turn(function, request_id, payload, trace, Some(patience)).await
+            {
+                Ok(_) => return Ok(()),
+                // Being throttled is no try: the event waits until it is too old.
+                Err(error @ InvokeError::Throttled(_)) => {
+                    let error = error.as_function_error();
+                    return Err(GivenUp { condition: "EventAgeExceeded", invocations, error });
+                }
+                Err(error) => error.as_function_error(),
+            };
             invocations += 1;
-            let Err(error) = result else { return Ok(()) };
-            let error = error.as_function_error();
             tracing::info!(function, invocations, %error, "an asynchronous invocation failed");
             let retries = usize::try_from(config.maximum_retry_attempts).unwrap_or(usize::MAX);
             let Some(wait) = WAITS.get(invocations - 1).filter(|_| invocations <= retries) else {
@@ -115,7 +132,7 @@ fn destination_record(arn: &str, request_id: &str, payload: &Bytes, given_up: &G
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(payload).into_owned()));
     json!({
         "version": "1.0",
-        "timestamp": Timestamp::now().to_string(),
+        "timestamp": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
         "requestContext": {
             "requestId": request_id,
             "functionArn": format!("{arn}:$LATEST"),

@@ -1,7 +1,8 @@
 //! One execution environment: a process that runs one invocation after the other.
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -23,21 +24,33 @@ pub(crate) struct Environment {
     kill: Arc<Notify>,
 }
 
-/// How an invocation ended, and whether the environment can take another.
-pub(crate) struct Outcome {
-    pub(crate) result: Result<Bytes, FunctionError>,
-    pub(crate) reusable: bool,
+/// How an invocation ended.
+pub(crate) enum Outcome {
+    /// The function answered; the environment can take another invocation.
+    Answered(Result<Bytes, FunctionError>),
+    /// The environment is gone, and the invocation with it.
+    Ended(FunctionError),
+    /// The process had ended before it took the invocation, which another environment can run as if nothing had happened.
+    NeverTaken(FunctionError),
 }
 
+/// How long a start may take before it counts as part of the first invocation.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib>
+const INIT_LIMIT: Duration = Duration::from_secs(10);
+
 impl Environment {
-    /// Starts the function's binary with the variables that Lambda sets, those of the function, and no others.
+    /// Starts the function's binary with the variables that Lambda sets, those of the function, and no others, and waits
+    /// until it asks for its first invocation.
     pub(crate) async fn start(
         config: &FunctionConfig,
         settings: &Settings,
         kill: Arc<Notify>,
     ) -> Result<Self, InvokeError> {
-        let failed =
-            |source| InvokeError::Start { function: config.name.clone(), binary: config.binary.clone(), source };
+        let failed = |source| InvokeError::Start {
+            function: config.name.clone(),
+            binary: config.binary.clone(),
+            source,
+        };
         let api = RuntimeApi::start().await.map_err(failed)?;
         let mut command = Command::new(&config.binary);
         command
@@ -62,17 +75,41 @@ impl Environment {
         if let Some(stderr) = process.stderr.take() {
             tokio::spawn(keep_lines(config.name.clone(), stderr, log));
         }
-        Ok(Self { process, api, kill })
+        let mut environment = Self { process, api, kill };
+        environment
+            .initialize()
+            .await
+            .map_err(|error| InvokeError::Function { function: config.name.clone(), error })?;
+        Ok(environment)
+    }
+
+    /// A start that takes longer than [`INIT_LIMIT`] goes on within the time of the first invocation.
+    async fn initialize(&mut self) -> Result<(), FunctionError> {
+        tokio::select! {
+            biased;
+            () = self.api.initialized() => Ok(()),
+            ended = self.process.wait() => Err(self.api.init_error().unwrap_or_else(|| exit_error(None, ended))),
+            () = self.kill.notified() => {
+                self.end().await;
+                Err(FunctionError::new("Runtime.ExitError", "Runtime was killed"))
+            }
+            () = tokio::time::sleep(INIT_LIMIT) => Ok(()),
+        }
     }
 
     /// Runs one invocation: until it answers, its time is up, or the process ends.
-    pub(crate) async fn run(&mut self, config: &FunctionConfig, payload: Bytes, trace: Option<String>) -> Outcome {
+    pub(crate) async fn run(
+        &mut self,
+        config: &FunctionConfig,
+        request_id: &str,
+        payload: Bytes,
+        trace: Option<String>,
+    ) -> Outcome {
         let (answer, answered) = oneshot::channel();
-        let request_id = Uuid::new_v4().to_string();
         let now = Timestamp::now();
         let timeout_ms = i64::try_from(config.timeout.as_millis()).unwrap_or(i64::MAX);
         let invocation = Invocation {
-            request_id: request_id.clone(),
+            request_id: request_id.to_owned(),
             payload,
             deadline_ms: now.as_millisecond().saturating_add(timeout_ms),
             function_arn: config.arn.clone(),
@@ -80,19 +117,16 @@ impl Environment {
             answer,
         };
         if self.api.invocations.send(invocation).await.is_err() {
-            let error = FunctionError::new("Runtime.Unknown", "the Runtime API is closed");
-            return Outcome { result: Err(error), reusable: false };
+            return Outcome::NeverTaken(FunctionError::new("Runtime.Unknown", "the Runtime API is closed"));
         }
         let error = tokio::select! {
             // An answer counts even when the process ends right after it.
             biased;
-            Ok(result) = answered => return Outcome { result, reusable: true },
+            Ok(result) = answered => return Outcome::Answered(result),
             ended = self.process.wait() => {
-                let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-                self.api.init_error().unwrap_or_else(|| {
-                    let message = format!("RequestId: {request_id} Error: Runtime exited with error: {how}");
-                    FunctionError::new("Runtime.ExitError", message)
-                })
+                let taken = self.api.is_working();
+                let error = self.api.init_error().unwrap_or_else(|| exit_error(Some(request_id), ended));
+                return if taken { Outcome::Ended(error) } else { Outcome::NeverTaken(error) };
             }
             () = self.kill.notified() => {
                 self.end().await;
@@ -104,7 +138,7 @@ impl Environment {
                 FunctionError::new("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"))
             }
         };
-        Outcome { result: Err(error), reusable: false }
+        Outcome::Ended(error)
     }
 
     async fn end(&mut self) {
@@ -112,6 +146,37 @@ impl Environment {
             tracing::warn!(%error, "a function's process could not be killed");
         }
     }
+}
+
+fn exit_error(request_id: Option<&str>, ended: std::io::Result<ExitStatus>) -> FunctionError {
+    let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+    let request = request_id.map(|id| format!("RequestId: {id} ")).unwrap_or_default();
+    FunctionError::new("Runtime.ExitError", format!("{request}Error: Runtime exited with error: {how}"))
+}
+
+/// What a function may not set itself: Lambda refuses it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+pub(crate) fn is_reserved(variable: &str) -> bool {
+    const RESERVED: [&str; 17] = [
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_TASK_ROOT",
+    ];
+    RESERVED.contains(&variable)
 }
 
 /// The variables that Lambda sets.
@@ -132,6 +197,7 @@ fn variables(config: &FunctionConfig, settings: &Settings, api: &RuntimeApi) -> 
         ("AWS_LAMBDA_RUNTIME_API", api.address.to_string()),
         ("AWS_REGION", settings.region.clone()),
         ("AWS_SECRET_ACCESS_KEY", config.credentials.secret_access_key().to_owned()),
+        ("LAMBDA_TASK_ROOT", config.binary.parent().unwrap_or(&config.binary).display().to_string()),
         ("TZ", ":UTC".to_owned()),
     ];
     if let Some(token) = config.credentials.session_token() {
@@ -142,10 +208,16 @@ fn variables(config: &FunctionConfig, settings: &Settings, api: &RuntimeApi) -> 
 
 /// Appends what a process prints to its function's log.
 async fn keep_lines(function: String, output: impl AsyncRead + Unpin, log: Option<Arc<Mutex<File>>>) {
-    let mut lines = BufReader::new(output).lines();
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
     loop {
-        match lines.next_line().await {
-            Ok(Some(line)) => {
+        line.clear();
+        match output.read_until(b'\n', &mut line).await {
+            Ok(0) => return,
+            Ok(_) => {
+                // A function may print anything. Were reading to end here, its next line would break it.
+                let line = String::from_utf8_lossy(&line);
+                let line = line.trim_end_matches(['\n', '\r']);
                 tracing::debug!(function, line);
                 let Some(log) = &log else { continue };
                 let mut file = log.lock().await;
@@ -154,7 +226,6 @@ async fn keep_lines(function: String, output: impl AsyncRead + Unpin, log: Optio
                     tracing::warn!(function, %error, "a line of the log could not be kept");
                 }
             }
-            Ok(None) => return,
             Err(error) => {
                 tracing::warn!(function, %error, "the function's output cannot be read any more");
                 return;

@@ -80,6 +80,14 @@ pub enum ServiceError {
     /// There is no such function.
     #[error("there is no function {0}")]
     Unknown(String),
+    /// A variable that Lambda sets itself.
+    #[error("the function {function} may not set {variable}: Lambda sets it")]
+    ReservedVariable {
+        /// The function's name.
+        function: String,
+        /// The variable.
+        variable: String,
+    },
     /// A batching window on a FIFO queue, which AWS refuses.
     #[error("the FIFO queue {0} takes no batching window: leave maximumBatchingWindowInSeconds out")]
     WindowOnFifo(String),

@@ -10,7 +10,7 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use tokio::time::Instant;
 
 use crate::error::ServiceError;
-use crate::service::FunctionService;
+use crate::service::{FunctionService, new_request_id};
 use crate::sqs_event::{self, Answer};
 
 /// The most messages of one `ReceiveMessage` and one `DeleteMessageBatch`.
@@ -49,7 +49,7 @@ pub struct Mapping {
 
 impl Mapping {
     fn is_fifo(&self) -> bool {
-        self.queue_arn.ends_with(".fifo")
+        self.queue_arn.strip_suffix(".fifo").is_some()
     }
 
     pub(crate) fn pollers(&self) -> u32 {
@@ -63,7 +63,11 @@ impl Mapping {
         }
         let limit = if self.is_fifo() { SQS_BATCH } else { STANDARD_BATCH };
         if self.batch_size == 0 || self.batch_size > limit {
-            return Err(ServiceError::BatchSize { queue: self.queue_arn.clone(), size: self.batch_size, limit });
+            return Err(ServiceError::BatchSize {
+                queue: self.queue_arn.clone(),
+                size: self.batch_size,
+                limit,
+            });
         }
         Ok(())
     }
@@ -88,7 +92,8 @@ async fn collect(mapping: &Mapping) -> Result<Vec<Message>, String> {
     let mut messages: Vec<Message> = Vec::new();
     let end = Instant::now() + mapping.batching_window;
     loop {
-        let missing = mapping.batch_size - u32::try_from(messages.len()).unwrap_or(u32::MAX).min(mapping.batch_size);
+        let missing =
+            mapping.batch_size - u32::try_from(messages.len()).unwrap_or(u32::MAX).min(mapping.batch_size);
         let received = mapping
             .client
             .receive_message()
@@ -113,7 +118,8 @@ async fn work_off(service: &FunctionService, mapping: &Mapping, messages: Vec<Me
     let trace = messages
         .first()
         .and_then(|message| message.attributes()?.get(&MessageSystemAttributeName::AwsTraceHeader).cloned());
-    let answer = match service.invoke_in_turn(&mapping.function, event, trace).await {
+    let answer = match service.invoke_in_turn(&mapping.function, &new_request_id(), event, trace, None).await
+    {
         Err(error) => Answer::AllFailed(error.to_string()),
         Ok(body) if mapping.report_batch_item_failures => sqs_event::answer(&body, &messages),
         Ok(_) => Answer::Failed(std::collections::BTreeSet::new()),
@@ -149,10 +155,13 @@ async fn delete(mapping: &Mapping, messages: &[Message]) {
                 continue;
             }
         };
-        let sent = mapping.client.delete_message_batch().queue_url(&mapping.queue_url).set_entries(Some(entries));
+        let sent =
+            mapping.client.delete_message_batch().queue_url(&mapping.queue_url).set_entries(Some(entries));
         match sent.send().await {
             Ok(answer) if answer.failed().is_empty() => {}
-            Ok(answer) => tracing::warn!(mapping.function, failed = ?answer.failed(), "messages were not deleted"),
+            Ok(answer) => {
+                tracing::warn!(mapping.function, failed = ?answer.failed(), "messages were not deleted");
+            }
             Err(error) => {
                 let error = DisplayErrorContext(&error).to_string();
                 tracing::warn!(mapping.function, error, "messages were not deleted");

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::FunctionError;
@@ -32,6 +32,8 @@ pub(crate) struct RuntimeApi {
     pub(crate) address: SocketAddr,
     pub(crate) invocations: mpsc::Sender<Invocation>,
     init_error: Arc<Mutex<Option<FunctionError>>>,
+    current: Arc<Mutex<Option<Current>>>,
+    initialized: watch::Receiver<bool>,
     server: JoinHandle<()>,
 }
 
@@ -40,6 +42,7 @@ struct Shared {
     waiting: Arc<tokio::sync::Mutex<mpsc::Receiver<Invocation>>>,
     current: Arc<Mutex<Option<Current>>>,
     init_error: Arc<Mutex<Option<FunctionError>>>,
+    initialized: Arc<watch::Sender<bool>>,
 }
 
 struct Current {
@@ -56,10 +59,13 @@ impl RuntimeApi {
         let address = listener.local_addr()?;
         let (invocations, waiting) = mpsc::channel(1);
         let init_error = Arc::new(Mutex::new(None));
+        let current = Arc::new(Mutex::new(None));
+        let (initialize, initialized) = watch::channel(false);
         let shared = Shared {
             waiting: Arc::new(tokio::sync::Mutex::new(waiting)),
-            current: Arc::new(Mutex::new(None)),
+            current: Arc::clone(&current),
             init_error: Arc::clone(&init_error),
+            initialized: Arc::new(initialize),
         };
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -73,7 +79,18 @@ impl RuntimeApi {
                 tracing::error!(%error, "a Runtime API listener failed");
             }
         });
-        Ok(Self { address, invocations, init_error, server })
+        Ok(Self { address, invocations, init_error, current, initialized, server })
+    }
+
+    /// Waits until the process asks for its first invocation.
+    pub(crate) async fn initialized(&mut self) {
+        // The sender goes only with the server, and that with this value.
+        drop(self.initialized.wait_for(|initialized| *initialized).await);
+    }
+
+    /// Whether the process is at an invocation: it has taken one and not answered.
+    pub(crate) fn is_working(&self) -> bool {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// What the process reported about its own start, if it failed.
@@ -89,6 +106,7 @@ impl Drop for RuntimeApi {
 }
 
 async fn next(State(shared): State<Shared>) -> Result<(HeaderMap, Bytes), Answer> {
+    shared.initialized.send_replace(true);
     let Some(invocation) = shared.waiting.lock().await.recv().await else {
         return Err(refusal(StatusCode::GONE, "the environment is being shut down"));
     };
@@ -113,7 +131,12 @@ async fn response(State(shared): State<Shared>, Path(id): Path<String>, body: By
     complete(&shared, &id, Ok(body))
 }
 
-async fn error(State(shared): State<Shared>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answer {
+async fn error(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
     complete(&shared, &id, Err(function_error(&headers, &body)))
 }
 

@@ -98,7 +98,9 @@ mod tests {
         assert_eq!(minutes("rate(15 minutes)"), Ok(15));
         assert_eq!(minutes("rate(2 hours)"), Ok(120));
         assert_eq!(minutes("rate(1 day)"), Ok(1440));
-        for wrong in ["rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "cron(0 12 * * ? *)", "rate(x)", ""] {
+        for wrong in
+            ["rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "cron(0 12 * * ? *)", "rate(x)", ""]
+        {
             assert!(minutes(wrong).is_err(), "{wrong}");
         }
     }

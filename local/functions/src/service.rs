@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::asynchronous::AsyncConfig;
-use crate::environment::{Environment, Outcome};
+use crate::environment::{self, Environment, Outcome};
 use crate::error::{InvokeError, ServiceError};
 use crate::mapping::{self, Mapping};
 use crate::schedule::{self, Schedule};
@@ -72,13 +73,18 @@ pub struct Permission {
 #[derive(Clone)]
 pub struct FunctionService {
     inner: Arc<Inner>,
+    /// Held by the handles outside only: the tasks end with the last of them.
+    _tasks: Option<Tasks>,
 }
+
+type Tasks = Arc<Mutex<JoinSet<()>>>;
 
 struct Inner {
     settings: Settings,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
     triggers: Mutex<VecDeque<Trigger>>,
-    tasks: Mutex<JoinSet<()>>,
+    /// Not owned, because the tasks themselves hold this.
+    tasks: Weak<Mutex<JoinSet<()>>>,
     /// Invocations that run or wait to run again.
     busy: AtomicUsize,
 }
@@ -106,14 +112,16 @@ impl FunctionService {
     /// A service without functions.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        let tasks = Tasks::default();
         Self {
             inner: Arc::new(Inner {
                 settings,
                 functions: Mutex::default(),
                 triggers: Mutex::default(),
-                tasks: Mutex::default(),
+                tasks: Arc::downgrade(&tasks),
                 busy: AtomicUsize::new(0),
             }),
+            _tasks: Some(tasks),
         }
     }
 
@@ -121,8 +129,14 @@ impl FunctionService {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Exists`].
+    /// [`ServiceError::Exists`], [`ServiceError::ReservedVariable`].
     pub fn add_function(&self, config: FunctionConfig) -> Result<(), ServiceError> {
+        if let Some(variable) = config.environment.keys().find(|name| environment::is_reserved(name)) {
+            return Err(ServiceError::ReservedVariable {
+                function: config.name.clone(),
+                variable: variable.clone(),
+            });
+        }
         let mut functions = lock(&self.inner.functions);
         if functions.contains_key(&config.name) {
             return Err(ServiceError::Exists(config.name));
@@ -197,9 +211,10 @@ impl FunctionService {
     /// Starts what was added: mappings, targets, and with `schedules` the schedules.
     pub fn start_triggers(&self, schedules: bool) {
         let triggers = std::mem::take(&mut *lock(&self.inner.triggers));
-        let mut tasks = lock(&self.inner.tasks);
+        let Some(tasks) = self.inner.tasks.upgrade() else { return };
+        let mut tasks = lock(&tasks);
         for trigger in triggers {
-            let service = self.clone();
+            let service = self.for_tasks();
             match trigger {
                 Trigger::Mapping(mapping) => {
                     for _ in 0..mapping.pollers() {
@@ -207,7 +222,9 @@ impl FunctionService {
                     }
                 }
                 Trigger::Target(target) => drop(tasks.spawn(target::run(service, target))),
-                Trigger::Schedule(schedule) if schedules => drop(tasks.spawn(schedule::run(service, schedule))),
+                Trigger::Schedule(schedule) if schedules => {
+                    drop(tasks.spawn(schedule::run(service, schedule)));
+                }
                 Trigger::Schedule(_) => {}
             }
         }
@@ -224,42 +241,61 @@ impl FunctionService {
             return Err(InvokeError::Throttled(function.config.name.clone()));
         };
         let _busy = self.busy();
-        self.run(&function, permit, payload, None).await
+        self.run(&function, permit, &new_request_id(), payload, None).await
     }
 
-    /// The same, but waits until its concurrency allows it, as Lambda's own pollers and queues do.
+    /// The same, but waits until its concurrency allows it, as Lambda's own pollers and queues do, at the most for
+    /// `patience` where there is one.
     pub(crate) async fn invoke_in_turn(
         &self,
         function: &str,
+        request_id: &str,
         payload: Bytes,
         trace: Option<String>,
+        patience: Option<Duration>,
     ) -> Result<Bytes, InvokeError> {
         let function = self.function(function).ok_or_else(|| InvokeError::Unknown(function.to_owned()))?;
-        // The semaphore is never closed.
-        let Ok(permit) = function.concurrency.acquire().await else {
+        let waiting = function.concurrency.acquire();
+        let permit = match patience {
+            None => waiting.await.ok(),
+            Some(patience) => tokio::time::timeout(patience, waiting).await.ok().and_then(Result::ok),
+        };
+        let Some(permit) = permit else {
             return Err(InvokeError::Throttled(function.config.name.clone()));
         };
         let _busy = self.busy();
-        self.run(&function, permit, payload, trace).await
+        self.run(&function, permit, request_id, payload, trace).await
     }
 
     async fn run(
         &self,
         function: &Function,
         _permit: SemaphorePermit<'_>,
+        request_id: &str,
         payload: Bytes,
         trace: Option<String>,
     ) -> Result<Bytes, InvokeError> {
-        let idle = lock(&function.idle).pop();
-        let mut environment = match idle {
-            Some(environment) => environment,
-            None => Environment::start(&function.config, &self.inner.settings, Arc::clone(&function.kill)).await?,
-        };
-        let Outcome { result, reusable } = environment.run(&function.config, payload, trace).await;
-        if reusable {
-            lock(&function.idle).push(environment);
+        let failed = |error| InvokeError::Function { function: function.config.name.clone(), error };
+        loop {
+            let idle = lock(&function.idle).pop();
+            let reused = idle.is_some();
+            let mut environment = match idle {
+                Some(environment) => environment,
+                None => {
+                    Environment::start(&function.config, &self.inner.settings, Arc::clone(&function.kill))
+                        .await?
+                }
+            };
+            match environment.run(&function.config, request_id, payload.clone(), trace.clone()).await {
+                Outcome::Answered(result) => {
+                    lock(&function.idle).push(environment);
+                    return result.map_err(failed);
+                }
+                // It ended while it was idle.
+                Outcome::NeverTaken(_) if reused => {}
+                Outcome::Ended(error) | Outcome::NeverTaken(error) => return Err(failed(error)),
+            }
         }
-        result.map_err(|error| InvokeError::Function { function: function.config.name.clone(), error })
     }
 
     /// Kills every process of a function, also those that are working.
@@ -278,8 +314,10 @@ impl FunctionService {
 
     /// Ends the triggers and the processes.
     pub async fn stop(&self) {
-        let mut tasks = std::mem::take(&mut *lock(&self.inner.tasks));
-        tasks.shutdown().await;
+        if let Some(tasks) = self.inner.tasks.upgrade() {
+            let mut tasks = std::mem::take(&mut *lock(&tasks));
+            tasks.shutdown().await;
+        }
         for function in lock(&self.inner.functions).values() {
             lock(&function.idle).clear();
             function.kill.notify_waiters();
@@ -288,9 +326,16 @@ impl FunctionService {
 
     /// Runs work that ends with the service.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = lock(&self.inner.tasks);
+        // Without handles, there is no service any more.
+        let Some(tasks) = self.inner.tasks.upgrade() else { return };
+        let mut tasks = lock(&tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(work);
+    }
+
+    /// A handle that does not keep the service alive by itself.
+    pub(crate) fn for_tasks(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), _tasks: None }
     }
 
     pub(crate) fn busy(&self) -> Busy {
@@ -332,6 +377,11 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// The id of an invocation; its retries have the same one.
+pub(crate) fn new_request_id() -> String {
+    Uuid::new_v4().to_string()
 }
 
 /// A poisoned lock only means that another thread panicked; what it holds is still whole.

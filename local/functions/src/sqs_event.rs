@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// The event for a batch.
@@ -58,37 +57,32 @@ pub(crate) enum Answer {
     AllFailed(String),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BatchResponse {
-    #[serde(default)]
-    batch_item_failures: Option<Vec<ItemFailure>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ItemFailure {
-    item_identifier: Option<String>,
-}
-
 /// Reads the function's answer as Lambda does: what it does not understand fails the whole batch.
 pub(crate) fn answer(body: &[u8], messages: &[Message]) -> Answer {
-    if body.iter().all(u8::is_ascii_whitespace) || body == b"null" {
+    if body.iter().all(u8::is_ascii_whitespace) {
         return Answer::Failed(BTreeSet::new());
     }
-    let Ok(response) = serde_json::from_slice::<BatchResponse>(body) else {
-        return Answer::AllFailed("the answer is no batch response".to_owned());
+    let failures = match serde_json::from_slice(body) {
+        Ok(Value::Null) => Value::Null,
+        Ok(Value::Object(mut response)) => response.remove("batchItemFailures").unwrap_or_default(),
+        Ok(_) | Err(_) => return Answer::AllFailed("the answer is no batch response".to_owned()),
+    };
+    let failures = match failures {
+        Value::Null => Vec::new(),
+        Value::Array(failures) => failures,
+        _ => return Answer::AllFailed("batchItemFailures is no list".to_owned()),
     };
     let mut failed = BTreeSet::new();
-    for failure in response.batch_item_failures.into_iter().flatten() {
-        match failure.item_identifier {
-            Some(id) if messages.iter().any(|message| message.message_id() == Some(&id)) => {
-                failed.insert(id);
+    for failure in &failures {
+        let id = failure.get("itemIdentifier").and_then(Value::as_str);
+        match id.filter(|id| messages.iter().any(|message| message.message_id() == Some(id))) {
+            Some(id) => failed.insert(id.to_owned()),
+            None => {
+                return Answer::AllFailed(format!(
+                    "the batch response names {failure}, which is not in the batch"
+                ));
             }
-            other => {
-                return Answer::AllFailed(format!("the batch response names {other:?}, which is not in the batch"));
-            }
-        }
+        };
     }
     Answer::Failed(failed)
 }
@@ -100,7 +94,9 @@ mod tests {
     use super::*;
 
     fn messages() -> Vec<Message> {
-        ["m-1", "m-2"].map(|id| Message::builder().message_id(id).body("{}").receipt_handle(id).build()).into()
+        ["m-1", "m-2"]
+            .map(|id| Message::builder().message_id(id).body("{}").receipt_handle(id).build())
+            .into()
     }
 
     #[test]
@@ -122,6 +118,8 @@ mod tests {
             r#"{"batchItemFailures":[{}]}"#,
             r#"{"batchItemFailures":"m-1"}"#,
             "not JSON",
+            "[]",
+            r#""done""#,
         ] {
             assert!(matches!(answer(body.as_bytes(), &messages()), Answer::AllFailed(_)), "{body}");
         }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{Message, MessageAttributeValue};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use bytes::Bytes;
 
@@ -42,7 +42,7 @@ pub struct RuleTarget {
     /// The rule's ARN.
     pub rule_arn: String,
     /// How long handing over is tried. On one machine Lambda always takes an event or never will, so that the first try
-    /// decides; the policy is told in the dead letter.
+    /// decides.
     pub retry_policy: RetryPolicy,
     /// The queue that takes events that could not be handed over.
     pub dead_letter_queue_url: Option<String>,
@@ -57,6 +57,7 @@ pub(crate) async fn run(service: FunctionService, target: RuleTarget) {
             .queue_url(&target.queue_url)
             .max_number_of_messages(10)
             .wait_time_seconds(1)
+            .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .send()
             .await;
         match received {
@@ -77,14 +78,20 @@ pub(crate) async fn run(service: FunctionService, target: RuleTarget) {
 async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Message) {
     let event = message.body().unwrap_or_default();
     if service.allows(&target.function, EVENTS, &target.rule_arn) {
-        service.invoke_async(&target.function, Bytes::from(event.to_owned()), None);
+        // The event's own trace goes on.
+        let trace =
+            message.attributes().and_then(|them| them.get(&MessageSystemAttributeName::AwsTraceHeader));
+        service.invoke_async(&target.function, Bytes::from(event.to_owned()), trace.cloned());
     } else if let Err(error) = put_aside(service, target, event).await {
         // It stays in the queue and is tried again.
         tracing::error!(target.function, error, "the target's dead-letter queue cannot be written to");
         return;
     }
-    let deleted =
-        target.client.delete_message().queue_url(&target.queue_url).set_receipt_handle(message.receipt_handle.clone());
+    let deleted = target
+        .client
+        .delete_message()
+        .queue_url(&target.queue_url)
+        .set_receipt_handle(message.receipt_handle.clone());
     if let Err(error) = deleted.send().await {
         let error = DisplayErrorContext(&error).to_string();
         tracing::warn!(target.function, error, "an event may be handed over twice");
@@ -95,7 +102,11 @@ async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Mes
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>
 async fn put_aside(service: &FunctionService, target: &RuleTarget, event: &str) -> Result<(), String> {
     let Some(url) = &target.dead_letter_queue_url else {
-        tracing::error!(target.function, target.rule_arn, "an event is dropped: the rule may not invoke the function");
+        tracing::error!(
+            target.function,
+            target.rule_arn,
+            "an event is dropped: the rule may not invoke the function"
+        );
         return Ok(());
     };
     let target_arn = service.function(&target.function).map(|function| function.config.arn.clone());

@@ -1,5 +1,7 @@
 //! Invocations of a real process through the Runtime API.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure here is the test's")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -67,8 +69,11 @@ async fn a_function_answers_and_its_process_serves_the_next_invocation_too() {
 #[tokio::test]
 async fn a_function_gets_the_variables_of_lambda_and_none_of_this_process() {
     let service = with_probe();
-    let names: BTreeSet<String> = serde_json::from_value(answer(&service, "\"environment\"").await.unwrap()).unwrap();
-    for name in ["AWS_LAMBDA_FUNCTION_NAME", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL", "_HANDLER"] {
+    let names: BTreeSet<String> =
+        serde_json::from_value(answer(&service, "\"environment\"").await.unwrap()).unwrap();
+    for name in
+        ["AWS_LAMBDA_FUNCTION_NAME", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL", "_HANDLER"]
+    {
         assert!(names.contains(name), "{name} is missing in {names:?}");
     }
     assert!(!names.contains("CARGO_MANIFEST_DIR") && !names.contains("PATH"), "{names:?}");
@@ -156,4 +161,49 @@ async fn an_unknown_function_and_a_missing_binary_are_errors_that_name_them() {
     service.add_function(config).unwrap();
     let error = answer(&service, "1").await.unwrap_err();
     assert!(error.to_string().contains("/nowhere/bootstrap"), "{error}");
+}
+
+#[tokio::test]
+async fn a_process_that_ends_after_its_answer_costs_the_next_invocation_nothing() {
+    let service = with_probe();
+    for _ in 0..5 {
+        answer(&service, "\"answer and end\"").await.unwrap();
+        assert_eq!(answer(&service, "1").await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn output_that_is_not_utf_8_is_kept_and_the_function_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("probe.log");
+    let service = service();
+    let config = FunctionConfig { log_file: Some(log.clone()), ..probe(Duration::from_secs(30)) };
+    service.add_function(config).unwrap();
+    answer(&service, "\"bytes\"").await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(answer(&service, "42").await.unwrap(), 42);
+    }
+    let kept = async {
+        while !std::fs::read_to_string(&log).unwrap_or_default().contains("event: 42") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), kept).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_start_does_not_use_up_the_time_of_the_first_invocation() {
+    let service = service();
+    let mut config = probe(Duration::from_millis(300));
+    config.environment.insert("PROBE_INIT".to_owned(), "slow".to_owned());
+    service.add_function(config).unwrap();
+    assert_eq!(answer(&service, "1").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_variable_that_lambda_sets_itself_is_refused() {
+    let service = service();
+    let mut config = probe(Duration::from_secs(1));
+    config.environment.insert("AWS_REGION".to_owned(), "elsewhere".to_owned());
+    assert!(service.add_function(config).unwrap_err().to_string().contains("AWS_REGION"));
 }

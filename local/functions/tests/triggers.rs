@@ -1,12 +1,16 @@
 //! What invokes functions, over real queues of the emulator.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    Message, MessageSystemAttributeNameForSends, MessageSystemAttributeValue, QueueAttributeName,
+};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_types::SdkConfig;
@@ -14,8 +18,8 @@ use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
 use emulator::Emulator;
 use functions::{
-    AsyncConfig, FunctionConfig, FunctionService, Mapping, Permission, RetryPolicy, RuleTarget, Schedule, Settings,
-    Speed,
+    AsyncConfig, FunctionConfig, FunctionService, Mapping, Permission, RetryPolicy, RuleTarget, Schedule,
+    Settings, Speed,
 };
 use serde_json::Value;
 
@@ -33,7 +37,8 @@ struct Bench {
 impl Bench {
     async fn start() -> Self {
         let target = Path::new(env!("CARGO_BIN_EXE_probe")).ancestors().nth(2).unwrap().to_path_buf();
-        let options = emulator::Options { workspace_target: target, port: None, on_progress: Box::new(|_| {}) };
+        let options =
+            emulator::Options { workspace_target: target, port: None, on_progress: Box::new(|_| {}) };
         let emulator = Emulator::start(options).await.unwrap();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -82,7 +87,10 @@ impl Bench {
     /// The bodies of the messages in each batch.
     fn batches(&self) -> Vec<Vec<String>> {
         let body = |record: &Value| record["body"].as_str().unwrap().to_owned();
-        self.events().iter().map(|event| event["Records"].as_array().unwrap().iter().map(body).collect()).collect()
+        self.events()
+            .iter()
+            .map(|event| event["Records"].as_array().unwrap().iter().map(body).collect())
+            .collect()
     }
 
     async fn queue(&self, name: &str, attributes: &[(QueueAttributeName, &str)]) -> String {
@@ -140,7 +148,7 @@ impl Bench {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), taking).await.unwrap()
+        tokio::time::timeout(Duration::from_mins(1), taking).await.unwrap()
     }
 
     async fn stop(self) {
@@ -159,19 +167,25 @@ async fn until(mut holds: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), waiting).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_failed_message_of_a_fifo_queue_comes_again_and_ends_in_the_dead_letter_queue_while_others_are_done() {
+async fn a_failed_message_of_a_fifo_queue_comes_again_and_ends_in_the_dead_letter_queue_while_others_are_done()
+ {
     let bench = Bench::start().await;
     let fifo = (QueueAttributeName::FifoQueue, "true");
     let dead = bench.queue("dead.fifo", std::slice::from_ref(&fifo)).await;
-    let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-central-1:123456789012:dead.fifo","maxReceiveCount":2}"#;
+    let redrive =
+        r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-central-1:123456789012:dead.fifo","maxReceiveCount":2}"#;
     let queue = bench
         .queue(
             "work.fifo",
-            &[fifo, (QueueAttributeName::RedrivePolicy, redrive), (QueueAttributeName::VisibilityTimeout, "180")],
+            &[
+                fifo,
+                (QueueAttributeName::RedrivePolicy, redrive),
+                (QueueAttributeName::VisibilityTimeout, "180"),
+            ],
         )
         .await;
     bench.send(&queue, "good", &["a", "b", "c"]).await;
@@ -183,7 +197,11 @@ async fn a_failed_message_of_a_fifo_queue_comes_again_and_ends_in_the_dead_lette
     let bodies: Vec<String> = bench.batches().concat();
     let good: Vec<&str> = bodies.iter().map(String::as_str).filter(|body| *body != "fail").collect();
     assert_eq!(good, ["a", "b", "c"], "each once, in order");
-    assert_eq!(bodies.iter().filter(|body| *body == "fail").count(), 2, "as often as the redrive policy says");
+    assert_eq!(
+        bodies.iter().filter(|body| *body == "fail").count(),
+        2,
+        "as often as the redrive policy says"
+    );
     bench.stop().await;
 }
 
@@ -191,7 +209,14 @@ async fn a_failed_message_of_a_fifo_queue_comes_again_and_ends_in_the_dead_lette
 async fn a_batching_window_on_a_fifo_queue_and_an_oversized_batch_are_refused() {
     let bench = Bench::start().await;
     let mapping = Mapping { batching_window: Duration::from_secs(5), ..bench.mapping("http://q/work.fifo") };
-    assert!(bench.service.add_mapping(mapping).unwrap_err().to_string().contains("maximumBatchingWindowInSeconds"));
+    assert!(
+        bench
+            .service
+            .add_mapping(mapping)
+            .unwrap_err()
+            .to_string()
+            .contains("maximumBatchingWindowInSeconds")
+    );
     let mapping = Mapping { batch_size: 11, ..bench.mapping("http://q/work.fifo") };
     assert!(bench.service.add_mapping(mapping).unwrap_err().to_string().contains("10"));
     bench.stop().await;
@@ -228,7 +253,12 @@ async fn an_event_that_fails_three_times_ends_at_the_on_failure_destination() {
     bench.service.add_rule_target(target(&bench, &queue, &dead)).unwrap();
     bench.service.start_triggers(false);
     let event = r#"{"id":"e-1","detail":{"fail":true}}"#;
-    bench.sqs.send_message().queue_url(&queue).message_body(event).send().await.unwrap();
+    let header = "Root=1-695735a5-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1";
+    let trace =
+        MessageSystemAttributeValue::builder().data_type("String").string_value(header).build().unwrap();
+    let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+    let send = bench.sqs.send_message().queue_url(&queue).message_body(event);
+    send.message_system_attributes(name, trace).send().await.unwrap();
     let record: Value = serde_json::from_str(bench.take(&failures).await.body().unwrap()).unwrap();
     assert_eq!(record["requestContext"]["condition"], "RetriesExhausted");
     assert_eq!(record["requestContext"]["approximateInvokeCount"], 3);
@@ -236,6 +266,13 @@ async fn an_event_that_fails_three_times_ends_at_the_on_failure_destination() {
     assert_eq!(record["requestPayload"]["id"], "e-1");
     assert_eq!(record["responsePayload"]["errorType"], "Probe.Told");
     assert_eq!(bench.events().len(), 3);
+    let log = std::fs::read_to_string(bench.log()).unwrap();
+    let id = record["requestContext"]["requestId"].as_str().unwrap();
+    let ids: Vec<&str> =
+        log.lines().filter_map(|line| line.strip_prefix("request: ")?.rsplit('/').next()).collect();
+    assert_eq!(ids, [id; 3], "the record names the invocation as the function's own logs do");
+    let traces: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix("trace: ")).collect();
+    assert_eq!(traces, [header; 3], "the event's trace goes on in the function");
     until(|| !bench.service.is_busy()).await;
     bench.stop().await;
 }
@@ -252,7 +289,8 @@ async fn an_event_of_a_rule_that_may_not_invoke_the_function_goes_to_the_targets
     bench.sqs.send_message().queue_url(&queue).message_body(r#"{"id":"e-1"}"#).send().await.unwrap();
     let message = bench.take(&dead).await;
     assert_eq!(message.body(), Some(r#"{"id":"e-1"}"#));
-    let attribute = |name: &str| message.message_attributes().unwrap()[name].string_value().unwrap().to_owned();
+    let attribute =
+        |name: &str| message.message_attributes().unwrap()[name].string_value().unwrap().to_owned();
     assert_eq!(attribute("ERROR_CODE"), "NO_PERMISSIONS");
     assert_eq!((attribute("RULE_ARN"), attribute("TARGET_ARN")), (RULE.to_owned(), FUNCTION.to_owned()));
     assert!(bench.events().is_empty());
@@ -273,4 +311,53 @@ async fn a_schedule_invokes_its_function_again_and_again_with_a_scheduled_event(
     assert_eq!(event["source"], "aws.events");
     assert_eq!(event["resources"], serde_json::json!([RULE]));
     bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_waits_too_long_for_the_functions_concurrency_is_given_up() {
+    let bench = Bench::start().await;
+    let queue = bench.queue("rule", &[]).await;
+    let dead = bench.queue("dead", &[]).await;
+    let failures = bench.queue("failures", &[]).await;
+    let config = AsyncConfig {
+        // A tenth of a second here.
+        maximum_event_age: Duration::from_mins(1),
+        on_failure_queue_url: Some(failures.clone()),
+        client: Some(bench.sqs.clone()),
+        ..AsyncConfig::default()
+    };
+    bench.service.configure_async("probe", config).unwrap();
+    bench.service.add_permission("probe", rule_may_invoke()).unwrap();
+    bench.service.add_rule_target(target(&bench, &queue, &dead)).unwrap();
+    bench.service.start_triggers(false);
+    let service = bench.service.clone();
+    let running =
+        tokio::spawn(async move { service.invoke("probe", bytes::Bytes::from_static(b"\"hang\"")).await });
+    until(|| bench.events().len() == 1).await;
+    bench.sqs.send_message().queue_url(&queue).message_body(r#"{"id":"e-1"}"#).send().await.unwrap();
+    let record: Value = serde_json::from_str(bench.take(&failures).await.body().unwrap()).unwrap();
+    assert_eq!(record["requestContext"]["condition"], "EventAgeExceeded");
+    assert_eq!(record["requestContext"]["approximateInvokeCount"], 0);
+    bench.service.kill("probe");
+    running.await.unwrap().unwrap_err();
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_ends_the_triggers() {
+    let Bench { emulator, sqs: _sqs, service, folder } = Bench::start().await;
+    service.add_permission("probe", rule_may_invoke()).unwrap();
+    let rate = "rate(1 minute)".parse().unwrap();
+    service.add_schedule(Schedule { rule_arn: RULE.to_owned(), rate, function: "probe".to_owned() }).unwrap();
+    service.start_triggers(true);
+    let log = folder.path().join("probe.log");
+    let lines = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+    until(|| lines() > 0).await;
+    drop(service);
+    // What was under way may still be written; five more ticks of the schedule bring nothing.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let before = lines();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(lines(), before);
+    emulator.stop().await;
 }

@@ -1,1 +1,54 @@
-//! Evaluates a Pulumi YAML program without Pulumi.
+//! Evaluates a [Pulumi YAML](https://www.pulumi.com/docs/iac/languages-sdks/yaml/yaml-language-reference/) program without
+//! Pulumi: config, variables, references, functions and the order in which its resources are made. What making a
+//! resource means is the caller's affair, who answers with its outputs:
+//!
+//! ```
+//! use pulumi::{Program, Settings};
+//! use serde_json::json;
+//!
+//! let text = "
+//! name: shop
+//! runtime: yaml
+//! variables:
+//!   account: { fn::invoke: { function: aws:getCallerIdentity, return: accountId } }
+//! resources:
+//!   orders:
+//!     type: aws:sqs:Queue
+//!     properties: { name: '${pulumi.stack}-orders' }
+//! outputs:
+//!   url: ${orders.url}?account=${account}
+//! ";
+//! let invoke = |_token: &str, _arguments: &_| Ok(json!({ "accountId": "123456789012" }));
+//! let settings = Settings { stack: "dev".to_owned(), ..Settings::default() };
+//! let mut evaluation = Program::parse(text, "Pulumi.yaml".as_ref())?.evaluate(settings)?;
+//! for name in evaluation.order()? {
+//!     let queue = evaluation.resolve(&name, &invoke)?;
+//!     assert_eq!(queue.token(), "aws:sqs:Queue");
+//!     let url = format!("https://example.com/{}", queue.properties_json()["name"].as_str().unwrap_or_default());
+//!     let outputs = [("id".to_owned(), json!(url)), ("url".to_owned(), json!(url))];
+//!     evaluation.set_outputs(&name, outputs.into_iter().collect())?;
+//! }
+//! assert_eq!(evaluation.outputs(&invoke)?["url"], "https://example.com/dev-orders?account=123456789012");
+//! # Ok::<(), pulumi::Error>(())
+//! ```
+//!
+//! What the language has and this crate has not (components, stack references, adopting what exists, remote
+//! assets) is refused by name, never skipped, and so is everything that the language does not have. What follows from a
+//! secret is a secret: see [`Value::Secret`].
+
+mod config;
+mod error;
+mod evaluate;
+mod expression;
+mod function;
+mod graph;
+mod json;
+mod parse;
+mod resource;
+mod value;
+
+pub use error::{Error, Place};
+pub use evaluate::{Evaluation, Invoke, Settings};
+pub use parse::Program;
+pub use resource::Resource;
+pub use value::{Archive, Asset, Map, Secrets, Value};

@@ -1,0 +1,328 @@
+//! Evaluates a program, resource by resource.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map as JsonMap, Value as Json};
+
+use crate::error::{Error, Place};
+use crate::expression::{Access, Expression, Part, Reference};
+use crate::function::Invocation;
+use crate::graph::{self, Named};
+use crate::parse::Program;
+use crate::resource::{Declaration, Resource, long_token};
+use crate::value::{Map, Secrets, Value};
+
+/// Answers the functions of providers: from a token, e.g. `aws:getCallerIdentity`, and arguments, with secrets revealed,
+/// to an answer, or why there is none.
+pub type Invoke<'a> = dyn Fn(&str, &Json) -> Result<Json, String> + 'a;
+
+/// What an evaluation is for.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// The stack's name: `${pulumi.stack}`.
+    pub stack: String,
+    /// The organization's name: `${pulumi.organization}`.
+    pub organization: String,
+    /// Values of config keys, as `key` or `project:key`. All are text, as on Pulumi's command line; lists and objects
+    /// are JSON.
+    pub config: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Settings {
+    /// Values of config keys may be secrets; only their names are shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&String> = self.config.keys().collect();
+        let mut shown = f.debug_struct("Settings");
+        shown
+            .field("stack", &self.stack)
+            .field("organization", &self.organization)
+            .field("config", &keys)
+            .finish()
+    }
+}
+
+/// A program on its way from settings to outputs: in the order of [`Evaluation::order`], each resource is resolved, made by
+/// the caller, and its outputs are set; [`Evaluation::outputs`] ends it.
+#[derive(Debug)]
+pub struct Evaluation {
+    program: Program,
+    stack: String,
+    organization: String,
+    config: BTreeMap<String, Value>,
+    /// `None` while a variable is being evaluated.
+    variables: BTreeMap<String, Option<Value>>,
+    resolved: BTreeMap<String, Resource>,
+    outputs: BTreeMap<String, Map>,
+}
+
+impl Evaluation {
+    pub(crate) fn new(program: Program, settings: Settings) -> Result<Evaluation, Error> {
+        let mut given: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, value) in &settings.config {
+            let known = || listed(program.config.iter().map(|key| key.name.as_str()));
+            let key = program.config_key(name);
+            let key = key.ok_or_else(|| Error::UnknownConfig { key: name.clone(), known: known() })?;
+            if given.insert(key, value).is_some() {
+                return Err(Error::ConfigTwice { key: key.to_owned() });
+            }
+        }
+        let values = program.config.iter().map(|key| {
+            let value = key.value(given.get(key.name.as_str()).copied())?;
+            Ok((key.name.clone(), value))
+        });
+        let config = values.collect::<Result<_, Error>>()?;
+        let Settings { stack, organization, .. } = settings;
+        let (variables, resolved, outputs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Evaluation { program, stack, organization, config, variables, resolved, outputs })
+    }
+
+    /// The program that is evaluated.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The names of the resources, each after those that it needs, otherwise as in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cycle`], when one needs itself.
+    pub fn order(&self) -> Result<Vec<String>, Error> {
+        graph::order(&self.program)
+    }
+
+    /// Evaluates the properties of a resource. What it needs must have its outputs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], when something in its properties cannot be evaluated.
+    pub fn resolve(&mut self, name: &str, invoke: &Invoke<'_>) -> Result<Resource, Error> {
+        let Some(Named::Resource(index)) = self.program.named(name) else {
+            return Err(Error::UnknownResource { name: name.to_owned() });
+        };
+        let declaration = self.program.resources[index].clone();
+        let dependencies = graph::dependencies(&self.program, &declaration);
+        if let Some(missing) = dependencies.iter().find(|name| !self.outputs.contains_key(*name)) {
+            return Err(Error::NotDeployed { place: declaration.place, resource: missing.clone() });
+        }
+        let mut properties = Map::default();
+        for (property, expression) in &declaration.properties {
+            properties.set(property.clone(), self.evaluate(expression, invoke)?);
+        }
+        let urn = self.urn(&declaration);
+        let Declaration { name, token, .. } = declaration;
+        let resource = Resource { name: name.clone(), token, urn, properties, dependencies };
+        self.resolved.insert(name, resource.clone());
+        Ok(resource)
+    }
+
+    /// Says what making a resource gave. Its properties count as outputs, too, as they do in Pulumi, and an output is a
+    /// secret where the property of the same name is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownResource`]; [`Error::NotResolved`], when it was not resolved before; [`Error::NoId`], when `id` is
+    /// not among the outputs.
+    pub fn set_outputs(&mut self, name: &str, outputs: JsonMap<String, Json>) -> Result<(), Error> {
+        let Some(Named::Resource(index)) = self.program.named(name) else {
+            return Err(Error::UnknownResource { name: name.to_owned() });
+        };
+        let resource = self.resolved.get(name).ok_or_else(|| Error::NotResolved { name: name.to_owned() })?;
+        if !outputs.contains_key("id") {
+            return Err(Error::NoId { name: name.to_owned() });
+        }
+        let secret_outputs = &self.program.resources[index].secret_outputs;
+        let mut all = resource.properties.clone();
+        all.set("urn".to_owned(), Value::String(resource.urn.clone()));
+        for (output, value) in outputs {
+            let secret = resource.properties.get(&output).is_some_and(Value::is_secret);
+            let secret = secret || secret_outputs.contains(&output);
+            all.set(output, Value::from(value).secret_if(secret));
+        }
+        self.outputs.insert(name.to_owned(), all);
+        Ok(())
+    }
+
+    /// The program's outputs, secrets revealed. Every resource that they name must have its outputs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], when one cannot be evaluated.
+    pub fn outputs(&mut self, invoke: &Invoke<'_>) -> Result<JsonMap<String, Json>, Error> {
+        let values = self.output_values(invoke)?;
+        Ok(values.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Revealed))).collect())
+    }
+
+    /// The program's outputs, which mask secrets when they are shown.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Evaluation::outputs`].
+    pub fn output_values(&mut self, invoke: &Invoke<'_>) -> Result<Map, Error> {
+        let declared = self.program.outputs.clone();
+        declared.into_iter().map(|(name, value)| Ok((name, self.evaluate(&value, invoke)?))).collect()
+    }
+
+    fn urn(&self, declaration: &Declaration) -> String {
+        let Declaration { token, state_name, .. } = declaration;
+        format!("urn:pulumi:{}::{}::{}::{state_name}", self.stack, self.program.name, long_token(token))
+    }
+
+    fn evaluate(&mut self, expression: &Expression, invoke: &Invoke<'_>) -> Result<Value, Error> {
+        Ok(match expression {
+            Expression::Null => Value::Null,
+            Expression::Bool(flag) => Value::Bool(*flag),
+            Expression::Number(number) => Value::Number(number.clone()),
+            Expression::Text(text) => Value::String(text.clone()),
+            Expression::Template(parts) => self.template(parts, invoke)?,
+            Expression::Reference(reference) => self.reference(reference, invoke)?,
+            Expression::List(items) => {
+                let values = items.iter().map(|item| self.evaluate(item, invoke));
+                Value::List(values.collect::<Result<_, _>>()?)
+            }
+            Expression::Map(members) => self.map(members, invoke)?,
+            Expression::Call(call) => {
+                let argument = self.evaluate(&call.argument, invoke)?;
+                call.function.call(argument, &self.program.folder, &call.place)?
+            }
+            Expression::Invoke(invocation) => self.invoke(invocation, invoke)?,
+        })
+    }
+
+    /// A key that follows from a secret makes the whole map a secret: its keys are shown as they are.
+    fn map(&mut self, members: &[(Vec<Part>, Expression)], invoke: &Invoke<'_>) -> Result<Value, Error> {
+        let mut map = Map::default();
+        let mut secret = false;
+        for (key, value) in members {
+            let key = self.template(key, invoke)?;
+            secret |= key.is_secret();
+            map.set(key.revealed().text().unwrap_or_default(), self.evaluate(value, invoke)?);
+        }
+        Ok(Value::Map(map).secret_if(secret))
+    }
+
+    fn template(&mut self, parts: &[Part], invoke: &Invoke<'_>) -> Result<Value, Error> {
+        let mut text = String::new();
+        let mut secret = false;
+        for part in parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Reference(reference) => {
+                    let value = self.reference(reference, invoke)?;
+                    secret |= value.is_secret();
+                    let value = value.revealed();
+                    let part = value.text().ok_or_else(|| Error::WrongType {
+                        place: reference.place.clone(),
+                        expected: "a string, a number or a truth value, for it stands inside a text",
+                        found: value.kind(),
+                    })?;
+                    text.push_str(&part);
+                }
+            }
+        }
+        Ok(Value::String(text).secret_if(secret))
+    }
+
+    fn reference(&mut self, reference: &Reference, invoke: &Invoke<'_>) -> Result<Value, Error> {
+        let Reference { root, path, place } = reference;
+        let unknown = || Error::UnknownReference { place: place.clone(), reference: reference.to_string() };
+        let (start, path) = match self.program.named(root).ok_or_else(unknown)? {
+            Named::Pulumi => {
+                let value =
+                    reference.first_member().and_then(|name| self.pulumi(name)).ok_or_else(unknown)?;
+                (value, &path[1..])
+            }
+            Named::Config(key) => (self.config.get(key).cloned().ok_or_else(unknown)?, path.as_slice()),
+            Named::Variable(value) => {
+                let value = value.clone();
+                (self.variable(root, &value, invoke)?, path.as_slice())
+            }
+            Named::Resource(index) => (self.output(index, reference)?, path.get(1..).unwrap_or_default()),
+        };
+        let step = |value: Value, access: &Access| match access {
+            Access::Member(name) => value.member(name),
+            Access::Element(index) => value.element(*index),
+        };
+        let missing = || Error::NoMember { place: place.clone(), reference: reference.to_string() };
+        path.iter().try_fold(start, step).ok_or_else(missing)
+    }
+
+    fn pulumi(&self, member: &str) -> Option<Value> {
+        Some(Value::String(match member {
+            "stack" => self.stack.clone(),
+            "project" => self.program.name.clone(),
+            "organization" => self.organization.clone(),
+            "cwd" | "rootDirectory" => {
+                let folder = std::path::absolute(&self.program.folder);
+                folder.as_deref().unwrap_or(&self.program.folder).to_string_lossy().into_owned()
+            }
+            _ => return None,
+        }))
+    }
+
+    fn variable(&mut self, name: &str, value: &Expression, invoke: &Invoke<'_>) -> Result<Value, Error> {
+        match self.variables.get(name) {
+            Some(Some(known)) => return Ok(known.clone()),
+            Some(None) => return Err(Error::Cycle { path: vec![name.to_owned(), name.to_owned()] }),
+            None => {}
+        }
+        self.variables.insert(name.to_owned(), None);
+        let value = self.evaluate(value, invoke);
+        match &value {
+            Ok(value) => self.variables.insert(name.to_owned(), Some(value.clone())),
+            Err(_) => self.variables.remove(name),
+        };
+        value
+    }
+
+    fn output(&self, resource: usize, reference: &Reference) -> Result<Value, Error> {
+        let Declaration { name, token, .. } = &self.program.resources[resource];
+        let place = &reference.place;
+        let not_deployed = || Error::NotDeployed { place: place.clone(), resource: name.clone() };
+        let outputs = self.outputs.get(name).ok_or_else(not_deployed)?;
+        let value = reference.first_member().and_then(|output| outputs.get(output)).cloned();
+        value.ok_or_else(|| Error::NoOutput {
+            place: place.clone(),
+            reference: reference.to_string(),
+            resource: name.clone(),
+            token: token.clone(),
+            known: listed(outputs.names()),
+        })
+    }
+
+    /// The answer is a secret where the arguments are.
+    fn invoke(&mut self, invocation: &Invocation, invoke: &Invoke<'_>) -> Result<Value, Error> {
+        let Invocation { token, returns, place, .. } = invocation;
+        let arguments = self.evaluate(&invocation.arguments, invoke)?;
+        let answer = invoke(token, &arguments.to_json(Secrets::Revealed))
+            .map_err(|message| Error::Invoke { place: place.clone(), token: token.clone(), message })?;
+        let answer = match returns {
+            Some(member) => returned(answer, member, token, place)?,
+            None => answer,
+        };
+        Ok(Value::from(answer).secret_if(arguments.is_secret()))
+    }
+}
+
+fn returned(answer: Json, member: &str, token: &str, place: &Place) -> Result<Json, Error> {
+    let missing = |known| Error::NoReturn {
+        place: place.clone(),
+        token: token.to_owned(),
+        member: member.to_owned(),
+        known,
+    };
+    let Json::Object(mut members) = answer else { return Err(missing("no members".to_owned())) };
+    match members.remove(member) {
+        Some(value) => Ok(value),
+        None => Err(missing(listed(members.keys().map(String::as_str)))),
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,415 @@
+//! Functions: those of the language, `fn::…`, and the calls of a provider's.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value as Json;
+
+use crate::error::{Error, Place};
+use crate::expression::{Expression, Reference};
+use crate::json;
+use crate::resource::references_to_resources;
+use crate::value::{Archive, Asset, Secrets, Value};
+
+/// A function of the language.
+/// <https://www.pulumi.com/docs/iac/languages-sdks/yaml/yaml-language-reference/#built-in-functions>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Function {
+    AssetArchive,
+    FileArchive,
+    FileAsset,
+    FromBase64,
+    FromJson,
+    Join,
+    ReadFile,
+    Secret,
+    Select,
+    SingleOrNone,
+    Split,
+    StringAsset,
+    ToBase64,
+    ToJson,
+}
+
+const FUNCTIONS: [(&str, Function); 14] = [
+    ("assetArchive", Function::AssetArchive),
+    ("fileArchive", Function::FileArchive),
+    ("fileAsset", Function::FileAsset),
+    ("fromBase64", Function::FromBase64),
+    ("fromJSON", Function::FromJson),
+    ("join", Function::Join),
+    ("readFile", Function::ReadFile),
+    ("secret", Function::Secret),
+    ("select", Function::Select),
+    ("singleOrNone", Function::SingleOrNone),
+    ("split", Function::Split),
+    ("stringAsset", Function::StringAsset),
+    ("toBase64", Function::ToBase64),
+    ("toJSON", Function::ToJson),
+];
+
+/// Functions that need Pulumi, or a network.
+const NOT_SUPPORTED: [(&str, &str); 5] = [
+    ("getResource", "write the resource's outputs as config keys"),
+    ("method", "write the value as a config key"),
+    ("remoteArchive", "keep the archive beside the program and use fn::fileArchive"),
+    ("remoteAsset", "keep the file beside the program and use fn::fileAsset"),
+    ("stackReference", "write the other stack's outputs as config keys"),
+];
+
+impl Function {
+    /// The function of this name, without `fn::`.
+    pub(crate) fn named(name: &str, place: &Place) -> Result<Function, Error> {
+        if let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) {
+            return Ok(*function);
+        }
+        match NOT_SUPPORTED.iter().find(|(known, _)| *known == name) {
+            Some((_, instead)) => {
+                Err(Error::NotSupported { place: place.clone(), what: format!("fn::{name}"), instead })
+            }
+            None => Err(Error::UnknownFunction { place: place.clone(), name: name.to_owned() }),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        FUNCTIONS.iter().find(|(_, function)| *function == self).map_or("", |(name, _)| name)
+    }
+
+    /// Refuses an argument that the language does not take, before anything is evaluated.
+    pub(crate) fn check(self, argument: &Expression, place: &Place) -> Result<(), Error> {
+        let pair = matches!(argument, Expression::List(items) if items.len() == 2);
+        match self {
+            Function::Join if !pair => Err(self.needs(place, "a list of a delimiter and a list")),
+            Function::Split if !pair => Err(self.needs(place, "a list of a delimiter and a string")),
+            Function::Select if !pair => Err(self.needs(place, "a list of an index and a list")),
+            Function::AssetArchive if !matches!(argument, Expression::Map(_)) => {
+                Err(self.needs(place, "an object of assets and archives"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Calls the function. What follows from a secret is a secret.
+    pub(crate) fn call(self, argument: Value, folder: &Path, place: &Place) -> Result<Value, Error> {
+        let secret = argument.is_secret();
+        let value = self.plain(argument.revealed(), folder, place)?;
+        Ok(value.secret_if(secret))
+    }
+
+    fn plain(self, argument: Value, folder: &Path, place: &Place) -> Result<Value, Error> {
+        match self {
+            Function::ToJson => to_json(&argument).ok_or_else(|| self.needs(place, "a value without assets")),
+            Function::FromJson => {
+                // The parser's own message would quote the text, which may be a secret.
+                let json: Json = serde_json::from_str(self.text(&argument, place)?)
+                    .map_err(|_| self.needs(place, "a text that is JSON"))?;
+                Ok(json.into())
+            }
+            Function::ToBase64 => Ok(Value::String(STANDARD.encode(self.text(&argument, place)?))),
+            Function::FromBase64 => STANDARD
+                .decode(self.text(&argument, place)?)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .map(Value::String)
+                .ok_or_else(|| self.needs(place, "a text in Base64 that holds UTF-8")),
+            Function::Join => self.join(argument, place),
+            Function::Split => self.split(argument, place),
+            Function::Select => self.select(argument, place),
+            Function::SingleOrNone => match argument {
+                Value::List(mut items) if items.len() < 2 => Ok(items.pop().unwrap_or(Value::Null)),
+                _ => Err(self.needs(place, "a list of one element or none")),
+            },
+            Function::Secret => Ok(argument.secret()),
+            Function::ReadFile => {
+                let path = folder.join(self.text(&argument, place)?);
+                std::fs::read_to_string(&path).map(Value::String).map_err(|source| Error::File {
+                    place: place.clone(),
+                    path,
+                    source,
+                })
+            }
+            Function::FileArchive => Ok(Value::Archive(Archive::File(self.path(&argument, place)?))),
+            Function::FileAsset => Ok(Value::Asset(Asset::File(self.path(&argument, place)?))),
+            Function::StringAsset => Ok(Value::Asset(Asset::Text(self.text(&argument, place)?.to_owned()))),
+            Function::AssetArchive => match argument {
+                Value::Map(map)
+                    if map.iter().all(|(_, v)| matches!(v, Value::Asset(_) | Value::Archive(_))) =>
+                {
+                    Ok(Value::Archive(Archive::Assets(map)))
+                }
+                _ => Err(self.needs(place, "an object of assets and archives")),
+            },
+        }
+    }
+
+    fn join(self, argument: Value, place: &Place) -> Result<Value, Error> {
+        let expected = "a list of a delimiter and a list of strings";
+        let (delimiter, items) = pair(argument).ok_or_else(|| self.needs(place, expected))?;
+        let (Value::String(delimiter), Value::List(items)) = (delimiter, items) else {
+            return Err(self.needs(place, expected));
+        };
+        let texts: Option<Vec<String>> = items.iter().map(Value::text).collect();
+        texts.map(|texts| Value::String(texts.join(&delimiter))).ok_or_else(|| self.needs(place, expected))
+    }
+
+    fn split(self, argument: Value, place: &Place) -> Result<Value, Error> {
+        match pair(argument) {
+            Some((Value::String(delimiter), Value::String(text))) if !delimiter.is_empty() => {
+                Ok(Value::List(text.split(&delimiter).map(|part| Value::String(part.to_owned())).collect()))
+            }
+            _ => Err(self.needs(place, "a list of a delimiter and a string")),
+        }
+    }
+
+    fn select(self, argument: Value, place: &Place) -> Result<Value, Error> {
+        let Some((Value::Number(index), Value::List(mut items))) = pair(argument) else {
+            return Err(self.needs(place, "a list of an index and a list"));
+        };
+        let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
+        match index.filter(|index| *index < items.len()) {
+            Some(index) => Ok(items.swap_remove(index)),
+            None => Err(self.needs(place, "an index inside its list")),
+        }
+    }
+
+    fn text<'a>(self, argument: &'a Value, place: &Place) -> Result<&'a str, Error> {
+        match argument {
+            Value::String(text) => Ok(text),
+            other => Err(self.problem(place, format!("needs a string, not {}", other.kind()))),
+        }
+    }
+
+    fn path(self, argument: &Value, place: &Place) -> Result<PathBuf, Error> {
+        self.text(argument, place).map(PathBuf::from)
+    }
+
+    fn needs(self, place: &Place, what: &str) -> Error {
+        self.problem(place, format!("needs {what}"))
+    }
+
+    fn problem(self, place: &Place, problem: String) -> Error {
+        Error::Function { place: place.clone(), function: self.name(), problem }
+    }
+}
+
+fn pair(value: Value) -> Option<(Value, Value)> {
+    let Value::List(items) = value else { return None };
+    let [first, second] = <[Value; 2]>::try_from(items).ok()?;
+    Some((first, second))
+}
+
+/// JSON with sorted keys, as Pulumi writes it; `None` where something is no JSON.
+fn to_json(value: &Value) -> Option<Value> {
+    fn is_json(value: &Value) -> bool {
+        match value {
+            Value::List(items) => items.iter().all(is_json),
+            Value::Map(map) => map.iter().all(|(_, value)| is_json(value)),
+            Value::Asset(_) | Value::Archive(_) => false,
+            _ => true,
+        }
+    }
+    let mut json = is_json(value).then(|| value.to_json(Secrets::Revealed))?;
+    json.sort_all_objects();
+    Some(Value::String(json.to_string()))
+}
+
+/// A call of a provider's function: `fn::invoke`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Invocation {
+    /// The function, e.g. `aws:getCallerIdentity`.
+    pub(crate) token: String,
+    pub(crate) arguments: Expression,
+    /// The member of the answer that is the value; the whole answer without it.
+    pub(crate) returns: Option<String>,
+    /// Resources that must be there before.
+    pub(crate) depends_on: Vec<Reference>,
+    pub(crate) place: Place,
+}
+
+impl Invocation {
+    pub(crate) fn parse(argument: &Json, place: &Place) -> Result<Invocation, Error> {
+        let Some(members) = json::object(argument, place)? else {
+            return Err(Error::Missing { place: place.key("function") });
+        };
+        json::only(members, &["function", "arguments", "options", "return"], place)?;
+        let function =
+            members.get("function").ok_or_else(|| Error::Missing { place: place.key("function") })?;
+        let token = json::text(function, &place.key("function"))?.to_owned();
+        let arguments = arguments(members.get("arguments"), &place.key("arguments"))?;
+        let returns = match members.get("return") {
+            Some(name) => Some(json::text(name, &place.key("return"))?.to_owned()),
+            None => None,
+        };
+        let depends_on = options(members.get("options"), &place.key("options"))?;
+        Ok(Invocation { token, arguments, returns, depends_on, place: place.clone() })
+    }
+
+    /// `fn::aws:getRegion: {arguments}`.
+    pub(crate) fn short(token: &str, argument: &Json, place: &Place) -> Result<Invocation, Error> {
+        let arguments = arguments(Some(argument), place)?;
+        let place = place.clone();
+        Ok(Invocation { token: token.to_owned(), arguments, returns: None, depends_on: Vec::new(), place })
+    }
+}
+
+fn arguments(value: Option<&Json>, place: &Place) -> Result<Expression, Error> {
+    let value = value.unwrap_or(&Json::Null);
+    match json::object(value, place)? {
+        Some(_) => Expression::parse(value, place),
+        None => Ok(Expression::Map(Vec::new())),
+    }
+}
+
+/// The resources that the options name.
+fn options(value: Option<&Json>, place: &Place) -> Result<Vec<Reference>, Error> {
+    let Some(options) = json::object(value.unwrap_or(&Json::Null), place)? else { return Ok(Vec::new()) };
+    json::only(options, &["dependsOn", "parent", "pluginDownloadURL", "provider", "version"], place)?;
+    let mut found = Vec::new();
+    for name in ["dependsOn", "parent", "provider"] {
+        if let Some(value) = options.get(name) {
+            found.extend(references_to_resources(value, &place.key(name))?);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn place() -> Place {
+        Place::new(Path::new("Pulumi.yaml").into()).key("x")
+    }
+
+    fn call(name: &str, argument: Json) -> Result<Json, String> {
+        let function = Function::named(name, &place()).map_err(|e| e.to_string())?;
+        let value = function.call(argument.into(), Path::new("."), &place()).map_err(|e| e.to_string())?;
+        Ok(value.to_json(Secrets::Masked))
+    }
+
+    #[test]
+    fn functions_answer_as_the_language_says() {
+        let cases = [
+            (
+                "toJSON",
+                json!({"b": [1, null], "a": {"d": "é", "c": true}}),
+                json!(r#"{"a":{"c":true,"d":"é"},"b":[1,null]}"#),
+            ),
+            ("fromJSON", json!(r#"{"b": 1, "a": [true]}"#), json!({"b": 1, "a": [true]})),
+            ("toBase64", json!("Hello, World!"), json!("SGVsbG8sIFdvcmxkIQ==")),
+            ("fromBase64", json!("SGVsbG8sIFdvcmxkIQ=="), json!("Hello, World!")),
+            ("join", json!(["-", ["a", 1, true]]), json!("a-1-true")),
+            ("join", json!(["", []]), json!("")),
+            ("split", json!([",", "a,b,"]), json!(["a", "b", ""])),
+            ("select", json!([1, ["a", "b", "c"]]), json!("b")),
+            ("singleOrNone", json!([]), json!(null)),
+            ("singleOrNone", json!(["a"]), json!("a")),
+            ("secret", json!("a"), json!("[secret]")),
+            ("fileArchive", json!("../x"), json!({"fn::fileArchive": "../x"})),
+            ("fileAsset", json!("x.txt"), json!({"fn::fileAsset": "x.txt"})),
+            ("stringAsset", json!("text"), json!({"fn::stringAsset": "text"})),
+        ];
+        for (name, argument, answer) in cases {
+            assert_eq!(call(name, argument), Ok(answer), "fn::{name}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_a_function_does_not_take_are_refused_with_what_it_needs() {
+        let cases = [
+            ("fromJSON", json!("{"), "JSON"),
+            ("toBase64", json!(1), "a string, not a number"),
+            ("fromBase64", json!("/w=="), "UTF-8"),
+            ("join", json!([1, ["a"]]), "delimiter"),
+            ("join", json!([",", [["a"]]]), "strings"),
+            ("split", json!(["", "a"]), "delimiter"),
+            ("select", json!([3, ["a"]]), "inside"),
+            ("select", json!([-1, ["a"]]), "inside"),
+            ("select", json!(["0", ["a"]]), "index"),
+            ("singleOrNone", json!(["a", "b"]), "one element or none"),
+            ("assetArchive", json!({"a": "b"}), "assets"),
+            ("fileArchive", json!(["a"]), "a string, not a list"),
+        ];
+        for (name, argument, problem) in cases {
+            let error = call(name, argument).expect_err(name);
+            assert!(error.starts_with(&format!("Pulumi.yaml: x: fn::{name} needs ")), "{error}");
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_follows_from_a_secret_is_a_secret() {
+        let secret = Value::String("hunter2".to_owned()).secret();
+        let list = Value::List(vec![Value::String(",".to_owned()), Value::List(vec![secret])]);
+        let joined = Function::Join.call(list.clone(), Path::new("."), &place()).expect("joined");
+        assert_eq!(joined, Value::String("hunter2".to_owned()).secret());
+        let written = Function::ToJson.call(list, Path::new("."), &place()).expect("written");
+        assert!(
+            matches!(&written, Value::Secret(_)) && !format!("{written:?}").contains("hunter2"),
+            "{written:?}"
+        );
+    }
+
+    #[test]
+    fn no_error_quotes_a_secret() {
+        let secret = || Value::String("hunter2".to_owned()).secret();
+        for function in [Function::FromJson, Function::FromBase64, Function::Split, Function::SingleOrNone] {
+            let error = function.call(secret(), Path::new("."), &place()).expect_err("a wrong argument");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn assets_cannot_be_written_as_json_but_packed_together() {
+        let asset = || {
+            Value::Map([("a".to_owned(), Value::Asset(Asset::Text("b".to_owned())))].into_iter().collect())
+        };
+        let error = Function::ToJson.call(asset(), Path::new("."), &place()).expect_err("an asset");
+        assert!(error.to_string().contains("without assets"), "{error}");
+        let archive = Function::AssetArchive.call(asset(), Path::new("."), &place()).expect("an archive");
+        assert_eq!(
+            archive.to_json(Secrets::Masked),
+            json!({"fn::assetArchive": {"a": {"fn::stringAsset": "b"}}})
+        );
+    }
+
+    #[test]
+    fn a_file_is_read_relative_to_the_programs_folder() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let argument = Value::String("Cargo.toml".to_owned());
+        let Value::String(text) = Function::ReadFile.call(argument, folder, &place()).expect("a file") else {
+            panic!("a string")
+        };
+        assert!(text.contains("name = \"pulumi\""));
+        let missing = Value::String("none.txt".to_owned());
+        let error = Function::ReadFile.call(missing, folder, &place()).expect_err("no file");
+        assert!(error.to_string().contains("none.txt"), "{error}");
+    }
+
+    #[test]
+    fn functions_that_need_pulumi_are_refused_with_what_to_write_instead() {
+        let error = call("stackReference", json!(["a", "b"])).expect_err("not supported");
+        assert!(error.contains("fn::stackReference cannot be evaluated without Pulumi; write"), "{error}");
+        assert!(call("toJson", json!(1)).expect_err("misspelt").contains("there is no function fn::toJson"));
+    }
+
+    #[test]
+    fn an_invocation_takes_nothing_but_its_four_keys() {
+        let parse = |json: Json| Invocation::parse(&json, &place()).map_err(|e| e.to_string());
+        let found =
+            parse(json!({"function": "aws:getX", "arguments": {"a": 1}, "return": "b"})).expect("a call");
+        assert_eq!((found.token.as_str(), found.returns.as_deref()), ("aws:getX", Some("b")));
+        assert!(parse(json!({"arguments": {}})).expect_err("no function").contains("x.function is missing"));
+        assert!(
+            parse(json!({"function": "f", "args": {}})).expect_err("a typo").contains("x.args: no such key")
+        );
+        assert!(
+            parse(json!({"function": "f", "arguments": []}))
+                .expect_err("a list")
+                .contains("x.arguments is a list")
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! The deployed program, evaluated with plausible answers in the place of AWS's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use pulumi::{Error, Evaluation, Program, Resource, Settings};
+use serde_json::{Map, Value, json};
+
+const API_KEY: &str = "dmm_live_test";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pulumi")
+}
+
+fn begin(config: &[(&str, &str)]) -> Result<Evaluation, Error> {
+    let given = [("apiKey", API_KEY)].iter().chain(config);
+    let config = given.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Program::load(&folder())?.evaluate(Settings {
+        stack: "production".to_owned(),
+        organization: "acme".to_owned(),
+        config,
+    })
+}
+
+fn invoke(token: &str, _: &Value) -> Result<Value, String> {
+    match token {
+        "aws:getCallerIdentity" => Ok(json!({"accountId": "123456789012", "id": "123456789012"})),
+        "aws:getPartition" => Ok(json!({"partition": "aws", "id": "aws"})),
+        "aws:getRegion" => Ok(json!({"region": "eu-central-1", "id": "eu-central-1"})),
+        other => Err(format!("nobody answers {other}")),
+    }
+}
+
+/// What AWS would answer, as far as references need it: nothing but the outputs that are no properties.
+fn made(resource: &Resource) -> Map<String, Value> {
+    let properties = resource.properties_json();
+    let name = ["name", "bucket"].iter().find_map(|property| properties[property].as_str());
+    let name = name.unwrap_or(resource.name());
+    let arn = |service: &str, rest: String| json!(format!("arn:aws:{service}:{rest}"));
+    let regional = |kind: &str| format!("eu-central-1:123456789012:{kind}{name}");
+    let outputs = match resource.token() {
+        "aws:cloudwatch:EventBus" => json!({"id": name, "arn": arn("events", regional("event-bus/"))}),
+        "aws:cloudwatch:EventRule" => json!({"id": name, "arn": arn("events", regional("rule/"))}),
+        "aws:cloudwatch:LogGroup" => json!({"id": name, "arn": arn("logs", regional("log-group:"))}),
+        "aws:iam:Role" => json!({"id": name, "arn": arn("iam", format!(":123456789012:role/{name}"))}),
+        "aws:lambda:Function" => json!({"id": name, "arn": arn("lambda", regional("function:"))}),
+        "aws:s3:Bucket" => json!({"id": name, "arn": arn("s3", format!("::{name}"))}),
+        "aws:secretsmanager:Secret" => {
+            let arn = arn("secretsmanager", format!("{}-AbCdEf", regional("secret:")));
+            json!({"id": arn, "arn": arn})
+        }
+        "aws:sqs:Queue" => {
+            let url = format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{name}");
+            json!({"id": url, "url": url, "arn": arn("sqs", regional(""))})
+        }
+        _ => json!({"id": resource.name()}),
+    };
+    match outputs {
+        Value::Object(outputs) => outputs,
+        other => panic!("{other} are no outputs"),
+    }
+}
+
+/// Everything of the program: its resources, in the order of their making, and its outputs.
+fn deploy(config: &[(&str, &str)]) -> (Vec<Resource>, Map<String, Value>) {
+    let mut evaluation = begin(config).expect("a program");
+    let mut resources = Vec::new();
+    for name in evaluation.order().expect("an order") {
+        let resource = evaluation.resolve(&name, &invoke).expect("properties");
+        evaluation.set_outputs(&name, made(&resource)).expect("outputs");
+        resources.push(resource);
+    }
+    (resources, evaluation.outputs(&invoke).expect("outputs"))
+}
+
+fn of_type<'a>(resources: &'a [Resource], token: &'a str) -> impl Iterator<Item = &'a Resource> {
+    resources.iter().filter(move |resource| resource.token() == token)
+}
+
+fn named<'a>(resources: &'a [Resource], name: &str) -> &'a Resource {
+    resources.iter().find(|resource| resource.name() == name).expect("a resource of this name")
+}
+
+/// A JSON document that is a property's text.
+fn document(resource: &Resource, property: &str) -> Value {
+    let properties = resource.properties_json();
+    serde_json::from_str(properties[property].as_str().expect("a text")).expect("JSON")
+}
+
+fn list(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    }
+}
+
+#[test]
+fn every_expression_of_the_program_has_a_value() {
+    let (resources, outputs) = deploy(&[]);
+    assert!(resources.len() > 40, "{} resources", resources.len());
+    assert_eq!(outputs["feedFunction"], "datamesh-manager-aws-production-feed");
+    assert_eq!(
+        outputs["eventsQueueUrl"],
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/dmm_events.fifo"
+    );
+    for resource in &resources {
+        let text = resource.properties_json().to_string();
+        assert!(!text.contains("${"), "{} has an unresolved reference: {text}", resource.name());
+    }
+}
+
+#[test]
+fn the_program_does_not_begin_without_an_api_key() {
+    let error = Program::load(&folder()).and_then(|program| program.evaluate(Settings::default()));
+    let error = error.expect_err("no key").to_string();
+    assert!(error.ends_with("Pulumi.yaml: config.apiKey has no default: give it a value"), "{error}");
+}
+
+#[test]
+fn the_api_key_is_nowhere_but_in_its_secret() {
+    let (resources, outputs) = deploy(&[]);
+    let holders: Vec<&str> = resources
+        .iter()
+        .filter(|resource| resource.properties_json().to_string().contains(API_KEY))
+        .map(Resource::name)
+        .collect();
+    assert_eq!(holders, ["apiKeyValue"]);
+    assert!(!format!("{resources:?}").contains(API_KEY));
+    assert!(!Value::Object(outputs).to_string().contains(API_KEY));
+}
+
+#[test]
+fn every_config_key_and_variable_is_used() {
+    let text = std::fs::read_to_string(folder().join("Pulumi.yaml")).expect("the program");
+    let mut section = "";
+    let mut unused = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_suffix(':').filter(|name| !name.starts_with([' ', '#'])) {
+            section = name;
+        }
+        let name = line.strip_prefix("  ").and_then(|rest| rest.split_once(':')).map_or("", |(name, _)| name);
+        let declares = ["config", "variables"].contains(&section) && name.starts_with(char::is_alphabetic);
+        if declares && !text.contains(&format!("${{{name}}}")) {
+            unused.push(name);
+        }
+    }
+    assert_eq!(unused, Vec::<&str>::new());
+}
+
+#[test]
+fn config_reaches_what_it_is_about() {
+    let config = [
+        ("queueName", "other.fifo"),
+        ("busName", "mesh"),
+        ("architecture", "x86_64"),
+        ("schedule", "rate(5 minutes)"),
+        ("logRetentionDays", "7"),
+        ("allowedRoles", "data-*"),
+        ("allowedResourceAccounts", "111122223333"),
+        ("baseUrl", "https://dmm.example.com"),
+    ];
+    let (resources, _) = deploy(&config);
+    let property = |name: &str, property: &str| named(&resources, name).properties_json()[property].clone();
+    assert_eq!(property("events", "name"), "other.fifo");
+    assert_eq!(property("bus", "name"), "mesh");
+    assert_eq!(property("polling", "scheduleExpression"), "rate(5 minutes)");
+    for function in of_type(&resources, "aws:lambda:Function") {
+        assert_eq!(function.properties_json()["architectures"], json!(["x86_64"]));
+    }
+    for group in of_type(&resources, "aws:cloudwatch:LogGroup") {
+        assert_eq!(group.properties_json()["retentionInDays"], 7);
+    }
+    let variables = property("iamRevoke", "environment")["variables"].clone();
+    assert_eq!(variables["ALLOWED_ROLES"], "data-*");
+    assert_eq!(variables["ALLOWED_RESOURCE_ACCOUNTS"], "111122223333");
+    assert_eq!(variables["DMM_BASE_URL"], "https://dmm.example.com");
+}
+
+#[test]
+fn every_function_runs_its_own_binary_in_its_own_role() {
+    let (resources, _) = deploy(&[]);
+    let functions: Vec<&Resource> = of_type(&resources, "aws:lambda:Function").collect();
+    let archives: Vec<&Path> = functions.iter().filter_map(|function| function.archive("code")).collect();
+    let binaries: Vec<_> =
+        ["feed", "router", "iam-grant", "iam-revoke"].map(|b| format!("../target/lambda/{b}")).into();
+    assert_eq!(archives, binaries.iter().map(Path::new).collect::<Vec<_>>());
+    let roles: BTreeSet<String> = functions.iter().map(|f| f.properties_json()["role"].to_string()).collect();
+    assert_eq!(roles.len(), functions.len());
+}
+
+#[test]
+fn policies_allow_named_actions_on_named_resources_only() {
+    let (resources, _) = deploy(&[]);
+    for policy in of_type(&resources, "aws:iam:RolePolicy") {
+        let document = document(policy, "policy");
+        for statement in document["Statement"].as_array().expect("statements") {
+            for action in list(&statement["Action"]) {
+                assert!(!action.contains('*'), "{}: {statement}", policy.name());
+            }
+            for resource in list(&statement["Resource"]) {
+                assert!(resource.starts_with("arn:aws:"), "{}: {statement}", policy.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn policies_of_roles_are_written_only_where_the_role_opted_in_and_never_on_roles_of_the_stack() {
+    let (resources, _) = deploy(&[]);
+    let mut writers = Vec::new();
+    for policy in of_type(&resources, "aws:iam:RolePolicy") {
+        let document = document(policy, "policy");
+        let statements = document["Statement"].as_array().expect("statements");
+        let writes: Vec<&Value> =
+            statements.iter().filter(|s| list(&s["Action"]).contains(&"iam:PutRolePolicy")).collect();
+        if writes.is_empty() {
+            continue;
+        }
+        let [allow, deny] = writes.as_slice() else { panic!("one that allows and one that denies") };
+        assert_eq!(allow["Effect"], "Allow");
+        assert_eq!(
+            allow["Condition"],
+            json!({"StringEquals": {"aws:ResourceTag/dmm-integration": "enabled"}})
+        );
+        assert_eq!(deny["Effect"], "Deny");
+        assert_eq!(deny["Condition"], Value::Null);
+        assert_eq!(deny["Resource"], "arn:aws:iam::123456789012:role/datamesh-manager-aws-production-*");
+        assert_eq!(deny["Action"], allow["Action"]);
+        writers.push(policy.properties_json()["role"].clone());
+    }
+    assert_eq!(
+        writers,
+        ["datamesh-manager-aws-production-iam-grant", "datamesh-manager-aws-production-iam-revoke"]
+    );
+    for role in of_type(&resources, "aws:iam:Role") {
+        let name = role.properties_json()["name"].clone();
+        assert!(
+            name.as_str().is_some_and(|name| name.starts_with("datamesh-manager-aws-production-")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn names_are_as_long_as_aws_takes_them() {
+    let (resources, _) = deploy(&[]);
+    // From the API references of each service.
+    let limits = BTreeMap::from([
+        ("aws:cloudwatch:EventBus", ("name", 256)),
+        ("aws:cloudwatch:EventRule", ("name", 64)),
+        ("aws:iam:Role", ("name", 64)),
+        ("aws:lambda:Function", ("name", 64)),
+        ("aws:s3:Bucket", ("bucket", 63)),
+        ("aws:secretsmanager:Secret", ("name", 512)),
+        ("aws:sqs:Queue", ("name", 80)),
+    ]);
+    for resource in &resources {
+        let Some((property, limit)) = limits.get(resource.token()) else { continue };
+        let properties = resource.properties_json();
+        let name = properties[property].as_str().expect("a name");
+        assert!(name.len() <= *limit, "{name} has {} characters", name.len());
+    }
+}
+
+#[test]
+fn queues_keep_their_promises_to_the_functions() {
+    let (resources, _) = deploy(&[]);
+    let events = named(&resources, "events").properties_json();
+    let timeout = named(&resources, "router").properties_json()["timeout"].as_u64().expect("a time limit");
+    assert!(events["visibilityTimeoutSeconds"].as_u64().is_some_and(|visible| visible >= 6 * timeout));
+    assert_eq!(events["deduplicationScope"], "messageGroup");
+    assert_eq!(events["fifoThroughputLimit"], "perMessageGroupId");
+    let redrive = document(named(&resources, "events"), "redrivePolicy");
+    assert!(redrive["maxReceiveCount"].as_u64().is_some_and(|count| count >= 5));
+    assert_eq!(redrive["deadLetterTargetArn"], made(named(&resources, "deadLetters"))["arn"]);
+    for queue in of_type(&resources, "aws:sqs:Queue") {
+        assert_eq!(queue.properties_json()["sqsManagedSseEnabled"], true, "{}", queue.name());
+        let fifo = queue.properties_json()["fifoQueue"] == true;
+        let name = queue.properties_json()["name"].clone();
+        assert_eq!(name.as_str().is_some_and(|name| name.ends_with(".fifo")), fifo, "{name}");
+    }
+}
+
+#[test]
+fn the_rules_know_all_three_generations_of_agreements() {
+    let (resources, _) = deploy(&[]);
+    let types = |rule: &str| {
+        let pattern = document(named(&resources, rule), "eventPattern");
+        assert_eq!(pattern["source"], json!(["com.datamesh-manager"]));
+        list(&pattern["detail-type"]).into_iter().map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let events = |ends: &[&str]| {
+        let kinds = ["DataContract", "DataUsageAgreement", "Access"];
+        kinds
+            .iter()
+            .flat_map(|kind| ends.iter().map(move |end| format!("{kind}{end}Event")))
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(types("agreementsActivated"), events(&["Activated"]));
+    assert_eq!(types("agreementsEnded"), events(&["Deactivated", "Deleted"]));
+}
+
+#[test]
+fn nothing_is_published_before_the_rules_have_their_targets_and_these_their_dead_letter_queue() {
+    let (resources, _) = deploy(&[]);
+    let mapping = named(&resources, "eventsToRouter");
+    for target in ["agreementsActivatedToIamGrant", "agreementsEndedToIamRevoke"] {
+        assert!(mapping.dependencies().iter().any(|name| name == target), "{:?}", mapping.dependencies());
+        let target = named(&resources, target);
+        assert!(target.dependencies().iter().any(|name| name == "undeliveredPolicy"));
+        assert_eq!(
+            target.properties_json()["deadLetterConfig"]["arn"],
+            made(named(&resources, "undelivered"))["arn"]
+        );
+    }
+    let policy = document(named(&resources, "undeliveredPolicy"), "policy");
+    let sources = list(&policy["Statement"][0]["Condition"]["ArnEquals"]["aws:SourceArn"]).len();
+    assert_eq!(sources, 2, "one for each rule with a target that has this dead-letter queue");
+}

@@ -1,0 +1,67 @@
+//! A live table: one row per agreement, each with a spinner until it is decided. Plain lines where there is no terminal.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::progress::Progress;
+
+/// The rows of one phase of the demonstration.
+pub(crate) struct Board {
+    progress: Progress,
+    rows: Vec<Row>,
+    started: Instant,
+}
+
+struct Row {
+    title: String,
+    bar: ProgressBar,
+    settled: bool,
+}
+
+impl Board {
+    /// One row for each title, all waiting.
+    pub(crate) fn new(progress: Progress, heading: &str, titles: &[String]) -> Self {
+        progress.line(&format!("\n{heading}"));
+        let table = MultiProgress::new();
+        let width = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
+        let rows = titles
+            .iter()
+            .map(|title| {
+                let title = format!("{title:width$}");
+                let bar = match progress {
+                    Progress::Terminal => table.add(ProgressBar::new_spinner()),
+                    Progress::Plain | Progress::Silent => ProgressBar::hidden(),
+                };
+                bar.set_style(style("  {spinner} {prefix}  {msg}"));
+                bar.set_prefix(title.clone());
+                bar.set_message("waiting");
+                bar.enable_steady_tick(Duration::from_millis(100));
+                Row { title, bar, settled: false }
+            })
+            .collect();
+        Self { progress, rows, started: Instant::now() }
+    }
+
+    /// Row `index` is decided: `mark` is one character, `text` says how.
+    pub(crate) fn settle(&mut self, index: usize, mark: char, text: &str) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let Some(row) = self.rows.get_mut(index).filter(|row| !row.settled) else { return };
+        row.settled = true;
+        row.bar.set_style(style(&format!("  {mark} {{prefix}}  {{msg}}")));
+        row.bar.finish_with_message(format!("{text} ({seconds:.1} s)"));
+        if self.progress == Progress::Plain {
+            eprintln!("  {mark} {}  {text} ({seconds:.1} s)", row.title);
+        }
+    }
+
+    /// The titles of the rows that still wait.
+    pub(crate) fn waiting(&self) -> Vec<&str> {
+        self.rows.iter().filter(|row| !row.settled).map(|row| row.title.trim_end()).collect()
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are this file's own; a wrong one falls back to indicatif's look.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}

@@ -1,0 +1,106 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use functions::Speed;
+use reqwest::Url;
+use simulator::Landscape;
+
+use crate::progress::Progress;
+use crate::stack::{Options, Source};
+
+/// The Data Mesh Manager – AWS integration on one machine: emulated AWS, the real Lambda binaries and a simulated Data
+/// Mesh Manager, wired as pulumi/Pulumi.yaml deploys them.
+#[derive(Debug, Parser)]
+#[command(name = "dmm-local", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Let the sample agreements become active and end again, and show what stands in IAM.
+    Demo(Demo),
+    /// Start the stack and keep it running until Ctrl-C.
+    Up(Up),
+}
+
+/// What both commands take.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// How many times faster than in AWS the stack's own waits pass (schedule, visibility time-outs, retries).
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub speed: Option<u32>,
+    /// The port of the emulated AWS [default: a free one].
+    #[arg(long, value_name = "PORT")]
+    pub aws_port: Option<u16>,
+    /// The port of the simulated Data Mesh Manager [default: a free one].
+    #[arg(long, value_name = "PORT")]
+    pub dmm_port: Option<u16>,
+    /// Use another AWS emulator, already running, instead of moto; IAM is enforced there only if it does so itself.
+    #[arg(long, value_name = "URL", conflicts_with = "aws_port")]
+    pub aws_endpoint: Option<Url>,
+    /// A value of a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub config: Vec<(String, String)>,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Print the outcome as one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as the help of the group")]
+    pub common: Common,
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Poll a real Data Mesh Manager; the API key is read from the variable DMM_API_KEY.
+    #[arg(long, value_name = "URL", conflicts_with = "dmm_port")]
+    pub dmm_url: Option<Url>,
+    /// A role that opted in, created in the emulated account for the consumers of a real Data Mesh Manager; may be
+    /// repeated.
+    #[arg(long, value_name = "NAME", requires = "dmm_url")]
+    pub role: Vec<String>,
+    /// Keep the functions' logs in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub logs: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as the help of the group")]
+    pub common: Common,
+}
+
+impl Common {
+    /// What to start with a simulated Data Mesh Manager, `speed` times faster than in AWS unless told otherwise.
+    pub(crate) fn options(&self, landscape: Landscape, speed: u32, progress: Progress) -> Options {
+        Options {
+            source: Source::Simulated {
+                landscape: Box::new(landscape.clone()),
+                listen: SocketAddr::from(([127, 0, 0, 1], self.dmm_port.unwrap_or(0))),
+                page_limit: 1000,
+            },
+            roles: landscape.roles().to_vec(),
+            speed: Speed::times(self.speed.unwrap_or(speed)),
+            scheduled: true,
+            config: self.config.iter().cloned().collect(),
+            aws_endpoint: self.aws_endpoint.clone(),
+            emulator_port: self.aws_port,
+            progress,
+        }
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| "must look like KEY=VALUE".to_owned())
+}

@@ -1,0 +1,60 @@
+//! What exists in the account before the stack does: the consumers' roles, and the operator that looks at it all.
+
+use aws_credential_types::Credentials;
+use aws_sdk_iam::types::Tag;
+use serde_json::json;
+use simulator::ConsumerRole;
+
+use crate::clients::Clients;
+use crate::deploy::{DeployError, aws};
+
+/// The tag by which a role opts in, and its value.
+const OPT_IN: (&str, &str) = ("dmm-integration", "enabled");
+/// The user whose credentials deploy and look.
+const OPERATOR: &str = "dmm-local-operator";
+
+/// Creates the consumers' roles.
+pub(crate) async fn create(clients: &Clients, roles: &[ConsumerRole]) -> Result<(), DeployError> {
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" }, "Action": "sts:AssumeRole" }],
+    });
+    for role in roles {
+        let tag = Tag::builder().key(OPT_IN.0).value(OPT_IN.1).build().map_err(aws("CreateRole"))?;
+        clients
+            .iam
+            .create_role()
+            .role_name(&role.name)
+            .path(&role.path)
+            .assume_role_policy_document(trust.to_string())
+            .set_tags(role.opted_in.then(|| vec![tag]))
+            .send()
+            .await
+            .map_err(aws("CreateRole"))?;
+    }
+    Ok(())
+}
+
+/// Makes the operator, who may do everything, and returns an access key of it.
+pub(crate) async fn operator(root: &Clients) -> Result<Credentials, DeployError> {
+    root.iam.create_user().user_name(OPERATOR).send().await.map_err(aws("CreateUser"))?;
+    let everything = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
+    });
+    root.iam
+        .put_user_policy()
+        .user_name(OPERATOR)
+        .policy_name("everything")
+        .policy_document(everything.to_string())
+        .send()
+        .await
+        .map_err(aws("PutUserPolicy"))?;
+    let created =
+        root.iam.create_access_key().user_name(OPERATOR).send().await.map_err(aws("CreateAccessKey"))?;
+    let key = created.access_key().ok_or_else(|| DeployError::Refused {
+        operation: "CreateAccessKey",
+        message: "the answer holds no key".to_owned(),
+    })?;
+    Ok(Credentials::new(key.access_key_id(), key.secret_access_key(), None, None, "operator"))
+}

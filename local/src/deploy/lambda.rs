@@ -1,0 +1,217 @@
+//! Functions, what invokes them, and who may.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use functions::{AsyncConfig, FunctionConfig, Mapping, Permission};
+use pulumi::Resource;
+use serde_json::json;
+
+use super::properties::Properties;
+use super::{DeployError, Deployer, Outputs, aws, outputs, refused};
+use crate::clients::{Clients, Place};
+
+/// Lambda's time limit where a function names none.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
+const DEFAULT_TIMEOUT_SECONDS: i64 = 3;
+/// Lambda's memory where a function names none.
+const DEFAULT_MEMORY_MB: i64 = 128;
+
+impl Deployer {
+    pub(super) async fn function(
+        &mut self,
+        p: &mut Properties,
+        resource: &Resource,
+    ) -> Result<Outputs, DeployError> {
+        let name = p.required("name")?;
+        let binary = binary_name(resource, p)?;
+        p.expect("runtime", &["provided.al2023"])?;
+        p.expect("handler", &["bootstrap"])?;
+        p.expect("packageType", &["Zip"])?;
+        p.string("description")?;
+        p.texts("tags")?;
+        // This machine's own architecture runs, whatever is deployed.
+        p.strings("architectures")?;
+        let log_file = match p.object("loggingConfig")? {
+            None => None,
+            Some(mut config) => {
+                config.expect("logFormat", &["Text", "JSON"])?;
+                let group = config.string("logGroup")?;
+                config.finish()?;
+                group.map(|group| self.log_file(&group))
+            }
+        };
+        let environment = match p.object("environment")? {
+            None => Vec::new(),
+            Some(mut given) => {
+                let variables = given.texts("variables")?;
+                given.finish()?;
+                variables
+            }
+        };
+        let role = p.required("role")?;
+        let credentials = self.assume(&role, &name).await?;
+        let arn = format!("arn:aws:lambda:{}:{}:function:{name}", self.region, self.account);
+        let config = FunctionConfig {
+            name: name.clone(),
+            arn: arn.clone(),
+            binary: self.lambdas.binary(&binary)?.to_path_buf(),
+            environment: environment.into_iter().collect(),
+            credentials: credentials.clone(),
+            timeout: Duration::from_secs(
+                unsigned(p, "timeout")?.unwrap_or(DEFAULT_TIMEOUT_SECONDS.unsigned_abs()),
+            ),
+            memory_mb: narrow(p, "memorySize")?.unwrap_or(DEFAULT_MEMORY_MB.try_into().unwrap_or(128)),
+            reserved_concurrency: narrow(p, "reservedConcurrentExecutions")?,
+            log_file,
+        };
+        self.functions.add_function(config).map_err(|source| refused(p, "name", source))?;
+        self.roles_of_functions.insert(name.clone(), credentials);
+        self.deployed.functions.insert(binary, name.clone());
+        Ok(outputs(json!({
+            "id": name, "name": name, "arn": arn, "qualifiedArn": format!("{arn}:$LATEST"), "version": "$LATEST",
+            "invokeArn": format!("arn:aws:apigateway:{}:lambda:path/2015-03-31/functions/{arn}/invocations", self.region),
+        })))
+    }
+
+    pub(super) async fn event_source_mapping(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let queue_arn = p.required("eventSourceArn")?;
+        let function_arn = p.required("functionName")?;
+        let function = self.function_name(&function_arn, &p.at("functionName"))?;
+        let reports = p.strings("functionResponseTypes")?;
+        if let Some(unknown) = reports.iter().find(|kind| *kind != "ReportBatchItemFailures") {
+            return Err(DeployError::UnsupportedValue {
+                path: p.at("functionResponseTypes"),
+                value: unknown.clone(),
+                known: "ReportBatchItemFailures".to_owned(),
+            });
+        }
+        let maximum_concurrency = match p.object("scalingConfig")? {
+            None => None,
+            Some(mut scaling) => {
+                let maximum = narrow(&mut scaling, "maximumConcurrency")?;
+                scaling.finish()?;
+                maximum
+            }
+        };
+        p.boolean("enabled")?;
+        // Lambda polls with the function's role.
+        let credentials =
+            self.roles_of_functions.get(&function).cloned().ok_or_else(|| DeployError::UnknownReference {
+                path: p.at("functionName"),
+                name: format!("the function {function}"),
+            })?;
+        let place = Place { region: self.region.clone(), account: self.account.clone() };
+        let mapping = Mapping {
+            queue_url: self.queue_url(&queue_arn, &p.at("eventSourceArn"))?,
+            queue_arn: queue_arn.clone(),
+            client: Clients::new(&self.endpoint, &place, credentials).sqs,
+            operator: self.clients.sqs.clone(),
+            function: function.clone(),
+            batch_size: narrow(p, "batchSize")?.unwrap_or(10),
+            batching_window: Duration::from_secs(unsigned(p, "maximumBatchingWindowInSeconds")?.unwrap_or(0)),
+            report_batch_item_failures: !reports.is_empty(),
+            maximum_concurrency,
+        };
+        self.functions.add_mapping(mapping).map_err(|source| refused(p, "functionName", source))?;
+        let id = format!("{function}-mapping");
+        Ok(outputs(json!({ "id": id, "uuid": id, "functionArn": function_arn, "eventSourceArn": queue_arn })))
+    }
+
+    pub(super) fn function_event_invoke_config(
+        &mut self,
+        p: &mut Properties,
+    ) -> Result<Outputs, DeployError> {
+        let function_arn = p.required("functionName")?;
+        let function = self.function_name(&function_arn, &p.at("functionName"))?;
+        let mut config = AsyncConfig::default();
+        if let Some(retries) = narrow(p, "maximumRetryAttempts")? {
+            config.maximum_retry_attempts = retries;
+        }
+        if let Some(seconds) = unsigned(p, "maximumEventAgeInSeconds")? {
+            config.maximum_event_age = Duration::from_secs(seconds);
+        }
+        if let Some(mut destinations) = p.object("destinationConfig")? {
+            if let Some(mut on_failure) = destinations.object("onFailure")? {
+                let arn = on_failure.required("destination")?;
+                config.on_failure_queue_url = Some(self.queue_url(&arn, &on_failure.at("destination"))?);
+                on_failure.finish()?;
+            }
+            destinations.finish()?;
+        }
+        // Lambda writes to the destination with the function's role.
+        let credentials = self.roles_of_functions.get(&function).cloned();
+        let place = Place { region: self.region.clone(), account: self.account.clone() };
+        config.client = credentials.map(|credentials| Clients::new(&self.endpoint, &place, credentials).sqs);
+        self.functions
+            .configure_async(&function, config)
+            .map_err(|source| refused(p, "functionName", source))?;
+        Ok(outputs(json!({ "id": function, "functionName": function_arn })))
+    }
+
+    pub(super) fn permission(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let function_arn = p.required("function")?;
+        let function = self.function_name(&function_arn, &p.at("function"))?;
+        p.expect("action", &["lambda:InvokeFunction"])?;
+        let statement = p.string("statementId")?.unwrap_or_else(|| "pulumi".to_owned());
+        let permission =
+            Permission { principal: p.required("principal")?, source_arn: p.string("sourceArn")? };
+        self.functions
+            .add_permission(&function, permission)
+            .map_err(|source| refused(p, "function", source))?;
+        Ok(outputs(json!({ "id": statement, "statementId": statement })))
+    }
+
+    /// Temporary credentials of a function's role. A role's policies are looked at when they are used, so they may
+    /// be written after this.
+    async fn assume(&self, role_arn: &str, function: &str) -> Result<Credentials, DeployError> {
+        let answer = self
+            .clients
+            .sts
+            .assume_role()
+            .role_arn(role_arn)
+            .role_session_name(function.get(..64).unwrap_or(function))
+            .send()
+            .await
+            .map_err(aws("AssumeRole"))?;
+        let given = answer.credentials().ok_or_else(|| DeployError::Refused {
+            operation: "AssumeRole",
+            message: "the answer holds no credentials".to_owned(),
+        })?;
+        Ok(Credentials::new(
+            given.access_key_id(),
+            given.secret_access_key(),
+            Some(given.session_token().to_owned()),
+            None,
+            "assumed role",
+        ))
+    }
+}
+
+/// `code: fn::fileArchive: ../target/lambda/feed` stands for the binary `feed`.
+fn binary_name(resource: &Resource, p: &mut Properties) -> Result<String, DeployError> {
+    p.value("code");
+    resource
+        .archive("code")
+        .and_then(Path::file_name)
+        .and_then(|name| name.to_str())
+        .map(str::to_owned)
+        .ok_or_else(|| DeployError::WrongType {
+            path: p.at("code"),
+            expected: "an archive of a folder that is named like a binary of this workspace",
+            found: "something else",
+        })
+}
+
+fn unsigned(p: &mut Properties, name: &str) -> Result<Option<u64>, DeployError> {
+    p.integer(name)?
+        .map(|n| u64::try_from(n).map_err(|_| DeployError::OutOfRange { path: p.at(name) }))
+        .transpose()
+}
+
+fn narrow(p: &mut Properties, name: &str) -> Result<Option<u32>, DeployError> {
+    p.integer(name)?
+        .map(|n| u32::try_from(n).map_err(|_| DeployError::OutOfRange { path: p.at(name) }))
+        .transpose()
+}

@@ -1,0 +1,28 @@
+//! Log groups: one file each, which the function's lines go to.
+
+use serde_json::json;
+
+use super::properties::Properties;
+use super::{DeployError, Deployer, Outputs, outputs};
+
+impl Deployer {
+    pub(super) async fn log_group(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let name = p.required("name")?;
+        // How long CloudWatch keeps the lines, and with which key; a file on this machine has neither.
+        p.integer("retentionInDays")?;
+        p.string("kmsKeyId")?;
+        p.texts("tags")?;
+        let path = self.log_file(&name);
+        tokio::fs::create_dir_all(&self.logs)
+            .await
+            .map_err(|source| DeployError::File { path: self.logs.clone(), source })?;
+        tokio::fs::write(&path, b"").await.map_err(|source| DeployError::File { path, source })?;
+        let arn = format!("arn:aws:logs:{}:{}:log-group:{name}", self.region, self.account);
+        Ok(outputs(json!({ "id": name, "name": name, "arn": arn })))
+    }
+
+    /// `/aws/lambda/x` is kept in `aws.lambda.x.log`.
+    pub(super) fn log_file(&self, group: &str) -> std::path::PathBuf {
+        self.logs.join(format!("{}.log", group.trim_matches('/').replace('/', ".")))
+    }
+}

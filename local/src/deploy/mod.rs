@@ -1,0 +1,206 @@
+//! Deploys `pulumi/Pulumi.yaml` into the emulator: what `pulumi up` would make in AWS, made here.
+//!
+//! Queues, buckets, roles, policies, secrets, the bus and its rules go to the emulator. Functions, their triggers and
+//! their log groups go to [`functions`], which is Lambda on this machine. A resource type, a property or a value that
+//! is not known here is refused: a stack that half exists would prove nothing.
+
+mod error;
+mod events;
+mod iam;
+mod lambda;
+mod logs;
+mod properties;
+mod s3;
+mod secrets;
+mod sqs;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aws_credential_types::Credentials;
+use functions::FunctionService;
+use pulumi::{Evaluation, Resource};
+use serde_json::{Map, Value};
+
+use crate::clients::{Clients, Place};
+use crate::lambdas::Lambdas;
+use crate::progress::Progress;
+
+pub use error::DeployError;
+pub(crate) use error::aws;
+use error::built;
+use properties::Properties;
+
+/// What a resource answers to `${resource.output}`.
+type Outputs = Map<String, Value>;
+
+/// What stands after a deployment, by the names that AWS gave.
+#[derive(Clone, Debug, Default)]
+pub struct Deployed {
+    /// The URLs of the queues, by their ARNs.
+    pub queues: BTreeMap<String, String>,
+    /// The URLs of the queues that stand in for the Lambda targets of rules.
+    pub stand_ins: Vec<String>,
+    /// The buckets' names.
+    pub buckets: Vec<String>,
+    /// The names of the functions, by the names of their binaries.
+    pub functions: BTreeMap<String, String>,
+    /// The program's outputs.
+    pub outputs: Map<String, Value>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    arn: String,
+    schedule: Option<String>,
+}
+
+/// Creates resources, one after the other, in the order of their references.
+pub(crate) struct Deployer {
+    pub(crate) clients: Clients,
+    pub(crate) functions: FunctionService,
+    pub(crate) lambdas: Lambdas,
+    pub(crate) region: String,
+    pub(crate) account: String,
+    /// The address of the emulated AWS.
+    pub(crate) endpoint: String,
+    /// Where the functions' log groups are kept, one file each.
+    pub(crate) logs: PathBuf,
+    deployed: Deployed,
+    rules: BTreeMap<(String, String), Rule>,
+    rules_with_targets: usize,
+    roles_of_functions: BTreeMap<String, Credentials>,
+}
+
+impl Deployer {
+    pub(crate) fn new(
+        clients: Clients,
+        functions: FunctionService,
+        lambdas: Lambdas,
+        place: &Place,
+        endpoint: String,
+        logs: PathBuf,
+    ) -> Self {
+        Self {
+            clients,
+            functions,
+            lambdas,
+            region: place.region.clone(),
+            account: place.account.clone(),
+            endpoint,
+            logs,
+            deployed: Deployed::default(),
+            rules: BTreeMap::new(),
+            rules_with_targets: 0,
+            roles_of_functions: BTreeMap::new(),
+        }
+    }
+
+    /// Creates every resource of the program.
+    pub(crate) async fn deploy(
+        mut self,
+        mut evaluation: Evaluation,
+        progress: Progress,
+    ) -> Result<Deployed, DeployError> {
+        let order = evaluation.order()?;
+        let step = progress.steps("Deploying pulumi/Pulumi.yaml", order.len());
+        let count = order.len();
+        for name in order {
+            let place = (self.region.clone(), self.account.clone());
+            let resource = evaluation.resolve(&name, &|token, arguments| invoke(&place, token, arguments))?;
+            let created = self.create(&resource).await;
+            let outputs = created
+                .map_err(|source| DeployError::Resource { name: name.clone(), source: Box::new(source) })?;
+            evaluation.set_outputs(&name, outputs)?;
+            step.advance(&name);
+        }
+        let place = (self.region.clone(), self.account.clone());
+        self.deployed.outputs = evaluation.outputs(&|token, arguments| invoke(&place, token, arguments))?;
+        step.done(&format!("{count} resources"));
+        Ok(self.deployed)
+    }
+
+    async fn create(&mut self, resource: &Resource) -> Result<Outputs, DeployError> {
+        let mut p = Properties::new(resource.name(), resource.properties_json())?;
+        let outputs = match resource.token() {
+            "aws:cloudwatch:EventBus" => self.event_bus(&mut p).await,
+            "aws:cloudwatch:EventRule" => self.event_rule(&mut p).await,
+            "aws:cloudwatch:EventTarget" => self.event_target(&mut p).await,
+            "aws:cloudwatch:LogGroup" => self.log_group(&mut p).await,
+            "aws:iam:Role" => self.role(&mut p).await,
+            "aws:iam:RolePolicy" => self.role_policy(&mut p).await,
+            "aws:lambda:EventSourceMapping" => self.event_source_mapping(&mut p).await,
+            "aws:lambda:Function" => self.function(&mut p, resource).await,
+            "aws:lambda:FunctionEventInvokeConfig" => self.function_event_invoke_config(&mut p),
+            "aws:lambda:Permission" => self.permission(&mut p),
+            "aws:s3:Bucket" => self.bucket(&mut p).await,
+            "aws:s3:BucketLifecycleConfiguration" => self.bucket_lifecycle(&mut p).await,
+            "aws:s3:BucketPolicy" => self.bucket_policy(&mut p).await,
+            "aws:s3:BucketPublicAccessBlock" => self.bucket_public_access_block(&mut p).await,
+            "aws:s3:BucketServerSideEncryptionConfiguration" => self.bucket_encryption(&mut p).await,
+            "aws:s3:BucketVersioning" | "aws:s3:BucketVersioningV2" => self.bucket_versioning(&mut p).await,
+            "aws:secretsmanager:Secret" => self.secret(&mut p).await,
+            "aws:secretsmanager:SecretVersion" => self.secret_version(&mut p).await,
+            "aws:sqs:Queue" => self.queue(&mut p).await,
+            "aws:sqs:QueuePolicy" => self.queue_policy(&mut p).await,
+            other => Err(DeployError::UnknownType(other.to_owned())),
+        }?;
+        p.finish()?;
+        Ok(outputs)
+    }
+
+    fn queue_arn(&self, name: &str) -> String {
+        format!("arn:aws:sqs:{}:{}:{name}", self.region, self.account)
+    }
+
+    /// The URL of the queue that the program made with this ARN.
+    fn queue_url(&self, arn: &str, path: &str) -> Result<String, DeployError> {
+        self.deployed.queues.get(arn).cloned().ok_or_else(|| DeployError::UnknownReference {
+            path: path.to_owned(),
+            name: format!("the queue {arn}"),
+        })
+    }
+
+    /// The name of the function with this ARN or name.
+    fn function_name(&self, arn: &str, path: &str) -> Result<String, DeployError> {
+        let name = arn.rsplit(':').next().unwrap_or(arn);
+        self.deployed.functions.values().find(|known| *known == name).cloned().ok_or_else(|| {
+            DeployError::UnknownReference { path: path.to_owned(), name: format!("the function {arn}") }
+        })
+    }
+}
+
+/// Answers the provider's functions that the program may call.
+fn invoke((region, account): &(String, String), token: &str, _arguments: &Value) -> Result<Value, String> {
+    match token {
+        "aws:getCallerIdentity"
+        | "aws:index:getCallerIdentity"
+        | "aws:index/getCallerIdentity:getCallerIdentity" => {
+            Ok(serde_json::json!({ "accountId": account, "id": account }))
+        }
+        "aws:getPartition" | "aws:index:getPartition" | "aws:index/getPartition:getPartition" => {
+            Ok(serde_json::json!({ "partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com" }))
+        }
+        "aws:getRegion" | "aws:index:getRegion" | "aws:index/getRegion:getRegion" => {
+            Ok(serde_json::json!({ "region": region, "name": region, "id": region }))
+        }
+        other => Err(format!("the function {other} is not known on one machine")),
+    }
+}
+
+/// An object as a resource's outputs.
+fn outputs(value: Value) -> Outputs {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Something that Lambda on this machine refuses.
+fn refused<E: std::error::Error + Send + Sync + 'static>(
+    p: &Properties,
+    name: &str,
+    source: E,
+) -> DeployError {
+    DeployError::Functions { path: p.at(name), source: Box::new(source) }
+}

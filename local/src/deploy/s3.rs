@@ -1,0 +1,174 @@
+//! Buckets and what protects them.
+
+use aws_sdk_s3::types::{
+    BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
+    NoncurrentVersionExpiration, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    VersioningConfiguration,
+};
+use serde_json::json;
+
+use super::properties::Properties;
+use super::{DeployError, Deployer, Outputs, aws, built, outputs};
+
+impl Deployer {
+    pub(super) async fn bucket(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let name = p.required("bucket")?;
+        // What `pulumi destroy` does with the objects; nothing to create.
+        p.boolean("forceDestroy")?;
+        p.texts("tags")?;
+        let location = CreateBucketConfiguration::builder()
+            .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
+            .build();
+        self.clients
+            .s3
+            .create_bucket()
+            .bucket(&name)
+            .create_bucket_configuration(location)
+            .send()
+            .await
+            .map_err(aws("CreateBucket"))?;
+        let arn = format!("arn:aws:s3:::{name}");
+        self.deployed.buckets.push(name.clone());
+        Ok(outputs(json!({ "id": name, "bucket": name, "arn": arn, "region": self.region })))
+    }
+
+    pub(super) async fn bucket_policy(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let bucket = p.required("bucket")?;
+        let policy = p.document("policy")?;
+        self.clients
+            .s3
+            .put_bucket_policy()
+            .bucket(&bucket)
+            .policy(&policy)
+            .send()
+            .await
+            .map_err(aws("PutBucketPolicy"))?;
+        Ok(outputs(json!({ "id": bucket, "bucket": bucket, "policy": policy })))
+    }
+
+    pub(super) async fn bucket_public_access_block(
+        &self,
+        p: &mut Properties,
+    ) -> Result<Outputs, DeployError> {
+        let bucket = p.required("bucket")?;
+        let block = PublicAccessBlockConfiguration::builder()
+            .set_block_public_acls(p.boolean("blockPublicAcls")?)
+            .set_block_public_policy(p.boolean("blockPublicPolicy")?)
+            .set_ignore_public_acls(p.boolean("ignorePublicAcls")?)
+            .set_restrict_public_buckets(p.boolean("restrictPublicBuckets")?)
+            .build();
+        self.clients
+            .s3
+            .put_public_access_block()
+            .bucket(&bucket)
+            .public_access_block_configuration(block)
+            .send()
+            .await
+            .map_err(aws("PutPublicAccessBlock"))?;
+        Ok(outputs(json!({ "id": bucket, "bucket": bucket })))
+    }
+
+    pub(super) async fn bucket_versioning(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let bucket = p.required("bucket")?;
+        let mut inner =
+            p.object("versioningConfiguration")?.ok_or_else(|| missing(p, "versioningConfiguration"))?;
+        let status = BucketVersioningStatus::from(inner.required("status")?.as_str());
+        inner.finish()?;
+        self.clients
+            .s3
+            .put_bucket_versioning()
+            .bucket(&bucket)
+            .versioning_configuration(VersioningConfiguration::builder().status(status).build())
+            .send()
+            .await
+            .map_err(aws("PutBucketVersioning"))?;
+        Ok(outputs(json!({ "id": bucket, "bucket": bucket })))
+    }
+
+    pub(super) async fn bucket_encryption(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let bucket = p.required("bucket")?;
+        let mut configuration = ServerSideEncryptionConfiguration::builder();
+        for mut rule in p.objects("rules")? {
+            let mut built_rule =
+                ServerSideEncryptionRule::builder().set_bucket_key_enabled(rule.boolean("bucketKeyEnabled")?);
+            if let Some(mut default) = rule.object("applyServerSideEncryptionByDefault")? {
+                let algorithm = ServerSideEncryption::from(default.required("sseAlgorithm")?.as_str());
+                built_rule = built_rule.apply_server_side_encryption_by_default(
+                    ServerSideEncryptionByDefault::builder()
+                        .sse_algorithm(algorithm)
+                        .set_kms_master_key_id(default.string("kmsMasterKeyId")?)
+                        .build()
+                        .map_err(built)?,
+                );
+                default.finish()?;
+            }
+            rule.finish()?;
+            configuration = configuration.rules(built_rule.build());
+        }
+        self.clients
+            .s3
+            .put_bucket_encryption()
+            .bucket(&bucket)
+            .server_side_encryption_configuration(configuration.build().map_err(built)?)
+            .send()
+            .await
+            .map_err(aws("PutBucketEncryption"))?;
+        Ok(outputs(json!({ "id": bucket, "bucket": bucket })))
+    }
+
+    pub(super) async fn bucket_lifecycle(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let bucket = p.required("bucket")?;
+        let mut configuration = BucketLifecycleConfiguration::builder();
+        for mut rule in p.objects("rules")? {
+            configuration = configuration.rules(lifecycle_rule(&mut rule)?);
+            rule.finish()?;
+        }
+        self.clients
+            .s3
+            .put_bucket_lifecycle_configuration()
+            .bucket(&bucket)
+            .lifecycle_configuration(configuration.build().map_err(built)?)
+            .send()
+            .await
+            .map_err(aws("PutBucketLifecycleConfiguration"))?;
+        Ok(outputs(json!({ "id": bucket, "bucket": bucket })))
+    }
+}
+
+fn lifecycle_rule(rule: &mut Properties) -> Result<LifecycleRule, DeployError> {
+    let mut filter = LifecycleRuleFilter::builder();
+    if let Some(mut given) = rule.object("filter")? {
+        filter = filter.set_prefix(given.string("prefix")?);
+        given.finish()?;
+    }
+    let mut built_rule = LifecycleRule::builder()
+        .id(rule.required("id")?)
+        .status(ExpirationStatus::from(rule.required("status")?.as_str()))
+        .filter(filter.build());
+    if let Some(mut given) = rule.object("expiration")? {
+        built_rule =
+            built_rule.expiration(LifecycleExpiration::builder().set_days(days(&mut given, "days")?).build());
+        given.finish()?;
+    }
+    if let Some(mut given) = rule.object("noncurrentVersionExpiration")? {
+        built_rule = built_rule.noncurrent_version_expiration(
+            NoncurrentVersionExpiration::builder()
+                .set_noncurrent_days(days(&mut given, "noncurrentDays")?)
+                .build(),
+        );
+        given.finish()?;
+    }
+    built_rule.build().map_err(built)
+}
+
+fn days(p: &mut Properties, name: &str) -> Result<Option<i32>, DeployError> {
+    p.integer(name)?
+        .map(|n| i32::try_from(n).map_err(|_| DeployError::OutOfRange { path: p.at(name) }))
+        .transpose()
+}
+
+fn missing(p: &Properties, name: &str) -> DeployError {
+    DeployError::MissingProperty { path: p.at(name) }
+}

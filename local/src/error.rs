@@ -1,0 +1,72 @@
+//! Why the stack did not start or did not get where it should.
+
+use crate::deploy::DeployError;
+use crate::lambdas::BuildError;
+
+/// Why the stack did not start or did not get where it should. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The Lambdas do not build.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The emulated AWS did not start.
+    #[error(transparent)]
+    Emulator(#[from] emulator::EmulatorError),
+    /// The simulated Data Mesh Manager did not start.
+    #[error(transparent)]
+    Simulator(#[from] simulator::SimulatorError),
+    /// The proxy did not start.
+    #[error(transparent)]
+    Proxy(#[from] proxy::ProxyError),
+    /// The program could not be evaluated.
+    #[error(transparent)]
+    Program(#[from] pulumi::Error),
+    /// The program could not be deployed, or the emulated AWS did not answer.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// A folder for the stack's files could not be made.
+    #[error("cannot make a folder for the functions' logs: {0}. Set TMPDIR to a folder that can be written")]
+    Folder(#[source] std::io::Error),
+    /// An address is no URL.
+    #[error("{address:?} is not an address: {message}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A command that needs the simulator was run with a real Data Mesh Manager.
+    #[error("this works with the simulated Data Mesh Manager only")]
+    NoSimulator,
+    /// The simulated world refused a change.
+    #[error("the simulated Data Mesh Manager refuses: {0}")]
+    World(#[from] simulator::WorldError),
+    /// The program has no function with this binary.
+    #[error("pulumi/Pulumi.yaml has no function whose code is the binary {0}")]
+    NoFunction(String),
+    /// A function could not be invoked, or failed.
+    #[error(transparent)]
+    Function(#[from] functions::InvokeError),
+    /// A value of the environment is missing.
+    #[error("set the variable {0} {1}")]
+    Variable(&'static str, &'static str),
+    /// Ctrl-C cannot be waited for.
+    #[error("cannot wait for Ctrl-C: {0}")]
+    Signal(#[source] std::io::Error),
+    /// The report cannot be written.
+    #[error("cannot write the report as JSON: {0}")]
+    Report(#[source] serde_json::Error),
+    /// The feed failed.
+    #[error("the feed failed: {0}")]
+    Feed(String),
+    /// Something that should have happened did not.
+    #[error("waited {seconds} s, but {what}. The functions' logs are in {logs}")]
+    Waited {
+        /// How long.
+        seconds: u64,
+        /// What did not happen.
+        what: String,
+        /// The folder of the logs.
+        logs: String,
+    },
+}

@@ -1,0 +1,421 @@
+//! The whole stack on one machine: emulated AWS, a simulated (or the real) Data Mesh Manager, the recording proxy between
+//! them and the Lambdas, and the Lambdas themselves, as `pulumi/Pulumi.yaml` wires them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use bytes::Bytes;
+use emulator::Emulator;
+use functions::{FunctionService, Speed};
+use proxy::Proxy;
+use pulumi::Program;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use simulator::{ConsumerRole, Landscape, Simulator, WorldHandle};
+use uuid::Uuid;
+
+use crate::clients::{Clients, Place};
+use crate::consumers;
+use crate::deploy::{Deployed, Deployer};
+use crate::error::StackError;
+use crate::lambdas::{Lambdas, workspace};
+use crate::progress::Progress;
+use crate::view::View;
+
+/// How often a condition is looked at while something waits for it.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Whose events are polled.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A Data Mesh Manager that this process simulates.
+    Simulated {
+        /// What it knows at first.
+        landscape: Box<Landscape>,
+        /// Where it listens; port 0 takes a free one.
+        listen: SocketAddr,
+        /// How many events an answer of its feed holds at the most (the vendor's: 1000).
+        page_limit: usize,
+    },
+    /// A real one.
+    Real {
+        /// Its base address.
+        url: Url,
+        /// An API key of it.
+        api_key: SecretString,
+    },
+}
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose events are polled.
+    pub source: Source,
+    /// The roles of consumers, which exist in the emulated account before anything else.
+    pub roles: Vec<ConsumerRole>,
+    /// How fast the stack's own waits pass: schedule, visibility time-outs, retries.
+    pub speed: Speed,
+    /// Whether the schedule invokes the feed, or only [`Stack::poll`] does.
+    pub scheduled: bool,
+    /// Values of the program's config keys, besides those that the stack sets itself.
+    pub config: BTreeMap<String, String>,
+    /// Another AWS emulator than moto, already running.
+    pub aws_endpoint: Option<Url>,
+    /// The port of moto's server; a free one where there is none.
+    pub emulator_port: Option<u16>,
+    /// How progress is shown.
+    pub progress: Progress,
+}
+
+impl Options {
+    /// A simulated Data Mesh Manager with `landscape`, on free ports, a minute passing in a tenth of a second, polled by
+    /// hand: what tests want.
+    #[must_use]
+    pub fn by_hand(landscape: Landscape) -> Self {
+        Self {
+            roles: landscape.roles().to_vec(),
+            source: Source::Simulated {
+                landscape: Box::new(landscape),
+                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+                page_limit: 1000,
+            },
+            speed: Speed::times(600),
+            scheduled: false,
+            config: BTreeMap::new(),
+            aws_endpoint: None,
+            emulator_port: None,
+            progress: Progress::Silent,
+        }
+    }
+}
+
+/// Whom a user looks around as. The keys open nothing but the emulated AWS of this process.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// The region.
+    pub region: String,
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The access key's secret.
+    pub secret_access_key: String,
+}
+
+/// A running stack. Dropping it ends every process that it started.
+pub struct Stack {
+    emulator: Option<Emulator>,
+    simulator: Option<Simulator>,
+    proxy: Proxy,
+    functions: FunctionService,
+    deployed: Deployed,
+    view: View,
+    logs: PathBuf,
+    aws_url: String,
+    operator: Operator,
+    api_key: SecretString,
+    // Its files are removed when the stack goes.
+    _folder: tempfile::TempDir,
+}
+
+impl Stack {
+    /// Builds the Lambdas, starts every part and deploys the program.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError`], each with what to do.
+    pub async fn start(options: Options) -> Result<Self, StackError> {
+        let progress = options.progress;
+        let lambdas = Lambdas::build(&progress).await?;
+        let place = Place::default();
+        let folder = tempfile::Builder::new().prefix("dmm-local-").tempdir().map_err(StackError::Folder)?;
+        let logs = folder.path().join("logs");
+
+        let (emulator, aws_url) = match &options.aws_endpoint {
+            Some(url) => (None, url.as_str().trim_end_matches('/').to_owned()),
+            None => {
+                let emulator = start_emulator(&lambdas, options.emulator_port, progress).await?;
+                let url = emulator.url().to_owned();
+                (Some(emulator), url)
+            }
+        };
+        let (simulator, api_url, api_key) = start_source(options.source).await?;
+        let proxy =
+            Proxy::start(proxy::Options { aws_upstream: parse(&aws_url)?, api_upstream: api_url }).await?;
+
+        let root = Clients::new(
+            &aws_url,
+            &place,
+            Credentials::new("root", "root", None, None, "before enforcement"),
+        );
+        let operator = match emulator {
+            Some(_) => consumers::operator(&root).await?,
+            None => Credentials::new("test", "test", None, None, "another emulator"),
+        };
+        let clients = Clients::new(&aws_url, &place, operator.clone());
+        consumers::create(&clients, &options.roles).await?;
+
+        let functions = FunctionService::new(functions::Settings {
+            region: place.region.clone(),
+            account: place.account.clone(),
+            endpoint_url: proxy.aws_url(),
+            speed: options.speed,
+        });
+        let mut config = options.config;
+        config.insert("baseUrl".to_owned(), proxy.api_url());
+        config.insert("apiKey".to_owned(), api_key.expose_secret().to_owned());
+        let evaluation = Program::load(&workspace().join("pulumi"))?.evaluate(pulumi::Settings {
+            stack: "local".to_owned(),
+            organization: "organization".to_owned(),
+            config,
+        })?;
+        let deployer =
+            Deployer::new(clients.clone(), functions.clone(), lambdas, &place, aws_url.clone(), logs.clone());
+        let deployed = deployer.deploy(evaluation, progress).await?;
+        if let Some(emulator) = &emulator {
+            emulator.enforce_iam().await?;
+        }
+        functions.start_triggers(options.scheduled);
+        let view = View::new(clients, deployed.clone());
+        let operator = Operator {
+            region: place.region,
+            access_key_id: operator.access_key_id().to_owned(),
+            secret_access_key: operator.secret_access_key().to_owned(),
+        };
+        Ok(Self {
+            emulator,
+            simulator,
+            proxy,
+            functions,
+            deployed,
+            view,
+            logs,
+            aws_url,
+            operator,
+            api_key,
+            _folder: folder,
+        })
+    }
+
+    /// The simulated Data Mesh Manager; `None` where a real one is polled.
+    #[must_use]
+    pub fn simulator(&self) -> Option<&Simulator> {
+        self.simulator.as_ref()
+    }
+
+    /// The simulated world, to change it; `None` where a real Data Mesh Manager is polled.
+    #[must_use]
+    pub fn world(&self) -> Option<WorldHandle> {
+        self.simulator.as_ref().map(Simulator::world)
+    }
+
+    /// What the Lambdas' traffic passes through.
+    #[must_use]
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// Lambda on this machine.
+    #[must_use]
+    pub fn functions(&self) -> &FunctionService {
+        &self.functions
+    }
+
+    /// What stands in the emulated AWS.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// What the program made.
+    #[must_use]
+    pub fn deployed(&self) -> &Deployed {
+        &self.deployed
+    }
+
+    /// Where the functions' log groups are kept, one file each.
+    #[must_use]
+    pub fn logs(&self) -> &std::path::Path {
+        &self.logs
+    }
+
+    /// Whom to look around as.
+    #[must_use]
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    /// The key of the simulated Data Mesh Manager's API, made up for this run.
+    #[must_use]
+    pub fn api_key(&self) -> &SecretString {
+        &self.api_key
+    }
+
+    /// The address of the emulated AWS.
+    #[must_use]
+    pub fn aws_url(&self) -> &str {
+        &self.aws_url
+    }
+
+    /// Invokes the feed and waits for its answer: the summary that it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::Feed`] with what the feed said when it failed.
+    pub async fn feed(&self) -> Result<Value, StackError> {
+        let name = self.function("feed")?;
+        let answer = self.functions.invoke(name, Bytes::from_static(b"{}")).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| StackError::Feed(format!("its answer is not JSON: {error}")))
+    }
+
+    /// The name of the function that runs a binary.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::NoFunction`] when the program has none.
+    pub fn function(&self, binary: &str) -> Result<&str, StackError> {
+        self.deployed
+            .functions
+            .get(binary)
+            .map(String::as_str)
+            .ok_or_else(|| StackError::NoFunction(binary.to_owned()))
+    }
+
+    /// Polls by hand until the feed has nothing new and everything that was sent has come to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::Feed`] when the feed fails, [`StackError::Waited`] when it does not end in time.
+    pub async fn poll(&self, patience: Duration) -> Result<(), StackError> {
+        loop {
+            let summary = self.feed().await?;
+            if !self.wait(patience, async || self.is_quiet().await).await? {
+                return Err(self.waited(patience, "events are still on their way".to_owned()));
+            }
+            if summary.get("polled").and_then(Value::as_u64) == Some(0) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until the schedule has brought every event of the simulated feed to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::Waited`] when that does not happen in time.
+    pub async fn settled(&self, patience: Duration) -> Result<(), StackError> {
+        let world = self.world().ok_or(StackError::NoSimulator)?;
+        let settled = self
+            .wait(patience, async || {
+                let last =
+                    world.events().last().and_then(|event| event.get("id")?.as_str().map(str::to_owned));
+                // In the order of an event's way: what has left one place is found at the next.
+                Ok(self.view.cursor().await? == last && self.is_quiet().await? && {
+                    // Reports that came back meanwhile are events, too.
+                    let again =
+                        world.events().last().and_then(|event| event.get("id")?.as_str().map(str::to_owned));
+                    again == last
+                })
+            })
+            .await?;
+        if settled { Ok(()) } else { Err(self.waited(patience, "events are still on their way".to_owned())) }
+    }
+
+    /// Whether no event is on its way between the queue and the last function's answer.
+    ///
+    /// # Errors
+    ///
+    /// When the emulated AWS does not answer.
+    pub async fn is_quiet(&self) -> Result<bool, StackError> {
+        for url in self.view.queues_on_the_way() {
+            if self.view.depth(url).await?.total() > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(!self.functions.is_busy())
+    }
+
+    /// Looks at `condition` until it holds; false when `patience` has passed first.
+    ///
+    /// # Errors
+    ///
+    /// What `condition` returns.
+    pub async fn wait(
+        &self,
+        patience: Duration,
+        mut condition: impl AsyncFnMut() -> Result<bool, StackError>,
+    ) -> Result<bool, StackError> {
+        let end = tokio::time::Instant::now() + patience;
+        loop {
+            if condition().await? {
+                return Ok(true);
+            }
+            if tokio::time::Instant::now() >= end {
+                return Ok(false);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The error for something that did not happen in time.
+    #[must_use]
+    pub fn waited(&self, patience: Duration, what: String) -> StackError {
+        StackError::Waited { seconds: patience.as_secs(), what, logs: self.logs.display().to_string() }
+    }
+
+    /// Ends every process.
+    pub async fn stop(self) {
+        self.functions.stop().await;
+        self.proxy.stop().await;
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await;
+        }
+        if let Some(emulator) = self.emulator {
+            emulator.stop().await;
+        }
+    }
+}
+
+async fn start_emulator(
+    lambdas: &Lambdas,
+    port: Option<u16>,
+    progress: Progress,
+) -> Result<Emulator, StackError> {
+    let step = Arc::new(progress.step("Starting the emulated AWS (moto)"));
+    let told = Arc::clone(&step);
+    let options = emulator::Options {
+        workspace_target: lambdas.target().to_path_buf(),
+        port,
+        on_progress: Box::new(move |line| told.detail(line)),
+    };
+    let emulator = Emulator::start(options).await?;
+    step.done(emulator.url());
+    Ok(emulator)
+}
+
+/// Starts the simulator where there is one; returns the address of the API and a key for it.
+async fn start_source(source: Source) -> Result<(Option<Simulator>, Url, SecretString), StackError> {
+    match source {
+        Source::Real { url, api_key } => Ok((None, url, api_key)),
+        Source::Simulated { landscape, listen, page_limit } => {
+            let api_key = SecretString::from(format!("dmm_local_{}", Uuid::new_v4().simple()));
+            let options = simulator::Options {
+                listen,
+                page_limit,
+                ..simulator::Options::new(api_key.clone(), *landscape)
+            };
+            let simulator = Simulator::start(options).await?;
+            let url = parse(&simulator.url())?;
+            Ok((Some(simulator), url, api_key))
+        }
+    }
+}
+
+fn parse(address: &str) -> Result<Url, StackError> {
+    Url::parse(address)
+        .map_err(|error| StackError::Address { address: address.to_owned(), message: error.to_string() })
+}

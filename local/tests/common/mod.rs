@@ -1,0 +1,190 @@
+//! A small mesh for the tests of the whole stack: one provider, one consumer, and what was sent on the way.
+#![expect(dead_code, reason = "every test binary uses its own part of this module")]
+
+use std::time::Duration;
+
+use dmm_local::{Options, Stack};
+use serde_json::{Value, json};
+use simulator::{AgreementKind, ConsumerRole, Landscape, WorldHandle};
+
+/// How long a test waits for something before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The provider's account.
+pub const ACCOUNT: &str = "123456789012";
+/// The consumer's role, which opted in.
+pub const ROLE: &str = "forecasting-reader";
+
+/// A provider `orders` with ports for S3 and Glue and two that cannot be granted, a consumer `forecast` with a role, a
+/// consumer `lonely` without one, a consumer `ghost` whose role does not exist, one whose role did not opt in, and a
+/// team that consumes.
+pub fn mesh() -> Landscape {
+    Landscape::empty()
+        .with_team(team("fulfillment", None))
+        .with_team(team("planning", Some("planning-analysts")))
+        .with_data_product(provider())
+        .with_data_product(consumer("forecast", Some(ROLE)))
+        .with_data_product(consumer("lonely", None))
+        .with_data_product(consumer("ghost", Some("nobody-made-this-role")))
+        .with_data_product(consumer("reserved", Some("finance-reader")))
+        .with_role(role(ROLE, true))
+        .with_role(role("planning-analysts", true))
+        .with_role(role("finance-reader", false))
+}
+
+fn role(name: &str, opted_in: bool) -> ConsumerRole {
+    ConsumerRole { name: name.to_owned(), path: "/".to_owned(), opted_in }
+}
+
+fn team(id: &str, role: Option<&str>) -> Value {
+    let custom = role.map_or_else(|| json!({}), |role| json!({ "aws-role-name": role }));
+    json!({ "id": id, "name": id, "type": "Team", "custom": custom })
+}
+
+/// The provider, a Data Product Specification.
+pub fn provider() -> Value {
+    json!({
+        "dataProductSpecification": "0.0.1",
+        "id": "orders",
+        "info": { "title": "Orders", "owner": "fulfillment" },
+        "outputPorts": [
+            {
+                "id": "orders-s3", "name": "orders-s3", "type": "S3",
+                "custom": { "output-port-type": "s3_bucket", "aws-s3-bucket-arn": "arn:aws:s3:::orders-data" },
+            },
+            {
+                "id": "orders-glue", "name": "orders-glue", "type": "Glue",
+                "custom": {
+                    "output-port-type": "glue_table",
+                    "aws-glue-table-arn": format!("arn:aws:glue:eu-central-1:{ACCOUNT}:table/orders/lines"),
+                    "aws-s3-folder-arn": "arn:aws:s3:::orders-data/lines",
+                    "aws-athena-workgroup-arn": format!("arn:aws:athena:eu-central-1:{ACCOUNT}:workgroup/forecasting"),
+                    "aws-athena-results-arn": "arn:aws:s3:::forecasting-results/athena",
+                },
+            },
+            { "id": "orders-kafka", "name": "orders-kafka", "type": "Kafka", "custom": { "output-port-type": "kafka" } },
+            { "id": "orders-bare", "name": "orders-bare", "type": "S3", "custom": { "output-port-type": "s3_bucket" } },
+        ],
+    })
+}
+
+/// A consumer, an Open Data Product Standard document.
+fn consumer(id: &str, role: Option<&str>) -> Value {
+    let properties: Vec<Value> =
+        role.map(|role| json!({ "property": "aws-role-name", "value": role })).into_iter().collect();
+    json!({
+        "apiVersion": "v1.0.0", "kind": "DataProduct", "id": id, "name": id, "status": "active",
+        "team": { "name": "planning" }, "customProperties": properties, "outputPorts": [],
+    })
+}
+
+/// A requested agreement between `orders` and `consumer` over `port`.
+pub fn agreement(id: &str, port: &str, consumer: &Value) -> Value {
+    json!({
+        "id": id,
+        "info": { "purpose": "Forecast the demand", "status": "requested" },
+        "provider": { "dataProductId": "orders", "outputPortId": port, "teamId": "fulfillment" },
+        "consumer": consumer,
+        "tags": ["forecast"],
+        "custom": { "cost-center": "4711" },
+    })
+}
+
+/// The consumer that most tests take.
+pub fn forecast() -> Value {
+    json!({ "dataProductId": "forecast", "teamId": "planning" })
+}
+
+/// The mesh with one requested access `a-1` to the S3 port.
+pub fn mesh_with_access() -> Landscape {
+    mesh().with_agreement(AgreementKind::Access, agreement("a-1", "orders-s3", &forecast()))
+}
+
+/// A stack that is polled by hand.
+pub async fn stack(landscape: Landscape) -> Stack {
+    Stack::start(Options::by_hand(landscape)).await.unwrap()
+}
+
+pub fn world(stack: &Stack) -> WorldHandle {
+    stack.world().unwrap()
+}
+
+/// Appends `count` events that concern nobody; their ids, in order.
+pub fn announce(stack: &Stack, count: usize) -> Vec<String> {
+    let world = world(stack);
+    let before = world.events().len();
+    for index in 0..count {
+        world.announce("TagCreatedEvent", &format!("tag-{index}"));
+    }
+    ids(&world.events()[before..])
+}
+
+pub fn ids(events: &[Value]) -> Vec<String> {
+    events.iter().filter_map(|event| event.get("id")?.as_str().map(str::to_owned)).collect()
+}
+
+/// The ids of the events in every message that SQS accepted, in order.
+pub fn queued(stack: &Stack) -> Vec<String> {
+    let mut ids = Vec::new();
+    for request in stack.proxy().requests() {
+        if request.service != "sqs" || request.operation != "SendMessageBatch" {
+            continue;
+        }
+        let (Ok(sent), Ok(answer)) = (
+            serde_json::from_slice::<Value>(&request.request_body),
+            serde_json::from_slice::<Value>(&request.response_body),
+        ) else {
+            continue;
+        };
+        let accepted: Vec<&Value> =
+            answer["Successful"].as_array().into_iter().flatten().map(|e| &e["Id"]).collect();
+        for entry in sent["Entries"].as_array().into_iter().flatten() {
+            if accepted.contains(&&entry["Id"]) {
+                let body: Value = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
+                ids.push(body["id"].as_str().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    ids
+}
+
+/// The detail type and the event of every entry that EventBridge accepted, in order.
+pub fn published(stack: &Stack) -> Vec<(String, Value)> {
+    let mut events = Vec::new();
+    for request in stack.proxy().requests() {
+        if request.service != "events" || request.operation != "PutEvents" {
+            continue;
+        }
+        let (Ok(sent), Ok(answer)) = (
+            serde_json::from_slice::<Value>(&request.request_body),
+            serde_json::from_slice::<Value>(&request.response_body),
+        ) else {
+            continue;
+        };
+        let results = answer["Entries"].as_array().cloned().unwrap_or_default();
+        for (entry, result) in sent["Entries"].as_array().into_iter().flatten().zip(results) {
+            if result.get("EventId").is_some() {
+                let detail = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+                events.push((entry["DetailType"].as_str().unwrap().to_owned(), detail));
+            }
+        }
+    }
+    events
+}
+
+/// The policy names that stand, each with its role.
+pub async fn standing(stack: &Stack) -> Vec<(String, String)> {
+    let standing = stack.view().standing().await.unwrap();
+    standing.into_iter().map(|found| (found.role, found.policy_name)).collect()
+}
+
+/// All messages in the dead-letter and failure queues.
+pub async fn dead_letters(stack: &Stack) -> usize {
+    stack.view().dead_letters().await.unwrap().values().sum()
+}
+
+/// Fails when AWS would have refused what the Lambdas sent.
+pub fn assert_no_violations(stack: &Stack) {
+    let violations = stack.proxy().violations();
+    assert!(violations.is_empty(), "{violations:?}");
+}

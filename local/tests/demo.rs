@@ -1,0 +1,82 @@
+//! The commands as a user runs them.
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn dmm_local(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_dmm-local")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing() {
+    let output = dmm_local(&["demo", "--json", "--speed", "600"]);
+    let progress = text(&output.stderr);
+    assert!(output.status.success(), "{progress}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    let events = &report["events"];
+    let number = |name: &str| events[name].as_u64().unwrap();
+    assert!(number("polled") >= 69, "the sample landscape has a history: {events}");
+    assert!(number("queued") >= number("published") && number("published") >= 69, "{events}");
+
+    let granted = report["granted"].as_array().unwrap();
+    assert_eq!(granted.len(), 6, "{granted:#?}");
+    for kind in ["datacontract", "datausageagreement", "access"] {
+        assert!(granted.iter().any(|grant| grant["kind"] == kind), "{kind} is missing: {granted:#?}");
+    }
+    for grant in granted {
+        assert!(grant["policy_name"].as_str().unwrap().starts_with("DMM_"), "{grant}");
+        assert!(grant["document"]["Statement"].as_array().is_some_and(|all| !all.is_empty()), "{grant}");
+        assert!(
+            !grant["agreement"].as_str().unwrap().is_empty() && !grant["role"].as_str().unwrap().is_empty()
+        );
+    }
+    let revoked = report["revoked"].as_array().unwrap();
+    let names = |list: &[Value]| {
+        let mut names: Vec<String> = list
+            .iter()
+            .map(|entry| format!("{} {} {}", entry["agreement"], entry["role"], entry["policy_name"]))
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(revoked), names(granted), "everything that was granted is taken back");
+    assert_eq!(report["left_over"], serde_json::json!([]));
+    assert_eq!((&report["dead_letters"], &report["quarantined"]), (&Value::from(0), &Value::from(0)));
+    assert!(report["seconds"].as_f64().unwrap() > 0.0);
+    for part in
+        ["Building the Lambdas", "Deploying pulumi/Pulumi.yaml", "become active", "The agreements end"]
+    {
+        assert!(progress.contains(part), "{part:?} is missing in:\n{progress}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for option in ["--aws-port", "--dmm-port"] {
+        let output = dmm_local(&["demo", "--json", option, &port]);
+        assert!(!output.status.success());
+        let error = text(&output.stderr);
+        let sentence = error.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+        assert!(sentence.contains(&port) && sentence.contains("port"), "{error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn help_names_the_commands_and_their_options() {
+    let help = text(&dmm_local(&["--help"]).stdout);
+    assert!(help.contains("demo") && help.contains("up"), "{help}");
+    let help = text(&dmm_local(&["up", "--help"]).stdout);
+    for option in ["--dmm-url", "--aws-endpoint", "--speed", "--role"] {
+        assert!(help.contains(option), "{option} is missing in:\n{help}");
+    }
+}
