@@ -1,9 +1,10 @@
 //! Brings IAM in line with an agreement that became active.
 //!
-//! The bus sends `DataContractActivatedEvent`, `DataUsageAgreementActivatedEvent` and `AccessActivatedEvent` here, by asynchronous invocation.
-//! The event only says that it is time to look: what stands afterwards is what the agreement says by then (see
-//! [`access::Service`]), so that a late or repeated event does no harm. `iam-revoke` hears of agreements that ended and does the same; they are two functions
-//! so that each has its own queue, concurrency and alarms, and one cannot hold the other up.
+//! The bus sends `DataContractActivatedEvent`, `DataUsageAgreementActivatedEvent` and `AccessActivatedEvent`
+//! here, by asynchronous invocation. The event only says that it is time to look: what stands afterwards is
+//! what the agreement says by then (see [`access::Service`]), so that a late or repeated event does no harm.
+//! `iam-revoke` hears of agreements that ended and does the same; they are two functions so that each has its
+//! own queue, concurrency and alarms, and one cannot hold the other up.
 
 use std::time::SystemTime;
 
@@ -16,17 +17,18 @@ use serde_json::Value;
 ///
 /// # Errors
 ///
-/// The invocation fails, so that Lambda repeats it and in the end gives the event to the function's on-failure
-/// destination: what a retry cures is cured by then, and of what it does not cure, a malformed event for example, nothing
-/// is lost. What Data Mesh Manager was told, such as a missing custom field, is a success.
+/// The invocation fails, so that Lambda repeats it and in the end gives the event to the function's
+/// on-failure destination: what a retry cures is cured by then, and of what it does not cure, a malformed
+/// event for example, nothing is lost. What Data Mesh Manager was told, such as a missing custom field, is a
+/// success.
 pub async fn handle(
     service: &Service,
     event: LambdaEvent<EventBridgeEvent<Value>>,
 ) -> Result<(), Diagnostic> {
     let time_left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-    service.handle(event.payload.detail, time_left).await.map(drop).map_err(|error| {
-        let (error_type, error_message) = (error.class().to_owned(), telemetry::causes(&error));
-        tracing::error!(error.type = error_type, error.message = error_message, "the event could not be handled");
-        Diagnostic { error_type, error_message }
+    let outcome = service.handle(event.payload.detail, time_left).await;
+    outcome.map(drop).map_err(|error| Diagnostic {
+        error_type: error.class().to_owned(),
+        error_message: telemetry::causes(&error),
     })
 }

@@ -155,17 +155,13 @@ pub enum Error {
         place: Place,
     },
     /// A resource has no such output.
-    #[error(
-        "{place}: ${{{reference}}} names an output that {resource} ({token}) does not have; it has {known}"
-    )]
+    #[error("{place}: ${{{reference}}} names an output that {token} does not have; it has {known}")]
     NoOutput {
         /// Where it stands.
         place: Place,
         /// The reference.
         reference: String,
-        /// The resource.
-        resource: String,
-        /// Its type.
+        /// The resource's type.
         token: String,
         /// What it has, comma-separated.
         known: String,

@@ -7,8 +7,8 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::error::{Error, Place};
 use crate::expression::{Access, Expression, Part, Reference};
-use crate::function::Invocation;
 use crate::graph::{self, Named};
+use crate::invocation::Invocation;
 use crate::parse::Program;
 use crate::resource::{Declaration, Resource, long_token};
 use crate::value::{Map, Secrets, Value};
@@ -285,7 +285,6 @@ impl Evaluation {
         value.ok_or_else(|| Error::NoOutput {
             place: place.clone(),
             reference: reference.to_string(),
-            resource: name.clone(),
             token: token.clone(),
             known: listed(outputs.names()),
         })

@@ -5,7 +5,8 @@ use std::fmt;
 use serde_json::{Number, Value as Json};
 
 use crate::error::{Error, Place};
-use crate::function::{Function, Invocation};
+use crate::function::Function;
+use crate::invocation::Invocation;
 
 /// What may stand wherever the language takes a value.
 #[derive(Clone, Debug, PartialEq)]

@@ -42,6 +42,7 @@ mod evaluate;
 mod expression;
 mod function;
 mod graph;
+mod invocation;
 mod json;
 mod parse;
 mod resource;

@@ -8,25 +8,25 @@ use serde_json::{Value, json};
 use simulator::{AgreementKind, ConsumerRole, Landscape, WorldHandle};
 
 /// How long a test waits for something before it fails.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The provider's account.
-pub const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 /// The consumer's role, which opted in.
-pub const ROLE: &str = "forecasting-reader";
+pub(crate) const ROLE: &str = "forecasting-reader";
 
 /// A provider `orders` with ports for S3 and Glue and two that cannot be granted, a consumer `forecast` with a role, a
 /// consumer `lonely` without one, a consumer `ghost` whose role does not exist, one whose role did not opt in, and a
 /// team that consumes.
-pub fn mesh() -> Landscape {
+pub(crate) fn mesh() -> Landscape {
     Landscape::empty()
         .with_team(team("fulfillment", None))
         .with_team(team("planning", Some("planning-analysts")))
         .with_data_product(provider())
-        .with_data_product(consumer("forecast", Some(ROLE)))
-        .with_data_product(consumer("lonely", None))
-        .with_data_product(consumer("ghost", Some("nobody-made-this-role")))
-        .with_data_product(consumer("reserved", Some("finance-reader")))
+        .with_data_product(consumer("forecast", "planning", Some(ROLE)))
+        .with_data_product(consumer("lonely", "fulfillment", None))
+        .with_data_product(consumer("ghost", "planning", Some("nobody-made-this-role")))
+        .with_data_product(consumer("reserved", "planning", Some("finance-reader")))
         .with_role(role(ROLE, true))
         .with_role(role("planning-analysts", true))
         .with_role(role("finance-reader", false))
@@ -42,7 +42,7 @@ fn team(id: &str, role: Option<&str>) -> Value {
 }
 
 /// The provider, a Data Product Specification.
-pub fn provider() -> Value {
+pub(crate) fn provider() -> Value {
     json!({
         "dataProductSpecification": "0.0.1",
         "id": "orders",
@@ -69,17 +69,17 @@ pub fn provider() -> Value {
 }
 
 /// A consumer, an Open Data Product Standard document.
-fn consumer(id: &str, role: Option<&str>) -> Value {
+fn consumer(id: &str, team: &str, role: Option<&str>) -> Value {
     let properties: Vec<Value> =
         role.map(|role| json!({ "property": "aws-role-name", "value": role })).into_iter().collect();
     json!({
         "apiVersion": "v1.0.0", "kind": "DataProduct", "id": id, "name": id, "status": "active",
-        "team": { "name": "planning" }, "customProperties": properties, "outputPorts": [],
+        "team": { "name": team }, "customProperties": properties, "outputPorts": [],
     })
 }
 
 /// A requested agreement between `orders` and `consumer` over `port`.
-pub fn agreement(id: &str, port: &str, consumer: &Value) -> Value {
+pub(crate) fn agreement(id: &str, port: &str, consumer: &Value) -> Value {
     json!({
         "id": id,
         "info": { "purpose": "Forecast the demand", "status": "requested" },
@@ -91,26 +91,26 @@ pub fn agreement(id: &str, port: &str, consumer: &Value) -> Value {
 }
 
 /// The consumer that most tests take.
-pub fn forecast() -> Value {
+pub(crate) fn forecast() -> Value {
     json!({ "dataProductId": "forecast", "teamId": "planning" })
 }
 
 /// The mesh with one requested access `a-1` to the S3 port.
-pub fn mesh_with_access() -> Landscape {
+pub(crate) fn mesh_with_access() -> Landscape {
     mesh().with_agreement(AgreementKind::Access, agreement("a-1", "orders-s3", &forecast()))
 }
 
 /// A stack that is polled by hand.
-pub async fn stack(landscape: Landscape) -> Stack {
+pub(crate) async fn stack(landscape: Landscape) -> Stack {
     Stack::start(Options::by_hand(landscape)).await.unwrap()
 }
 
-pub fn world(stack: &Stack) -> WorldHandle {
+pub(crate) fn world(stack: &Stack) -> WorldHandle {
     stack.world().unwrap()
 }
 
 /// Appends `count` events that concern nobody; their ids, in order.
-pub fn announce(stack: &Stack, count: usize) -> Vec<String> {
+pub(crate) fn announce(stack: &Stack, count: usize) -> Vec<String> {
     let world = world(stack);
     let before = world.events().len();
     for index in 0..count {
@@ -119,12 +119,12 @@ pub fn announce(stack: &Stack, count: usize) -> Vec<String> {
     ids(&world.events()[before..])
 }
 
-pub fn ids(events: &[Value]) -> Vec<String> {
+pub(crate) fn ids(events: &[Value]) -> Vec<String> {
     events.iter().filter_map(|event| event.get("id")?.as_str().map(str::to_owned)).collect()
 }
 
 /// The ids of the events in every message that SQS accepted, in order.
-pub fn queued(stack: &Stack) -> Vec<String> {
+pub(crate) fn queued(stack: &Stack) -> Vec<String> {
     let mut ids = Vec::new();
     for request in stack.proxy().requests() {
         if request.service != "sqs" || request.operation != "SendMessageBatch" {
@@ -149,7 +149,7 @@ pub fn queued(stack: &Stack) -> Vec<String> {
 }
 
 /// The detail type and the event of every entry that EventBridge accepted, in order.
-pub fn published(stack: &Stack) -> Vec<(String, Value)> {
+pub(crate) fn published(stack: &Stack) -> Vec<(String, Value)> {
     let mut events = Vec::new();
     for request in stack.proxy().requests() {
         if request.service != "events" || request.operation != "PutEvents" {
@@ -173,18 +173,18 @@ pub fn published(stack: &Stack) -> Vec<(String, Value)> {
 }
 
 /// The policy names that stand, each with its role.
-pub async fn standing(stack: &Stack) -> Vec<(String, String)> {
+pub(crate) async fn standing(stack: &Stack) -> Vec<(String, String)> {
     let standing = stack.view().standing().await.unwrap();
     standing.into_iter().map(|found| (found.role, found.policy_name)).collect()
 }
 
 /// All messages in the dead-letter and failure queues.
-pub async fn dead_letters(stack: &Stack) -> usize {
+pub(crate) async fn dead_letters(stack: &Stack) -> usize {
     stack.view().dead_letters().await.unwrap().values().sum()
 }
 
 /// Fails when AWS would have refused what the Lambdas sent.
-pub fn assert_no_violations(stack: &Stack) {
+pub(crate) fn assert_no_violations(stack: &Stack) {
     let violations = stack.proxy().violations();
     assert!(violations.is_empty(), "{violations:?}");
 }

@@ -45,9 +45,10 @@ impl fmt::Display for Partition {
 
 /// An ARN that names exactly one resource, as `arn:partition:service:region:account:resource`.
 ///
-/// An ARN from a data product ends up in a policy's `Resource`, where `*` and `?` are wildcards and `${` begins a
-/// variable ([IAM's grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html)):
-/// one with any of them would give access to other things than the one it seems to name, so it is refused. So are
+/// An ARN from a data product ends up in a policy's `Resource`, where `*` and `?` are wildcards and `${`
+/// begins a variable ([IAM's
+/// grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html)): one
+/// with any of them would give access to other things than the one it seems to name, so it is refused. So are
 /// control characters and what is not ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Arn {

@@ -1,5 +1,6 @@
-//! One agreement, brought in line: what [`transition`](crate::transition) decides, done.
+//! One agreement, brought in line: what [`transition`] decides, done.
 
+use std::fmt;
 use std::time::Duration;
 
 use dmm::{Agreement, AgreementKind, AgreementRef, Consumer};
@@ -30,6 +31,17 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Granted => formatter.write_str("granted"),
+            Outcome::Revoked => formatter.write_str("revoked"),
+            Outcome::Unchanged => formatter.write_str("unchanged"),
+            Outcome::Refused(refusal) => write!(formatter, "refused: {refusal}"),
+        }
+    }
+}
+
 /// Brings IAM in line with agreements, from any event about them and in any order.
 pub struct Converger<'a> {
     /// Where agreements are read.
@@ -44,16 +56,17 @@ pub struct Converger<'a> {
     pub guardrails: &'a Guardrails,
     /// The time, for records.
     pub clock: fn() -> Timestamp,
-    /// How long to wait at most before the first round that begins again because somebody else is at work; it doubles with
-    /// every round. The wait itself is random, so that two do not meet again.
+    /// How long to wait at most before the first round that begins again because somebody else is at work; it
+    /// doubles with each of the first rounds. The wait itself is random, so that two do not meet again.
     pub patience: Duration,
 }
 
 impl Converger<'_> {
     /// Makes IAM hold what this agreement asks for now, whatever happened before, and reports it.
     ///
-    /// An agreement is dealt with where it is found. Where that is another address than the one asked, or where it is nowhere,
-    /// what was given under the names of the other generations is taken back; after the new stands.
+    /// An agreement is dealt with where it is found. Where that is another address than the one asked, or
+    /// where it is nowhere, what was given under the names of the other generations is taken back; after the
+    /// new stands.
     ///
     /// # Errors
     ///
@@ -92,7 +105,8 @@ impl Converger<'_> {
                 Some((agreement, standing)) => self.tell(agreement, &standing).await?,
                 None => false,
             };
-            // Somebody else may have worked and reported in the meantime, so that this report came last, and late.
+            // Somebody else may have worked and reported in the meantime, so that this report came last, and
+            // late.
             if told && run.was_overtaken().await? {
                 continue;
             }
@@ -106,23 +120,25 @@ impl Converger<'_> {
         Err(Error::Restless { agreement: home.to_string() })
     }
 
-    /// Takes back what was given under the name of a generation in which the agreement is not found (any more). Whether there
-    /// was something.
+    /// Takes back what was given under the name of a generation in which the agreement is not found (any
+    /// more). Whether there was something.
     async fn clear(
         &self,
         other: &AgreementRef,
         today: Option<&RoleName>,
         cause: &Cause,
     ) -> Result<bool, Error> {
+        let place = today.map(|role| Place { role: role.clone(), policy: PolicyName::of(other) });
         let mut is_there = self.records.get(&record_key(other)).await?.is_some();
-        if let (false, Some(role)) = (is_there, today) {
-            let place = Place { role: role.clone(), policy: PolicyName::of(other) };
-            is_there = self.roles.policy(&place).await?.is_some();
+        if let (false, Some(place)) = (is_there, &place) {
+            is_there = self.roles.policy(place).await?.is_some();
         }
         if !is_there {
             return Ok(false);
         }
-        let finish = Run::new(self, other, cause).finish(false).await?;
+        let mut run = Run::new(self, other, cause);
+        run.known = place;
+        let finish = run.finish(false).await?;
         Ok(finish.is_some_and(|finish| finish.changed))
     }
 
@@ -139,7 +155,10 @@ impl Converger<'_> {
         match told {
             Ok(()) => Ok(true),
             // Deleted since it was read: its own event comes, and there is nobody to tell.
-            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) if error.is_not_found() => {
+                tracing::info!(agreement = %reference, "the agreement is gone; nobody is told");
+                Ok(false)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -211,6 +230,8 @@ struct Run<'a> {
     /// The agreement as it was read last.
     agreement: Option<Agreement>,
     today: Option<Place>,
+    /// Where to look too if the agreement names no role.
+    known: Option<Place>,
 }
 
 impl<'a> Run<'a> {
@@ -224,10 +245,12 @@ impl<'a> Run<'a> {
             version: Precondition::Absent,
             agreement: None,
             today: None,
+            known: None,
         }
     }
 
-    /// Goes on until nothing is left to do. `None`, only with `only_at_home`: the agreement is elsewhere, and nothing was done.
+    /// Goes on until nothing is left to do. `None`, only with `only_at_home`: the agreement is elsewhere, and
+    /// nothing was done.
     async fn finish(&mut self, only_at_home: bool) -> Result<Option<Finish>, Error> {
         loop {
             match transition::next(&self.view) {
@@ -251,7 +274,8 @@ impl<'a> Run<'a> {
                 self.view.record_is(record.map(|record| record.entry));
             }
             Step::ReadWish => {
-                let (agreement, wish) = self.converger.read(self.unit).await?;
+                let (agreement, mut wish) = self.converger.read(self.unit).await?;
+                wish.today = wish.today.or_else(|| self.known.clone());
                 self.agreement = agreement;
                 self.today.clone_from(&wish.today);
                 self.view.wish_is(wish);
@@ -311,7 +335,7 @@ impl<'a> Run<'a> {
 }
 
 async fn wait(patience: Duration, round: u8) {
-    let longest = patience.saturating_mul(1 << round);
+    let longest = patience.saturating_mul(1 << round.min(4));
     if !longest.is_zero() {
         tokio::time::sleep(longest.mul_f64(rand::random::<f64>())).await;
     }

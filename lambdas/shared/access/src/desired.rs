@@ -31,9 +31,9 @@ pub enum Desired {
 pub struct Wish {
     /// What should stand.
     pub desired: Desired,
-    /// The policy of this agreement on the role that the consumer names today. A policy may stand there of which there is
-    /// no record: the predecessor of this software kept none. `None` where there is no such role, or where the guardrails
-    /// keep it out of reach.
+    /// The policy of this agreement on the role that the consumer names today. A policy may stand there of
+    /// which there is no record: the predecessor of this software kept none. `None` where there is no such
+    /// role, or where the guardrails keep it out of reach.
     pub today: Option<Place>,
 }
 
@@ -44,9 +44,9 @@ impl Wish {
 
 /// The consumer's own words on its role.
 ///
-/// `product` is the consuming data product, `team` the consuming team, or where the data product does not name a role,
-/// the team that owns it: a team may set the field once for all its data products. Either is `None` where it does not
-/// exist, or was not needed.
+/// `product` is the consuming data product, `team` the consuming team, or where the data product does not
+/// name a role, the team that owns it: a team may set the field once for all its data products. Either is
+/// `None` where it does not exist, or was not needed.
 ///
 /// # Errors
 ///
@@ -96,8 +96,8 @@ fn read_role(consumer: &str, value: &str) -> Result<RoleReference, Refusal> {
 
 /// What should stand for `agreement`, under the name of the agreement `unit`.
 ///
-/// `reference` is what [`consumer_role`] says, `role` what IAM says about it (`None`: there is no such role), and
-/// `provider` the providing data product (`None`: there is none).
+/// `reference` is what [`consumer_role`] says, `role` what IAM says about it (`None`: there is no such role),
+/// and `provider` the providing data product (`None`: there is none).
 #[must_use]
 pub fn wish(
     unit: &AgreementRef,
@@ -130,8 +130,8 @@ pub fn wish(
     Wish { desired: granted().map_or_else(Desired::Refused, Desired::Grant), today }
 }
 
-/// What the agreement is about. The port comes before the consumer: where it is not on AWS, the rest is not this
-/// software's to judge.
+/// What the agreement is about. The port comes before the consumer: where it is not on AWS, the rest is not
+/// this software's to judge.
 fn provided(agreement: &Agreement, provider: Option<&DataProduct>) -> Result<Resources, Refusal> {
     let (Some(product_id), Some(port_id)) =
         (&agreement.provider.data_product_id, &agreement.provider.output_port_id)

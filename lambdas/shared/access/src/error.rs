@@ -7,8 +7,8 @@ use thiserror::Error;
 use crate::record::RecordError;
 use crate::role::RoleName;
 
-/// Bringing IAM in line with an agreement failed. What was done by then is in the grant record, so that the same event
-/// can simply come again.
+/// Bringing IAM in line with an agreement failed. What was done by then is in the grant record, so that the
+/// same event can simply come again.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The detail of the event is not one of the feed's events.
@@ -80,8 +80,9 @@ pub type Source = Box<dyn std::error::Error + Send + Sync>;
 pub enum RolesError {
     /// The integration's own role is not allowed to. Written for people: it is reported.
     #[error(
-        "This integration's own role may not {action} on the IAM role {role}. Have the operator of the integration \
-         check the policies of its functions, permissions boundaries and service control policies."
+        "This integration's own role may not {action} on the IAM role {role}. Have the operator of the \
+         integration check the policies of its functions, permissions boundaries and service control \
+         policies."
     )]
     Denied {
         /// The IAM action.

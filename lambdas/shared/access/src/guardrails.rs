@@ -1,5 +1,5 @@
-//! What this integration may give, whatever data products and agreements say: fields that many people may edit must
-//! not lead to rights on roles or accounts that nobody opened for it.
+//! What this integration may give, whatever data products and agreements say: fields that many people may
+//! edit must not lead to rights on roles or accounts that nobody opened for it.
 
 use thiserror::Error;
 
@@ -27,14 +27,14 @@ pub struct Guardrails {
 pub enum GuardrailError {
     /// No role is allowed.
     #[error(
-        "ALLOWED_ROLES is empty: list the roles that may get access, e.g. `consumer-*,/data/*`, or `*` for every \
-         role that carries the tag dmm-integration=enabled"
+        "ALLOWED_ROLES is empty: list the roles that may get access, e.g. `consumer-*,/data/*`, or `*` for \
+         every role that carries the tag dmm-integration=enabled"
     )]
     NoRoles,
     /// A pattern can match no role.
     #[error(
-        "`{pattern}` in {setting} can match no role: a pattern is a role's name, or its path and name beginning \
-         with `/`, in which `*` stands for any characters"
+        "`{pattern}` in {setting} can match no role: a pattern is a role's name, or its path and name \
+         beginning with `/`, in which `*` stands for any characters"
     )]
     Pattern {
         /// The variable.
@@ -53,9 +53,9 @@ pub enum GuardrailError {
 impl Guardrails {
     /// Takes the configuration.
     ///
-    /// - `allowed_roles` and `protected_roles` are patterns, in which `*` stands for any characters. One that begins with
-    ///   `/` is compared with a role's path and name, another one with the name alone. What is protected stays so, whatever
-    ///   is allowed.
+    /// - `allowed_roles` and `protected_roles` are patterns, in which `*` stands for any characters. One that
+    ///   begins with `/` is compared with a role's path and name, another one with the name alone. What is
+    ///   protected stays so, whatever is allowed.
     /// - `allowed_resource_accounts` are the accounts whose resources access may be given to; none means any.
     ///
     /// # Errors
@@ -100,8 +100,8 @@ impl Guardrails {
         }
     }
 
-    /// Whether this role's policies may be changed at all. To take access back, the tag is not needed: a role must not
-    /// keep it by opting out.
+    /// Whether this role's policies may be changed at all. To take access back, the tag is not needed: a role
+    /// must not keep it by opting out.
     ///
     /// # Errors
     ///
@@ -119,8 +119,8 @@ impl Guardrails {
         }
     }
 
-    /// Whether access to these resources may be given to this role. What S3's ARNs do not say, their account, is left to
-    /// a condition in the policy.
+    /// Whether access to these resources may be given to this role. What S3's ARNs do not say, their account,
+    /// is left to a condition in the policy.
     ///
     /// # Errors
     ///

@@ -99,8 +99,8 @@ impl Roles for IamRoles {
 }
 
 /// IAM answers with the document percent-encoded
-/// ([`GetRolePolicy`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html)). Encoded, it does not
-/// begin with a brace.
+/// ([`GetRolePolicy`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html)). Encoded,
+/// it does not begin with a brace.
 fn decoded(text: &str) -> Document {
     if text.starts_with('{') {
         return Document::read(text);

@@ -12,7 +12,8 @@
 //! Making it so:
 //!
 //! - [`record`]: what was given, in the state bucket; [`transition`]: what to do next, a pure function.
-//! - [`converge`]: does it, through [`ports`]; [`report`]: what Data Mesh Manager is told; [`iam`]: the roles.
+//! - [`converge`]: does it, through [`ports`]; [`report`]: what Data Mesh Manager is told; [`iam`]: the
+//!   roles.
 //! - [`service`]: from an event to all this.
 
 pub mod arn;

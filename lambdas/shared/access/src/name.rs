@@ -1,7 +1,7 @@
 //! The names of what this software makes: the policy of an agreement, and the object that records its grant.
 //!
-//! Both are made from the agreement's id, which is a free string, and both are one to one: two agreements never
-//! share a policy or a record, whatever their ids.
+//! Both are made from the agreement's id, which is a free string, and both are one to one: two agreements
+//! never share a policy or a record, whatever their ids.
 
 use std::fmt;
 
@@ -28,10 +28,10 @@ pub struct PolicyName(String);
 impl PolicyName {
     /// The agreement's policy: the generation's prefix and the id.
     ///
-    /// An id of characters that IAM takes stays as it is. Of the others, each byte of their UTF-8 becomes `=` and
-    /// two hexadecimal digits (capitals); so does an `=` that two such digits follow, which keeps the encoding
-    /// one to one. A name that would have 128 characters or more is cut and ends with `-` and the SHA-256 of the
-    /// id, to exactly 128: a length that the other names never have.
+    /// An id of characters that IAM takes stays as it is. Of the others, each byte of their UTF-8 becomes `=`
+    /// and two hexadecimal digits (capitals); so does an `=` that two such digits follow, which keeps the
+    /// encoding one to one. A name that would have 128 characters or more is cut and ends with `-` and the
+    /// SHA-256 of the id, to exactly 128: a length that the other names never have.
     #[must_use]
     pub fn of(agreement: &AgreementRef) -> PolicyName {
         let prefix = match agreement.kind {
@@ -64,8 +64,8 @@ impl fmt::Display for PolicyName {
 }
 
 /// The key of the object that records what was given for an agreement: `grants/{kind}/{id}.json`, the id
-/// percent-encoded except for letters, digits and `-_.`; where the key would be too long, the id is cut and ends with
-/// `~` and its SHA-256 (`~` is never in an encoded id).
+/// percent-encoded except for letters, digits and `-_.`; where the key would be too long, the id is cut and
+/// ends with `~` and its SHA-256 (`~` is never in an encoded id).
 #[must_use]
 pub fn record_key(agreement: &AgreementRef) -> String {
     let mut id = utf8_percent_encode(&agreement.id, KEY_KEEPS).to_string();

@@ -3,13 +3,15 @@
 //! Complete, so that the data can really be used, and nothing beyond it:
 //!
 //! - S3: `GetObject` on what lies below the prefix, `ListBucket` on the bucket, limited to the prefix
-//!   ([actions and their resources](https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)),
+//!   ([actions and their
+//!   resources](https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)),
 //!   and `GetBucketLocation`.
-//! - Glue: the table *and its ancestors*: database and catalog, and the catalog's default database, which Athena looks at
-//!   ([access to Glue from Athena](https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html)).
-//! - Athena: start a query in the workgroup, follow it, read its result
-//!   ([workgroup policies](https://docs.aws.amazon.com/athena/latest/ug/example-policies-workgroup.html)); Athena works with
-//!   the caller's rights, so that the results' location belongs to it.
+//! - Glue: the table *and its ancestors*: database and catalog, and the catalog's default database, which
+//!   Athena looks at ([access to Glue from
+//!   Athena](https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html)).
+//! - Athena: start a query in the workgroup, follow it, read its result ([workgroup
+//!   policies](https://docs.aws.amazon.com/athena/latest/ug/example-policies-workgroup.html)); Athena works
+//!   with the caller's rights, so that the results' location belongs to it.
 //! - KMS: `Decrypt`, and for results `GenerateDataKey`, through S3 only.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +24,8 @@ use crate::port::{Location, Resources};
 
 /// The document. The same resources always give the same text.
 ///
-/// `accounts`, unless it is empty, are those whose buckets may be read: an S3 ARN names no account, so that the
-/// statements about S3 get a condition.
+/// `accounts`, unless it is empty, are those whose buckets may be read: an S3 ARN names no account, so that
+/// the statements about S3 get a condition.
 #[must_use]
 pub fn document(resources: &Resources, accounts: &[String]) -> Document {
     let mut statements = Statements { list: Vec::new(), account: of_accounts(accounts) };
@@ -60,8 +62,8 @@ struct Statements {
 }
 
 impl Statements {
-    /// A bucket of which all may be read is listed whole; of the others only the prefixes are, each bucket in a
-    /// statement of its own, because a condition holds for all the resources of its statement.
+    /// A bucket of which all may be read is listed whole; of the others only the prefixes are, each bucket in
+    /// a statement of its own, because a condition holds for all the resources of its statement.
     fn listing<'a>(&mut self, locations: impl Iterator<Item = &'a Location>) {
         let mut buckets: BTreeMap<String, BTreeSet<Option<&str>>> = BTreeMap::new();
         for location in locations {

@@ -1,9 +1,9 @@
 //! What an output port's custom fields point to.
 //!
-//! A port says what it is in `output-port-type` (`s3_bucket` or `glue_table`) and where it is in every custom field
-//! whose name begins with `aws` and ends with `arn`. The names between are the provider's choice: what an ARN is
-//! for is told by its service, and for S3 and KMS by whether the field's name contains `result`: then it is the place,
-//! or the key, of Athena's query results.
+//! A port says what it is in `output-port-type` (`s3_bucket` or `glue_table`) and where it is in every custom
+//! field whose name begins with `aws` and ends with `arn`. The names between are the provider's choice: what
+//! an ARN is for is told by its service, and for S3 and KMS by whether the field's name contains `result`:
+//! then it is the place, or the key, of Athena's query results.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,8 @@ impl Location {
         }
     }
 
-    /// `bucket` or `bucket/prefix`, and not a thing of S3 that has a region and an account, such as an access point.
+    /// `bucket` or `bucket/prefix`, and not a thing of S3 that has a region and an account, such as an access
+    /// point.
     fn read(arn: &Arn) -> Option<Location> {
         let (bucket, prefix) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
         let is_name = (3..=63).contains(&bucket.len())
@@ -212,7 +213,8 @@ impl Resources {
         Ok(())
     }
 
-    /// Catalogs and databases come with their table. A field that names others would promise what is not given.
+    /// Catalogs and databases come with their table. A field that names others would promise what is not
+    /// given.
     fn check_ancestors(&self, ancestors: &[(String, Arn)]) -> Result<(), Refusal> {
         for (field, arn) in ancestors {
             let known = self.tables.iter().any(|table| {

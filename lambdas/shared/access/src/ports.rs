@@ -1,5 +1,5 @@
-//! What a run needs from the outside, each as narrow as its use: Data Mesh Manager to read, IAM, and Data Mesh Manager to
-//! tell. The grant records are in a [`state::ObjectStore`].
+//! What a run needs from the outside, each as narrow as its use: Data Mesh Manager to read, IAM, and Data
+//! Mesh Manager to tell. The grant records are in a [`state::ObjectStore`].
 
 use async_trait::async_trait;
 use dmm::{Agreement, AgreementRef, ApiError, DataProduct, ProvisioningReport, Team};

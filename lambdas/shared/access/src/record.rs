@@ -1,7 +1,7 @@
 //! The grant record: what was given for an agreement, kept in the state bucket.
 //!
-//! It is what a deleted agreement or a changed role is taken back by, and what keeps two functions that work on one
-//! agreement from undoing each other unnoticed (see [`transition`](crate::transition)).
+//! It is what a deleted agreement or a changed role is taken back by, and what keeps two functions that work
+//! on one agreement from undoing each other unnoticed (see [`transition`](crate::transition)).
 
 use std::collections::BTreeSet;
 
@@ -54,8 +54,8 @@ pub struct Entry {
     pub phase: Phase,
     /// What stands, or while changing, what shall stand.
     pub granted: Option<Grant>,
-    /// The other places that a policy of this agreement was ever planned for: while changing, those that have to be
-    /// cleared; once settled, those that a function that was cut off may still have written to.
+    /// The other places that a policy of this agreement was ever planned for: while changing, those that have
+    /// to be cleared; once settled, those that a function that was cut off may still have written to.
     pub former: BTreeSet<Place>,
 }
 
@@ -91,8 +91,9 @@ pub struct Record {
     pub event: Cause,
     /// When it was written.
     pub updated_at: Timestamp,
-    /// Different in every record ever written. S3's `ETag` is a hash of the content: without this, a record could
-    /// come to be the same as an earlier one, and a condition on its `ETag` would not notice what happened between.
+    /// Different in every record ever written. S3's `ETag` is a hash of the content: without this, a record
+    /// could come to be the same as an earlier one, and a condition on its `ETag` would not notice what
+    /// happened between.
     revision: String,
 }
 
@@ -107,8 +108,8 @@ struct RecordedAgreement {
 pub enum RecordError {
     /// It is not a record.
     #[error(
-        "the grant record {key} cannot be read: restore an earlier version of the object, or delete it to have it \
-         made anew"
+        "the grant record {key} cannot be read: restore an earlier version of the object, or delete it to \
+         have it made anew"
     )]
     Unreadable {
         /// The object's key.

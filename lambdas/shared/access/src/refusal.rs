@@ -5,16 +5,17 @@ use thiserror::Error;
 use crate::arn::ArnError;
 use crate::role::{RoleName, RoleNameError};
 
-/// Why nothing may stand for an agreement, although it is active. No retry cures it; somebody has to change the
-/// data product, the team, the role or the configuration.
+/// Why nothing may stand for an agreement, although it is active. No retry cures it; somebody has to change
+/// the data product, the team, the role or the configuration.
 ///
-/// The text is shown in Data Mesh Manager and mailed to the provider's team, so each says what is wrong and what to do.
+/// The text is shown in Data Mesh Manager and mailed to the provider's team, so each says what is wrong and
+/// what to do.
 #[derive(Clone, Debug, Error, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The consumer is a person.
     #[error(
-        "The consumer is a user ({user}). This integration gives access to the IAM roles of data products and \
-         teams: request the access for one of those instead."
+        "The consumer is a user ({user}). This integration gives access to the IAM roles of data products \
+         and teams: request the access for one of those instead."
     )]
     ConsumerIsUser {
         /// The user's id.
@@ -66,8 +67,8 @@ pub enum Refusal {
     },
     /// The field's ARN is not the ARN of the role with that name.
     #[error(
-        "The custom field `aws-role-name` of the consumer holds {given}, but the role of that name is {actual}. \
-         Only roles of the account that this integration runs in can be given access."
+        "The custom field `aws-role-name` of the consumer holds {given}, but the role of that name is \
+         {actual}. Only roles of the account that this integration runs in can be given access."
     )]
     RoleElsewhere {
         /// The field's ARN.
@@ -91,8 +92,8 @@ pub enum Refusal {
     },
     /// The configuration does not allow the role.
     #[error(
-        "The IAM role {role} is not one of those that this integration may give access to. Name another role, or \
-         have the operator of the integration add it to ALLOWED_ROLES."
+        "The IAM role {role} is not one of those that this integration may give access to. Name another \
+         role, or have the operator of the integration add it to ALLOWED_ROLES."
     )]
     RoleNotAllowed {
         /// The role.
@@ -100,8 +101,8 @@ pub enum Refusal {
     },
     /// The role does not carry the tag.
     #[error(
-        "The IAM role {role} has not opted in. Give it the tag `dmm-integration` with the value `enabled`; then \
-         this integration may give it access."
+        "The IAM role {role} has not opted in. Give it the tag `dmm-integration` with the value `enabled`; \
+         then this integration may give it access."
     )]
     RoleNotOptedIn {
         /// The role.
@@ -109,8 +110,8 @@ pub enum Refusal {
     },
     /// The role is in a partition that this software does not know, or that the port's resources are not in.
     #[error(
-        "The IAM role {role} and the resource in the custom field `{field}` are in different partitions of AWS, \
-         between which no access is possible. Correct the field."
+        "The IAM role {role} and the resource in the custom field `{field}` are in different partitions of \
+         AWS, between which no access is possible. Correct the field."
     )]
     OtherPartition {
         /// The role.
@@ -120,8 +121,8 @@ pub enum Refusal {
     },
     /// The role has no room.
     #[error(
-        "The policies of the IAM role {role} are full: IAM has a limit to their size, and this access does not fit \
-         any more. Remove policies from the role that are not needed, or use another role."
+        "The policies of the IAM role {role} are full: IAM has a limit to their size, and this access does \
+         not fit any more. Remove policies from the role that are not needed, or use another role."
     )]
     RoleFull {
         /// The role.
@@ -154,8 +155,8 @@ pub enum Refusal {
     },
     /// The output port is not there, or is not the only one of its name.
     #[error(
-        "The data product {product} has no output port {port}, or more than one. Cancel the agreement, or restore \
-         the port with that id."
+        "The data product {product} has no output port {port}, or more than one. Cancel the agreement, or \
+         restore the port with that id."
     )]
     PortGone {
         /// The data product's id.
@@ -165,8 +166,8 @@ pub enum Refusal {
     },
     /// The port has none of the fields that concern this integration.
     #[error(
-        "The output port {port} has no custom field that says where its data is in AWS. Set `output-port-type` and \
-         the fields that belong to it, for example `aws-s3-bucket-arn`."
+        "The output port {port} has no custom field that says where its data is in AWS. Set \
+         `output-port-type` and the fields that belong to it, for example `aws-s3-bucket-arn`."
     )]
     NotOnAws {
         /// The port.
@@ -174,8 +175,8 @@ pub enum Refusal {
     },
     /// The port does not say of which type it is.
     #[error(
-        "The output port {port} has ARNs, but not the custom field `output-port-type`. Set it to `s3_bucket` or \
-         `glue_table`."
+        "The output port {port} has ARNs, but not the custom field `output-port-type`. Set it to \
+         `s3_bucket` or `glue_table`."
     )]
     PortTypeMissing {
         /// The port.
@@ -183,8 +184,8 @@ pub enum Refusal {
     },
     /// The port is of a type that this software does not know.
     #[error(
-        "The output port {port} is of the type `{}`, which this integration cannot give access to. The custom \
-         field `output-port-type` can be `s3_bucket` or `glue_table`.",
+        "The output port {port} is of the type `{}`, which this integration cannot give access to. The \
+         custom field `output-port-type` can be `s3_bucket` or `glue_table`.",
         short(port_type)
     )]
     PortTypeUnsupported {
@@ -195,8 +196,8 @@ pub enum Refusal {
     },
     /// An ARN that the type needs is missing.
     #[error(
-        "The output port {port} is of the type `{port_type}`, which needs {needed}. Add it as a custom field whose \
-         name begins with `aws` and ends with `arn`."
+        "The output port {port} is of the type `{port_type}`, which needs {needed}. Add it as a custom \
+         field whose name begins with `aws` and ends with `arn`."
     )]
     ArnMissing {
         /// The port.
@@ -218,8 +219,8 @@ pub enum Refusal {
     },
     /// A field holds the ARN of something that the port's type has no use for.
     #[error(
-        "The custom field `{field}` of the output port, `{}`, is not {expected}. Correct it, or give the field a \
-         name that does not begin with `aws`.",
+        "The custom field `{field}` of the output port, `{}`, is not {expected}. Correct it, or give the \
+         field a name that does not begin with `aws`.",
         short(arn)
     )]
     ArnUnsupported {
@@ -232,9 +233,9 @@ pub enum Refusal {
     },
     /// A field names a resource of an account that is not allowed.
     #[error(
-        "The custom field `{field}` of the output port names a resource of the AWS account {account}, and this \
-         integration may not give access to that account. Correct it, or have the operator of the integration add \
-         the account to ALLOWED_RESOURCE_ACCOUNTS."
+        "The custom field `{field}` of the output port names a resource of the AWS account {account}, and \
+         this integration may not give access to that account. Correct it, or have the operator of the \
+         integration add the account to ALLOWED_RESOURCE_ACCOUNTS."
     )]
     AccountForbidden {
         /// The field.
@@ -245,8 +246,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the output port may well be for another platform's integration. Then it is reported only where this
-    /// integration gave access before: the state in Data Mesh Manager is somebody else's.
+    /// Whether the output port may well be for another platform's integration. Then it is reported only where
+    /// this integration gave access before: the state in Data Mesh Manager is somebody else's.
     #[must_use]
     pub fn is_for_others(&self) -> bool {
         matches!(self, Refusal::NotOnAws { .. })
@@ -286,8 +287,8 @@ mod tests {
                 problem: ArnError::Wildcard,
             }
             .to_string(),
-            "The custom field `aws-s3-bucket-arn` of the output port, `arn:aws:s3:::*`, holds a wildcard (`*`, `?`) \
-             or a variable (`${`); an ARN has to name one resource exactly. Correct it."
+            "The custom field `aws-s3-bucket-arn` of the output port, `arn:aws:s3:::*`, holds a wildcard \
+             (`*`, `?`) or a variable (`${`); an ARN has to name one resource exactly. Correct it."
         );
     }
 

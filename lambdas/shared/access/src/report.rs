@@ -1,8 +1,8 @@
 //! What Data Mesh Manager is told about an agreement's grant, and when.
 //!
-//! A failure is mailed to people, and every report is an event on the feed that this software reads: so a report is
-//! sent only where it says something that the agreement does not say already. That is also why a report which failed can
-//! simply be repeated: the rest of the run finds nothing to do.
+//! A failure is mailed to people, and every report is an event on the feed that this software reads: so a
+//! report is sent only where it says something that the agreement does not say already. That is also why a
+//! report which failed can simply be repeated: the rest of the run finds nothing to do.
 
 use dmm::{Agreement, ProvisioningReport, ProvisioningTransition, with_marks};
 use serde_json::Value;
@@ -86,8 +86,8 @@ pub fn provisioning(agreement: &Agreement, standing: &Standing) -> Option<Provis
     (!is_said).then_some(ProvisioningReport { transition, reference, diagnostics })
 }
 
-/// An agreement of an older generation as it should be written back: with our tags and custom fields, and the user's own as
-/// they are. `None` where it is so already.
+/// An agreement of an older generation as it should be written back: with our tags and custom fields, and the
+/// user's own as they are. `None` where it is so already.
 #[must_use]
 pub fn marked(agreement: &Agreement, standing: &Standing) -> Option<Value> {
     let (active, inactive) = ([TAG, TAG_ACTIVE], [TAG, TAG_INACTIVE]);

@@ -82,8 +82,8 @@ pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)
 }
 
-/// A role as a custom field names it: by its name alone, or by its whole ARN, which then has to be the ARN of the
-/// role that has this name.
+/// A role as a custom field names it: by its name alone, or by its whole ARN, which then has to be the ARN of
+/// the role that has this name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoleReference {
     name: RoleName,

@@ -65,8 +65,9 @@ impl Service {
         Service { client, roles, records, guardrails }
     }
 
-    /// Builds all from the environment: `DMM_BASE_URL`, `DMM_API_KEY_SECRET_ID`, `STATE_BUCKET`, and the guardrails in
-    /// `ALLOWED_ROLES`, `PROTECTED_ROLES` and `ALLOWED_RESOURCE_ACCOUNTS` (lists, see [`Guardrails::new`]).
+    /// Builds all from the environment: `DMM_BASE_URL`, `DMM_API_KEY_SECRET_ID`, `STATE_BUCKET`, and the
+    /// guardrails in `ALLOWED_ROLES`, `PROTECTED_ROLES` and `ALLOWED_RESOURCE_ACCOUNTS` (lists, see
+    /// [`Guardrails::new`]).
     ///
     /// # Errors
     ///
@@ -86,16 +87,18 @@ impl Service {
         Ok(Service::new(client, Arc::new(roles), Arc::new(records), guardrails))
     }
 
-    /// Brings IAM in line with the agreement that an event is about. The event itself decides nothing: what stands afterwards
-    /// is what the agreement says now, so that activation and end, in any order and number, lead to the same.
+    /// Brings IAM in line with the agreement that an event is about. The event itself decides nothing: what
+    /// stands afterwards is what the agreement says now, so that activation and end, in any order and number,
+    /// lead to the same.
     ///
-    /// `None`: the event is about no agreement, and nothing was done. A refusal is a success: it was reported, and a
-    /// retry would not change it.
+    /// `None`: the event is about no agreement, and nothing was done. A refusal is a success: it was
+    /// reported, and a retry would not change it.
     ///
     /// # Errors
     ///
-    /// [`Error`]: the event has to come again, or where that cannot help ([`Error::is_retryable`]), to be kept for
-    /// somebody to look at. After `time_left`, less a reserve for the answer, it is [`Error::OutOfTime`].
+    /// An [`enum@Error`]: the event has to come again, or where that cannot help ([`Error::is_retryable`]),
+    /// to be kept for somebody to look at. After `time_left`, less a reserve for the answer, it is
+    /// [`Error::OutOfTime`].
     pub async fn handle(&self, detail: Value, time_left: Duration) -> Result<Option<Outcome>, Error> {
         let deadline = Instant::now() + time_left.saturating_sub(RESERVE);
         let event = CloudEvent::from_value(detail)?;
@@ -121,7 +124,10 @@ impl Service {
         };
         let result = timeout_at(deadline, converger.converge(&agreement, &cause)).await;
         let outcome = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
-        tracing::info!(event.id = id, event.type = event_type, %agreement, ?outcome, "brought in line");
+        tracing::info!(event.id = id, event.type = event_type, %agreement, %outcome, "brought in line");
         Ok(Some(outcome))
     }
 }
+
+#[cfg(test)]
+mod tests;

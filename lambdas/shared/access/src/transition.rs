@@ -2,13 +2,14 @@
 //!
 //! # The protocol
 //!
-//! One run brings IAM in line with one agreement. Many runs may work on the same agreement at once (events come twice and
-//! in any order), each may be cut off at any step, and all begin again later. A run goes like this:
+//! One run brings IAM in line with one agreement. Many runs may work on the same agreement at once (events
+//! come twice and in any order), each may be cut off at any step, and all begin again later. A run goes like
+//! this:
 //!
 //! 1. Read the grant record, *then* the agreement with everything that decides what should stand.
 //! 2. Compare. If the record is settled, says what should stand, and IAM agrees, nothing is left to do.
-//! 3. Write the *intent*: the record as `changing`, naming every place where a policy may stand from now on, on the
-//!    condition that nobody wrote the record since it was read.
+//! 3. Write the *intent*: the record as `changing`, naming every place where a policy may stand from now on,
+//!    on the condition that nobody wrote the record since it was read.
 //! 4. Change IAM: first put what should stand, then delete what should not.
 //! 5. Read the agreement and everything else *again*. If something else should stand now, go on with 2.
 //! 6. Write the record as `settled`, on the condition that nobody wrote it since the intent.
@@ -17,22 +18,24 @@
 //!
 //! # Why the last word is right
 //!
-//! - Whoever changes IAM wrote an intent before and has to settle it afterwards. If another intent came between, the
-//!   settling fails, and the run begins again. It remembers every place that it wrote to (`touched`) and writes them anew:
-//!   what it had read of them may have been overwritten by itself. So the last run that changes IAM is also the last that
-//!   settles, and it read the agreement after its changes.
-//! - A run that is cut off is repeated, because its event is. The record then is `changing`, so that every place in it is
-//!   written anew, or was settled by somebody else; then the places where the lost run may have written late are in
-//!   `former`, and are looked at. That is why a place is never forgotten, and a record stays when nothing stands any more.
-//! - IAM's reads lag behind its writes. They are therefore only used to find *more* to do: a policy that should not be
-//!   there, or was removed by somebody else. That something is done already is never believed because of them, but
-//!   because of the settled record.
+//! - Whoever changes IAM wrote an intent before and has to settle it afterwards. If another intent came
+//!   between, the settling fails, and the run begins again. It remembers every place that it wrote to
+//!   (`touched`) and writes them anew: what it had read of them may have been overwritten by itself. So the
+//!   last run that changes IAM is also the last that settles, and it read the agreement after its changes.
+//! - A run that is cut off is repeated, because its event is. The record then is `changing`, so that every
+//!   place in it is written anew, or was settled by somebody else; then the places where the lost run may
+//!   have written late are in `former`, and are looked at. That is why a place is never forgotten, and a
+//!   record stays when nothing stands any more.
+//! - IAM's reads lag behind its writes. They are therefore only used to find *more* to do: a policy that
+//!   should not be there, or was removed by somebody else. That something is done already is never believed
+//!   because of them, but because of the settled record.
 //!
 //! # Why the new comes before the old
 //!
-//! When the role changes, there is a moment in which both roles have access. The other order would leave the consumer
-//! without any, and for long if the run is cut off between the two; and the old place is in the intent, so that it
-//! cannot be forgotten. Where the new one cannot be put for good, the old one goes all the same.
+//! When the role changes, there is a moment in which both roles have access. The other order would leave the
+//! consumer without any, and for long if the run is cut off between the two; and the old place is in the
+//! intent, so that it cannot be forgotten. Where the new one cannot be put for good, the old one goes all the
+//! same.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -53,8 +56,8 @@ pub enum Step {
     ReadWish,
     /// Read the policy at this place; answer with [`View::seen`].
     Look(Place),
-    /// Write the record, on the condition that it is as it was read or written last; answer with [`View::written`] or
-    /// [`View::conflict`].
+    /// Write the record, on the condition that it is as it was read or written last; answer with
+    /// [`View::written`] or [`View::conflict`].
     Write(Entry),
     /// Put the policy; answer with [`View::done`], or with [`View::rejected`] if IAM will never take it.
     Put(Grant),
@@ -187,8 +190,8 @@ impl View {
         self.record = entry;
     }
 
-    /// The answer to [`Step::ReadWish`]. Where it comes after the changes and something else should stand by now, another
-    /// round begins on the ground of this run's own intent.
+    /// The answer to [`Step::ReadWish`]. Where it comes after the changes and something else should stand by
+    /// now, another round begins on the ground of this run's own intent.
     pub fn wish_is(&mut self, wish: Wish) {
         if self.intent.is_none() {
             self.wish = Some(wish);
@@ -219,8 +222,8 @@ impl View {
         }
     }
 
-    /// The condition of [`Step::Write`] did not hold: somebody else wrote the record. All begins again, except for what
-    /// this run remembers of its own doing.
+    /// The condition of [`Step::Write`] did not hold: somebody else wrote the record. All begins again,
+    /// except for what this run remembers of its own doing.
     pub fn conflict(&mut self) {
         let touched = std::mem::take(&mut self.touched);
         let rejected = self.rejected.take();
@@ -250,7 +253,8 @@ impl View {
         self.rounds
     }
 
-    /// Whether the run has written an intent in this round or changed IAM in any: then it has to come to its end.
+    /// Whether the run has written an intent in this round or changed IAM in any: then it has to come to its
+    /// end.
     #[must_use]
     pub fn is_committed(&self) -> bool {
         self.intent.is_some() || !self.touched.is_empty()

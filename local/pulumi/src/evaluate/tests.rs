@@ -181,8 +181,7 @@ fn an_output_that_a_resource_does_not_have_is_refused_by_name() {
     evaluation.set_outputs("queue", object(json!({"id": "i"}))).expect("outputs");
     let error = evaluation.resolve("subscription", &nothing).expect_err("no arn").to_string();
     let place = "shop/Pulumi.yaml: resources.subscription.properties.endpoint";
-    let problem =
-        "${queue.arn} names an output that queue (aws:sqs:Queue) does not have; it has name, tags, urn, id";
+    let problem = "${queue.arn} names an output that aws:sqs:Queue does not have; it has name, tags, urn, id";
     assert_eq!(error, format!("{place}: {problem}"));
 }
 

@@ -174,6 +174,17 @@ fn an_older_event_about_an_access_gives_the_access_and_leaves_no_older_policy() 
 }
 
 #[test]
+fn an_agreement_at_an_older_address_keeps_no_policy_of_another_generation() {
+    let world = World::new(DataContract);
+    for policy in ["DMM_DataUsageAgreement_a1", "DMM_Access_a1"] {
+        let place = ("consumer".to_owned(), policy.to_owned());
+        world.state().policies.insert(place, document("orders-data"));
+    }
+    world.run(DataContract).unwrap();
+    assert_eq!(world.state().standing(), ["consumer/DMM_Datacontract_a1"]);
+}
+
+#[test]
 fn a_grant_of_an_older_generation_moves_with_its_agreement() {
     let world = World::new(DataContract);
     world.run(DataContract).unwrap();

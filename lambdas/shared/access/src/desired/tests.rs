@@ -7,7 +7,7 @@ fn reference(kind: AgreementKind) -> AgreementRef {
     AgreementRef { kind, id: "a1".to_owned() }
 }
 
-fn agreement(consumer: Value) -> Agreement {
+fn agreement(consumer: &Value) -> Agreement {
     let raw = json!({
         "id": "a1",
         "info": { "purpose": "p", "status": "approved", "active": true },
@@ -17,16 +17,16 @@ fn agreement(consumer: Value) -> Agreement {
     Agreement::from_value(reference(AgreementKind::Access), raw).unwrap()
 }
 
-fn product(document: Value) -> DataProduct {
-    DataProduct::from_value(&document).unwrap()
+fn product(document: &Value) -> DataProduct {
+    DataProduct::from_value(document).unwrap()
 }
 
-fn team(custom: Value) -> Team {
+fn team(custom: &Value) -> Team {
     Team::from_value(&json!({ "id": "marketing", "name": "Marketing", "custom": custom })).unwrap()
 }
 
 fn provider() -> DataProduct {
-    product(json!({ "id": "orders", "info": {}, "outputPorts": [
+    product(&json!({ "id": "orders", "info": {}, "outputPorts": [
         { "id": "daily", "custom": { "output-port-type": "s3_bucket", "aws-bucket-arn": "arn:aws:s3:::orders-data" } },
         { "id": "stream", "custom": { "output-port-type": "kafka_topic" } },
     ]}))
@@ -34,7 +34,7 @@ fn provider() -> DataProduct {
 
 fn consumer() -> DataProduct {
     product(
-        json!({ "id": "promotions", "info": { "owner": "marketing" }, "custom": { "aws-role-name": " consumer " } }),
+        &json!({ "id": "promotions", "info": { "owner": "marketing" }, "custom": { "aws-role-name": " consumer " } }),
     )
 }
 
@@ -67,17 +67,17 @@ fn the_role_is_the_data_products_or_else_its_teams_or_the_consuming_teams() {
     };
     let by_product = Consumer::DataProduct { id: "promotions".to_owned(), team_id: None };
     let by_team = Consumer::Team { id: "marketing".to_owned() };
-    let silent = product(json!({ "id": "promotions", "custom": { "aws-role-name": "" } }));
-    let team_with_role = team(json!({ "aws-role-name": "team-role" }));
+    let silent = product(&json!({ "id": "promotions", "custom": { "aws-role-name": "" } }));
+    let team_with_role = team(&json!({ "aws-role-name": "team-role" }));
     assert_eq!(name(&by_product, Some(&consumer()), Some(&team_with_role)).unwrap(), "consumer");
     assert_eq!(name(&by_product, Some(&silent), Some(&team_with_role)).unwrap(), "team-role");
     assert_eq!(name(&by_team, None, Some(&team_with_role)).unwrap(), "team-role");
     assert!(matches!(
-        name(&by_product, Some(&silent), Some(&team(json!({})))),
+        name(&by_product, Some(&silent), Some(&team(&json!({})))),
         Err(Refusal::RoleFieldMissing { owner_may_say: true, .. })
     ));
     assert!(matches!(
-        name(&by_team, None, Some(&team(json!({})))),
+        name(&by_team, None, Some(&team(&json!({})))),
         Err(Refusal::RoleFieldMissing { owner_may_say: false, .. })
     ));
 }
@@ -98,7 +98,7 @@ fn a_consumer_that_is_no_role_of_anybody_is_refused() {
         refused(Consumer::Team { id: "marketing".to_owned() }),
         Refusal::ConsumerGone { consumer } if consumer == "team marketing"
     ));
-    let odd = team(json!({ "aws-role-name": "a role" }));
+    let odd = team(&json!({ "aws-role-name": "a role" }));
     assert!(matches!(
         consumer_role(&Consumer::Team { id: "marketing".to_owned() }, None, Some(&odd)),
         Err(Refusal::RoleFieldMalformed { .. })
@@ -107,7 +107,7 @@ fn a_consumer_that_is_no_role_of_anybody_is_refused() {
 
 #[test]
 fn an_active_agreement_gets_its_policy_on_the_consumers_role() {
-    let wish = decide(&agreement(by_product()), Some(&role()), Some(&provider()));
+    let wish = decide(&agreement(&by_product()), Some(&role()), Some(&provider()));
     let Desired::Grant(grant) = wish.desired else { panic!("{wish:?}") };
     assert_eq!(grant.place.role.as_str(), "consumer");
     assert_eq!(grant.place.policy.as_str(), "DMM_Access_a1");
@@ -123,7 +123,7 @@ fn an_agreement_that_does_not_stand_gets_nothing_and_its_place_of_today_is_known
         json!({ "active": true, "status": "rejected" }),
         json!({ "active": true, "status": "requested" }),
     ] {
-        let mut raw = agreement(by_product()).raw().clone();
+        let mut raw = agreement(&by_product()).raw().clone();
         raw["info"] = info;
         let agreement = Agreement::from_value(reference(AgreementKind::Access), raw).unwrap();
         let wish = decide(&agreement, Some(&role()), Some(&provider()));
@@ -134,7 +134,7 @@ fn an_agreement_that_does_not_stand_gets_nothing_and_its_place_of_today_is_known
 
 #[test]
 fn under_the_name_of_another_generation_nothing_stands() {
-    let agreement = agreement(by_product());
+    let agreement = agreement(&by_product());
     let reference_of_role = consumer_role(&agreement.consumer, Some(&consumer()), None);
     let older = reference(AgreementKind::DataUsageAgreement);
     let wish = wish(&older, &agreement, reference_of_role, Some(&role()), Some(&provider()), &guardrails());
@@ -152,7 +152,7 @@ fn what_is_gone_or_forbidden_is_refused() {
         Desired::Refused(refusal) => refusal,
         other => panic!("{other:?}"),
     };
-    let active = agreement(by_product());
+    let active = agreement(&by_product());
     let with_provider = |provider: Value| {
         let mut raw = active.raw().clone();
         raw["provider"] = provider;
@@ -168,13 +168,13 @@ fn what_is_gone_or_forbidden_is_refused() {
     assert!(matches!(refused(&kafka, Some(&role()), Some(&provider())), Refusal::PortTypeUnsupported { .. }));
     let untagged = Role { tags: BTreeMap::new(), ..role() };
     assert!(matches!(refused(&active, Some(&untagged), Some(&provider())), Refusal::RoleNotOptedIn { .. }));
-    let user = agreement(json!({ "userId": "jane" }));
+    let user = agreement(&json!({ "userId": "jane" }));
     assert!(matches!(refused(&user, None, Some(&provider())), Refusal::ConsumerIsUser { .. }));
 }
 
 #[test]
 fn a_role_that_is_out_of_reach_is_not_looked_at_either() {
-    let mut raw = agreement(by_product()).raw().clone();
+    let mut raw = agreement(&by_product()).raw().clone();
     raw["info"]["active"] = json!(false);
     let ended = Agreement::from_value(reference(AgreementKind::Access), raw).unwrap();
     let protected = Role { name: "protected".parse().unwrap(), ..role() };

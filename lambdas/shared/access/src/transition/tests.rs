@@ -53,7 +53,7 @@ enum Mistake {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Worker {
     Running {
-        view: View,
+        view: Box<View>,
         /// Whether nobody wrote the record since this run read or wrote it.
         is_current: bool,
     },
@@ -66,7 +66,7 @@ enum Worker {
 
 impl Worker {
     fn new() -> Worker {
-        Worker::Running { view: View::new(FEW), is_current: false }
+        Worker::Running { view: Box::new(View::new(FEW)), is_current: false }
     }
 }
 
@@ -132,7 +132,7 @@ impl World {
                 return;
             }
             // Lambda repeats the event.
-            Step::GiveUp => view = View::new(FEW),
+            Step::GiveUp => *view = View::new(FEW),
         }
         self.workers[at] = Worker::Running { view, is_current };
     }
@@ -176,8 +176,8 @@ impl World {
     }
 }
 
-/// Goes through every state that can be reached, and returns the number of states, or a quiet state in which IAM does not
-/// hold what the agreement asks for.
+/// Goes through every state that can be reached, and returns the number of states, or a quiet state in which
+/// IAM does not hold what the agreement asks for.
 fn explore(start: World, mistake: Mistake) -> Result<usize, Box<World>> {
     let mut known = HashSet::new();
     let mut open = vec![start];

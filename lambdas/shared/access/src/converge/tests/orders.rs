@@ -86,8 +86,8 @@ fn an_end_before_the_second_read_is_seen_by_the_same_run() {
     assert_eq!(reports(&world), ["deprovisioned"]);
 }
 
-/// Lets two runs go on in turns: the first for `switches[0]` calls, the other for `switches[1]`, and so on; then the first to
-/// its end, then the other. The change comes with the second run, whose event it is.
+/// Lets two runs go on in turns: the first for `switches[0]` calls, the other for `switches[1]`, and so on;
+/// then the first to its end, then the other. The change comes with the second run, whose event it is.
 fn interleave(world: &World, change: Change, switches: &[usize]) {
     let converger = world.converger();
     let (asked, cause) = (reference(Access), Cause::default());

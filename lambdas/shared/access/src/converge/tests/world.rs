@@ -1,5 +1,5 @@
-//! Data Mesh Manager, IAM and the state bucket in memory. Every call of them is a turn: it waits once before it takes effect,
-//! so that a test decides who goes on when, and where a run is cut off.
+//! Data Mesh Manager, IAM and the state bucket in memory. Every call of them is a turn: it waits once before
+//! it takes effect, so that a test decides who goes on when, and where a run is cut off.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;

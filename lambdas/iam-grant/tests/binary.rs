@@ -1,0 +1,185 @@
+//! The function as Lambda runs it: its binary, against servers that stand for the Runtime API, AWS and Data Mesh Manager.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, where a failure is a panic")]
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use wiremock::matchers::{body_string_contains, method, path, path_regex};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_iam-grant");
+const IAM: &str = "xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"";
+
+/// A function whose environment is set as the stack sets it; everything it calls is `server`.
+fn function(server: &MockServer) -> Command {
+    let address = server.uri();
+    let mut command = Command::new(BINARY);
+    command.env_clear().kill_on_drop(true).stdout(Stdio::piped());
+    command.envs([
+        ("AWS_LAMBDA_RUNTIME_API", address.trim_start_matches("http://")),
+        ("AWS_LAMBDA_FUNCTION_NAME", "dmm-test-iam-grant"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_ENDPOINT_URL", &address),
+        ("DMM_BASE_URL", &address),
+        ("DMM_API_KEY_SECRET_ID", "dmm/api-key"),
+        ("STATE_BUCKET", "state"),
+        ("ALLOWED_ROLES", "consumer-*"),
+    ]);
+    command
+}
+
+async fn answer(server: &MockServer, verb: &str, address: &str, response: ResponseTemplate) {
+    Mock::given(method(verb)).and(path(address)).respond_with(response).mount(server).await;
+}
+
+async fn iam(server: &MockServer, action: &str, response: ResponseTemplate) {
+    let marked = body_string_contains(format!("Action={action}&"));
+    Mock::given(method("POST")).and(path("/")).and(marked).respond_with(response).mount(server).await;
+}
+
+/// A bucket that keeps what is put, with the number of the write as its `ETag`.
+async fn bucket(server: &MockServer) {
+    let objects = Arc::new(Mutex::new(BTreeMap::<String, (usize, Vec<u8>)>::new()));
+    let kept = Arc::clone(&objects);
+    let put = move |request: &Request| {
+        let mut objects = kept.lock().unwrap();
+        let object = objects.entry(request.url.path().to_owned()).or_default();
+        *object = (object.0 + 1, request.body.clone());
+        ResponseTemplate::new(200).insert_header("etag", format!("\"{}\"", object.0))
+    };
+    Mock::given(method("PUT")).and(path_regex("grants/")).respond_with(put).mount(server).await;
+    let get = move |request: &Request| match objects.lock().unwrap().get(request.url.path()) {
+        Some((etag, body)) => ResponseTemplate::new(200)
+            .insert_header("etag", format!("\"{etag}\""))
+            .set_body_bytes(body.clone()),
+        None => ResponseTemplate::new(404).set_body_string("<Error><Code>NoSuchKey</Code></Error>"),
+    };
+    Mock::given(method("GET")).and(path_regex("grants/")).respond_with(get).mount(server).await;
+}
+
+/// One invocation, and then none any more.
+async fn invoke(server: &MockServer, event: &Value) {
+    let next = ResponseTemplate::new(200)
+        .insert_header("lambda-runtime-aws-request-id", "r1")
+        .insert_header("lambda-runtime-deadline-ms", "99999999999999")
+        .insert_header(
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:eu-central-1:123456789012:function:f",
+        )
+        .set_body_json(event);
+    let address = "/2018-06-01/runtime/invocation/next";
+    Mock::given(method("GET")).and(path(address)).respond_with(next).up_to_n_times(1).mount(server).await;
+    let never = ResponseTemplate::new(200).set_delay(Duration::from_hours(1));
+    answer(server, "GET", address, never).await;
+    let taken = ResponseTemplate::new(202);
+    Mock::given(method("POST"))
+        .and(path_regex("^/2018-06-01/runtime/invocation/r1/(response|error)$"))
+        .respond_with(taken)
+        .mount(server)
+        .await;
+}
+
+/// Waits until the function has answered, and returns all requests that it made.
+async fn answered(server: &MockServer, function: &mut Child) -> Vec<Request> {
+    for _ in 0..600 {
+        let requests = server.received_requests().await.unwrap();
+        if requests.iter().any(|request| request.url.path().contains("/invocation/r1/")) {
+            return requests;
+        }
+        assert!(function.try_wait().unwrap().is_none(), "the function ended");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the function does not answer");
+}
+
+#[tokio::test]
+async fn an_activated_access_is_granted_recorded_and_reported() {
+    let server = MockServer::start().await;
+    invoke(
+        &server,
+        &json!({
+            "version": "0", "id": "b1", "detail-type": "AccessActivatedEvent", "source": "com.datamesh-manager",
+            "account": "123456789012", "time": "2023-06-01T00:00:00Z", "region": "eu-central-1", "resources": [],
+            "detail": {
+                "id": "e1", "type": "com.datamesh-manager.events.AccessActivatedEvent", "specversion": "1.0",
+                "source": "https://api.datamesh-manager.com", "subject": "a1", "data": { "id": "a1" },
+            },
+        }),
+    )
+    .await;
+    let secret = json!({ "Name": "dmm/api-key", "SecretString": "the-key" });
+    let with_target = wiremock::matchers::header("x-amz-target", "secretsmanager.GetSecretValue");
+    Mock::given(with_target)
+        .respond_with(ResponseTemplate::new(200).set_body_json(secret))
+        .mount(&server)
+        .await;
+    let agreement = json!({
+        "id": "a1", "info": { "purpose": "p", "status": "approved", "active": true },
+        "provider": { "dataProductId": "orders", "outputPortId": "daily" },
+        "consumer": { "dataProductId": "promotions" },
+    });
+    let ok = |body: Value| ResponseTemplate::new(200).set_body_json(body);
+    answer(&server, "GET", "/api/access/a1", ok(agreement)).await;
+    let port = json!({ "output-port-type": "s3_bucket", "aws-s3-bucket-arn": "arn:aws:s3:::orders-data" });
+    let provider = json!({ "id": "orders", "info": {}, "outputPorts": [{ "id": "daily", "custom": port }] });
+    answer(&server, "GET", "/api/dataproducts/orders", ok(provider)).await;
+    let consumer = json!({ "id": "promotions", "info": {}, "custom": { "aws-role-name": "consumer-1" } });
+    answer(&server, "GET", "/api/dataproducts/promotions", ok(consumer)).await;
+    let report = "/api/access/a1/provisioning/provisioning-succeeded";
+    answer(&server, "POST", report, ok(json!({}))).await;
+    let role = format!(
+        "<GetRoleResponse {IAM}><GetRoleResult><Role><Path>/</Path><RoleName>consumer-1</RoleName>\
+         <RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/consumer-1</Arn>\
+         <CreateDate>2023-06-01T00:00:00Z</CreateDate><Tags><member><Key>dmm-integration</Key>\
+         <Value>enabled</Value></member></Tags></Role></GetRoleResult></GetRoleResponse>"
+    );
+    iam(&server, "GetRole", ResponseTemplate::new(200).set_body_string(role)).await;
+    let missing = format!("<ErrorResponse {IAM}><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
+    iam(&server, "GetRolePolicy", ResponseTemplate::new(404).set_body_string(missing)).await;
+    let put = format!("<PutRolePolicyResponse {IAM}/>");
+    iam(&server, "PutRolePolicy", ResponseTemplate::new(200).set_body_string(put)).await;
+    let record = "grants/access/a1.json";
+    bucket(&server).await;
+
+    let mut running = function(&server).spawn().unwrap();
+    let requests = answered(&server, &mut running).await;
+
+    let position = |wanted: &dyn Fn(&Request) -> bool| requests.iter().position(wanted);
+    let is_record =
+        |request: &Request| request.method.as_str() == "PUT" && request.url.path().ends_with(record);
+    let body = |request: &Request| String::from_utf8_lossy(&request.body).into_owned();
+    let intent = position(&is_record).expect("an intent");
+    let put = position(&|request| body(request).contains("Action=PutRolePolicy&")).expect("a policy");
+    let reported = position(&|request| request.url.path() == report).expect("a report");
+    assert!(intent < put && put < reported);
+    assert!(body(&requests[intent]).contains("changing"));
+    assert_eq!(requests[intent].headers["if-none-match"], "*");
+    assert!(body(&requests[put]).contains("PolicyName=DMM_Access_a1&"));
+    assert!(requests.iter().rev().find(|request| is_record(request)).is_some_and(|request| {
+        body(request).contains("settled") && request.headers["if-match"] == "\"1\""
+    }));
+    let said = requests.iter().filter(|request| request.url.path().starts_with("/api/"));
+    assert!(said.into_iter().all(|request| request.headers["x-api-key"] == "the-key"));
+    assert!(requests.iter().any(|request| request.url.path().ends_with("/r1/response")));
+}
+
+#[tokio::test]
+async fn without_a_setting_the_function_ends_and_says_which() {
+    let server = MockServer::start().await;
+    let ended = function(&server).env_remove("ALLOWED_ROLES").spawn().unwrap();
+    let output =
+        tokio::time::timeout(Duration::from_mins(1), ended.wait_with_output()).await.unwrap().unwrap();
+    assert!(!output.status.success());
+    let log = String::from_utf8(output.stdout).unwrap();
+    assert!(log.contains("ALLOWED_ROLES"), "{log}");
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
