@@ -168,11 +168,9 @@ impl Converger<'_> {
         let (Some(agreement), Error::Roles(problem)) = (agreement, error) else { return };
         let standing = match problem {
             RolesError::Failed { .. } => return,
-            RolesError::Denied { .. } | RolesError::Unmodifiable { .. } if agreement.stands() => {
-                Standing::Failed(problem.to_string())
-            }
-            RolesError::Denied { .. } | RolesError::Unmodifiable { .. } => {
-                Standing::Stuck(problem.to_string())
+            RolesError::Denied { .. } | RolesError::OptedOut { .. } | RolesError::Unmodifiable { .. } => {
+                let reason = problem.to_string();
+                if agreement.stands() { Standing::Failed(reason) } else { Standing::Stuck(reason) }
             }
         };
         if let Err(error) = self.tell(agreement, &standing).await {

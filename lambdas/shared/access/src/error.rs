@@ -4,6 +4,7 @@ use dmm::{ApiError, EventError};
 use state::StateError;
 use thiserror::Error;
 
+use crate::name::PolicyName;
 use crate::record::RecordError;
 use crate::role::RoleName;
 
@@ -93,6 +94,21 @@ pub enum RolesError {
         #[source]
         source: Source,
     },
+    /// The role opted out while a policy stands on it. Written for people: it is reported.
+    #[error(
+        "The IAM role {role} holds the policy {policy}, but has no tag `dmm-integration` with the value `enabled` any \
+         more, and without it this integration may not take the policy away. Give the role the tag again and have the \
+         operator of the integration send the event again, or delete the policy yourself."
+    )]
+    OptedOut {
+        /// The role.
+        role: RoleName,
+        /// The policy that stands.
+        policy: PolicyName,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
     /// IAM does not let anybody change the role. Written for people: it is reported.
     #[error("AWS does not allow {action} on the IAM role {role}.")]
     Unmodifiable {
@@ -122,7 +138,9 @@ impl RolesError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            RolesError::Denied { .. } | RolesError::Unmodifiable { .. } => false,
+            RolesError::Denied { .. } | RolesError::OptedOut { .. } | RolesError::Unmodifiable { .. } => {
+                false
+            }
             RolesError::Failed { .. } => true,
         }
     }

@@ -7,10 +7,6 @@ use crate::port::Resources;
 use crate::refusal::Refusal;
 use crate::role::{Role, RoleReference};
 
-/// The tag by which a role opts in.
-const OPT_IN_TAG: &str = "dmm-integration";
-/// The tag's value.
-const OPT_IN_VALUE: &str = "enabled";
 /// Where IAM keeps the roles that belong to AWS services.
 const SERVICE_LINKED_PATH: &str = "/aws-service-role/";
 
@@ -93,15 +89,11 @@ impl Guardrails {
     /// The [`Refusal`] that says why not.
     pub fn giving(&self, role: &Role) -> Result<(), Refusal> {
         self.touching(role)?;
-        if role.tags.get(OPT_IN_TAG).map(String::as_str) == Some(OPT_IN_VALUE) {
-            Ok(())
-        } else {
-            Err(Refusal::RoleNotOptedIn { role: role.name.clone() })
-        }
+        if role.has_opted_in() { Ok(()) } else { Err(Refusal::RoleNotOptedIn { role: role.name.clone() }) }
     }
 
-    /// Whether this role's policies may be changed at all. To take access back, the tag is not needed: a role
-    /// must not keep it by opting out.
+    /// Whether this role's policies may be changed at all. To take access back, the tag is not asked for here: a role
+    /// should not keep access by opting out. Whether IAM asks for it is up to the functions' own policies.
     ///
     /// # Errors
     ///

@@ -93,7 +93,16 @@ impl Roles for IamRoles {
             Some(DeleteRolePolicyError::UnmodifiableEntityException(_)) => {
                 Err(RolesError::Unmodifiable { action: ACTION, role: role.clone(), source: error.into() })
             }
-            _ => Err(failure(ACTION, role, error)),
+            _ => match failure(ACTION, role, error) {
+                // A role that is gone has no tags: where the right to delete asks for one, as it should, IAM denies
+                // instead of saying that there is no such role.
+                RolesError::Denied { action, role, source } => match self.role(&role).await? {
+                    None => Ok(()),
+                    Some(found) if found.has_opted_in() => Err(RolesError::Denied { action, role, source }),
+                    Some(_) => Err(RolesError::OptedOut { role, policy: policy.clone(), source }),
+                },
+                failed => Err(failed),
+            },
         }
     }
 }

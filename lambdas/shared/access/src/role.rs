@@ -135,7 +135,18 @@ pub struct Role {
     pub tags: BTreeMap<String, String>,
 }
 
+/// The tag by which a role opts in.
+const OPT_IN_TAG: &str = "dmm-integration";
+/// The value of that tag.
+const OPT_IN_VALUE: &str = "enabled";
+
 impl Role {
+    /// Whether its owner lets this software manage it, by the tag `dmm-integration` = `enabled`.
+    #[must_use]
+    pub fn has_opted_in(&self) -> bool {
+        self.tags.get(OPT_IN_TAG).map(String::as_str) == Some(OPT_IN_VALUE)
+    }
+
     /// The partition that the role is in; `None` if it is one this software does not know.
     #[must_use]
     pub fn partition(&self) -> Option<Partition> {

@@ -134,6 +134,33 @@ async fn a_denial_is_permanent_and_everything_else_may_pass() {
 }
 
 #[tokio::test]
+async fn a_denied_deletion_is_told_by_what_became_of_the_role() {
+    let role = |tags: &str| {
+        format!(
+            "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role><Path>/</Path>\
+             <RoleName>consumer</RoleName><RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/consumer</Arn>\
+             <CreateDate>2023-06-01T00:00:00Z</CreateDate>{tags}</Role></GetRoleResult></GetRoleResponse>"
+        )
+    };
+    let tag = "<Tags><member><Key>dmm-integration</Key><Value>enabled</Value></member></Tags>";
+    let after_denial = async |status: u16, body: String| {
+        let (server, client) = roles("DeleteRolePolicy", 403, &failed("AccessDenied")).await;
+        Mock::given(method("POST"))
+            .and(body_string_contains("Action=GetRole&"))
+            .respond_with(ResponseTemplate::new(status).set_body_string(body))
+            .mount(&server)
+            .await;
+        client.delete(&place()).await
+    };
+    after_denial(404, failed("NoSuchEntity")).await.unwrap();
+    let error = after_denial(200, role("")).await.unwrap_err();
+    assert!(matches!(error, RolesError::OptedOut { .. }) && !error.is_retryable(), "{error:?}");
+    assert!(error.to_string().contains("DMM_Access_a"), "{error}");
+    let error = after_denial(200, role(tag)).await.unwrap_err();
+    assert!(matches!(error, RolesError::Denied { action: "iam:DeleteRolePolicy", .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_away_may_come_back() {
     let (server, client) = roles("GetRole", 200, "").await;
     drop(server);
