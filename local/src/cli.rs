@@ -64,7 +64,7 @@ pub struct Demo {
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct Up {
-    /// Poll a real Data Mesh Manager; the API key is read from the variable DMM_API_KEY.
+    /// Poll a real Data Mesh Manager; the API key is read from the variable `DMM_API_KEY`.
     #[arg(long, value_name = "URL", conflicts_with = "dmm_port")]
     pub dmm_url: Option<Url>,
     /// A role that opted in, created in the emulated account for the consumers of a real Data Mesh Manager; may be
@@ -81,7 +81,7 @@ pub struct Up {
 
 impl Common {
     /// What to start with a simulated Data Mesh Manager, `speed` times faster than in AWS unless told otherwise.
-    pub(crate) fn options(&self, landscape: Landscape, speed: u32, progress: Progress) -> Options {
+    pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: Progress) -> Options {
         Options {
             source: Source::Simulated {
                 landscape: Box::new(landscape.clone()),

@@ -1,6 +1,7 @@
 //! The demonstration: agreements become active, their policies appear; they end, and nothing is left over.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -15,7 +16,7 @@ use crate::stack::Stack;
 use crate::view::Standing;
 
 /// How long the demonstration waits for something before it says that it did not happen.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How many times faster than in AWS the demonstration's waits pass: the feed is polled every second.
 pub(crate) const SPEED: u32 = 60;
 
@@ -92,7 +93,7 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     let progress = Progress::detect();
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
-    let stack = Stack::start(args.common.options(landscape, SPEED, progress)).await?;
+    let stack = Stack::start(args.common.options(&landscape, SPEED, progress)).await?;
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;
 
@@ -279,17 +280,27 @@ fn texts(value: Option<&Value>) -> String {
     }
 }
 
-/// Prints the outcome in one line.
-pub fn summary(report: &Report) {
-    let Events { polled, queued, published } = report.events;
-    println!(
-        "\n{polled} events polled, {queued} queued, {published} published; {} policies granted, {} taken back, {} left \
-         over; {} dead letters, {} quarantined; {:.1} s",
-        report.granted.len(),
-        report.revoked.len(),
-        report.left_over.len(),
-        report.dead_letters,
-        report.quarantined,
-        report.seconds,
-    );
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.left_over.is_empty() {
+            writeln!(formatter, "What stands in IAM now: nothing of it is left.\n")?;
+        } else {
+            writeln!(formatter, "What stands in IAM now, though no agreement asks for it:")?;
+            for Standing { role, policy_name, .. } in &self.left_over {
+                writeln!(formatter, "  {policy_name} on the role {role}")?;
+            }
+            writeln!(formatter)?;
+        }
+        let Events { polled, queued, published } = self.events;
+        write!(
+            formatter,
+            "{polled} events polled, {queued} queued, {published} published; {} policies granted, {} taken back; {} dead \
+             letters, {} quarantined; {:.1} s",
+            self.granted.len(),
+            self.revoked.len(),
+            self.dead_letters,
+            self.quarantined,
+            self.seconds,
+        )
+    }
 }

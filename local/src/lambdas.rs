@@ -44,17 +44,14 @@ pub enum BuildError {
     Missing(String),
 }
 
+/// What cargo prints, one JSON object a line.
 #[derive(Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
-enum Message {
-    CompilerArtifact {
-        target: Target,
-        executable: Option<PathBuf>,
-        fresh: bool,
-    },
-    CompilerMessage {
-        message: Diagnostic,
-    },
+#[serde(tag = "reason")]
+enum Line {
+    #[serde(rename = "compiler-artifact")]
+    Artifact { target: Target, executable: Option<PathBuf>, fresh: bool },
+    #[serde(rename = "compiler-message")]
+    Compiler { message: Diagnostic },
     #[serde(other)]
     Other,
 }
@@ -100,8 +97,8 @@ impl Lambdas {
         let mut lines = BufReader::new(stdout).lines();
         while let Some(line) = lines.next_line().await.map_err(BuildError::Output)? {
             // Build scripts may print anything; what is not a message of cargo's is not for us.
-            match serde_json::from_str(&line).unwrap_or(Message::Other) {
-                Message::CompilerArtifact { target, executable, fresh } => {
+            match serde_json::from_str(&line).unwrap_or(Line::Other) {
+                Line::Artifact { target, executable, fresh } => {
                     if !fresh {
                         compiled += 1;
                         step.detail(&format!("{compiled} crates, {}", target.name));
@@ -110,10 +107,10 @@ impl Lambdas {
                         binaries.insert(target.name, path);
                     }
                 }
-                Message::CompilerMessage { message } if message.level == "error" => {
+                Line::Compiler { message } if message.level == "error" => {
                     errors.push_str(&message.rendered.unwrap_or_default());
                 }
-                Message::CompilerMessage { .. } | Message::Other => {}
+                Line::Compiler { .. } | Line::Other => {}
             }
         }
         let status = child.wait().await.map_err(BuildError::Output)?;

@@ -8,27 +8,32 @@ use dmm_local::{StackError, demo, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Demo(args) => show(demo::run(&args).await, args.json),
-        Command::Up(args) => up::run(&args).await.map(|()| true),
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+    match Cli::parse().command {
+        Command::Demo(args) => match demo::run(&args).await {
+            Ok(report) => finish(&report, args.json),
+            Err(error) => fail(&error),
+        },
+        Command::Up(args) => match up::run(&args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        },
     }
 }
 
-/// Prints the report; true when everything went as the script says.
-fn show(report: Result<demo::Report, StackError>, json: bool) -> Result<bool, StackError> {
-    let report = report?;
+/// Prints the report; success when everything went as the script says.
+fn finish(report: &demo::Report, json: bool) -> ExitCode {
     if json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(StackError::Report)?);
+        match serde_json::to_string_pretty(report) {
+            Ok(text) => println!("{text}"),
+            Err(error) => return fail(&StackError::Report(error)),
+        }
     } else {
-        demo::summary(&report);
+        println!("\n{report}");
     }
-    Ok(report.is_clean())
+    if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn fail(error: &StackError) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
 }

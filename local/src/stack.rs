@@ -134,13 +134,12 @@ impl Stack {
         let folder = tempfile::Builder::new().prefix("dmm-local-").tempdir().map_err(StackError::Folder)?;
         let logs = folder.path().join("logs");
 
-        let (emulator, aws_url) = match &options.aws_endpoint {
-            Some(url) => (None, url.as_str().trim_end_matches('/').to_owned()),
-            None => {
-                let emulator = start_emulator(&lambdas, options.emulator_port, progress).await?;
-                let url = emulator.url().to_owned();
-                (Some(emulator), url)
-            }
+        let (emulator, aws_url) = if let Some(url) = &options.aws_endpoint {
+            (None, url.as_str().trim_end_matches('/').to_owned())
+        } else {
+            let emulator = start_emulator(&lambdas, options.emulator_port, progress).await?;
+            let url = emulator.url().to_owned();
+            (Some(emulator), url)
         };
         let (simulator, api_url, api_key) = start_source(options.source).await?;
         let proxy =
@@ -174,12 +173,12 @@ impl Stack {
         })?;
         let deployer =
             Deployer::new(clients.clone(), functions.clone(), lambdas, &place, aws_url.clone(), logs.clone());
-        let deployed = deployer.deploy(evaluation, progress).await?;
+        let stands = deployer.deploy(evaluation, progress).await?;
         if let Some(emulator) = &emulator {
             emulator.enforce_iam().await?;
         }
         functions.start_triggers(options.scheduled);
-        let view = View::new(clients, deployed.clone());
+        let view = View::new(clients, stands.clone());
         let operator = Operator {
             region: place.region,
             access_key_id: operator.access_key_id().to_owned(),
@@ -190,7 +189,7 @@ impl Stack {
             simulator,
             proxy,
             functions,
-            deployed,
+            deployed: stands,
             view,
             logs,
             aws_url,

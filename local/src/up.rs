@@ -21,7 +21,7 @@ const API_KEY: &str = "DMM_API_KEY";
 /// [`StackError`] when it does not start.
 pub async fn run(args: &Up) -> Result<(), StackError> {
     let progress = Progress::detect();
-    let mut options = args.common.options(Landscape::sample(), SPEED, progress);
+    let mut options = args.common.options(&Landscape::sample(), SPEED, progress);
     if let Some(url) = &args.dmm_url {
         let api_key = std::env::var(API_KEY)
             .map_err(|_| StackError::Variable(API_KEY, "to an API key of that Data Mesh Manager"))?;

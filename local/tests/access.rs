@@ -1,5 +1,7 @@
 //! The whole way from an agreement to IAM, with the real binaries over the emulated AWS.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
 mod common;
 
 use common::{

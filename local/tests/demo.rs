@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+#[expect(clippy::unwrap_used, reason = "a helper of tests: a failure here is the test's")]
 fn dmm_local(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dmm-local")).args(arguments).output().unwrap()
 }

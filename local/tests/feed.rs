@@ -1,5 +1,7 @@
 //! The feed, run as the deployed binary: where it begins, where it goes on, and what it does when something fails.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
 mod common;
 
 use std::time::{Duration, Instant};

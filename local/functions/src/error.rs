@@ -91,6 +91,17 @@ pub enum ServiceError {
     /// A batching window on a FIFO queue, which AWS refuses.
     #[error("the FIFO queue {0} takes no batching window: leave maximumBatchingWindowInSeconds out")]
     WindowOnFifo(String),
+    /// A batch of more than ten messages that nothing collects.
+    #[error("batches of more than 10 messages of {0} need a maximumBatchingWindowInSeconds of at least 1")]
+    LargeBatchWithoutWindow(String),
+    /// A concurrency that AWS does not take.
+    #[error("{maximum} is no maximum concurrency for {queue}: it is 2 to 1000")]
+    Concurrency {
+        /// The queue's ARN.
+        queue: String,
+        /// What was asked for.
+        maximum: u32,
+    },
     /// More messages in a batch than AWS takes.
     #[error("a batch of {size} messages is too large for {queue}: the most are {limit}")]
     BatchSize {

@@ -19,6 +19,8 @@ const SQS_BATCH: u32 = 10;
 const STANDARD_BATCH: u32 = 10_000;
 /// How many batches of a queue run at once where the mapping names no concurrency: this is one machine.
 const DEFAULT_POLLERS: u32 = 2;
+/// What AWS takes as a mapping's maximum concurrency.
+const CONCURRENCY: std::ops::RangeInclusive<u32> = 2..=1000;
 /// How long one `ReceiveMessage` waits for messages, in seconds.
 const LONG_POLL_SECONDS: i32 = 1;
 /// How long a poller rests after SQS refused it.
@@ -68,6 +70,12 @@ impl Mapping {
                 size: self.batch_size,
                 limit,
             });
+        }
+        if self.batch_size > SQS_BATCH && self.batching_window < Duration::from_secs(1) {
+            return Err(ServiceError::LargeBatchWithoutWindow(self.queue_arn.clone()));
+        }
+        if let Some(maximum) = self.maximum_concurrency.filter(|maximum| !CONCURRENCY.contains(maximum)) {
+            return Err(ServiceError::Concurrency { queue: self.queue_arn.clone(), maximum });
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -93,6 +93,7 @@ pub(crate) struct Function {
     pub(crate) config: FunctionConfig,
     pub(crate) asynchronous: Mutex<AsyncConfig>,
     permissions: Mutex<Vec<Permission>>,
+    unreachable: AtomicBool,
     concurrency: Semaphore,
     idle: Mutex<Vec<Environment>>,
     kill: Arc<Notify>,
@@ -145,6 +146,7 @@ impl FunctionService {
         let function = Function {
             asynchronous: Mutex::default(),
             permissions: Mutex::default(),
+            unreachable: AtomicBool::new(false),
             concurrency: Semaphore::new(usize::try_from(concurrency).unwrap_or(1)),
             idle: Mutex::default(),
             kill: Arc::new(Notify::new()),
@@ -304,6 +306,18 @@ impl FunctionService {
             lock(&function.idle).clear();
             function.kill.notify_waiters();
         }
+    }
+
+    /// Says whether Lambda takes asynchronous invocations of a function; it does unless told otherwise. For trying out what
+    /// happens while it does not: event rules retry and in the end use their target's dead-letter queue.
+    pub fn set_reachable(&self, function: &str, reachable: bool) {
+        if let Some(function) = self.function(function) {
+            function.unreachable.store(!reachable, Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn is_reachable(&self, function: &str) -> bool {
+        self.function(function).is_some_and(|function| !function.unreachable.load(Ordering::SeqCst))
     }
 
     /// Whether an invocation runs or waits to run again.

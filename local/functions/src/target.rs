@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::service::FunctionService;
 
@@ -14,6 +15,10 @@ use crate::service::FunctionService;
 pub(crate) const EVENTS: &str = "events.amazonaws.com";
 /// How long a poller rests after SQS refused it.
 const REST: Duration = Duration::from_millis(500);
+/// The wait before the first retry; it doubles from one to the next. `EventBridge` does not say how long its own are.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait before a retry.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// How long `EventBridge` tries to hand an event over. Its defaults: 185 times, 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +46,8 @@ pub struct RuleTarget {
     pub function: String,
     /// The rule's ARN.
     pub rule_arn: String,
-    /// How long handing over is tried. On one machine Lambda always takes an event or never will, so that the first try
-    /// decides.
+    /// How long handing over is tried while Lambda takes no invocations, see
+    /// [`FunctionService::set_reachable`](crate::FunctionService::set_reachable).
     pub retry_policy: RetryPolicy,
     /// The queue that takes events that could not be handed over.
     pub dead_letter_queue_url: Option<String>,
@@ -75,18 +80,27 @@ pub(crate) async fn run(service: FunctionService, target: RuleTarget) {
     }
 }
 
+/// Why an event could not be handed over.
+struct Undelivered {
+    code: &'static str,
+    message: &'static str,
+    retries: u32,
+    /// What of the retry policy was used up; `None` where no retry would have helped.
+    exhausted: Option<&'static str>,
+}
+
+/// Takes an event over from the queue. From then on it is this service's: it counts as under way until the function has
+/// it or the dead-letter queue.
 async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Message) {
-    let event = message.body().unwrap_or_default();
-    if service.allows(&target.function, EVENTS, &target.rule_arn) {
-        // The event's own trace goes on.
-        let trace =
-            message.attributes().and_then(|them| them.get(&MessageSystemAttributeName::AwsTraceHeader));
-        service.invoke_async(&target.function, Bytes::from(event.to_owned()), trace.cloned());
-    } else if let Err(error) = put_aside(service, target, event).await {
-        // It stays in the queue and is tried again.
-        tracing::error!(target.function, error, "the target's dead-letter queue cannot be written to");
-        return;
-    }
+    let event = Bytes::from(message.body().unwrap_or_default().to_owned());
+    let trace =
+        message.attributes().and_then(|them| them.get(&MessageSystemAttributeName::AwsTraceHeader)).cloned();
+    let busy = service.busy();
+    let (keeper, kept) = (service.clone(), target.clone());
+    service.spawn(async move {
+        let _busy = busy;
+        deliver(&keeper, &kept, event, trace).await;
+    });
     let deleted = target
         .client
         .delete_message()
@@ -98,25 +112,73 @@ async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Mes
     }
 }
 
+async fn deliver(service: &FunctionService, target: &RuleTarget, event: Bytes, trace: Option<String>) {
+    let Err(undelivered) = hand_to_lambda(service, target, &event, trace).await else { return };
+    let event = String::from_utf8_lossy(&event);
+    while let Err(error) = put_aside(service, target, &event, &undelivered).await {
+        tracing::error!(target.function, error, "the target's dead-letter queue cannot be written to");
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// Tries until Lambda takes the event or the retry policy is used up.
+async fn hand_to_lambda(
+    service: &FunctionService,
+    target: &RuleTarget,
+    event: &Bytes,
+    trace: Option<String>,
+) -> Result<(), Undelivered> {
+    if !service.allows(&target.function, EVENTS, &target.rule_arn) {
+        // EventBridge does not retry what it has no permission for.
+        let message = "The function's resource policy does not allow the rule to invoke it";
+        return Err(Undelivered { code: "NO_PERMISSIONS", message, retries: 0, exhausted: None });
+    }
+    let (speed, taken) = (service.settings().speed, Instant::now());
+    let policy = target.retry_policy;
+    let mut retries = 0;
+    while !service.is_reachable(&target.function) {
+        let wait = FIRST_WAIT.saturating_mul(1 << retries.min(10)).min(LONGEST_WAIT);
+        let exhausted = if retries >= policy.maximum_retry_attempts {
+            Some("MaximumRetryAttempts")
+        } else if speed.unscale(taken.elapsed()) + wait > policy.maximum_event_age {
+            Some("MaximumEventAgeInSeconds")
+        } else {
+            None
+        };
+        if exhausted.is_some() {
+            let message = "Lambda does not take invocations of the function";
+            return Err(Undelivered { code: "SDK_CLIENT_ERROR", message, retries, exhausted });
+        }
+        tokio::time::sleep(speed.scale(wait)).await;
+        retries += 1;
+    }
+    service.invoke_async(&target.function, event.clone(), trace);
+    Ok(())
+}
+
 /// What `EventBridge` says of an event that it could not hand over.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>
-async fn put_aside(service: &FunctionService, target: &RuleTarget, event: &str) -> Result<(), String> {
+async fn put_aside(
+    service: &FunctionService,
+    target: &RuleTarget,
+    event: &str,
+    undelivered: &Undelivered,
+) -> Result<(), String> {
     let Some(url) = &target.dead_letter_queue_url else {
-        tracing::error!(
-            target.function,
-            target.rule_arn,
-            "an event is dropped: the rule may not invoke the function"
-        );
+        tracing::error!(target.function, target.rule_arn, undelivered.message, "an event is dropped");
         return Ok(());
     };
     let target_arn = service.function(&target.function).map(|function| function.config.arn.clone());
-    let attributes = [
+    let mut attributes = vec![
         ("RULE_ARN", target.rule_arn.clone()),
         ("TARGET_ARN", target_arn.unwrap_or_default()),
-        ("ERROR_CODE", "NO_PERMISSIONS".to_owned()),
-        ("ERROR_MESSAGE", "The function's resource policy does not allow the rule to invoke it".to_owned()),
-        ("RETRY_ATTEMPTS", "0".to_owned()),
+        ("ERROR_CODE", undelivered.code.to_owned()),
+        ("ERROR_MESSAGE", undelivered.message.to_owned()),
+        ("RETRY_ATTEMPTS", undelivered.retries.to_string()),
     ];
+    if let Some(condition) = undelivered.exhausted {
+        attributes.push(("EXHAUSTED_RETRY_CONDITION", condition.to_owned()));
+    }
     let mut send = target.client.send_message().queue_url(url).message_body(event);
     for (name, value) in attributes {
         let value = MessageAttributeValue::builder()

@@ -126,7 +126,7 @@ impl Bench {
             batch_size: 10,
             batching_window: Duration::ZERO,
             report_batch_item_failures: true,
-            maximum_concurrency: Some(1),
+            maximum_concurrency: Some(2),
         }
     }
 
@@ -206,7 +206,7 @@ async fn a_failed_message_of_a_fifo_queue_comes_again_and_ends_in_the_dead_lette
 }
 
 #[tokio::test]
-async fn a_batching_window_on_a_fifo_queue_and_an_oversized_batch_are_refused() {
+async fn what_aws_refuses_of_a_mapping_is_refused() {
     let bench = Bench::start().await;
     let mapping = Mapping { batching_window: Duration::from_secs(5), ..bench.mapping("http://q/work.fifo") };
     assert!(
@@ -219,6 +219,10 @@ async fn a_batching_window_on_a_fifo_queue_and_an_oversized_batch_are_refused() 
     );
     let mapping = Mapping { batch_size: 11, ..bench.mapping("http://q/work.fifo") };
     assert!(bench.service.add_mapping(mapping).unwrap_err().to_string().contains("10"));
+    let mapping = Mapping { batch_size: 11, ..bench.mapping("http://q/work") };
+    assert!(bench.service.add_mapping(mapping).unwrap_err().to_string().contains("at least 1"));
+    let mapping = Mapping { maximum_concurrency: Some(1), ..bench.mapping("http://q/work.fifo") };
+    assert!(bench.service.add_mapping(mapping).unwrap_err().to_string().contains("2 to 1000"));
     bench.stop().await;
 }
 
@@ -294,6 +298,33 @@ async fn an_event_of_a_rule_that_may_not_invoke_the_function_goes_to_the_targets
     assert_eq!(attribute("ERROR_CODE"), "NO_PERMISSIONS");
     assert_eq!((attribute("RULE_ARN"), attribute("TARGET_ARN")), (RULE.to_owned(), FUNCTION.to_owned()));
     assert!(bench.events().is_empty());
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_waits_while_lambda_takes_none_and_goes_to_the_dead_letter_queue_when_its_retries_are_used_up()
+ {
+    let bench = Bench::start().await;
+    let queue = bench.queue("rule", &[]).await;
+    let dead = bench.queue("dead", &[]).await;
+    bench.service.add_permission("probe", rule_may_invoke()).unwrap();
+    let retry_policy = RetryPolicy { maximum_retry_attempts: 3, ..RetryPolicy::default() };
+    bench.service.add_rule_target(RuleTarget { retry_policy, ..target(&bench, &queue, &dead) }).unwrap();
+    bench.service.set_reachable("probe", false);
+    bench.service.start_triggers(false);
+    bench.sqs.send_message().queue_url(&queue).message_body(r#"{"id":"lost"}"#).send().await.unwrap();
+    let message = bench.take(&dead).await;
+    let attribute =
+        |name: &str| message.message_attributes().unwrap()[name].string_value().unwrap().to_owned();
+    assert_eq!(message.body(), Some(r#"{"id":"lost"}"#));
+    assert_eq!(
+        (attribute("RETRY_ATTEMPTS"), attribute("EXHAUSTED_RETRY_CONDITION")),
+        ("3".to_owned(), "MaximumRetryAttempts".to_owned())
+    );
+    assert!(bench.events().is_empty());
+    bench.service.set_reachable("probe", true);
+    bench.sqs.send_message().queue_url(&queue).message_body(r#"{"id":"later"}"#).send().await.unwrap();
+    until(|| bench.events().iter().any(|event| event["id"] == "later")).await;
     bench.stop().await;
 }
 

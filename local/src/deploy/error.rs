@@ -106,6 +106,7 @@ pub(crate) fn aws<E: Error>(operation: &'static str) -> impl Fn(E) -> DeployErro
 }
 
 /// A request that the SDK did not let us build.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(super) fn built(error: aws_smithy_types::error::operation::BuildError) -> DeployError {
     DeployError::Refused { operation: "the SDK", message: error.to_string() }
 }

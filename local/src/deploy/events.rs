@@ -79,28 +79,25 @@ impl Deployer {
                 name: format!("the rule {rule_name} on the bus {bus}"),
             }
         })?;
-        let dead_letter_queue_url =
-            dead_letter_arn.map(|arn| self.queue_url(&arn, &p.at("deadLetterConfig"))).transpose()?;
+        let dead_letter_queue_url = dead_letter_arn
+            .map(|arn| self.standard_queue_url(&arn, &p.at("deadLetterConfig")))
+            .transpose()?;
         let function = self.function_name(&arn, &p.at("arn"))?;
 
-        match &rule.schedule {
-            Some(expression) => {
-                let rate = expression.parse().map_err(|source| refused(p, "rule", source))?;
-                let schedule = Schedule { rule_arn: rule.arn.clone(), rate, function };
-                self.functions.add_schedule(schedule).map_err(|source| refused(p, "arn", source))?;
-            }
-            None => {
-                let queue_url = self.queue_for_target(&bus, &rule_name, &id).await?;
-                let target = RuleTarget {
-                    queue_url,
-                    client: self.clients.sqs.clone(),
-                    function,
-                    rule_arn: rule.arn.clone(),
-                    retry_policy,
-                    dead_letter_queue_url,
-                };
-                self.functions.add_rule_target(target).map_err(|source| refused(p, "arn", source))?;
-            }
+        if let Some(expression) = &rule.schedule {
+            let rate = expression.parse().map_err(|source| refused(p, "rule", source))?;
+            let schedule = Schedule { rule_arn: rule.arn.clone(), rate, function };
+            self.functions.add_schedule(schedule).map_err(|source| refused(p, "arn", source))?;
+        } else {
+            let target = RuleTarget {
+                queue_url: self.queue_for_target(&bus, &rule_name, &id).await?,
+                client: self.clients.sqs.clone(),
+                function,
+                rule_arn: rule.arn.clone(),
+                retry_policy,
+                dead_letter_queue_url,
+            };
+            self.functions.add_rule_target(target).map_err(|source| refused(p, "arn", source))?;
         }
         Ok(outputs(
             json!({ "id": format!("{bus}-{rule_name}-{id}"), "arn": arn, "rule": rule_name, "targetId": id }),

@@ -75,7 +75,7 @@ impl Deployer {
         })))
     }
 
-    pub(super) async fn event_source_mapping(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
+    pub(super) fn event_source_mapping(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let queue_arn = p.required("eventSourceArn")?;
         let function_arn = p.required("functionName")?;
         let function = self.function_name(&function_arn, &p.at("functionName"))?;
@@ -95,7 +95,7 @@ impl Deployer {
                 maximum
             }
         };
-        p.boolean("enabled")?;
+        p.expect("enabled", &["true"])?;
         // Lambda polls with the function's role.
         let credentials =
             self.roles_of_functions.get(&function).cloned().ok_or_else(|| DeployError::UnknownReference {
@@ -135,7 +135,8 @@ impl Deployer {
         if let Some(mut destinations) = p.object("destinationConfig")? {
             if let Some(mut on_failure) = destinations.object("onFailure")? {
                 let arn = on_failure.required("destination")?;
-                config.on_failure_queue_url = Some(self.queue_url(&arn, &on_failure.at("destination"))?);
+                config.on_failure_queue_url =
+                    Some(self.standard_queue_url(&arn, &on_failure.at("destination"))?);
                 on_failure.finish()?;
             }
             destinations.finish()?;

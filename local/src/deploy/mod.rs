@@ -129,7 +129,7 @@ impl Deployer {
             "aws:cloudwatch:LogGroup" => self.log_group(&mut p).await,
             "aws:iam:Role" => self.role(&mut p).await,
             "aws:iam:RolePolicy" => self.role_policy(&mut p).await,
-            "aws:lambda:EventSourceMapping" => self.event_source_mapping(&mut p).await,
+            "aws:lambda:EventSourceMapping" => self.event_source_mapping(&mut p),
             "aws:lambda:Function" => self.function(&mut p, resource).await,
             "aws:lambda:FunctionEventInvokeConfig" => self.function_event_invoke_config(&mut p),
             "aws:lambda:Permission" => self.permission(&mut p),
@@ -161,6 +161,19 @@ impl Deployer {
         })
     }
 
+    /// The URL of a queue that takes what failed: AWS takes standard queues only for that.
+    fn standard_queue_url(&self, arn: &str, path: &str) -> Result<String, DeployError> {
+        if is_fifo(arn) {
+            let known = "standard queues".to_owned();
+            return Err(DeployError::UnsupportedValue {
+                path: path.to_owned(),
+                value: arn.to_owned(),
+                known,
+            });
+        }
+        self.queue_url(arn, path)
+    }
+
     /// The name of the function with this ARN or name.
     fn function_name(&self, arn: &str, path: &str) -> Result<String, DeployError> {
         let name = arn.rsplit(':').next().unwrap_or(arn);
@@ -186,6 +199,12 @@ fn invoke((region, account): &(String, String), token: &str, _arguments: &Value)
         }
         other => Err(format!("the function {other} is not known on one machine")),
     }
+}
+
+/// SQS wants the names of FIFO queues to end so, in lower case.
+#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "a queue is no file")]
+fn is_fifo(arn: &str) -> bool {
+    arn.ends_with(".fifo")
 }
 
 /// An object as a resource's outputs.
