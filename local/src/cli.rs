@@ -94,6 +94,7 @@ impl Common {
             config: self.config.iter().cloned().collect(),
             aws_endpoint: self.aws_endpoint.clone(),
             emulator_port: self.aws_port,
+            logs: None,
             progress,
         }
     }

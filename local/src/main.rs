@@ -8,6 +8,13 @@ use dmm_local::{StackError, demo, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // What goes wrong inside the parts is for people, too; what the functions print goes to their logs.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_target(false)
+        .without_time()
+        .init();
     match Cli::parse().command {
         Command::Demo(args) => match demo::run(&args).await {
             Ok(report) => finish(&report, args.json),

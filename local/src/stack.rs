@@ -68,6 +68,8 @@ pub struct Options {
     pub aws_endpoint: Option<Url>,
     /// The port of moto's server; a free one where there is none.
     pub emulator_port: Option<u16>,
+    /// The folder of the functions' logs; one that goes with the stack where there is none.
+    pub logs: Option<PathBuf>,
     /// How progress is shown.
     pub progress: Progress,
 }
@@ -89,6 +91,7 @@ impl Options {
             config: BTreeMap::new(),
             aws_endpoint: None,
             emulator_port: None,
+            logs: None,
             progress: Progress::Silent,
         }
     }
@@ -132,7 +135,7 @@ impl Stack {
         let lambdas = Lambdas::build(&progress).await?;
         let place = Place::default();
         let folder = tempfile::Builder::new().prefix("dmm-local-").tempdir().map_err(StackError::Folder)?;
-        let logs = folder.path().join("logs");
+        let logs = options.logs.unwrap_or_else(|| folder.path().join("logs"));
 
         let (emulator, aws_url) = if let Some(url) = &options.aws_endpoint {
             (None, url.as_str().trim_end_matches('/').to_owned())

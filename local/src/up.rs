@@ -1,13 +1,16 @@
 //! The stack, kept running for people to play with.
 
+use std::time::Duration;
+
 use functions::Speed;
 use secrecy::{ExposeSecret, SecretString};
-use simulator::{ConsumerRole, Landscape};
+use simulator::{AgreementKind, ConsumerRole, Landscape};
 
 use crate::cli::Up;
 use crate::error::StackError;
 use crate::progress::Progress;
 use crate::stack::{Source, Stack};
+use crate::view::Standing;
 
 /// In real time unless told otherwise: what a user sees is what AWS would do.
 const SPEED: u32 = 1;
@@ -28,40 +31,60 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
         options.source = Source::Real { url: url.clone(), api_key: SecretString::from(api_key) };
         options.roles = args.role.iter().map(|name| opted_in(name)).collect();
     }
+    options.logs.clone_from(&args.logs);
     let speed = options.speed;
     let stack = Stack::start(options).await?;
-    print(&stack, speed);
-    tokio::signal::ctrl_c().await.map_err(StackError::Signal)?;
+    introduce(&stack, speed);
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(StackError::Signal)?,
+        failed = follow(&stack) => failed?,
+    }
     progress.line("\nStopping");
     stack.stop().await;
     Ok(())
+}
+
+/// Says what comes and goes in IAM, until there is an error.
+async fn follow(stack: &Stack) -> Result<(), StackError> {
+    let mut before: Vec<Standing> = Vec::new();
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        let now = stack.view().standing().await?;
+        for (mark, policies, others) in [('-', &before, &now), ('+', &now, &before)] {
+            for Standing { role, policy_name, .. } in
+                policies.iter().filter(|policy| !others.contains(policy))
+            {
+                println!("{mark} {policy_name} on the role {role}");
+            }
+        }
+        before = now;
+    }
 }
 
 fn opted_in(name: &str) -> ConsumerRole {
     ConsumerRole { name: name.to_owned(), path: "/".to_owned(), opted_in: true }
 }
 
-fn print(stack: &Stack, speed: Speed) {
+fn introduce(stack: &Stack, speed: Speed) {
     let operator = stack.operator();
-    println!("\nThe stack runs; Ctrl-C ends it.\n");
-    println!("AWS (moto)         {}", stack.aws_url());
-    println!("functions' logs    {}", stack.logs().display());
-    println!(
-        "the feed is polled {}",
-        if speed == Speed::REAL { "every minute" } else { "faster than every minute" }
-    );
+    println!("\nThe stack runs. What comes and goes in IAM is shown below; Ctrl-C ends it.\n");
+    println!("AWS (moto)       {}", stack.aws_url());
+    println!("functions' logs  {}", stack.logs().display());
+    println!("the feed         is polled every {} s", speed.scale(Duration::from_mins(1)).as_secs_f64());
     println!("\nLook around with the AWS CLI:");
     println!("  export AWS_ENDPOINT_URL={} AWS_REGION={}", stack.aws_url(), operator.region);
     println!(
         "  export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
         operator.access_key_id, operator.secret_access_key
     );
-    println!("  aws sqs list-queues");
-    if let Some(simulator) = stack.simulator() {
-        let key = stack.api_key().expose_secret();
-        println!("\nThe simulated Data Mesh Manager is at {}", simulator.url());
-        println!("  curl -H 'x-api-key: {key}' {}/api/access", simulator.url());
-        println!("  curl -H 'x-api-key: {key}' -X POST {}/api/access/ID/approve", simulator.url());
-        println!("  curl -H 'x-api-key: {key}' -X POST {}/api/access/ID/cancel", simulator.url());
-    }
+    println!("  aws iam list-roles --query 'Roles[].RoleName'");
+    let (Some(simulator), Some(world)) = (stack.simulator(), stack.world()) else { return };
+    let (url, key) = (simulator.url(), stack.api_key().expose_secret());
+    let access = world.agreements(AgreementKind::Access).into_iter().next();
+    let id = access.as_ref().and_then(|access| access.get("id")?.as_str()).unwrap_or("ID");
+    println!("\nThe simulated Data Mesh Manager is at {url}:");
+    println!("  curl -H 'x-api-key: {key}' {url}/api/access");
+    println!("  curl -H 'x-api-key: {key}' -X POST {url}/api/access/{id}/approve");
+    println!("  curl -H 'x-api-key: {key}' -X POST {url}/api/access/{id}/cancel\n");
 }

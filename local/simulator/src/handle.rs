@@ -181,6 +181,13 @@ impl WorldHandle {
         self.read(|world| world.agreement(&AgreementRef::new(kind, id)).ok())
     }
 
+    /// Every agreement of a generation as the API shows it, oldest first; among the first generation also contract
+    /// documents.
+    #[must_use]
+    pub fn agreements(&self, kind: AgreementKind) -> Vec<Value> {
+        self.read(|world| world.agreements(kind))
+    }
+
     /// What was last reported about the grant behind an access.
     #[must_use]
     pub fn provisioning(&self, access_id: &str) -> Option<Value> {
