@@ -1,7 +1,8 @@
 //! The commands as a user runs them.
 
-use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -80,4 +81,43 @@ fn help_names_the_commands_and_their_options() {
     for option in ["--dmm-url", "--aws-endpoint", "--speed", "--role"] {
         assert!(help.contains(option), "{option} is missing in:\n{help}");
     }
+}
+
+#[test]
+fn the_running_stack_shows_what_comes_and_goes_and_ends_with_an_interrupt() {
+    let mut up = Command::new(env!("CARGO_BIN_EXE_dmm-local"))
+        .args(["up", "--speed", "60"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    let mut next = |mark: &str| loop {
+        let line = lines.next().expect("a line").unwrap();
+        if line.contains(mark) {
+            return line;
+        }
+    };
+    let (approve, cancel) = (next("/approve"), next("/cancel"));
+    assert!(post(&approve).starts_with("HTTP/1.1 200"), "{approve}");
+    assert!(next("+ DMM_Access_").contains(" on the role "));
+    assert!(post(&cancel).starts_with("HTTP/1.1 200"), "{cancel}");
+    next("- DMM_Access_");
+    let interrupted = Command::new("sh").args(["-c", &format!("kill -INT {}", up.id())]).status().unwrap();
+    assert!(interrupted.success() && up.wait().unwrap().success());
+}
+
+/// Does what the shown `curl -H 'x-api-key: KEY' -X POST http://HOST/PATH` would do; the answer's head.
+#[expect(clippy::unwrap_used, reason = "a helper of tests: a failure here is the test's")]
+fn post(command: &str) -> String {
+    let key = command.split('\'').nth(1).unwrap();
+    let (host, path) = command.rsplit("http://").next().unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "POST /{path} HTTP/1.1\r\nhost: {host}\r\n{key}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
