@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_iam::operation::get_role_policy::GetRolePolicyError;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -81,29 +82,31 @@ impl View {
             let names =
                 iam.list_role_policies().role_name(&role).send().await.map_err(aws("ListRolePolicies"))?;
             for name in names.policy_names().iter().filter(|name| name.starts_with(POLICY_PREFIX)) {
-                standing.push(self.policy(&role, name).await?);
+                // It may go between the two calls.
+                standing.extend(self.policy(&role, name).await?);
             }
         }
         standing.sort_by(|a, b| (&a.role, &a.policy_name).cmp(&(&b.role, &b.policy_name)));
         Ok(standing)
     }
 
-    async fn policy(&self, role: &str, name: &str) -> Result<Standing, DeployError> {
-        let found = self
-            .clients
-            .iam
-            .get_role_policy()
-            .role_name(role)
-            .policy_name(name)
-            .send()
-            .await
-            .map_err(aws("GetRolePolicy"))?;
+    async fn policy(&self, role: &str, name: &str) -> Result<Option<Standing>, DeployError> {
+        let asked = self.clients.iam.get_role_policy().role_name(role).policy_name(name);
+        let found = match asked.send().await {
+            Ok(found) => found,
+            Err(error)
+                if error.as_service_error().is_some_and(GetRolePolicyError::is_no_such_entity_exception) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(aws("GetRolePolicy")(error)),
+        };
         let text = percent_decode_str(found.policy_document()).decode_utf8_lossy().into_owned();
         let document = serde_json::from_str(&text).map_err(|error| DeployError::Refused {
             operation: "GetRolePolicy",
             message: format!("the document of {name} on {role} is not JSON: {error}"),
         })?;
-        Ok(Standing { role: role.to_owned(), policy_name: name.to_owned(), document })
+        Ok(Some(Standing { role: role.to_owned(), policy_name: name.to_owned(), document }))
     }
 
     /// How many messages a queue holds.

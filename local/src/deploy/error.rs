@@ -2,8 +2,6 @@
 
 use std::error::Error;
 
-use aws_smithy_types::error::display::DisplayErrorContext;
-
 /// Why a deployment stopped. Each says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
@@ -102,7 +100,15 @@ pub enum DeployError {
 
 /// Names the operation that the emulator refused, with all causes.
 pub(crate) fn aws<E: Error>(operation: &'static str) -> impl Fn(E) -> DeployError {
-    move |error| DeployError::Refused { operation, message: DisplayErrorContext(&error).to_string() }
+    move |error| {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        DeployError::Refused { operation, message }
+    }
 }
 
 /// A request that the SDK did not let us build.
