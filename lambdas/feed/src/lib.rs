@@ -34,4 +34,4 @@ pub use error::FeedError;
 pub use feed::{Feed, Summary};
 pub use message::Message;
 pub use ports::{EntryFailure, EventSource, FailureKind, Queue, QueueError};
-pub use sqs::{NotFifo, SqsQueue};
+pub use sqs::SqsQueue;

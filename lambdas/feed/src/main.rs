@@ -22,7 +22,7 @@ async fn run() -> Result<(), Error> {
     let s3 = aws_sdk_s3::Client::new(aws.sdk_config());
     let feed = Feed {
         source: Arc::new(environment::api_client(&aws)?),
-        queue: Arc::new(SqsQueue::new(sqs, settings::required("EVENTS_QUEUE_URL")?)?),
+        queue: Arc::new(SqsQueue::new(sqs, settings::fifo_queue_url("EVENTS_QUEUE_URL")?)),
         store: Arc::new(S3Store::new(s3, settings::required("STATE_BUCKET")?)),
         backoff: Backoff::default(),
         clock: jiff::Timestamp::now,

@@ -6,7 +6,6 @@ use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput};
 use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
-use thiserror::Error;
 
 use crate::message::{Message, TEXT, TYPE_ATTRIBUTE};
 use crate::ports::{EntryFailure, FailureKind, Queue, QueueError};
@@ -18,33 +17,11 @@ pub struct SqsQueue {
     url: String,
 }
 
-/// The queue is no FIFO queue: it would take no event.
-#[derive(Debug, Error)]
-#[error("the queue {url} is no FIFO queue: EVENTS_QUEUE_URL needs one, its name ends with .fifo")]
-pub struct NotFifo {
-    /// The queue's URL.
-    pub url: String,
-}
-
-impl NotFifo {
-    /// Whether a retry can cure it: never, somebody has to change the setting.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        false
-    }
-}
-
 impl SqsQueue {
     /// The queue with this URL.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFifo`], by its name.
-    pub fn new(client: Client, url: String) -> Result<SqsQueue, NotFifo> {
-        match url.strip_suffix(".fifo") {
-            Some(_) => Ok(SqsQueue { client, url }),
-            None => Err(NotFifo { url }),
-        }
+    #[must_use]
+    pub fn new(client: Client, url: String) -> SqsQueue {
+        SqsQueue { client, url }
     }
 }
 

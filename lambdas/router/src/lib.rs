@@ -40,4 +40,4 @@ pub use eventbridge::{EventBridgeBus, InvalidBusName};
 pub use message::{Attribute, Message};
 pub use ports::{BusError, DeadLetterError, DeadLetters, EntryFailure, EventBus, FailureKind};
 pub use router::Router;
-pub use sqs::{NotFifo, SqsDeadLetters};
+pub use sqs::SqsDeadLetters;

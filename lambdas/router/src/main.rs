@@ -21,7 +21,7 @@ async fn run() -> Result<(), Error> {
     let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());
     let router = Router {
         bus: Arc::new(EventBridgeBus::new(eventbridge, settings::required("EVENT_BUS_NAME")?)?),
-        dead_letters: Arc::new(SqsDeadLetters::new(sqs, settings::required("DEAD_LETTER_QUEUE_URL")?)?),
+        dead_letters: Arc::new(SqsDeadLetters::new(sqs, settings::fifo_queue_url("DEAD_LETTER_QUEUE_URL")?)),
         backoff: Backoff::default(),
     };
     let router = &router;

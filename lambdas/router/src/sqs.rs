@@ -7,7 +7,6 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
-use thiserror::Error;
 
 use crate::message::{Attribute, Message};
 use crate::ports::{DeadLetterError, DeadLetters};
@@ -28,33 +27,11 @@ pub struct SqsDeadLetters {
     url: String,
 }
 
-/// The dead-letter queue is no FIFO queue.
-#[derive(Debug, Error)]
-#[error("the queue {url} is no FIFO queue: DEAD_LETTER_QUEUE_URL needs one, its name ends with .fifo")]
-pub struct NotFifo {
-    /// The queue's URL.
-    pub url: String,
-}
-
-impl NotFifo {
-    /// Whether a retry can cure it: never, somebody has to change the setting.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        false
-    }
-}
-
 impl SqsDeadLetters {
     /// The queue with this URL.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFifo`], by its name.
-    pub fn new(client: Client, url: String) -> Result<SqsDeadLetters, NotFifo> {
-        match url.strip_suffix(".fifo") {
-            Some(_) => Ok(SqsDeadLetters { client, url }),
-            None => Err(NotFifo { url }),
-        }
+    #[must_use]
+    pub fn new(client: Client, url: String) -> SqsDeadLetters {
+        SqsDeadLetters { client, url }
     }
 }
 

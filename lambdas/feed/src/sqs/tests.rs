@@ -1,6 +1,5 @@
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::retry::RetryConfig;
-use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use environment::{Aws, AwsSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -22,7 +21,7 @@ fn queue(endpoint_url: String) -> SqsQueue {
     let config = aws_sdk_sqs::config::Builder::from(aws.unwrap().sdk_config())
         .retry_config(RetryConfig::disabled())
         .build();
-    SqsQueue::new(Client::from_conf(config), URL.to_owned()).unwrap()
+    SqsQueue::new(Client::from_conf(config), URL.to_owned())
 }
 
 fn messages(count: usize) -> Vec<Message> {
@@ -148,15 +147,4 @@ async fn a_connection_that_is_cut_is_retryable() {
     let error = sent.unwrap_err();
     assert!(matches!(&error, QueueError::Unavailable { reason, .. } if reason == "no answer"), "{error:?}");
     assert!(error.is_retryable());
-}
-
-#[test]
-fn a_queue_that_is_no_fifo_queue_is_refused_by_name() {
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .build();
-    let url = URL.trim_end_matches(".fifo").to_owned();
-    let error = SqsQueue::new(Client::from_conf(config), url.clone()).unwrap_err();
-    assert!(error.to_string().contains(&url) && error.to_string().contains("EVENTS_QUEUE_URL"));
 }

@@ -32,6 +32,14 @@ pub enum SettingError {
         /// What is wrong with it.
         problem: BaseUrlError,
     },
+    /// It is the URL of a queue that is no FIFO queue.
+    #[error("the environment variable {name} is wrong: {url} is no FIFO queue, whose name ends with .fifo")]
+    NotFifo {
+        /// The variable.
+        name: String,
+        /// The queue's URL.
+        url: String,
+    },
 }
 
 impl SettingError {
@@ -39,9 +47,10 @@ impl SettingError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            SettingError::Missing { .. } | SettingError::NotUnicode { .. } | SettingError::BaseUrl { .. } => {
-                false
-            }
+            SettingError::Missing { .. }
+            | SettingError::NotUnicode { .. }
+            | SettingError::BaseUrl { .. }
+            | SettingError::NotFifo { .. } => false,
         }
     }
 }
@@ -83,6 +92,15 @@ pub fn base_url(name: &str) -> Result<BaseUrl, SettingError> {
     base_url_in(&process, name)
 }
 
+/// The variable's value as the URL of a FIFO queue.
+///
+/// # Errors
+///
+/// [`SettingError`], when it is not set, or the URL of another queue.
+pub fn fifo_queue_url(name: &str) -> Result<String, SettingError> {
+    fifo_queue_url_in(&process, name)
+}
+
 /// Where variables are looked up: the process's environment, or a test's.
 type Lookup = dyn Fn(&str) -> Result<String, VarError>;
 
@@ -113,6 +131,14 @@ fn list_in(lookup: &Lookup, name: &str) -> Result<Vec<String>, SettingError> {
 fn base_url_in(lookup: &Lookup, name: &str) -> Result<BaseUrl, SettingError> {
     let value = required_in(lookup, name)?;
     BaseUrl::parse(&value).map_err(|problem| SettingError::BaseUrl { name: name.to_owned(), problem })
+}
+
+fn fifo_queue_url_in(lookup: &Lookup, name: &str) -> Result<String, SettingError> {
+    let url = required_in(lookup, name)?;
+    match url.strip_suffix(".fifo") {
+        Some(_) => Ok(url),
+        None => Err(SettingError::NotFifo { name: name.to_owned(), url }),
+    }
 }
 
 /// What a variable should hold, for whoever has to set it.
@@ -149,6 +175,7 @@ mod tests {
             "ALLOWED_ROLES" => Ok("analyst, job/*,, ,loader,".to_owned()),
             "DMM_BASE_URL" => Ok("https://api.example.com/dmm/".to_owned()),
             "EVENTS_QUEUE_URL" => Ok("http://api.example.com".to_owned()),
+            "DEAD_LETTER_QUEUE_URL" => Ok("https://sqs.example.com/1/dead.fifo".to_owned()),
             "AWS_REGION" => Err(VarError::NotUnicode(OsString::new())),
             _ => Err(VarError::NotPresent),
         }
@@ -182,6 +209,14 @@ mod tests {
         );
         let error = base_url_in(&lookup, "EVENTS_QUEUE_URL").expect_err("not https").to_string();
         assert!(error.contains("EVENTS_QUEUE_URL") && error.contains("https://"), "{error}");
+    }
+
+    #[test]
+    fn a_queue_that_is_no_fifo_queue_is_refused_by_its_url() {
+        let url = fifo_queue_url_in(&lookup, "DEAD_LETTER_QUEUE_URL").expect("a FIFO queue");
+        assert!(url.ends_with("/dead.fifo"), "{url}");
+        let error = fifo_queue_url_in(&lookup, "EVENTS_QUEUE_URL").expect_err("no FIFO queue").to_string();
+        assert!(error.contains("EVENTS_QUEUE_URL") && error.contains("http://api.example.com"), "{error}");
     }
 
     #[test]
