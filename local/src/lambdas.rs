@@ -80,6 +80,11 @@ impl Lambdas {
         for package in PACKAGES {
             command.args(["--package", package]);
         }
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(is_about_this_package) {
+                command.env_remove(name);
+            }
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|source| BuildError::Cargo { program, source })?;
         let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
@@ -152,9 +157,32 @@ impl Lambdas {
     }
 }
 
+/// What `cargo run` and `cargo test` tell a program of its own package. A build that saw it would compile anew what
+/// asks for it (ring does), and with that half of the dependencies.
+fn is_about_this_package(variable: &str) -> bool {
+    ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
+}
+
 /// The workspace's root: `dmm-local` is a tool of the checkout that it was built from.
 #[must_use]
 pub fn workspace() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_tells_of_the_package_is_kept_from_the_build_and_a_users_settings_are_not() {
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_EXE_dmm-local"] {
+            assert!(is_about_this_package(name), "{name}");
+        }
+        for name in ["CARGO", "CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUSTFLAGS", "PATH"] {
+            assert!(!is_about_this_package(name), "{name}");
+        }
+    }
 }
