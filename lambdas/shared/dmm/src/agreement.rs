@@ -43,6 +43,14 @@ impl AgreementKind {
     }
 }
 
+impl AgreementKind {
+    /// The kind of this [name](Self::as_str).
+    #[must_use]
+    pub fn named(name: &str) -> Option<AgreementKind> {
+        AgreementKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 impl fmt::Display for AgreementKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())

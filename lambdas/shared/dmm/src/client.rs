@@ -10,6 +10,7 @@ use crate::agreement::{Agreement, AgreementKind, AgreementRef};
 use crate::base_url::BaseUrl;
 use crate::error::ApiError;
 use crate::keys::ApiKeySource;
+use crate::list::AgreementPage;
 use crate::product::DataProduct;
 use crate::provisioning::ProvisioningReport;
 use crate::retry::RetryPolicy;
@@ -86,6 +87,29 @@ impl Client {
         // Taken as "no agreement", an answer that is none would cost the consumer its access.
         let agreement = Agreement::from_value(access, raw);
         agreement.map(Some).ok_or_else(|| call.unexpected("an agreement with provider and consumer"))
+    }
+
+    /// One page of all agreements of a generation, the first of which has the number 0; `None` when the API
+    /// has no such list (any more): the older generations are gone from the API of today.
+    ///
+    /// The pages are in the order of creation, and not a snapshot: while agreements are deleted, those after
+    /// them move to earlier places.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`].
+    pub async fn agreements(
+        &self,
+        kind: AgreementKind,
+        page: u64,
+    ) -> Result<Option<AgreementPage>, ApiError> {
+        let mut call = Call::get(self.transport.address(&["api", kind.collection()])?);
+        call.url.query_pairs_mut().append_pair("p", &page.to_string());
+        match self.transport.send(&call).await {
+            Ok(answer) => AgreementPage::read(kind, page, &call, &answer).map(Some),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The data product, or `None` when there is none.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -37,6 +37,12 @@ pub(crate) struct Call {
     pub(crate) url: Url,
     pub(crate) accept: &'static str,
     body: Option<String>,
+}
+
+/// What came back from a call that succeeded.
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    body: Vec<u8>,
 }
 
 /// An attempt that failed.
@@ -104,19 +110,17 @@ impl Transport {
 
     /// The JSON answer.
     pub(crate) async fn read(&self, call: &Call) -> Result<Value, ApiError> {
-        let body = self.send(call).await?;
-        serde_json::from_slice(&body).map_err(|source| ApiError::NotJson { path: call.path(), source })
+        self.send(call).await?.json(call)
     }
 
-    /// Sends the call until it succeeds, cannot be cured, or attempts or time are used up. The body of the
-    /// answer comes back.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Vec<u8>, ApiError> {
+    /// Sends the call until it succeeds, cannot be cured, or attempts or time are used up.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, ApiError> {
         let mut key = self.in_time(call, self.keys.current()).await??;
         let mut refreshed = false;
         let mut attempt = 1;
         loop {
             let failure = match self.attempt(call, &key).await {
-                Ok(body) => return Ok(body),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             if matches!(failure.error, ApiError::Refused { .. }) && !refreshed {
@@ -161,7 +165,7 @@ impl Transport {
     }
 
     /// One attempt, within its time limit and the deadline.
-    async fn attempt(&self, call: &Call, key: &SecretString) -> Result<Vec<u8>, Failure> {
+    async fn attempt(&self, call: &Call, key: &SecretString) -> Result<Answer, Failure> {
         let whole = self.retry.attempt_timeout;
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = left.map_or(whole, |left| left.min(whole));
@@ -175,7 +179,7 @@ impl Transport {
         }
     }
 
-    async fn exchange(&self, call: &Call, key: &SecretString) -> Result<Vec<u8>, Failure> {
+    async fn exchange(&self, call: &Call, key: &SecretString) -> Result<Answer, Failure> {
         let mut request = self
             .http
             .request(call.method.clone(), call.url.clone())
@@ -184,10 +188,11 @@ impl Transport {
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        let response = request.send().await.map_err(|error| call.connection(error))?;
+        let mut response = request.send().await.map_err(|error| call.connection(error))?;
         let status = response.status();
         if status.is_success() {
-            return Ok(body_of(call, response).await?);
+            let headers = std::mem::take(response.headers_mut());
+            return Ok(Answer { headers, body: body_of(call, response).await? });
         }
         let retry_after = retry_after(response.headers(), Timestamp::now());
         // Without its body a failure is still one, with less to say.
@@ -206,6 +211,13 @@ impl Transport {
             Some(deadline) => timeout_at(deadline, work).await.map_err(|_| call.out_of_time()),
             None => Ok(work.await),
         }
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self, call: &Call) -> Result<Value, ApiError> {
+        serde_json::from_slice(&self.body).map_err(|source| ApiError::NotJson { path: call.path(), source })
     }
 }
 

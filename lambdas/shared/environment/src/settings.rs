@@ -40,6 +40,14 @@ pub enum SettingError {
         /// The queue's URL.
         url: String,
     },
+    /// It is neither `true` nor `false`.
+    #[error("the environment variable {name} is `{value}`: set it to true or false")]
+    NotAFlag {
+        /// The variable.
+        name: String,
+        /// What it holds.
+        value: String,
+    },
 }
 
 impl SettingError {
@@ -50,7 +58,8 @@ impl SettingError {
             SettingError::Missing { .. }
             | SettingError::NotUnicode { .. }
             | SettingError::BaseUrl { .. }
-            | SettingError::NotFifo { .. } => false,
+            | SettingError::NotFifo { .. }
+            | SettingError::NotAFlag { .. } => false,
         }
     }
 }
@@ -101,6 +110,15 @@ pub fn fifo_queue_url(name: &str) -> Result<String, SettingError> {
     fifo_queue_url_in(&process, name)
 }
 
+/// The variable's value, `true` or `false`.
+///
+/// # Errors
+///
+/// [`SettingError`], when it is not set, or something else.
+pub fn flag(name: &str) -> Result<bool, SettingError> {
+    flag_in(&process, name)
+}
+
 /// Where variables are looked up: the process's environment, or a test's.
 type Lookup = dyn Fn(&str) -> Result<String, VarError>;
 
@@ -141,6 +159,11 @@ fn fifo_queue_url_in(lookup: &Lookup, name: &str) -> Result<String, SettingError
     }
 }
 
+fn flag_in(lookup: &Lookup, name: &str) -> Result<bool, SettingError> {
+    let value = required_in(lookup, name)?;
+    value.parse().map_err(|_| SettingError::NotAFlag { name: name.to_owned(), value })
+}
+
 /// What a variable should hold, for whoever has to set it.
 fn meaning(name: &str) -> &'static str {
     match name {
@@ -157,6 +180,9 @@ fn meaning(name: &str) -> &'static str {
         "DMM_BASE_URL" => "the address of Data Mesh Manager, e.g. https://api.datamesh-manager.com",
         "EVENTS_QUEUE_URL" => "the URL of the SQS queue for the events of the feed",
         "EVENT_BUS_NAME" => "the name of the EventBridge bus",
+        "SCAN_ROLES" => {
+            "true, or to false where policies named DMM_… on the account's roles are not all of this stack"
+        }
         "STATE_BUCKET" => "the name of the S3 bucket for the state",
         _ => "a value",
     }
@@ -176,6 +202,7 @@ mod tests {
             "DMM_BASE_URL" => Ok("https://api.example.com/dmm/".to_owned()),
             "EVENTS_QUEUE_URL" => Ok("http://api.example.com".to_owned()),
             "DEAD_LETTER_QUEUE_URL" => Ok("https://sqs.example.com/1/dead.fifo".to_owned()),
+            "SCAN_ROLES" => Ok(" true ".to_owned()),
             "AWS_REGION" => Err(VarError::NotUnicode(OsString::new())),
             _ => Err(VarError::NotPresent),
         }
@@ -194,6 +221,13 @@ mod tests {
             assert!(list_in(&lookup, name).expect("no error").is_empty());
             assert!(matches!(required_in(&lookup, name), Err(SettingError::Missing { .. })));
         }
+    }
+
+    #[test]
+    fn a_flag_is_true_or_false_and_nothing_else() {
+        assert!(flag_in(&lookup, "SCAN_ROLES").expect("a flag"));
+        assert!(matches!(flag_in(&lookup, "STATE_BUCKET"), Err(SettingError::NotAFlag { .. })));
+        assert!(matches!(flag_in(&lookup, "EVENT_BUS_NAME"), Err(SettingError::Missing { .. })));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What every store does alike.
 
-use crate::{ETag, ObjectStore, Precondition, StateError};
+use crate::{ETag, ObjectKeys, ObjectStore, Precondition, StateError};
 
 const KEY: &str = "feed/last_event_id";
 
@@ -45,4 +45,23 @@ pub(crate) async fn holds(store: &dyn ObjectStore) {
     store.put(KEY, Vec::new(), &nothing).await.expect("written");
     assert_eq!(store.get(KEY).await.expect("an answer").expect("an object").body, b"");
     store.delete(KEY, &Precondition::None).await.expect("deleted");
+}
+
+/// Lists an empty store, and then one with objects.
+pub(crate) async fn lists(store: &(impl ObjectStore + ObjectKeys)) {
+    assert_eq!(ObjectKeys::keys(store, "", None).await.expect("keys"), Vec::<String>::new());
+    let keys = ["grants/a.json", "grants/a/b.json", "grants/a~.json", "grants/b.json", "grants/ü.json"];
+    for key in ["a", "grants", "reconcile/progress.json"].into_iter().chain(keys) {
+        store.put(key, Vec::new(), &Precondition::Absent).await.expect("written");
+    }
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let page = ObjectKeys::keys(store, "grants/", found.last().map(String::as_str)).await.expect("keys");
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    assert_eq!(found, keys);
+    assert_eq!(ObjectKeys::keys(store, "none/", None).await.expect("keys"), Vec::<String>::new());
 }

@@ -15,5 +15,5 @@ mod s3;
 pub use error::StateError;
 #[cfg(any(test, feature = "fake"))]
 pub use memory::MemoryStore;
-pub use object::{ETag, Object, ObjectStore, Precondition};
+pub use object::{ETag, Object, ObjectKeys, ObjectStore, Precondition};
 pub use s3::S3Store;

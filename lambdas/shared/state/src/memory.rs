@@ -6,7 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::error::StateError;
-use crate::object::{ETag, Object, ObjectStore, Precondition};
+use crate::object::{ETag, Object, ObjectKeys, ObjectStore, Precondition};
+
+/// How many keys a listing gives: few, so that there are more to ask for.
+const AT_ONCE: usize = 3;
 
 /// An [`ObjectStore`] that keeps its objects in memory and behaves as S3 does.
 #[derive(Debug, Default)]
@@ -28,7 +31,7 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
-    /// The keys that there are, in order.
+    /// All keys that there are, in order.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         self.lock().objects.keys().cloned().collect()
@@ -107,6 +110,17 @@ impl ObjectStore for MemoryStore {
     }
 }
 
+#[async_trait]
+impl ObjectKeys for MemoryStore {
+    async fn keys(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, StateError> {
+        let mut inner = self.lock();
+        inner.fail()?;
+        let is_wanted =
+            |key: &&String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
+        Ok(inner.objects.keys().filter(is_wanted).take(AT_ONCE).cloned().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +129,7 @@ mod tests {
     #[tokio::test]
     async fn the_contract_of_stores_holds() {
         contract::holds(&MemoryStore::new()).await;
+        contract::lists(&MemoryStore::new()).await;
     }
 
     #[tokio::test]

@@ -83,3 +83,15 @@ pub trait ObjectStore: Send + Sync {
     /// [`Precondition::Absent`], which makes no sense here; or any other [`StateError`].
     async fn delete(&self, key: &str, when: &Precondition) -> Result<(), StateError>;
 }
+
+/// A place whose objects can be listed.
+#[async_trait]
+pub trait ObjectKeys: Send + Sync {
+    /// The keys that begin with `prefix` and come after `after`, in the order of their UTF-8 bytes: at most as
+    /// many as the store gives at once (S3: 1,000). No keys at all mean that there are no more.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`], but never a conflict.
+    async fn keys(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, StateError>;
+}

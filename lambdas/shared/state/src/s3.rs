@@ -9,7 +9,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 
 use crate::error::StateError;
-use crate::object::{ETag, Object, ObjectStore, Precondition};
+use crate::object::{ETag, Object, ObjectKeys, ObjectStore, Precondition};
 
 /// An [`ObjectStore`] in an S3 bucket. Preconditions are S3's
 /// [conditional requests](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html).
@@ -78,6 +78,17 @@ impl ObjectStore for S3Store {
             Err(error) if is_missing_object(&error) => Ok(()),
             Err(error) => Err(request.failed(error)),
         }
+    }
+}
+
+#[async_trait]
+impl ObjectKeys for S3Store {
+    async fn keys(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, StateError> {
+        let request = self.request("s3:ListBucket", prefix);
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let answer = list.set_start_after(after.map(str::to_owned)).send().await;
+        let answer = answer.map_err(|error| request.failed(error))?;
+        Ok(answer.contents.into_iter().flatten().filter_map(|object| object.key).collect())
     }
 }
 

@@ -282,3 +282,72 @@ fn a_client_can_be_shared_between_tasks() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     shared::<Client>();
 }
+
+#[tokio::test]
+async fn all_agreements_are_read_page_by_page_and_from_the_own_address_only() {
+    let server = MockServer::start().await;
+    let page = |ids: &[&str], link: Option<&str>| {
+        let entries: Vec<Value> =
+            ids.iter().map(|id| json!({"id": id, "provider": {}, "consumer": {}})).collect();
+        let answer = ResponseTemplate::new(200).set_body_json(entries);
+        link.map_or(answer.clone(), |link| answer.insert_header("link", link))
+    };
+    for (number, answer) in [
+        ("0", page(&["a", "b"], Some("<https://elsewhere.example.com/api/access?p=1>; rel=\"next\""))),
+        ("1", page(&["c"], None)),
+    ] {
+        let at = Mock::given(method("GET")).and(path("/api/access"));
+        at.and(wiremock::matchers::query_param("p", number)).respond_with(answer).mount(&server).await;
+    }
+    let client = client(&server);
+    let first = client.agreements(AgreementKind::Access, 0).await.expect("a page").expect("a list");
+    assert_eq!(first.agreements, ["a", "b"].map(|id| reference(AgreementKind::Access, id)));
+    assert_eq!((first.nameless, first.next), (0, Some(1)));
+    let second = client.agreements(AgreementKind::Access, 1).await.expect("a page").expect("a list");
+    assert_eq!(second.agreements, [reference(AgreementKind::Access, "c")]);
+    assert_eq!(second.next, None);
+}
+
+#[tokio::test]
+async fn a_generation_that_is_gone_has_no_list() {
+    for status in [404, 410] {
+        let server = MockServer::start().await;
+        answers(&server, "/api/datausageagreements", ResponseTemplate::new(status)).await;
+        let list = client(&server).agreements(AgreementKind::DataUsageAgreement, 0).await;
+        assert_eq!(list.expect("an answer"), None);
+    }
+}
+
+#[tokio::test]
+async fn documents_in_the_place_of_the_first_generation_are_no_agreements() {
+    let server = MockServer::start().await;
+    let entries = json!([
+        {"id": "document", "info": {"title": "Orders"}},
+        {"id": "agreement", "provider": {}, "consumer": {}},
+        {"id": ""}, {"provider": {}, "consumer": {}}, "text",
+    ]);
+    let list = ResponseTemplate::new(200).set_body_json(entries);
+    answers(&server, "/api/datacontracts", list.clone()).await;
+    answers(&server, "/api/access", list).await;
+    let page = |kind| {
+        let client = client(&server);
+        async move { client.agreements(kind, 0).await.expect("a page").expect("a list") }
+    };
+    let contracts = page(AgreementKind::DataContract).await;
+    assert_eq!(contracts.agreements, [reference(AgreementKind::DataContract, "agreement")]);
+    assert_eq!(contracts.nameless, 3);
+    // An access that cannot be read is not left out: the consumer's policy is about it.
+    let ids: Vec<String> = page(AgreementKind::Access).await.agreements.into_iter().map(|a| a.id).collect();
+    assert_eq!(ids, ["document", "agreement"]);
+}
+
+#[tokio::test]
+async fn a_list_that_would_never_end_is_an_error() {
+    for link in ["</api/access?p=3>; rel=next", "</api/access>; rel=next"] {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(200).set_body_json(json!([])).insert_header("link", link);
+        answers(&server, "/api/access", answer).await;
+        let error = client(&server).agreements(AgreementKind::Access, 3).await.expect_err("no end");
+        assert!(matches!(error, ApiError::Unexpected { .. }), "{error}");
+    }
+}

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -59,11 +59,36 @@ impl FakeS3 {
     fn etag(body: &[u8]) -> String {
         format!("\"{}\"", String::from_utf8_lossy(body))
     }
+
+    /// Two keys at a time.
+    fn list(objects: &BTreeMap<String, Vec<u8>>, query: &BTreeMap<String, String>) -> ResponseTemplate {
+        let decoded = |path: &String| {
+            let path = path.strip_prefix("/state/").expect("an object of the bucket");
+            path.replace("%C3%BC", "ü")
+        };
+        let wanted = |key: &String| {
+            key.starts_with(&query["prefix"]) && query.get("start-after").is_none_or(|after| key > after)
+        };
+        let keys: BTreeSet<String> = objects.keys().map(decoded).filter(wanted).collect();
+        let keys: Vec<&str> = keys.iter().take(2).map(String::as_str).collect();
+        let contents = match keys.as_slice() {
+            [] => String::new(),
+            keys => {
+                format!("<Contents><Key>{}</Key></Contents>", keys.join("</Key></Contents><Contents><Key>"))
+            }
+        };
+        let body = format!(r#"<?xml version="1.0"?><ListBucketResult>{contents}</ListBucketResult>"#);
+        ResponseTemplate::new(200).set_body_raw(body, "application/xml")
+    }
 }
 
 impl Respond for FakeS3 {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let mut objects = self.objects.lock().expect("no panic before");
+        let query: BTreeMap<_, _> = request.url.query_pairs().into_owned().collect();
+        if query.contains_key("list-type") {
+            return FakeS3::list(&objects, &query);
+        }
         let name = request.url.path().to_owned();
         let current = objects.get(&name).map(|body| FakeS3::etag(body));
         let condition =
@@ -101,6 +126,14 @@ async fn the_contract_of_stores_holds() {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(FakeS3::default()).mount(&server).await;
     contract::holds(&store(&server)).await;
+    contract::lists(&store(&server)).await;
+}
+
+#[tokio::test]
+async fn a_listing_that_is_denied_names_the_right_that_is_missing() {
+    let server = always(s3_error(403, "AccessDenied")).await;
+    let error = store(&server).keys("grants/", None).await.expect_err("denied");
+    assert!(matches!(error, StateError::Denied { action: "s3:ListBucket", .. }), "{error:?}");
 }
 
 #[tokio::test]
