@@ -13,7 +13,7 @@ use crate::progress::Progress;
 
 /// The packages whose binaries the stack runs. `dmm-local` itself is built along, so that the dependencies'
 /// features are the same as in `cargo run -p dmm-local` and nothing is compiled twice.
-const PACKAGES: [&str; 5] = ["feed", "router", "iam-grant", "iam-revoke", "dmm-local"];
+const PACKAGES: [&str; 6] = ["feed", "router", "iam-grant", "iam-revoke", "iam-reconcile", "dmm-local"];
 
 /// The Lambda binaries, by their names.
 #[derive(Clone, Debug)]

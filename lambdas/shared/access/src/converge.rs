@@ -1,5 +1,6 @@
 //! One agreement, brought in line: what [`transition`] decides, done.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -72,10 +73,26 @@ impl Converger<'_> {
     ///
     /// [`Error`]. IAM may then be changed in part; the grant record knows, and a repetition goes on.
     pub async fn converge(&self, asked: &AgreementRef, cause: &Cause) -> Result<Outcome, Error> {
+        self.converge_with(asked, None, cause).await
+    }
+
+    /// The same, where a policy with the name of the agreement that is asked for was `found`: unless it is the
+    /// one that should stand, it is taken back, also where neither the agreement nor its record knows of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`converge`](Self::converge).
+    pub async fn converge_with(
+        &self,
+        asked: &AgreementRef,
+        found: Option<&Place>,
+        cause: &Cause,
+    ) -> Result<Outcome, Error> {
+        let found_for = |unit: &AgreementRef| found.filter(|_| unit == asked).cloned();
         let mut home = asked.clone();
         let (mut changed, mut known) = (false, false);
         for _ in 0..ROUNDS {
-            let mut run = Run::new(self, &home, cause);
+            let mut run = Run::new(self, &home, found_for(&home).into_iter().collect(), cause);
             let finish = match run.finish(true).await {
                 Ok(finish) => finish,
                 Err(error) => {
@@ -94,7 +111,10 @@ impl Converger<'_> {
             let Some(finish) = finish else { continue };
             for kind in AgreementKind::ALL.into_iter().filter(|kind| *kind != home.kind) {
                 let other = AgreementRef { kind, id: home.id.clone() };
-                let cleared = self.clear(&other, run.role_of_today(), cause).await?;
+                let today = run.role_of_today().cloned();
+                let today = today.map(|role| Place { role, policy: PolicyName::of(&other) });
+                let places = today.into_iter().chain(found_for(&other)).collect();
+                let cleared = self.clear(&other, places, cause).await?;
                 changed |= cleared;
                 known |= cleared;
             }
@@ -121,24 +141,21 @@ impl Converger<'_> {
     }
 
     /// Takes back what was given under the name of a generation in which the agreement is not found (any
-    /// more). Whether there was something.
+    /// more). Whether there was something. `places` are looked at beside what the record knows.
     async fn clear(
         &self,
         other: &AgreementRef,
-        today: Option<&RoleName>,
+        places: BTreeSet<Place>,
         cause: &Cause,
     ) -> Result<bool, Error> {
-        let place = today.map(|role| Place { role: role.clone(), policy: PolicyName::of(other) });
         let mut is_there = self.records.get(&record_key(other)).await?.is_some();
-        if let (false, Some(place)) = (is_there, &place) {
-            is_there = self.roles.policy(place).await?.is_some();
+        for place in &places {
+            is_there = is_there || self.roles.policy(place).await?.is_some();
         }
         if !is_there {
             return Ok(false);
         }
-        let mut run = Run::new(self, other, cause);
-        run.known = place;
-        let finish = run.finish(false).await?;
+        let finish = Run::new(self, other, places, cause).finish(false).await?;
         Ok(finish.is_some_and(|finish| finish.changed))
     }
 
@@ -228,22 +245,24 @@ struct Run<'a> {
     /// The agreement as it was read last.
     agreement: Option<Agreement>,
     today: Option<Place>,
-    /// Where to look too if the agreement names no role.
-    known: Option<Place>,
 }
 
 impl<'a> Run<'a> {
-    fn new(converger: &'a Converger<'a>, unit: &'a AgreementRef, cause: &'a Cause) -> Run<'a> {
+    fn new(
+        converger: &'a Converger<'a>,
+        unit: &'a AgreementRef,
+        found: BTreeSet<Place>,
+        cause: &'a Cause,
+    ) -> Run<'a> {
         Run {
             converger,
             unit,
             cause,
             key: record_key(unit),
-            view: View::new(ROUNDS),
+            view: View::new(ROUNDS).knowing(found),
             version: Precondition::Absent,
             agreement: None,
             today: None,
-            known: None,
         }
     }
 
@@ -272,8 +291,7 @@ impl<'a> Run<'a> {
                 self.view.record_is(record.map(|record| record.entry));
             }
             Step::ReadWish => {
-                let (agreement, mut wish) = self.converger.read(self.unit).await?;
-                wish.today = wish.today.or_else(|| self.known.clone());
+                let (agreement, wish) = self.converger.read(self.unit).await?;
                 self.agreement = agreement;
                 self.today.clone_from(&wish.today);
                 self.view.wish_is(wish);

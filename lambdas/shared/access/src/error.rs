@@ -145,3 +145,36 @@ impl RolesError {
         }
     }
 }
+
+/// The roles of the account could not be listed.
+#[derive(Debug, Error)]
+pub enum RoleListError {
+    /// The integration's own role is not allowed to.
+    #[error(
+        "this integration's own role may not iam:ListRoles: check its policies, permissions boundary and \
+         service control policies, or set SCAN_ROLES to false"
+    )]
+    Denied {
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+    /// IAM did not answer, asked to come again, or failed.
+    #[error("iam:ListRoles failed")]
+    Failed {
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+}
+
+impl RoleListError {
+    /// Whether a retry can cure it.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            RoleListError::Denied { .. } => false,
+            RoleListError::Failed { .. } => true,
+        }
+    }
+}

@@ -6,15 +6,20 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::operation::delete_role_policy::DeleteRolePolicyError;
 use aws_sdk_iam::operation::get_role::GetRoleError;
 use aws_sdk_iam::operation::get_role_policy::GetRolePolicyError;
+use aws_sdk_iam::operation::list_role_policies::ListRolePoliciesError;
 use aws_sdk_iam::operation::put_role_policy::PutRolePolicyError;
 use percent_encoding::percent_decode_str;
 
 use crate::document::Document;
-use crate::error::RolesError;
-use crate::ports::{Put, Roles};
+use crate::error::{RoleListError, RolesError};
+use crate::ports::{Put, RoleList, Roles};
 use crate::record::{Grant, Place};
 use crate::refusal::Refusal;
 use crate::role::{Role, RoleName};
+
+/// How many roles a listing asks for at once, the most that IAM gives
+/// ([`ListRoles`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html)).
+const AT_ONCE: i32 = 1000;
 
 /// The roles of the account that the client's credentials are of.
 #[derive(Clone, Debug)]
@@ -40,12 +45,7 @@ impl Roles for IamRoles {
             }
             Err(error) => return Err(failure("iam:GetRole", name, error)),
         };
-        Ok(output.role.map(|role| Role {
-            name: name.clone(),
-            tags: role.tags().iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
-            arn: role.arn,
-            path: role.path,
-        }))
+        Ok(output.role.map(|role| read(name.clone(), role)))
     }
 
     async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
@@ -99,12 +99,57 @@ impl Roles for IamRoles {
                 RolesError::Denied { action, role, source } => match self.role(&role).await? {
                     None => Ok(()),
                     Some(found) if found.has_opted_in() => Err(RolesError::Denied { action, role, source }),
-                    Some(_) => Err(RolesError::OptedOut { role, policy: policy.clone(), source }),
+                    // Its owner may have deleted the policy, as the error asks for.
+                    Some(_) => match self.policy(place).await? {
+                        None => Ok(()),
+                        Some(_) => Err(RolesError::OptedOut { role, policy: policy.clone(), source }),
+                    },
                 },
                 failed => Err(failed),
             },
         }
     }
+}
+
+#[async_trait]
+impl RoleList for IamRoles {
+    async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
+        let mut roles = Vec::new();
+        let mut found = self.client.list_roles().max_items(AT_ONCE).into_paginator().items().send();
+        while let Some(role) = found.next().await {
+            let role = role.map_err(|error| {
+                let is_denied = is_denied(&error);
+                let source = error.into();
+                if is_denied { RoleListError::Denied { source } } else { RoleListError::Failed { source } }
+            })?;
+            match role.role_name.parse() {
+                Ok(name) => roles.push(read(name, role)),
+                Err(problem) => tracing::warn!(role.arn, %problem, "a role's name is not understood"),
+            }
+        }
+        Ok(roles)
+    }
+
+    async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {
+        let request = self.client.list_role_policies().role_name(role.as_str());
+        let names = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        match names {
+            Ok(names) => Ok(names),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(ListRolePoliciesError::is_no_such_entity_exception) =>
+            {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(failure("iam:ListRolePolicies", role, error)),
+        }
+    }
+}
+
+fn read(name: RoleName, role: aws_sdk_iam::types::Role) -> Role {
+    let tags = role.tags().iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+    Role { name, tags, arn: role.arn, path: role.path }
 }
 
 /// IAM answers with the document percent-encoded
@@ -125,11 +170,15 @@ where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let role = role.clone();
-    if matches!(error.code(), Some("AccessDenied" | "AccessDeniedException")) {
+    if is_denied(&error) {
         RolesError::Denied { action, role, source: error.into() }
     } else {
         RolesError::Failed { action, role, source: error.into() }
     }
+}
+
+fn is_denied(error: &impl ProvideErrorMetadata) -> bool {
+    matches!(error.code(), Some("AccessDenied" | "AccessDeniedException"))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //! - [`record`]: what was given, in the state bucket; [`transition`]: what to do next, a pure function.
 //! - [`converge`]: does it, through [`ports`]; [`report`]: what Data Mesh Manager is told; [`iam`]: the
 //!   roles.
-//! - [`service`]: from an event to all this.
+//! - [`service`]: from an event to all this; [`reconcile`]: all agreements, without any event.
 
 pub mod arn;
 pub mod converge;
@@ -27,6 +27,7 @@ pub mod name;
 pub mod policy;
 pub mod port;
 pub mod ports;
+pub mod reconcile;
 pub mod record;
 pub mod refusal;
 pub mod report;

@@ -34,12 +34,7 @@ impl PolicyName {
     /// SHA-256 of the id, to exactly 128: a length that the other names never have.
     #[must_use]
     pub fn of(agreement: &AgreementRef) -> PolicyName {
-        let prefix = match agreement.kind {
-            AgreementKind::DataContract => "DMM_Datacontract_",
-            AgreementKind::DataUsageAgreement => "DMM_DataUsageAgreement_",
-            AgreementKind::Access => "DMM_Access_",
-        };
-        let mut name = format!("{prefix}{}", encode(&agreement.id));
+        let mut name = format!("{}{}", prefix(agreement.kind), encode(&agreement.id));
         if name.len() >= POLICY_NAME_LIMIT {
             let hash = sha256(&agreement.id);
             // Every character is ASCII, so that any place is good to cut.
@@ -50,10 +45,29 @@ impl PolicyName {
         PolicyName(name)
     }
 
+    /// The agreement whose policy has this name. `None` where it is no name of ours, or one that was cut, which
+    /// does not say whose it is.
+    #[must_use]
+    pub fn agreement(name: &str) -> Option<AgreementRef> {
+        AgreementKind::ALL.into_iter().find_map(|kind| {
+            let id = decode(name.strip_prefix(prefix(kind))?).filter(|id| !id.is_empty())?;
+            let agreement = AgreementRef { kind, id };
+            (PolicyName::of(&agreement).as_str() == name).then_some(agreement)
+        })
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+fn prefix(kind: AgreementKind) -> &'static str {
+    match kind {
+        AgreementKind::DataContract => "DMM_Datacontract_",
+        AgreementKind::DataUsageAgreement => "DMM_DataUsageAgreement_",
+        AgreementKind::Access => "DMM_Access_",
     }
 }
 
@@ -93,6 +107,30 @@ fn encode(id: &str) -> String {
     encoded
 }
 
+/// The id that is encoded so; `None` where the bytes are no text.
+fn decode(encoded: &str) -> Option<String> {
+    let mut rest = encoded.as_bytes();
+    let mut decoded = Vec::with_capacity(rest.len());
+    while let [byte, tail @ ..] = rest {
+        match (byte, tail) {
+            (b'=', [high, low, tail @ ..]) if is_digit(*high) && is_digit(*low) => {
+                decoded.push(value_of(*high) << 4 | value_of(*low));
+                rest = tail;
+            }
+            _ => {
+                decoded.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+/// What a capital hexadecimal digit stands for.
+fn value_of(digit: u8) -> u8 {
+    if digit.is_ascii_digit() { digit - b'0' } else { digit - b'A' + 10 }
+}
+
 fn is_digit(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'F')
 }
@@ -123,24 +161,6 @@ mod tests {
         PolicyName::of(&reference(AgreementKind::Access, id)).to_string()
     }
 
-    fn decode(encoded: &str) -> String {
-        let bytes = encoded.as_bytes();
-        let (mut at, mut decoded) = (0, Vec::new());
-        while at < bytes.len() {
-            match bytes.get(at + 1..at + 3) {
-                Some(digits) if bytes[at] == b'=' && digits.iter().all(|digit| is_digit(*digit)) => {
-                    decoded.push(u8::from_str_radix(&encoded[at + 1..at + 3], 16).unwrap());
-                    at += 3;
-                }
-                _ => {
-                    decoded.push(bytes[at]);
-                    at += 1;
-                }
-            }
-        }
-        String::from_utf8(decoded).unwrap()
-    }
-
     #[test]
     fn a_plain_id_stays_as_it_is_behind_the_prefix_of_its_generation() {
         let id = "640864de-83d4-4619-afba-ccea8037ed3a";
@@ -161,7 +181,7 @@ mod tests {
         for id in
             ["", "=", "==", "=3A", ":", "=:", "=3:", "=A", "=AG", "=3D3A", "==3A", "a=b=C0", "é=E9", "%3A"]
         {
-            assert_eq!(decode(&encode(id)), id, "{id:?} became {:?}", encode(id));
+            assert_eq!(decode(&encode(id)).as_deref(), Some(id), "{id:?} became {:?}", encode(id));
             assert!(encode(id).bytes().all(is_name_byte));
         }
     }
@@ -190,6 +210,22 @@ mod tests {
         assert_eq!(name(&id).len(), 128);
         assert!(name(&id).ends_with(&sha256(&id)));
         assert_eq!(name(&"z".repeat(116)), format!("DMM_Access_{}", "z".repeat(116)));
+    }
+
+    #[test]
+    fn a_name_says_whose_policy_it_is_unless_it_was_cut_or_is_not_ours() {
+        for kind in AgreementKind::ALL {
+            for id in ["640864de-83d4", "urn:dmm:access 1", "=3A", "ü"] {
+                let agreement = reference(kind, id);
+                assert_eq!(PolicyName::agreement(PolicyName::of(&agreement).as_str()), Some(agreement));
+            }
+        }
+        let cut = name(&"z".repeat(200));
+        for foreign in
+            [cut.as_str(), "DMM_Access_", "DMM_Access", "DMM_Other_1", "dmm_access_1", "DMM_Access_=C3", "x"]
+        {
+            assert_eq!(PolicyName::agreement(foreign), None, "{foreign}");
+        }
     }
 
     #[test]

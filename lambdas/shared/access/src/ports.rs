@@ -2,11 +2,13 @@
 //! Mesh Manager to tell. The grant records are in a [`state::ObjectStore`].
 
 use async_trait::async_trait;
-use dmm::{Agreement, AgreementRef, ApiError, DataProduct, ProvisioningReport, Team};
+use dmm::{
+    Agreement, AgreementKind, AgreementPage, AgreementRef, ApiError, DataProduct, ProvisioningReport, Team,
+};
 use serde_json::Value;
 
 use crate::document::Document;
-use crate::error::RolesError;
+use crate::error::{RoleListError, RolesError};
 use crate::record::{Grant, Place};
 use crate::refusal::Refusal;
 use crate::role::{Role, RoleName};
@@ -20,6 +22,13 @@ pub trait Agreements: Send + Sync {
     async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, ApiError>;
     /// The team, if there is one.
     async fn team(&self, id: &str) -> Result<Option<Team>, ApiError>;
+}
+
+/// Lists agreements.
+#[async_trait]
+pub trait AgreementLists: Send + Sync {
+    /// One page of all agreements of a generation, counted from 0; `None` if there is no such list.
+    async fn agreements(&self, kind: AgreementKind, page: u64) -> Result<Option<AgreementPage>, ApiError>;
 }
 
 /// Tells Data Mesh Manager how it ended.
@@ -52,6 +61,22 @@ pub trait Roles: Send + Sync {
     async fn put(&self, grant: &Grant) -> Result<Put, RolesError>;
     /// Makes no policy stand at this place; there need not be one, nor the role.
     async fn delete(&self, place: &Place) -> Result<(), RolesError>;
+}
+
+/// Lists the roles of the account.
+#[async_trait]
+pub trait RoleList: Send + Sync {
+    /// All roles, in any order, without their tags: IAM does not list those.
+    async fn roles(&self) -> Result<Vec<Role>, RoleListError>;
+    /// The names of the role's inline policies; none if there is no such role (any more).
+    async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError>;
+}
+
+#[async_trait]
+impl AgreementLists for dmm::Client {
+    async fn agreements(&self, kind: AgreementKind, page: u64) -> Result<Option<AgreementPage>, ApiError> {
+        dmm::Client::agreements(self, kind, page).await
+    }
 }
 
 #[async_trait]

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use dmm::AgreementRef;
+use dmm::{AgreementKind, AgreementRef};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::document::Document;
-use crate::name::PolicyName;
+use crate::name::{PolicyName, record_key};
 use crate::role::RoleName;
 
 /// The version of the record's form.
@@ -164,17 +164,39 @@ impl Record {
     ///
     /// [`RecordError`].
     pub fn read(key: &str, body: &[u8], agreement: &AgreementRef) -> Result<Record, RecordError> {
+        let record = Record::parse(key, body)?;
+        let RecordedAgreement { kind, id } = &record.agreement;
+        if kind != agreement.kind.as_str() || *id != agreement.id {
+            return Err(record.foreign(key));
+        }
+        Ok(record)
+    }
+
+    /// Which agreement the object `key` is the record of.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`], also where that agreement has its record somewhere else.
+    pub fn agreement_of(key: &str, body: &[u8]) -> Result<AgreementRef, RecordError> {
+        let record = Record::parse(key, body)?;
+        let RecordedAgreement { kind, id } = &record.agreement;
+        let agreement = AgreementKind::named(kind).map(|kind| AgreementRef { kind, id: id.clone() });
+        agreement.filter(|agreement| record_key(agreement) == key).ok_or_else(|| record.foreign(key))
+    }
+
+    fn parse(key: &str, body: &[u8]) -> Result<Record, RecordError> {
         let record: Record = serde_json::from_slice(body)
             .map_err(|source| RecordError::Unreadable { key: key.to_owned(), source })?;
-        let RecordedAgreement { kind, id } = &record.agreement;
-        let problem = if record.version != VERSION {
-            format!("of version {}, and this software knows version {VERSION}", record.version)
-        } else if kind != agreement.kind.as_str() || *id != agreement.id {
-            format!("the one of {kind} {id}")
-        } else {
+        if record.version == VERSION {
             return Ok(record);
-        };
+        }
+        let problem = format!("of version {}, and this software knows version {VERSION}", record.version);
         Err(RecordError::Foreign { key: key.to_owned(), problem })
+    }
+
+    fn foreign(&self, key: &str) -> RecordError {
+        let RecordedAgreement { kind, id } = &self.agreement;
+        RecordError::Foreign { key: key.to_owned(), problem: format!("the one of {kind} {id}") }
     }
 
     /// The object's body.
@@ -190,7 +212,6 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use dmm::AgreementKind;
     use serde_json::{Value, json};
 
     use super::*;
@@ -242,6 +263,18 @@ mod tests {
     #[test]
     fn two_records_with_the_same_content_are_not_the_same_object() {
         assert_ne!(record().to_json("key").unwrap(), record().to_json("key").unwrap());
+    }
+
+    #[test]
+    fn an_object_says_whose_record_it_is_and_only_under_that_agreements_key() {
+        let body = record().to_json("key").unwrap();
+        assert_eq!(Record::agreement_of("grants/access/a1.json", &body).unwrap(), agreement("a1"));
+        let copy = Record::agreement_of("grants/access/a1 (copy).json", &body).unwrap_err();
+        assert!(matches!(copy, RecordError::Foreign { .. }), "{copy}");
+        let mut odd: Value = serde_json::from_slice(&body).unwrap();
+        odd["agreement"]["kind"] = json!("contract");
+        assert!(Record::agreement_of("grants/access/a1.json", odd.to_string().as_bytes()).is_err());
+        assert!(Record::agreement_of("grants/access/a1.json", b"").is_err());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::record::Cause;
 /// What is left of the time to answer when a run is cut off.
 const RESERVE: Duration = Duration::from_secs(2);
 /// See [`Converger::patience`].
-const PATIENCE: Duration = Duration::from_millis(200);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Everything that is built once and used for every event.
 pub struct Service {
@@ -29,6 +29,14 @@ pub struct Service {
     roles: Arc<dyn Roles>,
     records: Arc<dyn ObjectStore>,
     guardrails: Guardrails,
+}
+
+/// What is built from the environment.
+pub(crate) struct Parts {
+    pub(crate) client: dmm::Client,
+    pub(crate) roles: IamRoles,
+    pub(crate) records: S3Store,
+    pub(crate) guardrails: Guardrails,
 }
 
 /// The service cannot be built. Nothing works until somebody changes the configuration.
@@ -73,17 +81,7 @@ impl Service {
     ///
     /// [`SetupError`], which names the variable.
     pub fn from_environment() -> Result<Service, SetupError> {
-        let list = |name| settings::list(name).map_err(EnvironmentError::from);
-        let guardrails = Guardrails::new(
-            &list("ALLOWED_ROLES")?,
-            &list("PROTECTED_ROLES")?,
-            &list("ALLOWED_RESOURCE_ACCOUNTS")?,
-        )?;
-        let aws = Aws::from_environment()?;
-        let bucket = settings::required("STATE_BUCKET").map_err(EnvironmentError::from)?;
-        let records = S3Store::new(aws_sdk_s3::Client::new(aws.sdk_config()), bucket);
-        let roles = IamRoles::new(aws_sdk_iam::Client::new(aws.sdk_config()));
-        let client = environment::api_client(&aws)?;
+        let Parts { client, roles, records, guardrails } = Parts::from_environment()?;
         Ok(Service::new(client, Arc::new(roles), Arc::new(records), guardrails))
     }
 
@@ -126,6 +124,22 @@ impl Service {
         let outcome = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
         tracing::info!(event.id = id, event.type = event_type, %agreement, %outcome, "brought in line");
         Ok(Some(outcome))
+    }
+}
+
+impl Parts {
+    pub(crate) fn from_environment() -> Result<Parts, SetupError> {
+        let list = |name| settings::list(name).map_err(EnvironmentError::from);
+        let guardrails = Guardrails::new(
+            &list("ALLOWED_ROLES")?,
+            &list("PROTECTED_ROLES")?,
+            &list("ALLOWED_RESOURCE_ACCOUNTS")?,
+        )?;
+        let aws = Aws::from_environment()?;
+        let bucket = settings::required("STATE_BUCKET").map_err(EnvironmentError::from)?;
+        let records = S3Store::new(aws_sdk_s3::Client::new(aws.sdk_config()), bucket);
+        let roles = IamRoles::new(aws_sdk_iam::Client::new(aws.sdk_config()));
+        Ok(Parts { client: environment::api_client(&aws)?, roles, records, guardrails })
     }
 }
 

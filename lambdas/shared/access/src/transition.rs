@@ -89,6 +89,8 @@ pub struct View {
     /// The record as read, or as written by the round before. `None` once it is read: there is none.
     record: Option<Entry>,
     wish: Option<Wish>,
+    /// Where a policy of the agreement was found, beside what the record and the agreement know.
+    found: BTreeSet<Place>,
     seen: BTreeMap<Place, Option<Document>>,
     /// The intent, once it is written, and the changes that are left of it.
     intent: Option<Entry>,
@@ -174,6 +176,7 @@ impl View {
             is_read: false,
             record: None,
             wish: None,
+            found: BTreeSet::new(),
             seen: BTreeMap::new(),
             intent: None,
             changes: VecDeque::new(),
@@ -182,6 +185,13 @@ impl View {
             touched: BTreeSet::new(),
             rejected: None,
         }
+    }
+
+    /// The same run, which looks at these places, too: somebody found a policy of the agreement there, or may
+    /// find one.
+    #[must_use]
+    pub fn knowing(self, found: BTreeSet<Place>) -> View {
+        View { found, ..self }
     }
 
     /// The answer to [`Step::ReadRecord`]; `None`: there is none.
@@ -227,7 +237,8 @@ impl View {
     pub fn conflict(&mut self) {
         let touched = std::mem::take(&mut self.touched);
         let rejected = self.rejected.take();
-        *self = View { touched, rejected, ..View::new(self.rounds.saturating_sub(1)) };
+        let found = std::mem::take(&mut self.found);
+        *self = View { found, touched, rejected, ..View::new(self.rounds.saturating_sub(1)) };
     }
 
     /// [`Step::Put`] or [`Step::Delete`] succeeded.
@@ -301,7 +312,8 @@ impl View {
             }
         }
         let recorded = record.into_iter().flat_map(Entry::places);
-        let places: BTreeSet<&Place> = recorded.chain(&self.touched).chain(today).collect();
+        let places: BTreeSet<&Place> =
+            recorded.chain(&self.touched).chain(&self.found).chain(today).collect();
         for place in places.into_iter().filter(|place| target.is_none_or(|grant| grant.place != **place)) {
             let was_granted = granted.is_some_and(|grant| grant.place == *place);
             let may_stand = was_granted || record.is_some_and(|entry| entry.former.contains(place));

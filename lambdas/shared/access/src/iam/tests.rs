@@ -134,7 +134,7 @@ async fn a_denial_is_permanent_and_everything_else_may_pass() {
 }
 
 #[tokio::test]
-async fn a_denied_deletion_is_told_by_what_became_of_the_role() {
+async fn a_denied_deletion_is_told_by_what_became_of_the_role_and_the_policy() {
     let role = |tags: &str| {
         format!(
             "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role><Path>/</Path>\
@@ -143,20 +143,28 @@ async fn a_denied_deletion_is_told_by_what_became_of_the_role() {
         )
     };
     let tag = "<Tags><member><Key>dmm-integration</Key><Value>enabled</Value></member></Tags>";
-    let after_denial = async |status: u16, body: String| {
+    let policy = "<GetRolePolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRolePolicyResult>\
+        <RoleName>consumer</RoleName><PolicyName>p</PolicyName><PolicyDocument>{}</PolicyDocument>\
+        </GetRolePolicyResult></GetRolePolicyResponse>";
+    let missing = || (404, failed("NoSuchEntity"));
+    let after_denial = async |role: (u16, String), policy: (u16, String)| {
         let (server, client) = roles("DeleteRolePolicy", 403, &failed("AccessDenied")).await;
-        Mock::given(method("POST"))
-            .and(body_string_contains("Action=GetRole&"))
-            .respond_with(ResponseTemplate::new(status).set_body_string(body))
-            .mount(&server)
-            .await;
+        for (action, (status, body)) in [("GetRole", role), ("GetRolePolicy", policy)] {
+            Mock::given(method("POST"))
+                .and(body_string_contains(format!("Action={action}&")))
+                .respond_with(ResponseTemplate::new(status).set_body_string(body))
+                .mount(&server)
+                .await;
+        }
         client.delete(&place()).await
     };
-    after_denial(404, failed("NoSuchEntity")).await.unwrap();
-    let error = after_denial(200, role("")).await.unwrap_err();
+    let stands = || (200, policy.to_owned());
+    after_denial(missing(), missing()).await.unwrap();
+    after_denial((200, role("")), missing()).await.unwrap();
+    let error = after_denial((200, role("")), stands()).await.unwrap_err();
     assert!(matches!(error, RolesError::OptedOut { .. }) && !error.is_retryable(), "{error:?}");
     assert!(error.to_string().contains("DMM_Access_a"), "{error}");
-    let error = after_denial(200, role(tag)).await.unwrap_err();
+    let error = after_denial((200, role(tag)), stands()).await.unwrap_err();
     assert!(matches!(error, RolesError::Denied { action: "iam:DeleteRolePolicy", .. }), "{error:?}");
 }
 
@@ -165,4 +173,28 @@ async fn a_server_that_is_away_may_come_back() {
     let (server, client) = roles("GetRole", 200, "").await;
     drop(server);
     assert!(client.role(&place().role).await.unwrap_err().is_retryable());
+}
+
+#[tokio::test]
+async fn all_roles_are_listed_and_those_of_a_role_that_is_gone_are_none() {
+    let body = "<ListRolesResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><ListRolesResult>\
+        <IsTruncated>false</IsTruncated><Roles><member><Path>/data/</Path><RoleName>consumer</RoleName>\
+        <RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/data/consumer</Arn>\
+        <CreateDate>2023-06-01T00:00:00Z</CreateDate></member></Roles></ListRolesResult></ListRolesResponse>";
+    let (_server, client) = roles("ListRoles", 200, body).await;
+    let listed = client.roles().await.unwrap();
+    assert_eq!((listed.len(), listed[0].path.as_str()), (1, "/data/"));
+    assert_eq!(listed[0].name, place().role);
+    for (code, is_retryable) in [("AccessDenied", false), ("Throttling", true)] {
+        let (_server, client) = roles("ListRoles", 400, &failed(code)).await;
+        assert_eq!(client.roles().await.unwrap_err().is_retryable(), is_retryable, "{code}");
+    }
+
+    let body = "<ListRolePoliciesResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+        <ListRolePoliciesResult><PolicyNames><member>DMM_Access_a</member><member>other</member></PolicyNames>\
+        <IsTruncated>false</IsTruncated></ListRolePoliciesResult></ListRolePoliciesResponse>";
+    let (_server, client) = roles("ListRolePolicies", 200, body).await;
+    assert_eq!(client.policies(&place().role).await.unwrap(), ["DMM_Access_a", "other"]);
+    let (_server, client) = roles("ListRolePolicies", 404, &failed("NoSuchEntity")).await;
+    assert_eq!(client.policies(&place().role).await.unwrap(), Vec::<String>::new());
 }

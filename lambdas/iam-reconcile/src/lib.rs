@@ -1,0 +1,33 @@
+//! Compares all agreements with IAM, and repairs what differs.
+//!
+//! A schedule invokes it every hour, and anybody with the right to may do so by hand:
+//!
+//! ```json
+//! { "dry_run": true }
+//! ```
+//!
+//! changes nothing and answers with what would be changed; [`access::reconcile::Request`] has what else can be
+//! asked for. The answer is an [`access::reconcile::Report`]. What it goes through, and what it cannot find,
+//! is said in [`access::reconcile`].
+
+use std::time::SystemTime;
+
+use access::reconcile::{Report, Service};
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde_json::Value;
+
+/// Does one run.
+///
+/// # Errors
+///
+/// The invocation fails when the run could not go on, e.g. because Data Mesh Manager does not answer. It is
+/// not repeated: the next hour goes on where this one stopped. That one agreement could not be brought in line
+/// is no failure of the run, but a part of its report.
+pub async fn handle(service: &Service, event: LambdaEvent<Value>) -> Result<Report, Diagnostic> {
+    let time_left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let report = service.run(event.payload, &event.context.request_id, time_left).await;
+    report.map_err(|error| Diagnostic {
+        error_type: error.class().to_owned(),
+        error_message: telemetry::causes(&error),
+    })
+}
