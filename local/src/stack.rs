@@ -180,6 +180,11 @@ impl Stack {
         if let Some(emulator) = &emulator {
             emulator.enforce_iam().await?;
         }
+        for (binary, function) in &stands.functions {
+            if let Some(config) = functions.configuration(function) {
+                proxy.name_principal(config.credentials.access_key_id(), binary);
+            }
+        }
         functions.start_triggers(options.scheduled);
         let view = View::new(clients, stands.clone());
         let operator = Operator {
@@ -294,10 +299,11 @@ impl Stack {
     /// [`StackError::Feed`] when the feed fails, [`StackError::Waited`] when it does not end in time.
     pub async fn poll(&self, patience: Duration) -> Result<(), StackError> {
         loop {
-            let summary = self.feed().await?;
+            // First: what is still at work may report, and a report is an event, too.
             if !self.wait(patience, async || self.is_quiet().await).await? {
                 return Err(self.waited(patience, "events are still on their way".to_owned()));
             }
+            let summary = self.feed().await?;
             if summary.get("polled").and_then(Value::as_u64) == Some(0) {
                 return Ok(());
             }

@@ -156,6 +156,12 @@ impl FunctionService {
         Ok(())
     }
 
+    /// How a function was added; `None` when there is none of this name.
+    #[must_use]
+    pub fn configuration(&self, function: &str) -> Option<FunctionConfig> {
+        self.function(function).map(|function| function.config.clone())
+    }
+
     /// Says how often asynchronous invocations are retried and where those go that fail.
     ///
     /// # Errors

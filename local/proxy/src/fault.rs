@@ -44,6 +44,9 @@ pub enum FaultKind {
     Hold,
     /// The upstream does what is asked, then the answer waits until [`FaultHandle::release`].
     HoldAnswer,
+    /// The request waits until [`FaultHandle::release`] and is passed on even if its caller has gone meanwhile: it was
+    /// sent, and comes late.
+    Late,
     /// The upstream does what is asked, and this changes its answer.
     RewriteResponse(ResponseRewrite),
 }
@@ -80,6 +83,7 @@ impl FaultKind {
             FaultKind::CutAfterForwarding => "cut-after-forwarding",
             FaultKind::Hold => "hold",
             FaultKind::HoldAnswer => "hold-answer",
+            FaultKind::Late => "late",
             FaultKind::RewriteResponse(_) => "rewrite-response",
         }
     }

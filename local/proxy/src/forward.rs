@@ -228,6 +228,10 @@ impl Exchange<'_> {
                     () = caller.closed() => End::CallerGone,
                 }
             }
+            Some(FaultKind::Late) => {
+                released(fault).await;
+                self.checked(principal).await
+            }
             Some(FaultKind::CutAfterForwarding) => {
                 self.checked(principal).await;
                 End::Cut

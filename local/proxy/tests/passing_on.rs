@@ -200,6 +200,24 @@ async fn a_held_request_goes_on_when_released_and_a_held_answer_was_already_done
 }
 
 #[tokio::test]
+async fn a_late_request_is_passed_on_when_released_although_its_caller_has_gone() {
+    let upstream = answering(200, "{}").await;
+    let proxy = proxy(&upstream).await;
+    let fault = proxy.inject(batch_fault(FaultKind::Late));
+    let mut news = proxy.subscribe();
+
+    let caller = tokio::spawn(batch(&proxy).send());
+    fault.wait_for_hits(1).await;
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    assert!(upstream.received_requests().await.unwrap().is_empty());
+    fault.release();
+
+    assert_eq!(news.recv().await.unwrap().fault, Some("late"));
+    assert_eq!(upstream.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_delay_keeps_the_request_waiting() {
     let upstream = answering(200, "{}").await;
     let proxy = proxy(&upstream).await;

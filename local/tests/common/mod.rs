@@ -2,6 +2,10 @@
 #![expect(dead_code, reason = "every test binary uses its own part of this module")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
 
+pub(crate) mod cures;
+pub(crate) mod faults;
+pub(crate) mod truth;
+
 use std::time::Duration;
 
 use dmm_local::{Options, Stack};

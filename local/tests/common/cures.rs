@@ -1,0 +1,151 @@
+//! What `docs/operate.md` tells an operator to do, done with the same calls.
+
+use aws_sdk_sqs::types::Message;
+use bytes::Bytes;
+use dmm_local::Stack;
+use serde_json::{Value, json};
+
+/// One of the stack's outputs.
+pub(crate) fn output<'a>(stack: &'a Stack, name: &str) -> &'a str {
+    stack.deployed().outputs.get(name).and_then(Value::as_str).unwrap()
+}
+
+async fn arn(stack: &Stack, url: &str) -> String {
+    let name = aws_sdk_sqs::types::QueueAttributeName::QueueArn;
+    let sqs = &stack.view().clients().sqs;
+    let answer =
+        sqs.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send().await.unwrap();
+    answer.attributes().unwrap()[&name].clone()
+}
+
+/// "Send the dead letters again".
+pub(crate) async fn redrive_dead_letters(stack: &Stack) {
+    let source = arn(stack, output(stack, "deadLetterQueueUrl")).await;
+    let destination = arn(stack, output(stack, "eventsQueueUrl")).await;
+    let sqs = &stack.view().clients().sqs;
+    sqs.start_message_move_task().source_arn(source).destination_arn(destination).send().await.unwrap();
+}
+
+/// The next message of a queue; it stays there until it is deleted.
+pub(crate) async fn next_letter(stack: &Stack, url: &str) -> Option<Message> {
+    let sqs = &stack.view().clients().sqs;
+    let received = sqs.receive_message().queue_url(url).message_attribute_names("All").send().await.unwrap();
+    received.messages.unwrap_or_default().into_iter().next()
+}
+
+async fn delete_letter(stack: &Stack, url: &str, message: &Message) {
+    let handle = message.receipt_handle().unwrap();
+    stack.view().clients().sqs.delete_message().queue_url(url).receipt_handle(handle).send().await.unwrap();
+}
+
+/// "Give the failed events to their functions again": how many there were. What fails again stays where it is.
+pub(crate) async fn redrive_failures(stack: &Stack) -> usize {
+    let url = output(stack, "failureQueueUrl");
+    let mut count = 0;
+    while let Some(message) = next_letter(stack, url).await {
+        let record: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+        let function = record["requestContext"]["functionArn"].as_str().unwrap().rsplit(':').nth(1).unwrap();
+        let payload = Bytes::from(record["requestPayload"].to_string());
+        stack.functions().invoke(function, payload).await.unwrap();
+        delete_letter(stack, url, &message).await;
+        count += 1;
+    }
+    count
+}
+
+/// "Deliver what was not": how many there were.
+pub(crate) async fn redrive_undelivered(stack: &Stack) -> usize {
+    let url = output(stack, "undeliveredQueueUrl");
+    let mut count = 0;
+    while let Some(message) = next_letter(stack, url).await {
+        let target = message.message_attributes().unwrap()["TARGET_ARN"].string_value().unwrap();
+        let payload = Bytes::from(message.body().unwrap().to_owned());
+        stack.functions().invoke(target.rsplit(':').next().unwrap(), payload).await.unwrap();
+        delete_letter(stack, url, &message).await;
+        count += 1;
+    }
+    count
+}
+
+/// "Compare everything": its report, or why there is none.
+pub(crate) async fn reconcile(stack: &Stack, payload: &Value) -> Result<Value, String> {
+    let payload = Bytes::from(payload.to_string());
+    let answer = stack.functions().invoke(output(stack, "iamReconcileFunction"), payload).await;
+    answer.map(|answer| serde_json::from_slice(&answer).unwrap()).map_err(|error| format!("{error:?}"))
+}
+
+/// "Look at one agreement again".
+pub(crate) async fn look_again(stack: &Stack, event_type: &str, id: &str) {
+    let payload = json!({
+        "source": "operator", "detail-type": event_type,
+        "detail": { "id": "by-hand", "type": event_type, "data": { "id": id } },
+    });
+    let function = output(stack, "iamGrantFunction");
+    stack.functions().invoke(function, Bytes::from(payload.to_string())).await.unwrap();
+}
+
+/// Puts an object into the state bucket.
+pub(crate) async fn put_object(stack: &Stack, key: &str, body: &'static [u8]) {
+    let s3 = &stack.view().clients().s3;
+    let body = aws_sdk_s3::primitives::ByteStream::from_static(body);
+    s3.put_object().bucket(stack.view().state_bucket()).key(key).body(body).send().await.unwrap();
+}
+
+/// Deletes an object of the state bucket.
+pub(crate) async fn delete_object(stack: &Stack, key: &str) {
+    let s3 = &stack.view().clients().s3;
+    s3.delete_object().bucket(stack.view().state_bucket()).key(key).send().await.unwrap();
+}
+
+/// "Restore an earlier version": the one before the last.
+pub(crate) async fn restore_object(stack: &Stack, key: &str) {
+    let (s3, bucket) = (&stack.view().clients().s3, stack.view().state_bucket());
+    let versions = s3.list_object_versions().bucket(bucket).prefix(key).send().await.unwrap();
+    let before = versions.versions().iter().find(|version| version.is_latest() == Some(false)).unwrap();
+    let version = before.version_id().unwrap();
+    let found = s3.get_object().bucket(bucket).key(key).version_id(version).send().await.unwrap();
+    let body = found.body.collect().await.unwrap().into_bytes().into();
+    s3.put_object().bucket(bucket).key(key).body(body).send().await.unwrap();
+}
+
+/// Puts the simulated Data Mesh Manager's new key into the secret.
+pub(crate) async fn put_secret(stack: &Stack, key: &str) {
+    let secrets = &stack.view().clients().secrets;
+    let listed = secrets.list_secrets().send().await.unwrap();
+    let [secret] = listed.secret_list() else { panic!("one secret expected: {listed:?}") };
+    secrets.put_secret_value().secret_id(secret.arn().unwrap()).secret_string(key).send().await.unwrap();
+}
+
+/// Gives a role the tag by which it opts in.
+pub(crate) async fn opt_in(stack: &Stack, role: &str) {
+    let tag = aws_sdk_iam::types::Tag::builder().key("dmm-integration").value("enabled").build().unwrap();
+    stack.view().clients().iam.tag_role().role_name(role).tags(tag).send().await.unwrap();
+}
+
+/// Takes the tag from a role.
+pub(crate) async fn opt_out(stack: &Stack, role: &str) {
+    stack.view().clients().iam.untag_role().role_name(role).tag_keys("dmm-integration").send().await.unwrap();
+}
+
+/// Deletes a role with all that is on it.
+pub(crate) async fn delete_role(stack: &Stack, role: &str) {
+    let iam = &stack.view().clients().iam;
+    let policies = iam.list_role_policies().role_name(role).send().await.unwrap();
+    for policy in policies.policy_names() {
+        iam.delete_role_policy().role_name(role).policy_name(policy).send().await.unwrap();
+    }
+    iam.delete_role().role_name(role).send().await.unwrap();
+}
+
+/// Creates a role that has opted in.
+pub(crate) async fn create_role(stack: &Stack, role: &str) {
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            { "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" }, "Action": "sts:AssumeRole" },
+        ],
+    });
+    let iam = &stack.view().clients().iam;
+    iam.create_role().role_name(role).assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    opt_in(stack, role).await;
+}

@@ -1,0 +1,90 @@
+//! What goes wrong in the tests: functions that are killed in the middle, and requests that are held.
+
+use dmm_local::Stack;
+use proxy::{Fault, FaultHandle, FaultKind};
+use serde_json::{Value, json};
+use simulator::AgreementKind;
+use tokio::time::timeout;
+
+use super::{PATIENCE, world};
+
+/// Approves the access `a-1` and polls until all is quiet.
+pub(crate) async fn grant(stack: &Stack) {
+    world(stack).approve(AgreementKind::Access, "a-1").unwrap();
+    quiet(stack).await;
+}
+
+/// Ends the access `a-1`.
+pub(crate) fn cancel(stack: &Stack) {
+    world(stack).cancel(AgreementKind::Access, "a-1").unwrap();
+}
+
+/// Polls until the feed has nothing new and nothing is on its way.
+pub(crate) async fn quiet(stack: &Stack) {
+    stack.poll(PATIENCE).await.unwrap();
+}
+
+/// Waits until a fault has struck `count` requests.
+pub(crate) async fn hits(fault: &FaultHandle, count: usize) {
+    let struck = timeout(PATIENCE, fault.wait_for_hits(count)).await;
+    assert!(struck.is_ok(), "the fault struck {} requests, not {count}", fault.hits());
+}
+
+/// Kills the processes of the function that runs this binary.
+pub(crate) fn kill(stack: &Stack, binary: &str) {
+    stack.functions().kill(stack.function(binary).unwrap());
+}
+
+/// Runs the feed until the fault strikes, and kills it there.
+pub(crate) async fn kill_the_feed_at(stack: &Stack, fault: Fault) {
+    let struck = stack.proxy().inject(fault.of("feed"));
+    kill_the_feed_when(stack, &struck).await;
+}
+
+/// Runs the feed until this fault, already injected, strikes, and kills it there.
+pub(crate) async fn kill_the_feed_when(stack: &Stack, struck: &FaultHandle) {
+    let killing = async {
+        hits(struck, 1).await;
+        kill(stack, "feed");
+    };
+    let (outcome, ()) = tokio::join!(stack.feed(), killing);
+    assert!(outcome.is_err(), "the feed was killed: {outcome:?}");
+}
+
+/// Polls, kills the function that runs this binary where the fault strikes its first request, and lets all come to its
+/// end.
+pub(crate) async fn kill_at(stack: &Stack, binary: &str, fault: Fault) {
+    let struck = stack.proxy().inject(fault);
+    stack.feed().await.unwrap();
+    hits(&struck, 1).await;
+    kill(stack, binary);
+    quiet(stack).await;
+}
+
+/// The function's request for this operation is never passed on.
+pub(crate) fn before(binary: &str, service: &str, operation: &str) -> Fault {
+    Fault::new(service, operation, FaultKind::Hold).of(binary)
+}
+
+/// The function's request for this operation is done, but the answer never comes.
+pub(crate) fn after(binary: &str, service: &str, operation: &str) -> Fault {
+    Fault::new(service, operation, FaultKind::HoldAnswer).of(binary)
+}
+
+/// A report to Data Mesh Manager; the API does not tell who calls.
+pub(crate) fn report(transition: &str, kind: FaultKind) -> Fault {
+    Fault::new("dmm", &format!("POST /api/access/{{id}}/provisioning/{transition}"), kind)
+}
+
+/// An error of AWS's own.
+pub(crate) fn error(binary: &str, service: &str, operation: &str, status: u16, code: &str) -> Fault {
+    Fault::new(service, operation, FaultKind::aws_error(status, code, "by a fault of the test")).of(binary)
+}
+
+/// Another event about an agreement, as the feed would have it.
+pub(crate) fn event(name: &str, id: &str) -> Value {
+    json!({
+        "specversion": "1.0", "id": uuid::Uuid::now_v7().to_string(), "source": "https://entropy-data.com",
+        "type": format!("com.datamesh-manager.events.{name}"), "subject": id, "data": { "id": id },
+    })
+}

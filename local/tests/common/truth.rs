@@ -1,0 +1,158 @@
+//! What should stand when all is quiet, worked out from the simulated world and the emulated account alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dmm_local::Stack;
+use serde_json::Value;
+use simulator::AgreementKind;
+
+use super::{assert_no_violations, ids, published, world};
+
+/// The resources that a policy gives, by its role and name.
+type Policies = BTreeMap<(String, String), BTreeSet<String>>;
+
+/// Fails unless all is as it should be: IAM holds exactly the policies that the agreements ask for, each record agrees,
+/// every event was published, AWS would have taken every request, and nothing is in a dead-letter or failure queue.
+pub(crate) async fn assert_right(stack: &Stack) {
+    assert_right_but(stack, &[]).await;
+}
+
+/// The same, with these numbers of messages in queues, by the end of their names: `failures`, `undelivered`,
+/// `dead-letters.fifo`.
+pub(crate) async fn assert_right_but(stack: &Stack, letters: &[(&str, usize)]) {
+    assert_eq!(
+        standing(stack).await,
+        asked_for(stack).await,
+        "what stands in IAM, and what the agreements ask for"
+    );
+    for (key, record) in stack.view().grant_records().await.unwrap() {
+        assert_eq!(record["phase"], "settled", "the record {key}: {record}");
+    }
+    assert_published(stack);
+    assert_letters(stack, letters).await;
+    assert_no_violations(stack);
+}
+
+/// Fails unless these are the messages in dead-letter and failure queues.
+pub(crate) async fn assert_letters(stack: &Stack, letters: &[(&str, usize)]) {
+    for (queue, count) in stack.view().dead_letters().await.unwrap() {
+        let expected = letters.iter().find(|(name, _)| queue.ends_with(name)).map_or(0, |(_, count)| *count);
+        assert_eq!(count, expected, "messages in {queue}");
+    }
+}
+
+/// Fails unless every event of the feed that has an id was published.
+pub(crate) fn assert_published(stack: &Stack) {
+    let published: Vec<Value> = published(stack).into_iter().map(|(_, event)| event).collect();
+    let published: BTreeSet<String> = ids(&published).into_iter().collect();
+    let lost: Vec<String> =
+        ids(&world(stack).events()).into_iter().filter(|id| !published.contains(id)).collect();
+    assert!(lost.is_empty(), "events that were never published: {lost:?}");
+}
+
+/// How often the event with this id was published, as far as somebody was told.
+pub(crate) fn times_published(stack: &Stack, id: &str) -> usize {
+    published(stack).iter().filter(|(_, event)| event["id"] == id).count()
+}
+
+async fn standing(stack: &Stack) -> Policies {
+    let found = stack.view().standing().await.unwrap();
+    found.into_iter().map(|policy| ((policy.role, policy.policy_name), resources(&policy.document))).collect()
+}
+
+/// Everything that a document gives rights on.
+fn resources(document: &Value) -> BTreeSet<String> {
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    statements
+        .flat_map(|statement| match &statement["Resource"] {
+            Value::Array(several) => several.clone(),
+            one => vec![one.clone()],
+        })
+        .map(|resource| resource.as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What every active agreement that can be granted should have, and no other.
+async fn asked_for(stack: &Stack) -> Policies {
+    let world = world(stack);
+    let mut policies = Policies::new();
+    for kind in AgreementKind::ALL {
+        for agreement in world.agreements(kind) {
+            if agreement["info"]["active"] != true {
+                continue;
+            }
+            let product = world.data_product(agreement["provider"]["dataProductId"].as_str().unwrap());
+            let given = product.as_ref().and_then(|product| port(product, &agreement)).and_then(promised);
+            let role = match (given.is_some(), role(stack, &agreement)) {
+                (true, Some(role)) if opted_in(stack, &role).await => role,
+                _ => continue,
+            };
+            let name = format!("{}{}", prefix(kind), agreement["id"].as_str().unwrap());
+            policies.insert((role, name), given.unwrap_or_default());
+        }
+    }
+    policies
+}
+
+fn prefix(kind: AgreementKind) -> &'static str {
+    match kind {
+        AgreementKind::DataContract => "DMM_Datacontract_",
+        AgreementKind::DataUsageAgreement => "DMM_DataUsageAgreement_",
+        AgreementKind::Access => "DMM_Access_",
+    }
+}
+
+fn port<'a>(product: &'a Value, agreement: &Value) -> Option<&'a Value> {
+    product["outputPorts"].as_array()?.iter().find(|port| port["id"] == agreement["provider"]["outputPortId"])
+}
+
+/// What the port's ARNs promise to whoever may use it. `None` where it is of no use without more.
+fn promised(port: &Value) -> Option<BTreeSet<String>> {
+    let custom = port["custom"].as_object()?;
+    if !matches!(custom.get("output-port-type")?.as_str()?, "s3_bucket" | "glue_table") {
+        return None;
+    }
+    let mut promised = BTreeSet::new();
+    for (_, arn) in custom.iter().filter(|(field, _)| field.starts_with("aws") && field.ends_with("arn")) {
+        let arn = arn.as_str()?;
+        if let Some((account, table)) = arn.split_once(":table/") {
+            let (database, _) = table.split_once('/')?;
+            promised.extend([
+                arn.to_owned(),
+                format!("{account}:catalog"),
+                format!("{account}:database/default"),
+            ]);
+            promised.insert(format!("{account}:database/{database}"));
+        } else if let Some(location) = arn.strip_prefix("arn:aws:s3:::") {
+            let (bucket, _) = location.split_once('/').unwrap_or((location, ""));
+            promised.extend([format!("{arn}/*"), format!("arn:aws:s3:::{bucket}")]);
+        } else {
+            promised.insert(arn.to_owned());
+        }
+    }
+    (!promised.is_empty()).then_some(promised)
+}
+
+/// The role that the consumer names: a data product its own or else its team's, a team its own.
+fn role(stack: &Stack, agreement: &Value) -> Option<String> {
+    let world = world(stack);
+    let consumer = &agreement["consumer"];
+    if let Some(id) = consumer["dataProductId"].as_str() {
+        let product = world.data_product(id)?;
+        let properties = product["customProperties"].as_array()?;
+        let own = properties.iter().find(|property| property["property"] == "aws-role-name");
+        if let Some(role) = own {
+            return role["value"].as_str().map(str::to_owned);
+        }
+    }
+    world.team(consumer["teamId"].as_str()?)?["custom"]["aws-role-name"].as_str().map(str::to_owned)
+}
+
+/// Whether there is such a role, and it lets the integration manage it.
+async fn opted_in(stack: &Stack, role: &str) -> bool {
+    let found = stack.view().clients().iam.get_role().role_name(role).send().await;
+    let role = found.ok().and_then(|answer| answer.role);
+    role.is_some_and(|role| {
+        role.tags().iter().any(|tag| tag.key() == "dmm-integration" && tag.value() == "enabled")
+    })
+}

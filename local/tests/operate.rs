@@ -1,0 +1,451 @@
+//! What can need an operator, how it shows, and that the cures in `docs/operate.md` cure it.
+
+mod common;
+
+use std::sync::Arc;
+
+use aws_sdk_sqs::types::Message;
+use bytes::Bytes;
+use common::cures::{
+    create_role, delete_object, delete_role, look_again, next_letter, opt_in, opt_out, output, put_object,
+    put_secret, redrive_failures, redrive_undelivered, restore_object,
+};
+use common::faults::{cancel, grant, quiet};
+use common::truth::{assert_letters, assert_right, assert_right_but};
+use common::{ROLE, agreement, announce, mesh, mesh_with_access, stack, standing, world};
+use dmm_local::{Options, Stack};
+use functions::Speed;
+use proxy::{Fault, FaultKind};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use simulator::{AgreementKind, Landscape};
+
+const RECORD: &str = "grants/access/a-1.json";
+const CURSOR: &str = "feed/last_event_id";
+
+/// What the only failed event says about its failure; it stays in its queue.
+async fn failure(stack: &Stack) -> (String, String) {
+    let url = output(stack, "failureQueueUrl");
+    let message: Message = next_letter(stack, url).await.unwrap();
+    let record: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+    let sqs = &stack.view().clients().sqs;
+    let handle = message.receipt_handle().unwrap();
+    sqs.change_message_visibility()
+        .queue_url(url)
+        .receipt_handle(handle)
+        .visibility_timeout(0)
+        .send()
+        .await
+        .unwrap();
+    let text = |name: &str| record["responsePayload"][name].as_str().unwrap().to_owned();
+    (text("errorType"), text("errorMessage"))
+}
+
+// --- Data Mesh Manager is away ---
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_is_away_for_the_whole_life_of_an_event_costs_nothing_once_it_is_back() {
+    let stack = stack(mesh_with_access()).await;
+    world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
+    let away = FaultKind::status(503);
+    stack.proxy().inject(Fault::new("dmm", "GET /api/access/{id}", away).always());
+    quiet(&stack).await;
+    assert_eq!(standing(&stack).await, []);
+    let (class, message) = failure(&stack).await;
+    assert_eq!(class, "Retryable");
+    assert!(message.contains("503"), "{message}");
+    stack.proxy().clear_faults();
+    assert_eq!(redrive_failures(&stack).await, 1);
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_cannot_be_made_for_long_is_made_when_the_failure_is_sent_again() {
+    let stack = stack(mesh_with_access()).await;
+    let operation = "POST /api/access/{id}/provisioning/provisioning-succeeded";
+    stack.proxy().inject(Fault::new("dmm", operation, FaultKind::status(500)).always());
+    grant(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1, "access does not wait for the report");
+    assert_letters(&stack, &[("failures", 1)]).await;
+    stack.proxy().clear_faults();
+    redrive_failures(&stack).await;
+    quiet(&stack).await;
+    assert_eq!(world(&stack).provisioning("a-1").unwrap()["status"], "provisioned");
+    assert_right(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_is_away_for_many_runs_is_read_to_its_end_once_it_is_back() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    let away = FaultKind::status(503);
+    stack.proxy().inject(Fault::new("dmm", "GET /api/events", away).always());
+    cancel(&stack);
+    for _ in 0..3 {
+        stack.feed().await.unwrap_err();
+        announce(&stack, 2);
+    }
+    stack.proxy().clear_faults();
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, []);
+}
+
+// --- the API key ---
+
+/// A new key in Data Mesh Manager; the old one is wrong from now on.
+fn revoke_the_key(stack: &Stack) -> &'static str {
+    let key = "dmm_local_rotated";
+    world(stack).set_api_key(SecretString::from(key));
+    key
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_rotated_under_warm_functions_is_read_again_by_each_of_them() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    cancel(&stack);
+    quiet(&stack).await;
+    let reads = stack.proxy().count("secretsmanager", "GetSecretValue");
+    let key = revoke_the_key(&stack);
+    put_secret(&stack, key).await;
+    grant(&stack).await;
+    cancel(&stack);
+    quiet(&stack).await;
+    assert_eq!(
+        stack.proxy().count("secretsmanager", "GetSecretValue"),
+        reads + 3,
+        "feed, iam-grant and iam-revoke"
+    );
+    assert_right(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_revoked_too_early_stops_the_feed_with_advice_until_the_secret_holds_the_new_one() {
+    let stack = stack(mesh_with_access()).await;
+    quiet(&stack).await;
+    let key = revoke_the_key(&stack);
+    world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
+    let error = stack.feed().await.unwrap_err().to_string();
+    assert!(error.contains("refuses the API key") && error.contains("api-key"), "{error}");
+    assert!(!error.contains(key), "{error}");
+    put_secret(&stack, key).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_revoked_while_an_event_was_on_its_way_leaves_a_failure_that_can_be_sent_again() {
+    let stack = stack(mesh_with_access()).await;
+    world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
+    stack.feed().await.unwrap();
+    let key = revoke_the_key(&stack);
+    let failed =
+        stack.wait(common::PATIENCE, async || Ok(common::dead_letters(&stack).await == 1)).await.unwrap();
+    assert!(failed || !standing(&stack).await.is_empty());
+    put_secret(&stack, key).await;
+    redrive_failures(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_still_holds_the_placeholder_is_named_with_what_to_do() {
+    let stack = stack(Landscape::empty()).await;
+    announce(&stack, 1);
+    put_secret(&stack, "put-the-api-key-here").await;
+    let error = stack.feed().await.unwrap_err().to_string();
+    assert!(error.contains("still holds the placeholder"), "{error}");
+    put_secret(&stack, revoke_the_key(&stack)).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+}
+
+// --- grant records ---
+
+/// An access is granted, something happens to its record, and it ends.
+async fn ended_with_record(spoil: impl AsyncFnOnce(&Stack)) -> Stack {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    spoil(&stack).await;
+    cancel(&stack);
+    quiet(&stack).await;
+    stack
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_garbage_changes_nothing_and_is_named_and_its_earlier_version_cures_it() {
+    let stack = ended_with_record(async |stack| put_object(stack, RECORD, b"oops").await).await;
+    assert_eq!(standing(&stack).await.len(), 1, "nothing is done on its ground");
+    let (class, message) = failure(&stack).await;
+    assert_eq!(class, "Permanent");
+    assert!(message.contains(RECORD) && message.contains("restore an earlier version"), "{message}");
+    restore_object(&stack, RECORD).await;
+    redrive_failures(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_garbage_can_be_deleted_and_is_made_anew() {
+    let stack = ended_with_record(async |stack| put_object(stack, RECORD, b"{}").await).await;
+    assert_letters(&stack, &[("failures", 1)]).await;
+    delete_object(&stack, RECORD).await;
+    redrive_failures(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, [], "the policy is found on the role that the consumer names");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_somebody_removed_does_not_keep_access_alive() {
+    let stack = ended_with_record(async |stack| delete_object(stack, RECORD).await).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_was_copied_from_another_agreement_is_not_used() {
+    let foreign = include_bytes!("common/foreign_record.json");
+    let stack = ended_with_record(async |stack| put_object(stack, RECORD, foreign).await).await;
+    let (class, message) = failure(&stack).await;
+    assert_eq!(class, "Permanent");
+    assert!(message.contains(RECORD) && message.contains("somebody-elses"), "{message}");
+    restore_object(&stack, RECORD).await;
+    redrive_failures(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+}
+
+// --- the feed's place ---
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_without_an_id_stops_the_feed_with_advice_and_deleting_it_reads_from_the_beginning() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    put_object(&stack, CURSOR, b"\n").await;
+    cancel(&stack);
+    let error = stack.feed().await.unwrap_err().to_string();
+    assert!(error.contains(CURSOR) && error.contains("delete the object"), "{error}");
+    assert_eq!(standing(&stack).await.len(), 1);
+    delete_object(&stack, CURSOR).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, [], "all events came again, and only the agreement counts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_data_mesh_manager_does_not_know_stops_the_feed_with_advice() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    put_object(&stack, CURSOR, b"no-such-event").await;
+    cancel(&stack);
+    let error = stack.feed().await.unwrap_err().to_string();
+    assert!(error.contains("no-such-event") && error.contains(CURSOR), "{error}");
+    restore_object(&stack, CURSOR).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+}
+
+// --- roles ---
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_opted_out_keeps_its_policy_until_the_tag_is_back_and_the_failure_sent_again() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    opt_out(&stack, ROLE).await;
+    cancel(&stack);
+    quiet(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1, "IAM denies the deletion");
+    let provisioning = world(&stack).provisioning("a-1").unwrap();
+    assert_eq!(provisioning["status"], "deprovisioning-failed", "{provisioning}");
+    assert!(provisioning["diagnostics"].as_str().unwrap().contains("dmm-integration"), "{provisioning}");
+    let (class, message) = failure(&stack).await;
+    assert_eq!(class, "Permanent");
+    assert!(message.contains(ROLE), "{message}");
+    opt_in(&stack, ROLE).await;
+    redrive_failures(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, []);
+    assert_eq!(world(&stack).provisioning("a-1").unwrap()["status"], "deprovisioned");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_opted_out_can_be_cleared_by_hand_and_the_failure_sent_again() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    opt_out(&stack, ROLE).await;
+    cancel(&stack);
+    quiet(&stack).await;
+    let iam = &stack.view().clients().iam;
+    iam.delete_role_policy().role_name(ROLE).policy_name("DMM_Access_a-1").send().await.unwrap();
+    redrive_failures(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(world(&stack).provisioning("a-1").unwrap()["status"], "deprovisioned");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_opts_in_after_it_was_refused_gets_access_at_the_next_look() {
+    let reserved = json!({ "dataProductId": "reserved", "teamId": "planning" });
+    let landscape = mesh().with_agreement(AgreementKind::Access, agreement("a-1", "orders-s3", &reserved));
+    let stack = stack(landscape).await;
+    grant(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(world(&stack).provisioning("a-1").unwrap()["status"], "provisioning-failed");
+    opt_in(&stack, "finance-reader").await;
+    look_again(&stack, "AccessActivatedEvent", "a-1").await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_gone_needs_nothing_taken_back_and_one_made_again_gets_only_what_is_active() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    delete_role(&stack, ROLE).await;
+    cancel(&stack);
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    create_role(&stack, ROLE).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, []);
+    grant(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_was_made_again_without_its_policies_gets_them_at_the_next_look() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    delete_role(&stack, ROLE).await;
+    create_role(&stack, ROLE).await;
+    look_again(&stack, "AccessActivatedEvent", "a-1").await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_whose_bucket_moved_gives_the_new_one_at_the_next_look() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    let bucket = json!("arn:aws:s3:::orders-moved");
+    world(&stack)
+        .edit_data_product("orders", |product| {
+            product["outputPorts"][0]["custom"]["aws-s3-bucket-arn"] = bucket
+        })
+        .unwrap();
+    look_again(&stack, "AccessActivatedEvent", "a-1").await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+}
+
+// --- dead letters and quarantine ---
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_is_sent_again_too_early_stays_where_it_is() {
+    let stack = stack(mesh_with_access()).await;
+    put_object(&stack, RECORD, b"oops").await;
+    grant(&stack).await;
+    let url = output(&stack, "failureQueueUrl");
+    let record: Value =
+        serde_json::from_str(next_letter(&stack, url).await.unwrap().body().unwrap()).unwrap();
+    let payload = Bytes::from(record["requestPayload"].to_string());
+    let again = stack.functions().invoke(output(&stack, "iamGrantFunction"), payload).await;
+    assert!(again.unwrap_err().to_string().contains(RECORD));
+    assert_letters(&stack, &[("failures", 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_never_delivered_is_kept_and_can_be_delivered_by_hand() {
+    // A day of EventBridge's retries takes 1.44 s.
+    let stack =
+        Stack::start(Options { speed: Speed::times(60_000), ..Options::by_hand(mesh_with_access()) }).await;
+    let stack = stack.unwrap();
+    let function = output(&stack, "iamGrantFunction");
+    stack.functions().set_reachable(function, false);
+    grant(&stack).await;
+    assert_letters(&stack, &[("undelivered", 1)]).await;
+    assert_eq!(standing(&stack).await, []);
+    stack.functions().set_reachable(function, true);
+    assert_eq!(redrive_undelivered(&stack).await, 1);
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_in_quarantine_can_be_mended_and_sent_to_the_queue() {
+    let stack = stack(mesh_with_access()).await;
+    world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
+    announce(&stack, 1);
+    // As if the feed had given the activation without its id.
+    let broken =
+        stack.proxy().inject(Fault::new("dmm", "GET /api/events", without_id("AccessActivatedEvent")));
+    quiet(&stack).await;
+    assert_eq!((broken.hits(), standing(&stack).await), (1, vec![]));
+
+    let quarantined = stack.view().quarantined().await.unwrap();
+    let [(key, held)] = &quarantined.iter().collect::<Vec<_>>()[..] else { panic!("{quarantined:?}") };
+    assert!(held["reason"].as_str().unwrap().contains("id"), "{held}");
+    let mut mended = held["event"].clone();
+    let events = world(&stack).events();
+    let activation = events.iter().find(|event| is_named(event, "AccessActivatedEvent")).unwrap();
+    mended["id"] = activation["id"].clone();
+    let sqs = &stack.view().clients().sqs;
+    sqs.send_message()
+        .queue_url(output(&stack, "eventsQueueUrl"))
+        .message_body(mended.to_string())
+        .message_group_id(mended["subject"].as_str().unwrap())
+        .message_deduplication_id(mended["id"].as_str().unwrap())
+        .send()
+        .await
+        .unwrap();
+    delete_object(&stack, key).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1);
+}
+
+fn is_named(event: &Value, name: &str) -> bool {
+    event["type"].as_str().is_some_and(|event_type| event_type.ends_with(name))
+}
+
+/// The feed's answer with the events of this name deprived of their ids.
+fn without_id(name: &'static str) -> FaultKind {
+    FaultKind::RewriteResponse(Arc::new(move |mut answer| {
+        let mut events: Value = serde_json::from_slice(&answer.body).unwrap();
+        for event in events.as_array_mut().unwrap().iter_mut().filter(|event| is_named(event, name)) {
+            event.as_object_mut().unwrap().remove("id");
+        }
+        answer.body = Bytes::from(events.to_string());
+        answer
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_that_can_never_be_published_comes_back_when_it_is_sent_again_unmended() {
+    let stack = stack(Landscape::empty()).await;
+    announce(&stack, 1);
+    let sqs = &stack.view().clients().sqs;
+    sqs.send_message()
+        .queue_url(output(&stack, "eventsQueueUrl"))
+        .message_body("this is not JSON")
+        .message_group_id("somebody")
+        .message_deduplication_id("not-json")
+        .send()
+        .await
+        .unwrap();
+    quiet(&stack).await;
+    common::cures::redrive_dead_letters(&stack).await;
+    quiet(&stack).await;
+    assert_right_but(&stack, &[("dead-letters.fifo", 1)]).await;
+}
