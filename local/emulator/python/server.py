@@ -58,12 +58,13 @@ def create_server(listener):
     import limits
     import objects
     import queues
+    import quotas
 
     class Handler(WSGIRequestHandler):
         # Headers and body leave in two writes, the second of which would wait for the first one's acknowledgement.
         disable_nagle_algorithm = True
 
-    for module in (events, limits, objects, queues):
+    for module in (events, limits, objects, queues, quotas):
         module.repair()
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

@@ -22,13 +22,14 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 const LINES_KEPT: usize = 60;
 
 /// What is run. Written to a folder of this process's own, so that it needs no source tree.
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 8] = [
     ("authorization.py", include_str!("../python/authorization.py")),
     ("events.py", include_str!("../python/events.py")),
     ("limits.py", include_str!("../python/limits.py")),
     ("objects.py", include_str!("../python/objects.py")),
     ("policy.py", include_str!("../python/policy.py")),
     ("queues.py", include_str!("../python/queues.py")),
+    ("quotas.py", include_str!("../python/quotas.py")),
     ("server.py", include_str!("../python/server.py")),
 ];
 

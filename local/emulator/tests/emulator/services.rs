@@ -376,3 +376,45 @@ async fn one_of_many_writers_wins_a_conditional_write() {
     }
     assert_eq!(won, 1);
 }
+
+#[tokio::test]
+async fn service_quotas_says_how_many_managed_policies_a_role_may_have_and_iam_holds_it_to_that() {
+    let quotas = aws_sdk_servicequotas::config::Builder::from(&config());
+    let quotas = |region: &'static str| {
+        let region = aws_sdk_servicequotas::config::Region::new(region);
+        aws_sdk_servicequotas::Client::from_conf(quotas.clone().region(region).build())
+    };
+    let quota = async |region| {
+        let asked = quotas(region).get_service_quota().service_code("iam").quota_code("L-0DA4ABF3");
+        asked.send().await.map(|answer| answer.quota.unwrap().value.unwrap())
+    };
+    assert!((quota("us-east-1").await.unwrap() - 10.0).abs() < f64::EPSILON);
+    assert!(quota(common::REGION).await.is_err(), "IAM's quotas are told in its own region only");
+
+    iam().create_role().role_name("many").assume_role_policy_document("{}").send().await.unwrap();
+    let attach = async |index: usize| {
+        let create =
+            iam().create_policy().policy_name(format!("many-{index}")).policy_document(document(200));
+        let arn = create.send().await.unwrap().policy.unwrap().arn.unwrap();
+        iam().attach_role_policy().role_name("many").policy_arn(&arn).send().await.map(|_| arn)
+    };
+    let mut arns = Vec::new();
+    for index in 0..10 {
+        arns.push(attach(index).await.unwrap());
+    }
+    // Once more changes nothing, and does not count.
+    iam().attach_role_policy().role_name("many").policy_arn(&arns[9]).send().await.unwrap();
+    iam().detach_role_policy().role_name("many").policy_arn(&arns[9]).send().await.unwrap();
+    iam().delete_policy().policy_arn(&arns[9]).send().await.unwrap();
+    arns[9] = attach(12).await.unwrap();
+    let error = attach(10).await.unwrap_err().into_service_error();
+    assert!(error.is_limit_exceeded_exception(), "{error:?}");
+    let error = iam().delete_policy().policy_arn(&arns[0]).send().await.unwrap_err().into_service_error();
+    assert!(error.is_delete_conflict_exception(), "an attached policy cannot be deleted: {error:?}");
+
+    let raise =
+        quotas("us-east-1").request_service_quota_increase().service_code("iam").quota_code("L-0DA4ABF3");
+    raise.desired_value(12.0).send().await.unwrap();
+    assert!((quota("us-east-1").await.unwrap() - 12.0).abs() < f64::EPSILON);
+    attach(11).await.unwrap();
+}
