@@ -11,21 +11,25 @@ use serde_json::Value;
 use crate::clients::Clients;
 use crate::deploy::{DeployError, Deployed, aws};
 
+mod packed;
+
 /// How the names of the policies begin that belong to an agreement.
 const POLICY_PREFIX: &str = "DMM_";
 /// Where the feed keeps its place.
 const CURSOR: &str = "feed/last_event_id";
 /// Where grant records are kept.
 const GRANTS: &str = "grants/";
+/// Where the records of managed policies are kept.
+const PACKS: &str = "packs/";
 /// Where events are kept that can never be sent.
 const QUARANTINE: &str = "quarantine/";
 
-/// A policy of ours that stands on a role.
+/// A policy of ours that stands on a role: inline, or packed into a managed policy with others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Standing {
     /// The role's name.
     pub role: String,
-    /// The policy's name.
+    /// The policy's name; of one that is packed, the name that it would have as an inline policy.
     pub policy_name: String,
     /// The policy document.
     pub document: Value,
@@ -68,7 +72,8 @@ impl View {
         &self.clients
     }
 
-    /// Every policy of ours on every role, by role and name.
+    /// Every policy of ours on every role, by role and name. A managed policy that does not say what its record says
+    /// stands under its own name.
     ///
     /// # Errors
     ///
@@ -85,6 +90,7 @@ impl View {
                 // It may go between the two calls.
                 standing.extend(self.policy(&role, name).await?);
             }
+            standing.extend(self.packed(&role).await?);
         }
         standing.sort_by(|a, b| (&a.role, &a.policy_name).cmp(&(&b.role, &b.policy_name)));
         Ok(standing)
@@ -107,6 +113,46 @@ impl View {
             message: format!("the document of {name} on {role} is not JSON: {error}"),
         })?;
         Ok(Some(Standing { role: role.to_owned(), policy_name: name.to_owned(), document }))
+    }
+
+    /// The grant records: what was given, by object key.
+    ///
+    /// # Errors
+    ///
+    /// When the emulator refuses to answer, or a record is not JSON.
+    pub async fn grant_records(&self) -> Result<BTreeMap<String, Value>, DeployError> {
+        self.json_objects(GRANTS).await
+    }
+
+    /// The records of roles' managed policies, by object key.
+    ///
+    /// # Errors
+    ///
+    /// When the emulator refuses to answer, or a record is not JSON.
+    pub async fn pack_records(&self) -> Result<BTreeMap<String, Value>, DeployError> {
+        self.json_objects(PACKS).await
+    }
+
+    /// The quarantined events: each with its reason, by object key.
+    ///
+    /// # Errors
+    ///
+    /// When the emulator refuses to answer, or an object is not JSON.
+    pub async fn quarantined(&self) -> Result<BTreeMap<String, Value>, DeployError> {
+        self.json_objects(QUARANTINE).await
+    }
+
+    async fn json_objects(&self, prefix: &str) -> Result<BTreeMap<String, Value>, DeployError> {
+        let mut found = BTreeMap::new();
+        for key in self.objects(prefix).await? {
+            let value =
+                serde_json::from_slice(&self.object(&key).await?).map_err(|error| DeployError::Refused {
+                    operation: "GetObject",
+                    message: format!("{key} is not JSON: {error}"),
+                })?;
+            found.insert(key, value);
+        }
+        Ok(found)
     }
 
     /// How many messages a queue holds.
@@ -173,42 +219,6 @@ impl View {
             return Ok(None);
         }
         Ok(Some(String::from_utf8_lossy(&self.object(CURSOR).await?).trim().to_owned()))
-    }
-
-    /// The grant records: what was given, by object key.
-    ///
-    /// # Errors
-    ///
-    /// When the emulator refuses to answer, or a record is not JSON.
-    pub async fn grant_records(&self) -> Result<BTreeMap<String, Value>, DeployError> {
-        let mut records = BTreeMap::new();
-        for key in self.objects(GRANTS).await? {
-            let record =
-                serde_json::from_slice(&self.object(&key).await?).map_err(|error| DeployError::Refused {
-                    operation: "GetObject",
-                    message: format!("{key} is not JSON: {error}"),
-                })?;
-            records.insert(key, record);
-        }
-        Ok(records)
-    }
-
-    /// The quarantined events: each with its reason, by object key.
-    ///
-    /// # Errors
-    ///
-    /// When the emulator refuses to answer, or an object is not JSON.
-    pub async fn quarantined(&self) -> Result<BTreeMap<String, Value>, DeployError> {
-        let mut found = BTreeMap::new();
-        for key in self.objects(QUARANTINE).await? {
-            let held =
-                serde_json::from_slice(&self.object(&key).await?).map_err(|error| DeployError::Refused {
-                    operation: "GetObject",
-                    message: format!("{key} is not JSON: {error}"),
-                })?;
-            found.insert(key, held);
-        }
-        Ok(found)
     }
 
     /// The state bucket's name.

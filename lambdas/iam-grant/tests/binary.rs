@@ -33,6 +33,7 @@ fn function(server: &MockServer) -> Command {
         ("DMM_API_KEY_SECRET_ID", "dmm/api-key"),
         ("STATE_BUCKET", "state"),
         ("ALLOWED_ROLES", "consumer-*"),
+        ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:iam::123456789012:policy/dmm-test/"),
     ]);
     command
 }
@@ -56,14 +57,14 @@ async fn bucket(server: &MockServer) {
         *object = (object.0 + 1, request.body.clone());
         ResponseTemplate::new(200).insert_header("etag", format!("\"{}\"", object.0))
     };
-    Mock::given(method("PUT")).and(path_regex("grants/")).respond_with(put).mount(server).await;
+    Mock::given(method("PUT")).and(path_regex("grants/|packs/")).respond_with(put).mount(server).await;
     let get = move |request: &Request| match objects.lock().unwrap().get(request.url.path()) {
         Some((etag, body)) => ResponseTemplate::new(200)
             .insert_header("etag", format!("\"{etag}\""))
             .set_body_bytes(body.clone()),
         None => ResponseTemplate::new(404).set_body_string("<Error><Code>NoSuchKey</Code></Error>"),
     };
-    Mock::given(method("GET")).and(path_regex("grants/")).respond_with(get).mount(server).await;
+    Mock::given(method("GET")).and(path_regex("grants/|packs/")).respond_with(get).mount(server).await;
 }
 
 /// One invocation, and then none any more.
@@ -144,7 +145,8 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
     );
     iam(&server, "GetRole", ResponseTemplate::new(200).set_body_string(role)).await;
     let missing = format!("<ErrorResponse {IAM}><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
-    iam(&server, "GetRolePolicy", ResponseTemplate::new(404).set_body_string(missing)).await;
+    iam(&server, "GetRolePolicy", ResponseTemplate::new(404).set_body_string(missing.clone())).await;
+    iam(&server, "ListRolePolicies", ResponseTemplate::new(404).set_body_string(missing)).await;
     let put = format!("<PutRolePolicyResponse {IAM}/>");
     iam(&server, "PutRolePolicy", ResponseTemplate::new(200).set_body_string(put)).await;
     let record = "grants/access/a1.json";

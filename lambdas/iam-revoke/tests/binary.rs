@@ -47,6 +47,7 @@ async fn invoke(event: &Value) -> (String, Value) {
             ("DMM_API_KEY_SECRET_ID", "dmm/api-key"),
             ("STATE_BUCKET", "state"),
             ("ALLOWED_ROLES", "*"),
+            ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:iam::123456789012:policy/dmm-test/"),
         ])
         .kill_on_drop(true)
         .spawn()

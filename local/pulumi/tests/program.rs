@@ -207,8 +207,9 @@ fn policies_allow_named_actions_on_named_resources_only() {
             for action in list(&statement["Action"]) {
                 assert!(!action.contains('*'), "{}: {statement}", policy.name());
             }
-            // Which IAM gives for the whole account or not at all.
-            if statement["Action"] == "iam:ListRoles" && statement["Resource"] == "*" {
+            // Which AWS gives for the whole account or not at all.
+            let whole = ["iam:ListRoles", "servicequotas:GetServiceQuota"];
+            if whole.iter().any(|action| statement["Action"] == *action) && statement["Resource"] == "*" {
                 continue;
             }
             for resource in list(&statement["Resource"]) {
@@ -225,21 +226,25 @@ fn policies_of_roles_are_written_only_where_the_role_opted_in_and_never_on_roles
     for policy in of_type(&resources, "aws:iam:RolePolicy") {
         let document = document(policy, "policy");
         let statements = document["Statement"].as_array().expect("statements");
-        let about_roles: Vec<&Value> =
-            statements.iter().filter(|s| list(&s["Action"]).contains(&"iam:PutRolePolicy")).collect();
-        if about_roles.is_empty() {
-            continue;
-        }
-        let [allow, deny] = about_roles.as_slice() else { panic!("one that allows and one that denies") };
-        assert_eq!(allow["Effect"], "Allow");
+        let that = |effect: &str, action: &str| -> Vec<&Value> {
+            let is = |s: &&Value| s["Effect"] == effect && list(&s["Action"]).contains(&action);
+            statements.iter().filter(is).collect()
+        };
+        let [inline] = that("Allow", "iam:PutRolePolicy")[..] else { continue };
+        let [attached] = that("Allow", "iam:AttachRolePolicy")[..] else { panic!("one that attaches") };
+        let [deny] = that("Deny", "iam:PutRolePolicy")[..] else { panic!("one that denies") };
+        let opted_in = json!({"aws:ResourceTag/dmm-integration": "enabled"});
+        assert_eq!(inline["Condition"], json!({"StringEquals": opted_in}));
+        let ours = "arn:aws:iam::123456789012:policy/datamesh-manager-aws-production/*";
         assert_eq!(
-            allow["Condition"],
-            json!({"StringEquals": {"aws:ResourceTag/dmm-integration": "enabled"}})
+            attached["Condition"],
+            json!({"StringEquals": opted_in, "ArnLike": {"iam:PolicyARN": ours}})
         );
-        assert_eq!(deny["Effect"], "Deny");
+        let [written] = that("Allow", "iam:CreatePolicyVersion")[..] else { panic!("one that writes") };
+        assert_eq!(written["Resource"], ours);
         assert_eq!(deny["Condition"], Value::Null);
         assert_eq!(deny["Resource"], "arn:aws:iam::123456789012:role/datamesh-manager-aws-production-*");
-        assert_eq!(deny["Action"], allow["Action"]);
+        assert_eq!(list(&deny["Action"]), [list(&inline["Action"]), list(&attached["Action"])].concat());
         writers.push(policy.properties_json()["role"].clone());
     }
     let functions = ["iam-grant", "iam-revoke", "iam-reconcile"];

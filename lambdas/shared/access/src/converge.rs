@@ -184,7 +184,11 @@ impl Converger<'_> {
     async fn tell_of_failure(&self, agreement: Option<&Agreement>, error: &Error) {
         let (Some(agreement), Error::Roles(problem)) = (agreement, error) else { return };
         let standing = match problem {
-            RolesError::Failed { .. } => return,
+            RolesError::Failed { .. }
+            | RolesError::Restless { .. }
+            | RolesError::Quota { .. }
+            | RolesError::State(_)
+            | RolesError::Record(_) => return,
             RolesError::Denied { .. } | RolesError::OptedOut { .. } | RolesError::Unmodifiable { .. } => {
                 let reason = problem.to_string();
                 if agreement.stands() { Standing::Failed(reason) } else { Standing::Stuck(reason) }
@@ -350,7 +354,8 @@ impl<'a> Run<'a> {
     }
 }
 
-async fn wait(patience: Duration, round: u8) {
+/// Waits for a random moment before a round begins again because somebody else is at work.
+pub(crate) async fn wait(patience: Duration, round: u8) {
     let longest = patience.saturating_mul(1 << round.min(4));
     if !longest.is_zero() {
         tokio::time::sleep(longest.mul_f64(rand::random::<f64>())).await;

@@ -5,6 +5,7 @@ use state::StateError;
 use thiserror::Error;
 
 use crate::name::PolicyName;
+use crate::packing::record::PackRecordError;
 use crate::record::RecordError;
 use crate::role::RoleName;
 
@@ -131,6 +132,29 @@ pub enum RolesError {
         #[source]
         source: Source,
     },
+    /// The record of the role's managed policies changed again and again.
+    #[error(
+        "the managed policies of the IAM role {role} change faster than can be followed; a retry goes on"
+    )]
+    Restless {
+        /// The role.
+        role: RoleName,
+    },
+    /// Service Quotas does not say how many managed policies a role may have.
+    #[error("the quota `Managed policies per role` cannot be read: servicequotas:GetServiceQuota failed")]
+    Quota {
+        /// Whether it may be said later.
+        is_retryable: bool,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+    /// The state bucket could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The record of the role's managed policies cannot be used.
+    #[error(transparent)]
+    Record(#[from] PackRecordError),
 }
 
 impl RolesError {
@@ -138,10 +162,13 @@ impl RolesError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            RolesError::Denied { .. } | RolesError::OptedOut { .. } | RolesError::Unmodifiable { .. } => {
-                false
-            }
-            RolesError::Failed { .. } => true,
+            RolesError::Denied { .. }
+            | RolesError::OptedOut { .. }
+            | RolesError::Unmodifiable { .. }
+            | RolesError::Record(_) => false,
+            RolesError::Quota { is_retryable, .. } => *is_retryable,
+            RolesError::State(error) => error.is_retryable(),
+            RolesError::Failed { .. } | RolesError::Restless { .. } => true,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Roles and their inline policies in IAM.
+//! Roles and their policies in IAM: the inline ones here, the managed ones and the room for both in `managed`.
 
 use async_trait::async_trait;
 use aws_sdk_iam::Client;
@@ -6,16 +6,20 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::operation::delete_role_policy::DeleteRolePolicyError;
 use aws_sdk_iam::operation::get_role::GetRoleError;
 use aws_sdk_iam::operation::get_role_policy::GetRolePolicyError;
-use aws_sdk_iam::operation::list_role_policies::ListRolePoliciesError;
 use aws_sdk_iam::operation::put_role_policy::PutRolePolicyError;
 use percent_encoding::percent_decode_str;
 
 use crate::document::Document;
-use crate::error::{RoleListError, RolesError};
-use crate::ports::{Put, RoleList, Roles};
+use crate::error::RolesError;
+use crate::ports::{Put, Roles};
 use crate::record::{Grant, Place};
 use crate::refusal::Refusal;
 use crate::role::{Role, RoleName};
+
+mod managed;
+mod prefix;
+
+pub use prefix::{ArnPrefix, ArnPrefixError};
 
 /// How many roles a listing asks for at once, the most that IAM gives
 /// ([`ListRoles`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html)).
@@ -25,13 +29,15 @@ const AT_ONCE: i32 = 1000;
 #[derive(Clone, Debug)]
 pub struct IamRoles {
     client: Client,
+    quotas: aws_sdk_servicequotas::Client,
+    arns: ArnPrefix,
 }
 
 impl IamRoles {
-    /// Uses this client.
+    /// Uses these clients; the one for Service Quotas has to be of [`ArnPrefix::quota_region`].
     #[must_use]
-    pub fn new(client: Client) -> IamRoles {
-        IamRoles { client }
+    pub fn new(client: Client, quotas: aws_sdk_servicequotas::Client, arns: ArnPrefix) -> IamRoles {
+        IamRoles { client, quotas, arns }
     }
 }
 
@@ -71,8 +77,7 @@ impl Roles for IamRoles {
         let refusal = match error.as_service_error() {
             Some(PutRolePolicyError::LimitExceededException(_)) => Refusal::RoleFull { role: role.clone() },
             Some(PutRolePolicyError::MalformedPolicyDocumentException(problem)) => {
-                let message = problem.message().unwrap_or("it does not say why").to_owned();
-                Refusal::DocumentRejected { message }
+                return Ok(managed::malformed(problem.message()));
             }
             Some(PutRolePolicyError::NoSuchEntityException(_)) => Refusal::RoleMissing { role: role.clone() },
             Some(PutRolePolicyError::UnmodifiableEntityException(_)) => {
@@ -107,42 +112,6 @@ impl Roles for IamRoles {
                 },
                 failed => Err(failed),
             },
-        }
-    }
-}
-
-#[async_trait]
-impl RoleList for IamRoles {
-    async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
-        let mut roles = Vec::new();
-        let mut found = self.client.list_roles().max_items(AT_ONCE).into_paginator().items().send();
-        while let Some(role) = found.next().await {
-            let role = role.map_err(|error| {
-                let is_denied = is_denied(&error);
-                let source = error.into();
-                if is_denied { RoleListError::Denied { source } } else { RoleListError::Failed { source } }
-            })?;
-            match role.role_name.parse() {
-                Ok(name) => roles.push(read(name, role)),
-                Err(problem) => tracing::warn!(role.arn, %problem, "a role's name is not understood"),
-            }
-        }
-        Ok(roles)
-    }
-
-    async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {
-        let request = self.client.list_role_policies().role_name(role.as_str());
-        let names = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        match names {
-            Ok(names) => Ok(names),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(ListRolePoliciesError::is_no_such_entity_exception) =>
-            {
-                Ok(Vec::new())
-            }
-            Err(error) => Err(failure("iam:ListRolePolicies", role, error)),
         }
     }
 }

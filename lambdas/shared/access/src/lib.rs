@@ -13,7 +13,7 @@
 //!
 //! - [`record`]: what was given, in the state bucket; [`transition`]: what to do next, a pure function.
 //! - [`converge`]: does it, through [`ports`]; [`report`]: what Data Mesh Manager is told; [`iam`]: the
-//!   roles.
+//!   roles; [`packing`]: where on its role a grant goes, within IAM's limits to [`size`].
 //! - [`service`]: from an event to all this; [`reconcile`]: all agreements, without any event.
 
 pub mod arn;
@@ -24,6 +24,7 @@ pub mod error;
 pub mod guardrails;
 pub mod iam;
 pub mod name;
+pub mod packing;
 pub mod policy;
 pub mod port;
 pub mod ports;
@@ -33,6 +34,7 @@ pub mod refusal;
 pub mod report;
 pub mod role;
 pub mod service;
+pub mod size;
 pub mod transition;
 
 pub use converge::{Converger, Outcome};

@@ -1,6 +1,8 @@
 //! What a run needs from the outside, each as narrow as its use: Data Mesh Manager to read, IAM, and Data
 //! Mesh Manager to tell. The grant records are in a [`state::ObjectStore`].
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use dmm::{
     Agreement, AgreementKind, AgreementPage, AgreementRef, ApiError, DataProduct, ProvisioningReport, Team,
@@ -68,8 +70,48 @@ pub trait Roles: Send + Sync {
 pub trait RoleList: Send + Sync {
     /// All roles, in any order, without their tags: IAM does not list those.
     async fn roles(&self) -> Result<Vec<Role>, RoleListError>;
-    /// The names of the role's inline policies; none if there is no such role (any more).
+    /// The names of the policies that stand on the role; none if there is no such role (any more).
     async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError>;
+}
+
+/// A customer managed policy of ours, that holds grants of one role.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ManagedPolicy {
+    /// The role.
+    pub role: RoleName,
+    /// Which of the role's.
+    pub number: u32,
+}
+
+/// The managed policies that are attached to a role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attached {
+    /// The numbers of ours.
+    pub ours: BTreeSet<u32>,
+    /// How many others there are.
+    pub others: usize,
+}
+
+/// What [`Packing`](crate::packing::Packing) needs of IAM beside [`Roles`], to find and to use the room that roles
+/// have. A role that does not exist (any more) has nothing.
+#[async_trait]
+pub trait Room: Send + Sync {
+    /// As [`RoleList::roles`].
+    async fn roles(&self) -> Result<Vec<Role>, RoleListError>;
+    /// The names of the role's inline policies, of others too.
+    async fn inline(&self, role: &RoleName) -> Result<Vec<String>, RolesError>;
+    /// The size of an inline policy, see [`size::of`](crate::size::of); 0 where there is none.
+    async fn size(&self, role: &RoleName, policy: &str) -> Result<usize, RolesError>;
+    /// The managed policies that are attached to the role.
+    async fn attached(&self, role: &RoleName) -> Result<Attached, RolesError>;
+    /// How many managed policies a role may have attached, of whomever.
+    async fn quota(&self) -> Result<usize, RolesError>;
+    /// What the policy says; `None` if there is none.
+    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, RolesError>;
+    /// Makes the policy say this, and attaches it to its role.
+    async fn hold(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError>;
+    /// Detaches the policy from its role and deletes it; there need not be one, nor the role.
+    async fn drop(&self, policy: &ManagedPolicy) -> Result<(), RolesError>;
 }
 
 #[async_trait]

@@ -119,15 +119,22 @@ pub enum Refusal {
         /// The output port's field.
         field: String,
     },
-    /// The role has no room.
+    /// The role has no room, neither inline nor in managed policies.
     #[error(
-        "The policies of the IAM role {role} are full: IAM has a limit to their size, and this access does \
-         not fit any more. Remove policies from the role that are not needed, or use another role."
+        "The policies of the IAM role {role} are full: IAM has limits to their size and number, and this \
+         access does not fit any more. Remove policies from the role that are not needed, use another role, \
+         or have the operator of the integration raise the quota `Managed policies per role` of the account."
     )]
     RoleFull {
         /// The role.
         role: RoleName,
     },
+    /// The account has no room for another managed policy.
+    #[error(
+        "The AWS account holds as many managed policies as it may, and this access needs another one. Have \
+         the operator of the integration delete some, or raise the quota `Customer managed policies per account`."
+    )]
+    AccountFull,
     /// IAM does not let anybody change the role.
     #[error("AWS does not allow changes to the IAM role {role}. Name another role.")]
     RoleUnmodifiable {

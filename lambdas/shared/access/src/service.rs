@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::converge::{Converger, Outcome};
 use crate::error::Error;
 use crate::guardrails::{GuardrailError, Guardrails};
-use crate::iam::IamRoles;
+use crate::iam::{ArnPrefix, ArnPrefixError, IamRoles};
+use crate::packing::Packing;
 use crate::ports::Roles;
 use crate::record::Cause;
 
@@ -34,7 +35,7 @@ pub struct Service {
 /// What is built from the environment.
 pub(crate) struct Parts {
     pub(crate) client: dmm::Client,
-    pub(crate) roles: IamRoles,
+    pub(crate) iam: IamRoles,
     pub(crate) records: S3Store,
     pub(crate) guardrails: Guardrails,
 }
@@ -48,6 +49,9 @@ pub enum SetupError {
     /// The guardrails make no sense.
     #[error(transparent)]
     Guardrails(#[from] GuardrailError),
+    /// The prefix of managed policies makes no sense.
+    #[error(transparent)]
+    ArnPrefix(#[from] ArnPrefixError),
 }
 
 impl SetupError {
@@ -56,7 +60,7 @@ impl SetupError {
     pub fn is_retryable(&self) -> bool {
         match self {
             SetupError::Environment(error) => error.is_retryable(),
-            SetupError::Guardrails(_) => false,
+            SetupError::Guardrails(_) | SetupError::ArnPrefix(_) => false,
         }
     }
 }
@@ -75,13 +79,15 @@ impl Service {
 
     /// Builds all from the environment: `DMM_BASE_URL`, `DMM_API_KEY_SECRET_ID`, `STATE_BUCKET`, and the
     /// guardrails in `ALLOWED_ROLES`, `PROTECTED_ROLES` and `ALLOWED_RESOURCE_ACCOUNTS` (lists, see
-    /// [`Guardrails::new`]).
+    /// [`Guardrails::new`]); `MANAGED_POLICY_ARN_PREFIX` is how the ARNs of managed policies of ours begin
+    /// ([`ArnPrefix`]).
     ///
     /// # Errors
     ///
     /// [`SetupError`], which names the variable.
     pub fn from_environment() -> Result<Service, SetupError> {
-        let Parts { client, roles, records, guardrails } = Parts::from_environment()?;
+        let Parts { client, iam, records, guardrails } = Parts::from_environment()?;
+        let roles = packing(iam, &records);
         Ok(Service::new(client, Arc::new(roles), Arc::new(records), guardrails))
     }
 
@@ -138,9 +144,22 @@ impl Parts {
         let aws = Aws::from_environment()?;
         let bucket = settings::required("STATE_BUCKET").map_err(EnvironmentError::from)?;
         let records = S3Store::new(aws_sdk_s3::Client::new(aws.sdk_config()), bucket);
-        let roles = IamRoles::new(aws_sdk_iam::Client::new(aws.sdk_config()));
-        Ok(Parts { client: environment::api_client(&aws)?, roles, records, guardrails })
+        let arns = settings::required("MANAGED_POLICY_ARN_PREFIX").map_err(EnvironmentError::from)?;
+        let arns: ArnPrefix = arns.parse()?;
+        let quotas = aws_sdk_servicequotas::config::Builder::from(aws.sdk_config());
+        let quotas = quotas.region(aws_sdk_servicequotas::config::Region::new(arns.quota_region()));
+        let iam = IamRoles::new(
+            aws_sdk_iam::Client::new(aws.sdk_config()),
+            aws_sdk_servicequotas::Client::from_conf(quotas.build()),
+            arns,
+        );
+        Ok(Parts { client: environment::api_client(&aws)?, iam, records, guardrails })
     }
+}
+
+/// Gives every grant its place by the records in the state bucket.
+pub(crate) fn packing<R>(iam: R, records: &S3Store) -> Packing<R> {
+    Packing { iam, records: Arc::new(records.clone()), clock: Timestamp::now, patience: PATIENCE }
 }
 
 #[cfg(test)]

@@ -180,6 +180,9 @@ fn meaning(name: &str) -> &'static str {
         "DMM_BASE_URL" => "the address of Data Mesh Manager, e.g. https://api.datamesh-manager.com",
         "EVENTS_QUEUE_URL" => "the URL of the SQS queue for the events of the feed",
         "EVENT_BUS_NAME" => "the name of the EventBridge bus",
+        "MANAGED_POLICY_ARN_PREFIX" => {
+            "how the ARNs of this stack's managed policies begin, e.g. arn:aws:iam::123456789012:policy/my-stack/"
+        }
         "SCAN_ROLES" => {
             "true, or to false where policies named DMM_… on the account's roles are not all of this stack"
         }

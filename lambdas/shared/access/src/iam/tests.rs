@@ -9,12 +9,19 @@ use crate::name::PolicyName;
 
 /// A client of a server that answers one action in one way.
 async fn roles(action: &str, status: u16, body: &str) -> (MockServer, IamRoles) {
+    iam(&[(action, status, body)]).await
+}
+
+/// A client of a server that answers each of these actions in one way, and no others.
+pub(super) async fn iam(answers: &[(&str, u16, &str)]) -> (MockServer, IamRoles) {
     let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .and(body_string_contains(format!("Action={action}&")))
-        .respond_with(ResponseTemplate::new(status).set_body_string(body))
-        .mount(&server)
-        .await;
+    for (action, status, body) in answers {
+        Mock::given(method("POST"))
+            .and(body_string_contains(format!("Action={action}&")))
+            .respond_with(ResponseTemplate::new(*status).set_body_string(*body))
+            .mount(&server)
+            .await;
+    }
     let aws = Aws::new(AwsSettings {
         region: "eu-central-1".to_owned(),
         credentials: aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"),
@@ -24,17 +31,20 @@ async fn roles(action: &str, status: u16, body: &str) -> (MockServer, IamRoles) 
     .unwrap();
     let config = aws_sdk_iam::config::Builder::from(aws.sdk_config());
     let client = Client::from_conf(config.retry_config(RetryConfig::disabled()).build());
-    (server, IamRoles::new(client))
+    let quotas = aws_sdk_servicequotas::config::Builder::from(aws.sdk_config());
+    let quotas = quotas.retry_config(RetryConfig::disabled()).build();
+    let arns = "arn:aws:iam::123456789012:policy/dmm-test/".parse().unwrap();
+    (server, IamRoles::new(client, aws_sdk_servicequotas::Client::from_conf(quotas), arns))
 }
 
-fn failed(code: &str) -> String {
+pub(super) fn failed(code: &str) -> String {
     format!(
         "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error><Type>Sender</Type>\
          <Code>{code}</Code><Message>what {code} says</Message></Error><RequestId>r1</RequestId></ErrorResponse>"
     )
 }
 
-fn place() -> Place {
+pub(super) fn place() -> Place {
     let agreement = AgreementRef { kind: AgreementKind::Access, id: "a:1".to_owned() };
     Place { role: "consumer".parse().unwrap(), policy: PolicyName::of(&agreement) }
 }
@@ -173,28 +183,4 @@ async fn a_server_that_is_away_may_come_back() {
     let (server, client) = roles("GetRole", 200, "").await;
     drop(server);
     assert!(client.role(&place().role).await.unwrap_err().is_retryable());
-}
-
-#[tokio::test]
-async fn all_roles_are_listed_and_those_of_a_role_that_is_gone_are_none() {
-    let body = "<ListRolesResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><ListRolesResult>\
-        <IsTruncated>false</IsTruncated><Roles><member><Path>/data/</Path><RoleName>consumer</RoleName>\
-        <RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/data/consumer</Arn>\
-        <CreateDate>2023-06-01T00:00:00Z</CreateDate></member></Roles></ListRolesResult></ListRolesResponse>";
-    let (_server, client) = roles("ListRoles", 200, body).await;
-    let listed = client.roles().await.unwrap();
-    assert_eq!((listed.len(), listed[0].path.as_str()), (1, "/data/"));
-    assert_eq!(listed[0].name, place().role);
-    for (code, is_retryable) in [("AccessDenied", false), ("Throttling", true)] {
-        let (_server, client) = roles("ListRoles", 400, &failed(code)).await;
-        assert_eq!(client.roles().await.unwrap_err().is_retryable(), is_retryable, "{code}");
-    }
-
-    let body = "<ListRolePoliciesResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
-        <ListRolePoliciesResult><PolicyNames><member>DMM_Access_a</member><member>other</member></PolicyNames>\
-        <IsTruncated>false</IsTruncated></ListRolePoliciesResult></ListRolePoliciesResponse>";
-    let (_server, client) = roles("ListRolePolicies", 200, body).await;
-    assert_eq!(client.policies(&place().role).await.unwrap(), ["DMM_Access_a", "other"]);
-    let (_server, client) = roles("ListRolePolicies", 404, &failed("NoSuchEntity")).await;
-    assert_eq!(client.policies(&place().role).await.unwrap(), Vec::<String>::new());
 }

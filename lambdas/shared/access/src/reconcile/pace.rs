@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::document::Document;
 use crate::error::{RoleListError, RolesError};
-use crate::ports::{Put, RoleList, Roles};
+use crate::ports::{Attached, ManagedPolicy, Put, Roles, Room};
 use crate::record::{Grant, Place};
 use crate::role::{Role, RoleName};
 
@@ -80,14 +80,38 @@ impl<R: Roles> Roles for Paced<R> {
 }
 
 #[async_trait]
-impl<R: RoleList> RoleList for Paced<R> {
+impl<R: Room> Room for Paced<R> {
     /// A few calls at most: the pages are as large as IAM gives them.
     async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
         self.turn().await;
         self.inner.roles().await
     }
 
-    async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {
-        self.call(|roles| roles.policies(role)).await
+    async fn inline(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {
+        self.call(|iam| iam.inline(role)).await
+    }
+
+    async fn size(&self, role: &RoleName, policy: &str) -> Result<usize, RolesError> {
+        self.call(|iam| iam.size(role, policy)).await
+    }
+
+    async fn attached(&self, role: &RoleName) -> Result<Attached, RolesError> {
+        self.call(|iam| iam.attached(role)).await
+    }
+
+    async fn quota(&self) -> Result<usize, RolesError> {
+        self.call(|iam| iam.quota()).await
+    }
+
+    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, RolesError> {
+        self.call(|iam| iam.managed(policy)).await
+    }
+
+    async fn hold(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+        self.call(|iam| iam.hold(policy, document)).await
+    }
+
+    async fn drop(&self, policy: &ManagedPolicy) -> Result<(), RolesError> {
+        self.call(|iam| iam.drop(policy)).await
     }
 }

@@ -16,9 +16,10 @@ use super::{ReconcileError, Reconciler, Report, Request};
 use crate::converge::Converger;
 use crate::guardrails::Guardrails;
 use crate::iam::IamRoles;
+use crate::packing::Packing;
 use crate::ports::RoleList;
 use crate::record::Cause;
-use crate::service::{PATIENCE, Parts, SetupError};
+use crate::service::{PATIENCE, Parts, SetupError, packing};
 
 /// From one call of IAM to the next.
 const PACE: Duration = Duration::from_millis(50);
@@ -33,7 +34,7 @@ const RESERVE: Duration = Duration::from_secs(10);
 /// Everything that is built once and used for every invocation.
 pub struct Service {
     client: dmm::Client,
-    roles: Paced<IamRoles>,
+    roles: Packing<Paced<IamRoles>>,
     records: S3Store,
     guardrails: Guardrails,
     scans_roles: bool,
@@ -47,8 +48,8 @@ impl Service {
     /// [`SetupError`], which names the variable.
     pub fn from_environment() -> Result<Service, SetupError> {
         let scans_roles = settings::flag("SCAN_ROLES").map_err(EnvironmentError::from)?;
-        let Parts { client, roles, records, guardrails } = Parts::from_environment()?;
-        let roles = Paced::new(roles, PACE, STAND_BACK);
+        let Parts { client, iam, records, guardrails } = Parts::from_environment()?;
+        let roles = packing(Paced::new(iam, PACE, STAND_BACK), &records);
         Ok(Service { client, roles, records, guardrails, scans_roles })
     }
 

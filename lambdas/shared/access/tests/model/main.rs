@@ -4,8 +4,13 @@
 //! driver and AWS do, one atomic step at a time. Why the protocol is as it is: `docs/decisions/0001`; what is and is
 //! not in the model: `docs/decisions/0003`.
 
+#![expect(clippy::expect_used, reason = "helpers of tests, where a failure is a panic")]
+
+mod packing;
 mod world;
 
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use access::desired::{Desired, Wish};
@@ -70,15 +75,18 @@ impl Model for Convergence {
     }
 }
 
-fn check(model: Convergence) -> impl Checker<Convergence> {
+/// Looks at every state, or at all until one is wrong.
+fn check<M>(label: &str, model: M) -> impl Checker<M> + use<M>
+where
+    M: Model<State: Clone + Hash + PartialEq + Send + Sync + 'static, Action: Clone + Debug + PartialEq>
+        + Send
+        + Sync
+        + 'static,
+{
     let started = Instant::now();
     let checker = model.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     println!(
-        "{} changes, {} crashes, {} events, {:?}: {} states, depth {}, {:.1} s",
-        model.changes,
-        model.crashes,
-        model.events,
-        model.mistake,
+        "{label}: {} states, depth {}, {:.1} s",
         checker.unique_state_count(),
         checker.max_depth(),
         started.elapsed().as_secs_f64()
@@ -86,11 +94,25 @@ fn check(model: Convergence) -> impl Checker<Convergence> {
     checker
 }
 
+/// Which run is which says nothing: sorted, worlds that differ only in that are one.
+fn sorted<R: Hash>(runs: &mut [R]) {
+    runs.sort_by_cached_key(|run| {
+        let mut hasher = DefaultHasher::new();
+        run.hash(&mut hasher);
+        hasher.finish()
+    });
+}
+
+fn label(model: &Convergence) -> String {
+    let Convergence { changes, crashes, events, mistake, .. } = model;
+    format!("{changes} changes, {crashes} crashes, {events} events, {mistake:?}")
+}
+
 /// Production as it is, for one agreement that changes twice, while one run is cut off.
 const SOUND: Convergence = Convergence { changes: 2, wishes, crashes: 1, events: 0, mistake: Mistake::None };
 
 fn assert_sound(model: Convergence) -> impl Checker<Convergence> {
-    let checker = check(model);
+    let checker = check(&label(&model), model);
     assert!(checker.is_done(), "every state was looked at");
     checker.assert_no_discovery(RIGHT);
     checker.assert_no_discovery(ASKED_FOR);
@@ -99,7 +121,8 @@ fn assert_sound(model: Convergence) -> impl Checker<Convergence> {
 
 /// Without this part of the protocol, a wrong state is reached.
 fn assert_needed(mistake: Mistake) {
-    let checker = check(Convergence { mistake, ..SOUND });
+    let model = Convergence { mistake, ..SOUND };
+    let checker = check(&label(&model), model);
     let path = checker.discovery(RIGHT).expect("the mistake leads to a wrong state");
     let world = path.last_state();
     assert!(world.is_quiet() && !world.is_right(), "{world:?}");

@@ -1,7 +1,6 @@
 //! One agreement, IAM, the grant record, and the runs that work on them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use access::desired::{Desired, Wish};
 use access::document::Document;
@@ -9,6 +8,8 @@ use access::name::PolicyName;
 use access::record::{Entry, Grant, Phase, Place};
 use access::transition::{Step, View, next};
 use dmm::{AgreementKind, AgreementRef};
+
+use crate::sorted;
 
 /// The rounds of a run: few, so that there are few states. After them it begins anew, as its retry does.
 const ROUNDS: u8 = 2;
@@ -110,7 +111,7 @@ pub(crate) fn wishes() -> Vec<Wish> {
 
 /// Those of them that differ most, so that it can change more often.
 pub(crate) fn few_wishes() -> Vec<Wish> {
-    vec![active("r1", "p1"), active("r2", "p1"), Wish::NOTHING]
+    vec![active("r1", "p1"), Wish::NOTHING]
 }
 
 impl World {
@@ -149,7 +150,7 @@ impl World {
 
     pub(crate) fn actions(&self, wishes: &[Wish], actions: &mut Vec<Action>) {
         if self.changes > 0 {
-            actions.extend(wishes.iter().cloned().filter(|wish| *wish != self.wish).map(Action::Change));
+            actions.extend(wishes.iter().filter(|wish| **wish != self.wish).cloned().map(Action::Change));
         }
         for (at, run) in self.runs.iter().enumerate() {
             match run {
@@ -193,12 +194,7 @@ impl World {
             }
             Action::Retry(at) => world.runs[at] = Run::new(),
         }
-        // Which run is which says nothing: sorted, worlds that differ only in that are one.
-        world.runs.sort_by_cached_key(|run| {
-            let mut hasher = DefaultHasher::new();
-            run.hash(&mut hasher);
-            hasher.finish()
-        });
+        sorted(&mut world.runs);
         world
     }
 

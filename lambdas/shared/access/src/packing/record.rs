@@ -1,0 +1,142 @@
+//! The record of a role's managed policies, kept in the state bucket.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::protocol::Pack;
+use crate::role::RoleName;
+
+/// The version of the record's form.
+const VERSION: u32 = 1;
+
+/// The record as it is stored, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackRecord {
+    version: u32,
+    role: RoleName,
+    /// What decisions are taken from.
+    pub pack: Pack,
+    updated_at: Timestamp,
+    /// Different in every record ever written, as in [`Record`](crate::record::Record).
+    revision: String,
+}
+
+/// A role's record cannot be used. Nothing is done on its ground.
+#[derive(Debug, Error)]
+pub enum PackRecordError {
+    /// It is not a record.
+    #[error(
+        "the record {key} of the managed policies of a role cannot be read: restore an earlier version of the \
+         object"
+    )]
+    Unreadable {
+        /// The object's key.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// It is of another version, or of another role.
+    #[error("the record {key} is of version {version} and of the role {role}: it is not used")]
+    Foreign {
+        /// The object's key.
+        key: String,
+        /// Its version.
+        version: u32,
+        /// Its role.
+        role: RoleName,
+    },
+}
+
+/// The object's key: `packs/{role}.json`. A role's name holds nothing that a key could not.
+#[must_use]
+pub fn key(role: &RoleName) -> String {
+    format!("packs/{role}.json")
+}
+
+impl PackRecord {
+    /// The record to write now.
+    #[must_use]
+    pub fn new(role: RoleName, pack: Pack, updated_at: Timestamp) -> PackRecord {
+        PackRecord { version: VERSION, role, pack, updated_at, revision: Uuid::new_v4().to_string() }
+    }
+
+    /// Reads the record of this role.
+    ///
+    /// # Errors
+    ///
+    /// [`PackRecordError`].
+    pub fn read(role: &RoleName, body: &[u8]) -> Result<PackRecord, PackRecordError> {
+        let key = key(role);
+        let record: PackRecord = serde_json::from_slice(body)
+            .map_err(|source| PackRecordError::Unreadable { key: key.clone(), source })?;
+        if record.version == VERSION && record.role == *role {
+            return Ok(record);
+        }
+        Err(PackRecordError::Foreign { key, version: record.version, role: record.role })
+    }
+
+    /// The object's body.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        // Names, numbers and documents: there is nothing in it that JSON cannot hold.
+        serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::packing::layout::Layout;
+    use crate::packing::tests::{grant, name};
+
+    fn role(name: &str) -> RoleName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn a_record_is_readable_json_and_comes_back_as_it_was() {
+        let layout =
+            Layout::default().with(&name("a"), &grant("a", 0), Some(1), crate::size::MANAGED).unwrap();
+        let pack = Pack { layout, unsure: BTreeSet::from([1]) };
+        let record = PackRecord::new(role("consumer"), pack, Timestamp::UNIX_EPOCH);
+        let json: Value = serde_json::from_slice(&record.to_json()).unwrap();
+        assert_eq!(
+            json,
+            json!({
+                "version": 1,
+                "role": "consumer",
+                "pack": {
+                    "policies": { "1": { "DMM_Access_a": Value::from(grant("a", 0)) } },
+                    "unsure": [1],
+                },
+                "updated_at": "1970-01-01T00:00:00Z",
+                "revision": json["revision"],
+            })
+        );
+        assert_eq!(PackRecord::read(&role("consumer"), &record.to_json()).unwrap(), record);
+        let again = PackRecord::new(role("consumer"), record.pack.clone(), Timestamp::UNIX_EPOCH);
+        assert_ne!(again.to_json(), record.to_json());
+    }
+
+    #[test]
+    fn a_broken_newer_or_foreign_record_is_an_error_that_names_the_object() {
+        let body = PackRecord::new(role("consumer"), Pack::default(), Timestamp::UNIX_EPOCH).to_json();
+        let mut newer: Value = serde_json::from_slice(&body).unwrap();
+        newer["version"] = json!(2);
+        for (body, role) in [
+            (b"{}".to_vec(), role("consumer")),
+            (newer.to_string().into_bytes(), role("consumer")),
+            (body, role("other")),
+        ] {
+            let error = PackRecord::read(&role, &body).unwrap_err();
+            assert!(error.to_string().contains(&format!("packs/{role}.json")), "{error}");
+        }
+    }
+}

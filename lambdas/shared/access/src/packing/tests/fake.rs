@@ -1,0 +1,217 @@
+//! One role in memory, with IAM's limits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::*;
+use crate::ports::Attached;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    inline: BTreeMap<String, Document>,
+    managed: BTreeMap<u32, Document>,
+    attached: BTreeSet<u32>,
+    others: usize,
+    quota: Option<usize>,
+    inline_limit: usize,
+    exists: bool,
+    has_opted_in: bool,
+}
+
+pub(super) struct FakeIam(Mutex<State>);
+
+impl Default for FakeIam {
+    fn default() -> FakeIam {
+        FakeIam(Mutex::new(State {
+            inline: BTreeMap::new(),
+            managed: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            others: 0,
+            quota: Some(10),
+            inline_limit: size::INLINE_SUM,
+            exists: true,
+            has_opted_in: true,
+        }))
+    }
+}
+
+impl FakeIam {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(super) fn everything(&self) -> State {
+        self.state().clone()
+    }
+
+    pub(super) fn inline_names(&self) -> Vec<String> {
+        self.state().inline.keys().cloned().collect()
+    }
+
+    pub(super) fn managed_count(&self) -> usize {
+        self.state().managed.len()
+    }
+
+    pub(super) fn attached_count(&self) -> usize {
+        let state = self.state();
+        state.attached.len() + state.others
+    }
+
+    /// The ids of the grants in a managed policy that is attached.
+    pub(super) fn buckets(&self, number: u32) -> Vec<String> {
+        let state = self.state();
+        assert!(state.attached.contains(&number), "{number} is not attached");
+        let document = Value::from(state.managed[&number].clone());
+        let resources =
+            document["Statement"].as_array().unwrap().iter().map(|one| one["Resource"].as_str().unwrap());
+        let id = |arn: &str| {
+            arn.strip_prefix("arn:aws:s3:::bucket-").unwrap().split('/').next().unwrap().to_owned()
+        };
+        resources.map(id).collect()
+    }
+
+    pub(super) fn put_foreign(&self, name: &str, length: usize) {
+        self.state().inline.insert(name.to_owned(), grant("foreign", length));
+    }
+
+    pub(super) fn attach_foreign(&self, count: usize) {
+        self.state().others = count;
+    }
+
+    pub(super) fn quota(&self, quota: usize) {
+        self.state().quota = Some(quota);
+    }
+
+    pub(super) fn hide_quota(&self) {
+        self.state().quota = None;
+    }
+
+    pub(super) fn inline_limit(&self, limit: usize) {
+        self.state().inline_limit = limit;
+    }
+
+    pub(super) fn opt_out(&self) {
+        self.state().has_opted_in = false;
+    }
+
+    pub(super) fn delete_role(&self) {
+        let mut state = self.state();
+        state.exists = false;
+        state.inline.clear();
+        state.attached.clear();
+    }
+
+    pub(super) fn detach_all(&self) {
+        self.state().attached.clear();
+    }
+
+    pub(super) fn spoil_all(&self) {
+        for document in self.state().managed.values_mut() {
+            *document = grant("spoilt", 0);
+        }
+    }
+
+    pub(super) fn delete_all(&self) {
+        self.detach_all();
+        self.state().managed.clear();
+    }
+}
+
+fn denied(role: &RoleName) -> RolesError {
+    RolesError::Denied { action: "iam:Any", role: role.clone(), source: "no tag".into() }
+}
+
+#[async_trait]
+impl Roles for FakeIam {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
+        let state = self.state();
+        let value = if state.has_opted_in { "enabled" } else { "disabled" };
+        Ok(state.exists.then(|| Role {
+            name: name.clone(),
+            arn: format!("arn:aws:iam::123456789012:role/{name}"),
+            path: "/".to_owned(),
+            tags: BTreeMap::from([("dmm-integration".to_owned(), value.to_owned())]),
+        }))
+    }
+
+    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
+        Ok(self.state().inline.get(place.policy.as_str()).cloned())
+    }
+
+    async fn put(&self, grant: &Grant) -> Result<Put, RolesError> {
+        let mut state = self.state();
+        let beside = state.inline.iter().filter(|(name, _)| *name != grant.place.policy.as_str());
+        let sum: usize = beside.map(|(_, document)| size::of(document.as_str())).sum();
+        if sum + size::of(grant.document.as_str()) > state.inline_limit {
+            return Ok(full());
+        }
+        state.inline.insert(grant.place.policy.to_string(), grant.document.clone());
+        Ok(Put::Done)
+    }
+
+    async fn delete(&self, place: &Place) -> Result<(), RolesError> {
+        self.state().inline.remove(place.policy.as_str());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Room for FakeIam {
+    async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
+        Ok(Vec::new())
+    }
+
+    async fn inline(&self, _: &RoleName) -> Result<Vec<String>, RolesError> {
+        Ok(self.inline_names())
+    }
+
+    async fn size(&self, _: &RoleName, policy: &str) -> Result<usize, RolesError> {
+        Ok(self.state().inline.get(policy).map_or(0, |document| size::of(document.as_str())))
+    }
+
+    async fn attached(&self, _: &RoleName) -> Result<Attached, RolesError> {
+        let state = self.state();
+        Ok(Attached { ours: state.attached.clone(), others: state.others })
+    }
+
+    async fn quota(&self) -> Result<usize, RolesError> {
+        let quota = self.state().quota;
+        quota.ok_or_else(|| RolesError::Quota { is_retryable: false, source: "denied".into() })
+    }
+
+    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, RolesError> {
+        Ok(self.state().managed.get(&policy.number).cloned())
+    }
+
+    async fn hold(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+        let mut state = self.state();
+        assert!(size::of(document.as_str()) <= size::MANAGED, "too large: {}", size::of(document.as_str()));
+        state.managed.insert(policy.number, document.clone());
+        if !state.exists {
+            return Ok(Put::Rejected(Refusal::RoleMissing { role: policy.role.clone() }));
+        }
+        if !state.has_opted_in {
+            return Ok(Put::Rejected(Refusal::RoleNotOptedIn { role: policy.role.clone() }));
+        }
+        if !state.attached.contains(&policy.number)
+            && state.attached.len() + state.others >= state.quota.unwrap_or(10)
+        {
+            return Ok(full());
+        }
+        state.attached.insert(policy.number);
+        Ok(Put::Done)
+    }
+
+    async fn drop(&self, policy: &ManagedPolicy) -> Result<(), RolesError> {
+        let mut state = self.state();
+        if state.exists && !state.has_opted_in {
+            return Err(denied(&policy.role));
+        }
+        state.attached.remove(&policy.number);
+        state.managed.remove(&policy.number);
+        Ok(())
+    }
+}
