@@ -1,5 +1,7 @@
 //! The Lambdas, killed at each of their steps: what they had begun is finished by whoever comes next.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
 mod common;
 
 use common::cures::{reconcile, redrive_dead_letters};

@@ -1,6 +1,8 @@
 //! Answers that are lost after AWS or Data Mesh Manager did what was asked, and connections that are cut before: nobody
 //! can tell the two apart, and nothing is lost or done twice where that matters.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
 mod common;
 
 use common::faults::{cancel, grant, quiet, report};

@@ -1,5 +1,7 @@
 //! What can need an operator, how it shows, and that the cures in `docs/operate.md` cure it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
 mod common;
 
 use std::sync::Arc;
@@ -340,7 +342,7 @@ async fn a_port_whose_bucket_moved_gives_the_new_one_at_the_next_look() {
     let bucket = json!("arn:aws:s3:::orders-moved");
     world(&stack)
         .edit_data_product("orders", |product| {
-            product["outputPorts"][0]["custom"]["aws-s3-bucket-arn"] = bucket
+            product["outputPorts"][0]["custom"]["aws-s3-bucket-arn"] = bucket;
         })
         .unwrap();
     look_again(&stack, "AccessActivatedEvent", "a-1").await;

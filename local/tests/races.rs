@@ -1,5 +1,7 @@
 //! Agreements that change while somebody works on them, events in any order and number, and two of a function at once.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
 mod common;
 
 use bytes::Bytes;
@@ -175,7 +177,7 @@ fn move_bucket(world: &WorldHandle) {
     let bucket = json!("arn:aws:s3:::orders-moved");
     world
         .edit_data_product("orders", |product| {
-            product["outputPorts"][0]["custom"]["aws-s3-bucket-arn"] = bucket
+            product["outputPorts"][0]["custom"]["aws-s3-bucket-arn"] = bucket;
         })
         .unwrap();
 }

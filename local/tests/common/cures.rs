@@ -134,6 +134,11 @@ pub(crate) async fn delete_role(stack: &Stack, role: &str) {
     for policy in policies.policy_names() {
         iam.delete_role_policy().role_name(role).policy_name(policy).send().await.unwrap();
     }
+    let attached = iam.list_attached_role_policies().role_name(role).send().await.unwrap();
+    for policy in attached.attached_policies() {
+        let arn = policy.policy_arn().unwrap();
+        iam.detach_role_policy().role_name(role).policy_arn(arn).send().await.unwrap();
+    }
     iam.delete_role().role_name(role).send().await.unwrap();
 }
 

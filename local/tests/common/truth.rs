@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_local::Stack;
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulator::AgreementKind;
 
 use super::{assert_no_violations, ids, published, world};
@@ -27,6 +27,15 @@ pub(crate) async fn assert_right_but(stack: &Stack, letters: &[(&str, usize)]) {
     );
     for (key, record) in stack.view().grant_records().await.unwrap() {
         assert_eq!(record["phase"], "settled", "the record {key}: {record}");
+    }
+    for (key, record) in stack.view().pack_records().await.unwrap() {
+        assert_eq!(record["pack"]["unsure"], json!([]), "the record {key}: {record}");
+    }
+    for (policy, count) in stack.view().managed_policies().await.unwrap() {
+        assert!(
+            count > 0 || policy.starts_with("owners-"),
+            "the managed policy {policy} is left over: nothing has it attached"
+        );
     }
     assert_published(stack);
     assert_letters(stack, letters).await;

@@ -1,0 +1,298 @@
+//! IAM's limits to the size and number of a role's policies, with the real binaries over the emulated AWS: what does not
+//! fit inline is packed into managed policies, and back; what fits nowhere is refused, and costs nobody else anything.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
+mod common;
+
+use common::cures::{create_role, delete_role, reconcile};
+use common::faults::{after, before, grant, hits, kill, quiet};
+use common::truth::assert_right;
+use common::{ROLE, agreement, forecast, mesh, stack, standing, world};
+use dmm_local::Stack;
+use proxy::{Fault, FaultKind};
+use serde_json::{Value, json};
+use simulator::{AgreementKind, Landscape};
+
+const KIND: AgreementKind = AgreementKind::Access;
+
+/// Accesses `a-1` to `a-N` to the Glue table, each with a complete grant of some 1,500 characters.
+fn accesses(count: usize) -> Landscape {
+    (1..=count).fold(mesh(), |mesh, index| {
+        mesh.with_agreement(KIND, agreement(&format!("a-{index}"), "orders-glue", &forecast()))
+    })
+}
+
+async fn approve(stack: &Stack, indices: impl Iterator<Item = usize>) {
+    for index in indices {
+        world(stack).approve(KIND, &format!("a-{index}")).unwrap();
+    }
+    quiet(stack).await;
+}
+
+async fn cancel(stack: &Stack, indices: impl Iterator<Item = usize>) {
+    for index in indices {
+        world(stack).cancel(KIND, &format!("a-{index}")).unwrap();
+    }
+    quiet(stack).await;
+}
+
+/// An inline policy that the role's owner put there, of this many characters.
+async fn owners_policy(stack: &Stack, characters: usize) {
+    let frame = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "" }] });
+    let resource = "arn:aws:s3:::".to_owned();
+    let resource = format!("{resource}{}", "o".repeat(characters - frame.to_string().len() - resource.len()));
+    let mut document = frame;
+    document["Statement"][0]["Resource"] = json!(resource);
+    let iam = &stack.view().clients().iam;
+    let put = iam.put_role_policy().role_name(ROLE).policy_name("owners-own");
+    put.policy_document(document.to_string()).send().await.unwrap();
+}
+
+/// Attaches this many managed policies of the role's owner.
+async fn owners_managed_policies(stack: &Stack, count: usize) -> Vec<String> {
+    let iam = &stack.view().clients().iam;
+    let mut arns = Vec::new();
+    let document = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*" }] });
+    for index in 0..count {
+        let create = iam.create_policy().policy_name(format!("owners-{index}"));
+        let made = create.policy_document(document.to_string()).send().await.unwrap();
+        let arn = made.policy().unwrap().arn().unwrap().to_owned();
+        iam.attach_role_policy().role_name(ROLE).policy_arn(&arn).send().await.unwrap();
+        arns.push(arn);
+    }
+    arns
+}
+
+/// The names of managed policies of ours.
+async fn managed(stack: &Stack) -> Vec<String> {
+    let all = stack.view().managed_policies().await.unwrap();
+    all.into_keys().filter(|name| !name.starts_with("owners-")).collect()
+}
+
+async fn inline_names(stack: &Stack) -> Vec<String> {
+    let answer = stack.view().clients().iam.list_role_policies().role_name(ROLE).send().await.unwrap();
+    answer.policy_names().to_vec()
+}
+
+async fn reconciled(stack: &Stack) -> Value {
+    let report = reconcile(stack, &json!({})).await.unwrap();
+    assert_eq!((&report["complete"], &report["failed"]), (&json!(true), &json!([])), "{report}");
+    report
+}
+
+/// The role is so full of its owner's policy that `a-1` has to be packed.
+async fn nearly_full(count: usize) -> Stack {
+    let stack = stack(accesses(count)).await;
+    owners_policy(&stack, 9_500).await;
+    stack
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_grants_than_fit_inline_are_packed_and_all_are_taken_back() {
+    let stack = stack(accesses(12)).await;
+    approve(&stack, 1..=12).await;
+    assert_right(&stack).await;
+    let (inline, packed) = (inline_names(&stack).await.len(), managed(&stack).await.len());
+    assert_eq!(standing(&stack).await.len(), 12);
+    assert!((4..12).contains(&inline) && packed > 0, "{inline} inline, {packed} managed policies");
+    cancel(&stack, 1..=12).await;
+    assert_right(&stack).await;
+    assert_eq!((standing(&stack).await, managed(&stack).await), (vec![], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_roles_owner_put_there_is_counted_and_stays_as_it_is() {
+    let stack = nearly_full(1).await;
+    let own =
+        || stack.view().clients().iam.get_role_policy().role_name(ROLE).policy_name("owners-own").send();
+    let before = own().await.unwrap().policy_document;
+    approve(&stack, 1..=1).await;
+    assert_right(&stack).await;
+    assert_eq!((inline_names(&stack).await, managed(&stack).await.len()), (vec!["owners-own".to_owned()], 1));
+    cancel(&stack, 1..=1).await;
+    assert_right(&stack).await;
+    assert_eq!(own().await.unwrap().policy_document, before);
+    assert_eq!(managed(&stack).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_that_fits_nowhere_is_refused_with_what_to_do_and_the_others_stay() {
+    let stack = nearly_full(6).await;
+    let others = owners_managed_policies(&stack, 9).await;
+    // Four complete grants fit into the one managed policy that is left, or three: the rest is refused.
+    approve(&stack, 1..=3).await;
+    let before = stack.view().standing().await.unwrap();
+    assert_eq!(before.len(), 3);
+    approve(&stack, 4..=6).await;
+    let after = stack.view().standing().await.unwrap();
+    assert!(before.iter().all(|policy| after.contains(policy)), "what stood stands as it was");
+    let refused = world(&stack).provisioning("a-6").unwrap();
+    assert_eq!(refused["status"], "provisioning-failed", "{refused}");
+    let diagnostics = refused["diagnostics"].as_str().unwrap();
+    assert!(diagnostics.contains(ROLE) && diagnostics.contains("Managed policies per role"), "{diagnostics}");
+    common::truth::assert_letters(&stack, &[]).await;
+
+    // The owner makes room, and the next comparison gives what was refused.
+    let iam = &stack.view().clients().iam;
+    iam.detach_role_policy().role_name(ROLE).policy_arn(&others[0]).send().await.unwrap();
+    reconciled(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_packed_grant_goes_back_inline_when_the_owner_makes_room() {
+    let stack = nearly_full(2).await;
+    approve(&stack, 1..=2).await;
+    let iam = &stack.view().clients().iam;
+    iam.delete_role_policy().role_name(ROLE).policy_name("owners-own").send().await.unwrap();
+    reconciled(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(inline_names(&stack).await, ["DMM_Access_a-1", "DMM_Access_a-2"]);
+    assert_eq!(managed(&stack).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_for_one_role_that_are_packed_at_the_same_moment_are_both_there_in_the_end() {
+    let stack = nearly_full(2).await;
+    // The first is stopped with its version of the managed policy in its hand, while the second writes its own.
+    let held = stack.proxy().inject(before("iam-grant", "iam", "CreatePolicy"));
+    world(&stack).approve(KIND, "a-1").unwrap();
+    stack.feed().await.unwrap();
+    hits(&held, 1).await;
+    world(&stack).approve(KIND, "a-2").unwrap();
+    stack.feed().await.unwrap();
+    let packs = common::PATIENCE;
+    let packed = stack.wait(packs, async || Ok(stack.view().standing().await?.len() == 2)).await.unwrap();
+    assert!(packed, "the second run packs both");
+    held.release();
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_and_a_revoke_in_one_managed_policy_at_the_same_moment_end_as_the_agreements_say() {
+    let stack = nearly_full(2).await;
+    approve(&stack, 1..=1).await;
+    let held = stack.proxy().inject(before("iam-revoke", "iam", "DetachRolePolicy"));
+    world(&stack).cancel(KIND, "a-1").unwrap();
+    stack.feed().await.unwrap();
+    hits(&held, 1).await;
+    world(&stack).approve(KIND, "a-2").unwrap();
+    stack.feed().await.unwrap();
+    let granted = |world: &simulator::WorldHandle| world.provisioning("a-2").is_some();
+    assert!(
+        world(&stack).wait_until(common::PATIENCE, granted).await,
+        "the grant does not wait for the revoke"
+    );
+    held.release();
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, [(ROLE.to_owned(), "DMM_Access_a-2".to_owned())]);
+}
+
+/// `a-1` is packed, and iam-grant is killed at the fault.
+async fn packing_killed_at(fault: Fault) {
+    let stack = nearly_full(1).await;
+    let struck = stack.proxy().inject(fault);
+    world(&stack).approve(KIND, "a-1").unwrap();
+    stack.feed().await.unwrap();
+    hits(&struck, 1).await;
+    kill(&stack, "iam-grant");
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_grant_killed_before_it_makes_a_managed_policy_makes_it_when_the_event_comes_again() {
+    packing_killed_at(before("iam-grant", "iam", "CreatePolicy")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_grant_killed_between_making_and_attaching_a_managed_policy_attaches_it() {
+    packing_killed_at(after("iam-grant", "iam", "CreatePolicy")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_grant_killed_after_it_attached_a_managed_policy_settles_its_record() {
+    packing_killed_at(after("iam-grant", "iam", "AttachRolePolicy")).await;
+}
+
+/// `a-1` is packed and ends, and iam-revoke is killed at the fault.
+async fn unpacking_killed_at(fault: Fault) {
+    let stack = nearly_full(1).await;
+    grant(&stack).await;
+    let struck = stack.proxy().inject(fault);
+    world(&stack).cancel(KIND, "a-1").unwrap();
+    stack.feed().await.unwrap();
+    hits(&struck, 1).await;
+    kill(&stack, "iam-revoke");
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!((standing(&stack).await, managed(&stack).await), (vec![], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_revoke_killed_before_it_detaches_a_managed_policy_detaches_it_later() {
+    unpacking_killed_at(before("iam-revoke", "iam", "DetachRolePolicy")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_revoke_killed_between_detaching_and_deleting_a_managed_policy_deletes_it_later() {
+    unpacking_killed_at(after("iam-revoke", "iam", "DetachRolePolicy")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_managed_policy_that_arrives_long_after_its_function_was_killed_is_found_by_the_next_look() {
+    let stack = nearly_full(1).await;
+    let late = stack.proxy().inject(Fault::new("iam", "CreatePolicy", FaultKind::Late).of("iam-grant"));
+    world(&stack).approve(KIND, "a-1").unwrap();
+    stack.feed().await.unwrap();
+    hits(&late, 1).await;
+    kill(&stack, "iam-grant");
+    world(&stack).delete(KIND, "a-1").unwrap();
+    quiet(&stack).await;
+    assert_eq!(managed(&stack).await, Vec::<String>::new());
+    late.release();
+    let landed = async || Ok(!stack.view().managed_policies().await?.is_empty());
+    assert!(stack.wait(common::PATIENCE, landed).await.unwrap(), "the call is on its way and lands");
+    reconciled(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(managed(&stack).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_managed_policy_that_somebody_detached_is_attached_again_by_reconcile() {
+    let stack = nearly_full(2).await;
+    approve(&stack, 1..=2).await;
+    let iam = &stack.view().clients().iam;
+    let attached = iam.list_attached_role_policies().role_name(ROLE).send().await.unwrap();
+    let arn = attached.attached_policies()[0].policy_arn().unwrap();
+    iam.detach_role_policy().role_name(ROLE).policy_arn(arn).send().await.unwrap();
+    assert_eq!(standing(&stack).await, []);
+    reconciled(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_role_that_is_gone_what_was_packed_is_deleted_and_one_made_again_gets_what_is_active() {
+    let stack = nearly_full(2).await;
+    approve(&stack, 1..=2).await;
+    delete_role(&stack, ROLE).await;
+    cancel(&stack, 1..=1).await;
+    create_role(&stack, ROLE).await;
+    reconciled(&stack).await;
+    quiet(&stack).await;
+    assert_right(&stack).await;
+    assert_eq!(standing(&stack).await, [(ROLE.to_owned(), "DMM_Access_a-2".to_owned())]);
+    cancel(&stack, 2..=2).await;
+    assert_right(&stack).await;
+    assert_eq!((standing(&stack).await, managed(&stack).await), (vec![], vec![]));
+}
