@@ -27,7 +27,7 @@ impl Write for Captured {
 fn lines(level: LevelFilter, work: impl FnOnce()) -> Vec<Value> {
     let captured = Captured::default();
     let writer = captured.clone();
-    with_default(subscriber("some-service", level, move || writer.clone()), work);
+    with_default(subscriber("some-service", level, move || writer.clone(), None), work);
     let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
