@@ -17,6 +17,7 @@ use crate::record::{Cause, Place, Record};
 use crate::refusal::Refusal;
 use crate::report::{self, Standing};
 use crate::role::RoleName;
+use crate::trace;
 use crate::transition::{self, Finish, ROUNDS, Step, View};
 
 /// How a run ended, for logs.
@@ -76,6 +77,15 @@ impl Converger<'_> {
         self.converge_with(asked, None, cause).await
     }
 
+    /// The same, and in how many rounds.
+    pub(crate) async fn converge_counting(
+        &self,
+        asked: &AgreementRef,
+        cause: &Cause,
+    ) -> Result<(Outcome, usize), Error> {
+        self.rounds(asked, None, cause).await
+    }
+
     /// The same, where a policy with the name of the agreement that is asked for was `found`: unless it is the
     /// one that should stand, it is taken back, also where neither the agreement nor its record knows of it.
     ///
@@ -88,6 +98,16 @@ impl Converger<'_> {
         found: Option<&Place>,
         cause: &Cause,
     ) -> Result<Outcome, Error> {
+        self.rounds(asked, found, cause).await.map(|(outcome, _)| outcome)
+    }
+
+    async fn rounds(
+        &self,
+        asked: &AgreementRef,
+        found: Option<&Place>,
+        cause: &Cause,
+    ) -> Result<(Outcome, usize), Error> {
+        let mut rounds = 0;
         let found_for = |unit: &AgreementRef| found.filter(|_| unit == asked).cloned();
         let mut home = asked.clone();
         let (mut changed, mut known) = (false, false);
@@ -100,6 +120,7 @@ impl Converger<'_> {
                     return Err(error);
                 }
             };
+            rounds += 1 + usize::from(ROUNDS - run.view.rounds());
             if let Some(finish) = &finish {
                 changed |= finish.changed;
                 known |= finish.known;
@@ -130,12 +151,13 @@ impl Converger<'_> {
             if told && run.was_overtaken().await? {
                 continue;
             }
-            return Ok(match finish.desired {
+            let outcome = match finish.desired {
                 Desired::Refused(refusal) => Outcome::Refused(refusal),
                 _ if !changed => Outcome::Unchanged,
                 Desired::Grant(_) => Outcome::Granted,
                 Desired::Nothing => Outcome::Revoked,
-            });
+            };
+            return Ok((outcome, rounds));
         }
         Err(Error::Restless { agreement: home.to_string() })
     }
@@ -200,6 +222,7 @@ impl Converger<'_> {
         let Some(agreement) = self.agreements.agreement(unit).await? else {
             return Ok((None, Wish::NOTHING));
         };
+        trace::agreement(&agreement);
         let (product, team) = match &agreement.consumer {
             Consumer::DataProduct { id, team_id } => {
                 let product = self.agreements.data_product(id).await?;
@@ -320,6 +343,7 @@ impl<'a> Run<'a> {
                 Put::Done => {
                     let Place { role, policy } = &grant.place;
                     tracing::info!(agreement = %self.unit, %role, %policy, "policy put");
+                    trace::policy(&grant.place);
                     self.view.done();
                 }
                 Put::Rejected(refusal) => self.view.rejected(refusal),
@@ -328,6 +352,7 @@ impl<'a> Run<'a> {
                 self.converger.roles.delete(&place).await?;
                 let Place { role, policy } = &place;
                 tracing::info!(agreement = %self.unit, %role, %policy, "policy deleted");
+                trace::policy(&place);
                 self.view.done();
             }
             Step::Finish(_) | Step::GiveUp => {}

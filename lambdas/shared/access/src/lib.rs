@@ -33,6 +33,7 @@ pub mod refusal;
 pub mod report;
 pub mod role;
 pub mod service;
+mod trace;
 pub mod transition;
 
 pub use converge::{Converger, Outcome};

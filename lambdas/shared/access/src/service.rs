@@ -17,6 +17,7 @@ use crate::guardrails::{GuardrailError, Guardrails};
 use crate::iam::IamRoles;
 use crate::ports::Roles;
 use crate::record::Cause;
+use crate::trace;
 
 /// What is left of the time to answer when a run is cut off.
 const RESERVE: Duration = Duration::from_secs(2);
@@ -120,8 +121,10 @@ impl Service {
             clock: Timestamp::now,
             patience: PATIENCE,
         };
-        let result = timeout_at(deadline, converger.converge(&agreement, &cause)).await;
-        let outcome = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        let result = timeout_at(deadline, converger.converge_counting(&agreement, &cause)).await;
+        let (outcome, rounds) =
+            result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        trace::outcome(&outcome, rounds, event.time());
         tracing::info!(event.id = id, event.type = event_type, %agreement, %outcome, "brought in line");
         Ok(Some(outcome))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use dmm::CloudEvent;
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
@@ -37,6 +38,31 @@ impl TraceContext {
         TraceContextPropagator::new().inject_context(context, &mut carrier);
         let tracestate = carrier.remove(TRACESTATE).filter(|state| !state.is_empty());
         Some(TraceContext { traceparent: carrier.remove(TRACEPARENT)?, tracestate, xray })
+    }
+}
+
+impl TraceContext {
+    /// What an event carries; `None` where it carries none that is valid.
+    #[must_use]
+    pub fn of_event(event: &CloudEvent) -> Option<TraceContext> {
+        TraceContext::of(&of_event(event.as_object()))
+    }
+
+    /// Lets an event carry this, unless it carries a context already, which is not to be changed on its way. Whether it
+    /// was changed.
+    #[must_use]
+    pub fn add_to(&self, event: &mut Value) -> bool {
+        let Value::Object(members) = event else { return false };
+        if of_event(members).has_active_span() {
+            return false;
+        }
+        members.insert(TRACEPARENT.to_owned(), self.traceparent.clone().into());
+        // One without the other would belong to another trace.
+        members.shift_remove(TRACESTATE);
+        if let Some(state) = &self.tracestate {
+            members.insert(TRACESTATE.to_owned(), state.clone().into());
+        }
+        true
     }
 }
 
@@ -93,6 +119,19 @@ mod tests {
     }
 
     #[test]
+    fn an_event_is_given_a_context_only_if_it_has_none() {
+        let ours = TraceContext::of(&of_xray(Some(HEADER))).unwrap();
+        let mut bare = json!({ "id": "1", "tracestate": "left=over", "data": {} });
+        assert!(ours.add_to(&mut bare));
+        assert_eq!(bare.to_string(), format!(r#"{{"id":"1","data":{{}},"traceparent":"{W3C}"}}"#));
+        let theirs = json!({ "id": "1", "traceparent": W3C.replace("4c72", "5c72"), "tracestate": "a=b" });
+        let mut carrying = theirs.clone();
+        assert!(!ours.add_to(&mut carrying));
+        assert_eq!(carrying, theirs);
+        assert!(!ours.add_to(&mut json!("no event")));
+    }
+
+    #[test]
     fn the_trace_state_goes_along() {
         let context = event(&json!({ "traceparent": W3C, "tracestate": "vendor=1,other=2" }));
         assert_eq!(TraceContext::of(&context).unwrap().tracestate.as_deref(), Some("vendor=1,other=2"));
@@ -101,7 +140,7 @@ mod tests {
     #[test]
     fn what_is_not_valid_is_no_context() {
         for wrong in [json!({}), json!({ "traceparent": 7 }), json!({ "traceparent": "00-0-0-01" })] {
-            assert_eq!(TraceContext::of(&event(wrong.clone())), None, "{wrong}");
+            assert_eq!(TraceContext::of(&event(&wrong)), None, "{wrong}");
         }
         let long = "ü".repeat(40);
         for wrong in ["", "Root=1-58406520-a006649127e371903a2de979", "Root=1-0-0;Parent=0;Sampled=1", &long]

@@ -95,7 +95,8 @@ impl Pipeline {
         }
     }
 
-    fn take(&self) -> Vec<SpanData> {
+    /// What has ended and not left.
+    pub(crate) fn take(&self) -> Vec<SpanData> {
         std::mem::take(&mut *self.spans.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

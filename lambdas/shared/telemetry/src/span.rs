@@ -7,13 +7,13 @@
 use std::error::Error;
 
 use dmm::CloudEvent;
-use opentelemetry::trace::Status;
+use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{KeyValue, Value};
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::causes;
-use crate::context::{TraceContext, of_event, span_of};
+use crate::context::{TraceContext, of_event, of_xray, span_of};
 
 /// The target of the spans that are exported. Those of the AWS SDK, whose target is theirs, are, too.
 pub(crate) const TARGET: &str = "otel";
@@ -62,13 +62,18 @@ impl EventSpan {
             cloudevents.event_id = event.id(),
             dmm.agreement.id = field::Empty,
         );
-        begin(span, event)
+        begin(span, event, None)
     }
 
     /// The work on a message of a queue: a consumer span in the event's trace, linked to the span in which this is
-    /// called.
+    /// called. Where the event names no trace, the message's header does (X-Ray's, `AWSTraceHeader`).
     #[must_use]
-    pub fn process(destination: &str, message_id: &str, event: &CloudEvent) -> EventSpan {
+    pub fn process(
+        destination: &str,
+        message_id: &str,
+        header: Option<&str>,
+        event: &CloudEvent,
+    ) -> EventSpan {
         let name = destination.strip_suffix(".fifo").unwrap_or(destination);
         let span = tracing::info_span!(
             target: TARGET,
@@ -84,13 +89,18 @@ impl EventSpan {
             cloudevents.event_id = event.id(),
             dmm.agreement.id = field::Empty,
         );
-        begin(span, event)
+        begin(span, event, header)
     }
 
     /// What goes along with the event; `None` where nothing is traced.
     #[must_use]
     pub fn context(&self) -> Option<TraceContext> {
         TraceContext::of(&self.0.context())
+    }
+
+    /// Ends it, where this is the last clone.
+    pub fn end(&mut self) {
+        self.0 = Span::none();
     }
 
     /// Tells one thing of it.
@@ -105,9 +115,11 @@ impl EventSpan {
 }
 
 /// Sets a span's trace, link and what both ends of the queue tell of an event.
-fn begin(span: Span, event: &CloudEvent) -> EventSpan {
+fn begin(span: Span, event: &CloudEvent, header: Option<&str>) -> EventSpan {
+    let named = of_event(event.as_object());
+    let parent = if named.has_active_span() { named } else { of_xray(header) };
     // Refused only where there is no such span, and then there is nothing to set.
-    drop(span.set_parent(of_event(event.as_object())));
+    drop(span.set_parent(parent));
     span.add_link(span_of(&Span::current().context()));
     describe(&span, event);
     EventSpan(span)
