@@ -134,6 +134,16 @@ async fn every_event_has_exactly_one_trace_and_no_span_is_without_its_parent() {
     assert_no_violations(&stack);
 }
 
+/// The names and kinds of the spans below one, each with its depth.
+fn walk(trace: &Trace, recorded: &Recorded, depth: usize, tree: &mut Vec<String>) {
+    let kind = format!("{:?}", recorded.span.kind()).to_lowercase();
+    let name = recorded.span.name.split_once("-local-").map_or(&*recorded.span.name, |(_, name)| name);
+    tree.push(format!("{}{name} ({kind})", "  ".repeat(depth)));
+    for child in trace.children(&recorded.span) {
+        walk(trace, child, depth + 1, tree);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_span_tree_of_a_grant_is_the_documented_one() {
     let stack = stack_with(common::mesh_with_access(), &[]).await;
@@ -144,14 +154,6 @@ async fn the_span_tree_of_a_grant_is_the_documented_one() {
     .await;
     let trace = traces.iter().find(|trace| trace.text("dmm.outcome") == Some("granted")).unwrap();
     let mut tree = Vec::new();
-    fn walk(trace: &Trace, recorded: &Recorded, depth: usize, tree: &mut Vec<String>) {
-        let kind = format!("{:?}", recorded.span.kind()).to_lowercase();
-        let name = recorded.span.name.split_once("-local-").map_or(&*recorded.span.name, |(_, name)| name);
-        tree.push(format!("{}{name} ({kind})", "  ".repeat(depth)));
-        for child in trace.children(&recorded.span) {
-            walk(trace, child, depth + 1, tree);
-        }
-    }
     walk(trace, trace.roots()[0], 0, &mut tree);
     let documented: Vec<&str> = include_str!("../../docs/telemetry.md")
         .split_once("```text\n")
@@ -366,4 +368,44 @@ async fn an_event_that_brings_a_context_keeps_it() {
     let found = of_events(&traces);
     let trace = found["01990000-0000-7000-8000-000000000009"][0];
     assert_eq!(trace.hexadecimal_id(), traceparent[3..35]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_the_log_name_trace_event_and_agreement_and_metrics_are_among_them() {
+    let stack = stack_with(common::mesh_with_access(), &[]).await;
+    let events = activate(&stack).await;
+    let mut metrics: BTreeMap<String, f64> = BTreeMap::new();
+    let mut put = Vec::new();
+    for binary in ["feed", "router", "iam-grant"] {
+        let function = stack.function(binary).unwrap();
+        let log = std::fs::read_to_string(stack.logs().join(format!("aws.lambda.{function}.log"))).unwrap();
+        for line in log.lines() {
+            let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().into_iter().flatten() {
+                assert_eq!(line["service"], function, "the dimension");
+                let name = metric["Name"].as_str().unwrap();
+                *metrics.entry(name.to_owned()).or_default() += line[name].as_f64().unwrap();
+            }
+            if line["message"] == "policy put" {
+                put.push(line);
+            }
+        }
+    }
+    let count = |name: &str| metrics.get(name).copied().unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "a few events")]
+    let expected = events.len() as f64;
+    for name in ["EventsPolled", "EventsQueued", "EventsPublished"] {
+        assert!((count(name) - expected).abs() < 0.1, "{name}: {metrics:?}");
+    }
+    assert!((count("Grants") - 1.0).abs() < 0.1, "{metrics:?}");
+    for name in ["FeedLag", "StageDuration", "EventAge", "ConvergenceRounds"] {
+        assert!(metrics.contains_key(name), "{name}: {metrics:?}");
+    }
+    let traces = traces_when(&stack, stack.collector().store(), is_granted).await;
+    let trace = traces.iter().find(|trace| trace.text("dmm.outcome") == Some("granted")).unwrap();
+    assert_eq!(put[0]["trace_id"], trace.hexadecimal_id());
+    assert_eq!(put[0]["xray_trace_id"], trace.xray_id());
+    assert_eq!(put[0]["span"]["agreement_id"], "a-1");
+    assert_eq!(put[0]["span"]["event_id"], trace.text(EVENT_ID).unwrap());
+    assert!(put[0]["span"]["requestId"].is_string());
 }

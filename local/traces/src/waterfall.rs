@@ -23,7 +23,7 @@ struct Row<'a> {
 pub(crate) fn render(trace: &Trace, width: usize) -> String {
     let mut rows = Vec::new();
     for root in trace.roots() {
-        rows.push(Row { label: root.span.name.clone(), recorded: root });
+        rows.push(Row { label: short(&root.span.name).to_owned(), recorded: root });
         branch(trace, &root.span, "", &mut rows);
     }
     let services: Vec<&str> = rows.iter().map(|row| short(&row.recorded.service)).collect();
@@ -69,7 +69,7 @@ fn branch<'a>(trace: &'a Trace, parent: &Span, indent: &str, rows: &mut Vec<Row<
     let last = children.len().saturating_sub(1);
     for (index, child) in children.into_iter().enumerate() {
         let (branch_of, below) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        rows.push(Row { label: format!("{indent}{branch_of}{}", child.span.name), recorded: child });
+        rows.push(Row { label: format!("{indent}{branch_of}{}", short(&child.span.name)), recorded: child });
         branch(trace, &child.span, &format!("{indent}{below}"), rows);
     }
 }
@@ -98,7 +98,10 @@ fn remark(span: &Span) -> Option<String> {
             text(span, "error.type").filter(|_| status.message.len() > 40).unwrap_or(&status.message);
         return Some(format!("✗ {reason}"));
     }
-    let outcome = text(span, "dmm.outcome")?;
+    let Some(outcome) = text(span, "dmm.outcome") else {
+        // Not there, which is an answer like any other.
+        return text(span, "error.type").map(str::to_owned);
+    };
     let reason = text(span, "dmm.refusal.reason").map(|reason| format!(": {reason}")).unwrap_or_default();
     let place = match (text(span, "aws.iam.policy.name"), text(span, "aws.iam.role.name")) {
         (Some(policy), Some(role)) => format!(" {policy} on {role}"),

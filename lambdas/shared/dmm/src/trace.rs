@@ -19,6 +19,7 @@ pub(crate) fn span(method: &Method, url: &Url, attempt: u32) -> Span {
         http.request.method = method.as_str(),
         http.request.resend_count = (attempt > 1).then(|| attempt - 1),
         http.response.status_code = field::Empty,
+        error.type = field::Empty,
         server.address = url.host_str(),
         server.port = url.port_or_known_default(),
         url.full = url.as_str(),
@@ -39,6 +40,11 @@ pub(crate) fn ended(result: Result<u16, &ApiError>) {
         // Not what the server says: that is written for people, and may be about people.
         ApiError::Status { status, .. } | ApiError::Refused { status, .. } => {
             Span::current().record("http.response.status_code", status);
+            if error.is_not_found() {
+                // Whoever asks wants to know whether it is there.
+                Span::current().record("error.type", status.to_string());
+                return;
+            }
             (status.to_string(), format!("HTTP status {status}"))
         }
         other => (variant(other), other.to_string()),

@@ -22,6 +22,9 @@ const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
 /// The largest answer of a failed call that is looked into, in bytes; AWS's are far below.
 const LARGEST_ERROR: u64 = 64 * 1024;
 
+/// The status of an answer that says that something is not there.
+const NOT_FOUND: u16 = 404;
+
 /// The client, and what tells spans of its answers.
 #[derive(Debug)]
 struct Traced<T>(T);
@@ -95,8 +98,13 @@ fn tell(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
                 }
                 return;
             }
-            let code = response.body().bytes().and_then(code);
-            (code.unwrap_or_else(|| status.to_string()), format!("HTTP status {status}"))
+            let code = response.body().bytes().and_then(code).unwrap_or_else(|| status.to_string());
+            if status == NOT_FOUND || code == "NoSuchEntity" {
+                // Whoever asks wants to know whether it is there.
+                span.set_attribute(KeyValue::new("error.type", code));
+                return;
+            }
+            (code, format!("HTTP status {status}"))
         }
         Err(error) if error.is_timeout() => ("timeout".to_owned(), "no answer in time".to_owned()),
         Err(error) => ("connection".to_owned(), error.to_string()),
