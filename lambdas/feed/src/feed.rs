@@ -66,6 +66,11 @@ impl Feed {
         let Summary { polled, queued, quarantined, pages, complete, .. } = summary;
         let last_event_id = summary.last_event_id.as_deref();
         metrics::feed_run(polled, queued, quarantined);
+        let counts =
+            [("dmm.feed.polled", polled), ("dmm.feed.queued", queued), ("dmm.feed.quarantined", quarantined)];
+        for (name, count) in counts {
+            telemetry::attribute(name, i64::try_from(count).unwrap_or(i64::MAX));
+        }
         match outcome {
             Ok(()) => {
                 tracing::info!(

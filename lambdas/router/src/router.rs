@@ -75,6 +75,8 @@ impl Router {
         let mut batch = Batch::new(event).inspect_err(|error| {
             tracing::error!(error = telemetry::causes(error), "the batch cannot be routed");
         })?;
+        let count = i64::try_from(batch.items.len()).unwrap_or(i64::MAX);
+        telemetry::attribute("messaging.batch.message_count", count);
         loop {
             let heads = batch.lanes.heads();
             if heads.is_empty() {

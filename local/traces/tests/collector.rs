@@ -47,8 +47,7 @@ fn datagram(request: &ExportTraceServiceRequest) -> Vec<u8> {
 }
 
 fn client() -> reqwest::Client {
-    // Plain HTTP to this machine.
-    reqwest::Client::builder().no_proxy().build().unwrap()
+    proxy::client(&"http://127.0.0.1".parse().unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

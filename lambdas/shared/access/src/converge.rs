@@ -7,6 +7,7 @@ use std::time::Duration;
 use dmm::{Agreement, AgreementKind, AgreementRef, Consumer};
 use jiff::Timestamp;
 use state::{ObjectStore, Precondition, StateError};
+use tracing::Instrument;
 
 use crate::desired::{self, Desired, Wish};
 use crate::error::{Error, RolesError};
@@ -74,7 +75,7 @@ impl Converger<'_> {
     ///
     /// [`Error`]. IAM may then be changed in part; the grant record knows, and a repetition goes on.
     pub async fn converge(&self, asked: &AgreementRef, cause: &Cause) -> Result<Outcome, Error> {
-        self.converge_with(asked, None, cause).await
+        self.converge_counting(asked, cause).await.map(|(outcome, _)| outcome)
     }
 
     /// The same, and in how many rounds.
@@ -98,7 +99,9 @@ impl Converger<'_> {
         found: Option<&Place>,
         cause: &Cause,
     ) -> Result<Outcome, Error> {
-        self.rounds(asked, found, cause).await.map(|(outcome, _)| outcome)
+        // One of many in its run: what is told of it goes to a span of its own.
+        let rounds = self.rounds(asked, found, cause).instrument(trace::one_of_many(asked));
+        rounds.await.map(|(outcome, _)| outcome)
     }
 
     async fn rounds(

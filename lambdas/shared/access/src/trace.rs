@@ -1,11 +1,24 @@
 //! What the trace and the metrics tell of an agreement: ids of things, never of people.
 
-use dmm::{Agreement, Consumer};
+use dmm::{Agreement, AgreementRef, Consumer};
 use jiff::Timestamp;
 use telemetry::{attribute, metrics};
+use tracing::Span;
 
 use crate::converge::Outcome;
+use crate::reconcile::Report;
 use crate::record::Place;
+
+/// The span of an agreement that is looked at among many.
+pub(crate) fn one_of_many(agreement: &AgreementRef) -> Span {
+    tracing::info_span!(
+        target: "otel",
+        "agreement",
+        otel.name = "agreement",
+        dmm.agreement.id = agreement.id,
+        dmm.agreement.kind = agreement.kind.as_str(),
+    )
+}
 
 /// Who takes part in it.
 pub(crate) fn agreement(agreement: &Agreement) {
@@ -53,6 +66,16 @@ pub(crate) fn outcome(outcome: &Outcome, rounds: usize, event_time: Option<Times
         // Where the clocks differ, it is new.
         metrics::event_age(Timestamp::now().duration_since(time).try_into().unwrap_or_default());
     }
+}
+
+/// What a run of the reconciliation came to.
+pub(crate) fn report(report: &Report) {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    attribute("dmm.reconcile.checked", count(report.checked));
+    attribute("dmm.reconcile.granted", count(report.granted));
+    attribute("dmm.reconcile.revoked", count(report.revoked));
+    attribute("dmm.reconcile.refused", count(report.refused));
+    attribute("dmm.reconcile.failed", count(report.failed.len()));
 }
 
 /// The name of an enum's variant: what `Debug` writes up to the first thing that is not part of a name.

@@ -3,6 +3,7 @@
 //! Lambda freezes a process as soon as it has answered, so nothing may be left to a thread in the background: spans are
 //! kept until the invocation ends, or until there are many, and leave then.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -162,8 +163,13 @@ impl SpanProcessor for Processor {
     }
 }
 
-/// The AWS SDK makes a span for each of its calls, but does not say that it is a client's.
+/// A span as it leaves. Of what was told twice, the last counts: the SDK keeps both. And the AWS SDK makes a span for each
+/// of its calls, but does not say that it is a client's.
 fn finished(mut span: SpanData) -> SpanData {
+    let mut seen = HashSet::new();
+    span.attributes.reverse();
+    span.attributes.retain(|it| seen.insert(it.key.clone()));
+    span.attributes.reverse();
     let is_aws = |value: &Value| matches!(value, Value::String(text) if text.as_str() == "aws-api");
     if span.attributes.iter().any(|it| it.key.as_str() == "rpc.system" && is_aws(&it.value)) {
         span.span_kind = SpanKind::Client;

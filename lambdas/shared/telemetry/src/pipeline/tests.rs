@@ -64,14 +64,16 @@ fn there_is_a_limit_to_what_is_kept() {
 }
 
 #[test]
-fn a_call_of_the_aws_sdk_is_a_client_s_span() {
+fn a_call_of_the_aws_sdk_is_a_client_s_span_and_the_last_of_what_was_told_counts() {
     let (pipeline, tracer) = pipeline("127.0.0.1:9");
     let mut call = tracer.start("SQS.SendMessageBatch");
     call.set_attribute(KeyValue::new("rpc.system", "aws-api"));
     call.set_attribute(KeyValue::new("sdk_invocation_id", 7));
+    call.set_attribute(KeyValue::new("told", "first"));
+    call.set_attribute(KeyValue::new("told", "last"));
     call.end();
     tracer.start("other").end();
     let [call, other] = <[SpanData; 2]>::try_from(pipeline.take()).unwrap();
     assert_eq!((call.span_kind, other.span_kind), (SpanKind::Client, SpanKind::Internal));
-    assert_eq!(call.attributes, [KeyValue::new("rpc.system", "aws-api")]);
+    assert_eq!(call.attributes, [KeyValue::new("rpc.system", "aws-api"), KeyValue::new("told", "last")]);
 }
