@@ -89,7 +89,6 @@ impl Invocation<'_> {
         };
         tracing::info_span!(
             target: TARGET,
-            parent: None,
             "invocation",
             otel.name = service::name(),
             otel.kind = kind,
