@@ -41,6 +41,9 @@ pub struct ShowTrace {
     /// Print the spans as OTLP's JSON.
     #[arg(long)]
     pub json: bool,
+    /// The file that `demo` or `up` kept the spans in [default: target/dmm-local/traces.jsonl].
+    #[arg(long, value_name = "FILE")]
+    pub traces: Option<PathBuf>,
 }
 
 /// What both commands take.
@@ -58,6 +61,9 @@ pub struct Common {
     /// Use another AWS emulator, already running, instead of moto; IAM is enforced there only if it does so itself.
     #[arg(long, value_name = "URL", conflicts_with = "aws_port")]
     pub aws_endpoint: Option<Url>,
+    /// Keep the functions' spans in this file [default: target/dmm-local/traces.jsonl].
+    #[arg(long, value_name = "FILE")]
+    pub traces: Option<PathBuf>,
     /// Pass every span on to an OTLP endpoint, e.g. `http://127.0.0.1:4318` for a Jaeger here.
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<Url>,

@@ -106,7 +106,7 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
     let mut options = args.common.options(&landscape, SPEED, progress);
-    options.traces = Some(traces::file()?);
+    options.traces = Some(traces::file(args.common.traces.as_deref())?);
     let stack = Stack::start(options).await?;
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;

@@ -1,6 +1,6 @@
 //! The functions' traces: where they are kept, what Lambda itself adds, and the command that shows one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ::traces::{Collector, Forward, Options, Store, Trace};
 use functions::{Segment, Tracing};
@@ -22,15 +22,18 @@ const WIDTH: usize = 118;
 /// The name under which Lambda's own segments are shown.
 const LAMBDA: &str = "AWS::Lambda";
 
-/// The file of the last run's spans, in cargo's target folder.
+/// The file of the last run's spans: the one that is named, or else one in cargo's target folder.
 ///
 /// # Errors
 ///
 /// [`StackError::Executable`] when this program's own path is not known.
-pub(crate) fn file() -> Result<PathBuf, StackError> {
+pub(crate) fn file(named: Option<&Path>) -> Result<PathBuf, StackError> {
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
     let program = std::env::current_exe().map_err(StackError::Executable)?;
     // target/debug/dmm-local
-    let target = program.parent().and_then(std::path::Path::parent).unwrap_or(&program);
+    let target = program.parent().and_then(Path::parent).unwrap_or(&program);
     Ok(target.join("dmm-local").join("traces.jsonl"))
 }
 
@@ -60,7 +63,7 @@ pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collec
 ///
 /// [`StackError::Traces`] when there was no run, [`StackError::NoTrace`] when it has no such trace.
 pub fn show(args: &ShowTrace) -> Result<String, StackError> {
-    let store = Store::read(&file()?)?;
+    let store = Store::read(&file(args.traces.as_deref())?)?;
     let trace = match &args.id {
         Some(id) => store.find(id).ok_or_else(|| StackError::NoTrace(id.clone()))?,
         None => interesting(&store).ok_or_else(|| StackError::NoTrace("an event".to_owned()))?,

@@ -33,7 +33,7 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
         options.roles = args.role.iter().map(|name| opted_in(name)).collect();
     }
     options.logs.clone_from(&args.logs);
-    options.traces = Some(traces::file()?);
+    options.traces = Some(traces::file(args.common.traces.as_deref())?);
     let speed = options.speed;
     let stack = Stack::start(options).await?;
     introduce(&stack, speed);

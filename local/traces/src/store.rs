@@ -74,7 +74,9 @@ impl Store {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed)?;
         }
-        let file = File::create(path).map_err(failed)?;
+        File::create(path).map_err(failed)?;
+        // At the end, whatever another run does with the same file meanwhile: its lines stay whole.
+        let file = File::options().append(true).open(path).map_err(failed)?;
         Ok(Store { inner: Arc::new(Mutex::new(Inner { spans: Vec::new(), file: Some(file) })) })
     }
 
