@@ -66,7 +66,7 @@ async fn spans_come_in_by_udp_and_by_http_and_are_kept_in_the_file() {
     let json = post("application/json", serde_json::to_vec(&request(3)).unwrap()).await.unwrap();
     assert_eq!(json.status(), 200);
     assert_eq!(post("application/x-protobuf", vec![0xFF; 9]).await.unwrap().status(), 400);
-    assert_eq!(post("application/json", b"[]".to_vec()).await.unwrap().status(), 400);
+    assert_eq!(post("application/json", b"no JSON".to_vec()).await.unwrap().status(), 400);
     assert_eq!(post("text/plain", Vec::new()).await.unwrap().status(), 415);
     arrived(collector.store(), &["span 1", "span 2", "span 3"]).await;
     let read = Store::read(&folder.path().join("traces.jsonl")).unwrap();
