@@ -28,6 +28,22 @@ pub enum Command {
     Demo(Demo),
     /// Start the stack and keep it running until Ctrl-C.
     Up(Up),
+    /// Show what became of an event in the last run of `demo` or `up`, or in one that still runs: a trace as a waterfall.
+    Trace(ShowTrace),
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct ShowTrace {
+    /// The event's id, or the trace's in hexadecimal or as X-Ray writes it [default: the last event that changed IAM].
+    #[arg(value_name = "EVENT_ID|TRACE_ID")]
+    pub id: Option<String>,
+    /// Print the spans as OTLP's JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The file that `demo` or `up` kept the spans in [default: target/dmm-local/traces.jsonl].
+    #[arg(long, value_name = "FILE")]
+    pub traces: Option<PathBuf>,
 }
 
 /// What both commands take.
@@ -45,6 +61,12 @@ pub struct Common {
     /// Use another AWS emulator, already running, instead of moto; IAM is enforced there only if it does so itself.
     #[arg(long, value_name = "URL", conflicts_with = "aws_port")]
     pub aws_endpoint: Option<Url>,
+    /// Keep the functions' spans in this file [default: target/dmm-local/traces.jsonl].
+    #[arg(long, value_name = "FILE")]
+    pub traces: Option<PathBuf>,
+    /// Pass every span on to an OTLP endpoint, e.g. `http://127.0.0.1:4318` for a Jaeger here.
+    #[arg(long, value_name = "URL")]
+    pub otlp_endpoint: Option<Url>,
     /// A value of a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub config: Vec<(String, String)>,
@@ -95,6 +117,8 @@ impl Common {
             aws_endpoint: self.aws_endpoint.clone(),
             emulator_port: self.aws_port,
             logs: None,
+            traces: None,
+            otlp_endpoint: self.otlp_endpoint.clone(),
             progress,
         }
     }

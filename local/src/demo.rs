@@ -13,6 +13,7 @@ use crate::cli::Demo;
 use crate::error::StackError;
 use crate::progress::Progress;
 use crate::stack::Stack;
+use crate::traces;
 use crate::view::Standing;
 
 /// How long the demonstration waits for something before it says that it did not happen.
@@ -35,8 +36,19 @@ pub struct Report {
     pub dead_letters: usize,
     /// Events that could not be sent.
     pub quarantined: usize,
+    /// The first trace in which access was given; none without telemetry.
+    pub trace: Option<ShownTrace>,
     /// How long it took, without building and starting.
     pub seconds: f64,
+}
+
+/// A trace, as it is shown.
+#[derive(Debug, Serialize)]
+pub struct ShownTrace {
+    /// Its id, as X-Ray writes it.
+    pub id: String,
+    /// The spans under each other.
+    pub waterfall: String,
 }
 
 /// The events' way, as the requests and answers on it say.
@@ -93,7 +105,9 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     let progress = Progress::detect();
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
-    let stack = Stack::start(args.common.options(&landscape, SPEED, progress)).await?;
+    let mut options = args.common.options(&landscape, SPEED, progress);
+    options.traces = Some(traces::file(args.common.traces.as_deref())?);
+    let stack = Stack::start(options).await?;
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;
 
@@ -110,6 +124,9 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
 
     end(&stack, &world, &script, &granted, progress).await?;
     let report = report(&stack, granted, started).await?;
+    if let (Some(trace), false) = (&report.trace, args.json) {
+        println!("\nThe way of one event:\n\n{}", trace.waterfall);
+    }
     stack.stop().await;
     Ok(report)
 }
@@ -237,6 +254,8 @@ async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Resul
         left_over: standing,
         dead_letters: stack.view().dead_letters().await?.values().sum(),
         quarantined: stack.view().quarantined().await?.len(),
+        trace: traces::first_grant(stack.collector().store())
+            .map(|trace| ShownTrace { id: trace.xray_id(), waterfall: traces::waterfall(&trace) }),
         seconds: started.elapsed().as_secs_f64(),
     })
 }

@@ -56,6 +56,21 @@ pub enum StackError {
     /// The report cannot be written.
     #[error("cannot write the report as JSON: {0}")]
     Report(#[source] serde_json::Error),
+    /// This program's own path is not known.
+    #[error("cannot find out where this program is, and so not where traces are kept: {0}")]
+    Executable(#[source] std::io::Error),
+    /// Spans cannot be taken.
+    #[error(transparent)]
+    Collector(#[from] ::traces::CollectorError),
+    /// The spans of the last run cannot be read.
+    #[error(transparent)]
+    Traces(#[from] ::traces::StoreError),
+    /// The last run has no such trace.
+    #[error(
+        "the last run has no trace of {0}. Give the id of an event or of a trace, or none for the last one; `dmm-local \
+         demo` and `dmm-local up` record traces unless the config key telemetryDisabled is true"
+    )]
+    NoTrace(String),
     /// The feed failed.
     #[error("the feed failed: {0}")]
     Feed(String),

@@ -10,10 +10,11 @@
 //! | [`deploy`] | creates the resources of `pulumi/Pulumi.yaml` |
 //! | [`lambdas`] | builds the Lambda binaries |
 //! | [`view`] | what stands in the emulated AWS |
+//! | [`traces`] | the functions' traces, and the command that shows one |
 //! | [`progress`] | what a user sees meanwhile |
 //!
-//! The parts are crates of their own: `emulator` (moto), `proxy`, `simulator` (Data Mesh Manager), `functions` (Lambda)
-//! and `pulumi` (the program's evaluation). None depends on a Lambda's crate: the binaries are run as they are deployed.
+//! The parts are crates of their own: `emulator` (moto), `proxy`, `simulator` (Data Mesh Manager), `functions` (Lambda),
+//! `traces` (spans) and `pulumi` (the program's evaluation). None depends on a Lambda's crate: the binaries are run as they are deployed.
 
 mod board;
 pub mod cli;
@@ -25,6 +26,7 @@ mod error;
 pub mod lambdas;
 pub mod progress;
 pub mod stack;
+pub mod traces;
 mod traffic;
 pub mod up;
 pub mod view;

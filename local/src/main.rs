@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dmm_local::cli::{Cli, Command};
-use dmm_local::{StackError, demo, up};
+use dmm_local::{StackError, demo, traces, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -22,6 +22,13 @@ async fn main() -> ExitCode {
         },
         Command::Up(args) => match up::run(&args).await {
             Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        },
+        Command::Trace(args) => match traces::show(&args) {
+            Ok(text) => {
+                println!("{}", text.trim_end());
+                ExitCode::SUCCESS
+            }
             Err(error) => fail(&error),
         },
     }

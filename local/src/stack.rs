@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::traces::Collector;
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use emulator::Emulator;
@@ -25,6 +26,7 @@ use crate::deploy::{Deployed, Deployer};
 use crate::error::StackError;
 use crate::lambdas::{Lambdas, workspace};
 use crate::progress::Progress;
+use crate::traces;
 use crate::view::View;
 
 /// How often a condition is looked at while something waits for it.
@@ -70,6 +72,10 @@ pub struct Options {
     pub emulator_port: Option<u16>,
     /// The folder of the functions' logs; one that goes with the stack where there is none.
     pub logs: Option<PathBuf>,
+    /// The file of the functions' spans; one that goes with the stack where there is none.
+    pub traces: Option<PathBuf>,
+    /// An OTLP endpoint that gets every span, too.
+    pub otlp_endpoint: Option<Url>,
     /// How progress is shown.
     pub progress: Progress,
 }
@@ -92,6 +98,8 @@ impl Options {
             aws_endpoint: None,
             emulator_port: None,
             logs: None,
+            traces: None,
+            otlp_endpoint: None,
             progress: Progress::Silent,
         }
     }
@@ -114,6 +122,7 @@ pub struct Stack {
     simulator: Option<Simulator>,
     proxy: Proxy,
     functions: FunctionService,
+    collector: Collector,
     deployed: Deployed,
     view: View,
     logs: PathBuf,
@@ -160,11 +169,14 @@ impl Stack {
         let clients = Clients::new(&aws_url, &place, operator.clone());
         consumers::create(&clients, &options.roles).await?;
 
+        let traces = options.traces.unwrap_or_else(|| folder.path().join("traces.jsonl"));
+        let (collector, tracing) = traces::start(traces, options.otlp_endpoint).await?;
         let functions = FunctionService::new(functions::Settings {
             region: place.region.clone(),
             account: place.account.clone(),
             endpoint_url: proxy.aws_url(),
             speed: options.speed,
+            tracing: Some(tracing),
         });
         let mut config = options.config;
         config.insert("baseUrl".to_owned(), proxy.api_url());
@@ -197,6 +209,7 @@ impl Stack {
             simulator,
             proxy,
             functions,
+            collector,
             deployed: stands,
             view,
             logs,
@@ -229,6 +242,12 @@ impl Stack {
     #[must_use]
     pub fn functions(&self) -> &FunctionService {
         &self.functions
+    }
+
+    /// What takes the functions' spans.
+    #[must_use]
+    pub fn collector(&self) -> &Collector {
+        &self.collector
     }
 
     /// What stands in the emulated AWS.

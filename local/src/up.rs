@@ -10,6 +10,7 @@ use crate::cli::Up;
 use crate::error::StackError;
 use crate::progress::Progress;
 use crate::stack::{Source, Stack};
+use crate::traces;
 use crate::view::Standing;
 
 /// In real time unless told otherwise: what a user sees is what AWS would do.
@@ -32,6 +33,7 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
         options.roles = args.role.iter().map(|name| opted_in(name)).collect();
     }
     options.logs.clone_from(&args.logs);
+    options.traces = Some(traces::file(args.common.traces.as_deref())?);
     let speed = options.speed;
     let stack = Stack::start(options).await?;
     introduce(&stack, speed);
@@ -72,6 +74,7 @@ fn introduce(stack: &Stack, speed: Speed) {
     println!("AWS (moto)       {}", stack.aws_url());
     println!("functions' logs  {}", stack.logs().display());
     println!("the feed         is polled every {} s", speed.scale(Duration::from_mins(1)).as_secs_f64());
+    println!("traces           are shown by `cargo run -p dmm-local -- trace`");
     println!("\nLook around with the AWS CLI:");
     println!("  export AWS_ENDPOINT_URL={} AWS_REGION={}", stack.aws_url(), operator.region);
     println!(

@@ -17,7 +17,10 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing() {
-    let output = dmm_local(&["demo", "--json", "--speed", "600"]);
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("traces.jsonl");
+    let kept = kept.to_str().unwrap();
+    let output = dmm_local(&["demo", "--json", "--speed", "600", "--traces", kept]);
     let progress = text(&output.stderr);
     assert!(output.status.success(), "{progress}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -52,6 +55,20 @@ fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing
     assert_eq!(report["left_over"], serde_json::json!([]));
     assert_eq!((&report["dead_letters"], &report["quarantined"]), (&Value::from(0), &Value::from(0)));
     assert!(report["seconds"].as_f64().unwrap() > 0.0);
+    let (id, waterfall) =
+        (report["trace"]["id"].as_str().unwrap(), report["trace"]["waterfall"].as_str().unwrap());
+    for part in [id, "dmm_events create", "dmm_events process", "iam-grant", "IAM.PutRolePolicy", "granted"] {
+        assert!(waterfall.contains(part), "{part:?} is missing in:\n{waterfall}");
+    }
+    let shown = dmm_local(&["trace", id, "--traces", kept]);
+    assert_eq!(text(&shown.stdout).trim_end(), waterfall.trim_end());
+    let json = dmm_local(&["trace", id, "--json", "--traces", kept]);
+    let spans: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(!spans["resourceSpans"].as_array().unwrap().is_empty());
+    let last = text(&dmm_local(&["trace", "--traces", kept]).stdout);
+    assert!(last.contains("iam-revoke"), "the last change is that something was taken back:\n{last}");
+    let none = dmm_local(&["trace", "no-such-event", "--traces", kept]);
+    assert!(!none.status.success() && text(&none.stderr).contains("no-such-event"));
     for part in
         ["Building the Lambdas", "Deploying pulumi/Pulumi.yaml", "become active", "The agreements end"]
     {

@@ -28,6 +28,8 @@ pub(crate) fn batches(messages: Vec<Message>) -> Vec<Vec<Message>> {
 
 #[cfg(test)]
 mod tests {
+    use telemetry::EventSpan;
+
     use super::*;
 
     /// Messages of these sizes, at positions from 0.
@@ -39,6 +41,8 @@ mod tests {
                 group: "group".to_owned(),
                 deduplication_id: position.to_string(),
                 event_type: "type".to_owned(),
+                trace_header: None,
+                span: EventSpan::none(),
             };
             message.body = "x".repeat(size - message.size());
             message

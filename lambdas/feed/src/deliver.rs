@@ -34,9 +34,18 @@ pub(crate) async fn deliver(
                 parts.extend([second, part]);
             }
             Err((QueueError::Content { reason }, part)) => {
+                for message in &part {
+                    message.span.fail("Refused", &reason);
+                }
                 delivery.refused.extend(part.into_iter().map(|message| (message, reason.clone())));
             }
-            Err((error, _)) => delivery.failure = Some(error),
+            Err((error, unsent)) => {
+                let reason = telemetry::causes(&error);
+                for message in parts.iter().flatten().chain(&unsent) {
+                    message.span.fail("NotSent", &reason);
+                }
+                delivery.failure = Some(error);
+            }
         }
     }
     delivery
@@ -90,6 +99,7 @@ fn sort(
         match failures.iter().find(|failure| failure.index == index) {
             None => delivery.accepted.push(message.position),
             Some(failure) if failure.kind == FailureKind::Content => {
+                message.span.fail("Refused", &failure.reason);
                 delivery.refused.push((message, failure.reason.clone()));
             }
             Some(failure) => {

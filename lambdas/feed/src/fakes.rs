@@ -57,6 +57,10 @@ impl FakeQueue {
 
 #[async_trait]
 impl Queue for FakeQueue {
+    fn name(&self) -> &'static str {
+        "dmm_events.fifo"
+    }
+
     async fn send(&self, messages: &[Message]) -> Result<Vec<EntryFailure>, QueueError> {
         let ids: Vec<_> = messages.iter().map(|message| message.deduplication_id.clone()).collect();
         let is_poisoned = ids.iter().any(|id| Some(id.as_str()) == self.poison);

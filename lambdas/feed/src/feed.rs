@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use state::ObjectStore;
+use telemetry::metrics;
 use tokio::time::Instant;
 
 use crate::batch::batches;
@@ -64,6 +65,12 @@ impl Feed {
         let outcome = self.run(deadline, &mut summary).await;
         let Summary { polled, queued, quarantined, pages, complete, .. } = summary;
         let last_event_id = summary.last_event_id.as_deref();
+        metrics::feed_run(polled, queued, quarantined);
+        let counts =
+            [("dmm.feed.polled", polled), ("dmm.feed.queued", queued), ("dmm.feed.quarantined", quarantined)];
+        for (name, count) in counts {
+            telemetry::attribute(name, i64::try_from(count).unwrap_or(i64::MAX));
+        }
         match outcome {
             Ok(()) => {
                 tracing::info!(
@@ -137,7 +144,8 @@ impl Feed {
     ) -> (Progress, Result<(), FeedError>) {
         summary.pages += 1;
         summary.polled += events.len();
-        let Page { mut progress, mut messages, unsendable } = Page::new(events);
+        let newest = events.last().and_then(|event| event.get("time")?.as_str()?.parse::<Timestamp>().ok());
+        let Page { mut progress, mut messages, unsendable } = Page::new(self.queue.name(), events);
         let mut outcome = Ok(());
         for rejected in unsendable {
             let in_time = Instant::now() < stop;
@@ -161,6 +169,11 @@ impl Feed {
                 outcome = first(outcome, error);
                 break;
             }
+        }
+        if let (true, Some(newest)) = (progress.is_complete(), newest) {
+            let age = (self.clock)().duration_since(newest);
+            // Where the clocks differ, nothing is behind.
+            metrics::feed_lag(age.try_into().unwrap_or_default());
         }
         (progress, outcome)
     }

@@ -9,6 +9,7 @@ use feed::{Feed, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 use state::S3Store;
+use telemetry::{Invocation, Trigger};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -29,6 +30,16 @@ async fn run() -> Result<(), Error> {
     };
     let feed = &feed;
     // The schedule's event says nothing that matters here.
-    let handler = async |event: LambdaEvent<IgnoredAny>| feed.poll(event.context.deadline()).await;
+    let handler = async |event: LambdaEvent<IgnoredAny>| {
+        let context = &event.context;
+        let invocation = Invocation {
+            trigger: Trigger::Timer,
+            request_id: &context.request_id,
+            function_arn: &context.invoked_function_arn,
+            trace_header: context.xray_trace_id.as_deref(),
+            deadline: context.deadline(),
+        };
+        invocation.run(feed.poll(context.deadline())).await
+    };
     lambda_runtime::run(service_fn(handler)).await
 }

@@ -1,8 +1,11 @@
 //! From an event of the feed to a message of the queue.
 
+use std::mem;
+
 use dmm::{CloudEvent, EventProblem};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use telemetry::EventSpan;
 use thiserror::Error;
 
 /// The largest message, and the largest sum of the messages of one call, in bytes of bodies and attributes:
@@ -23,7 +26,7 @@ pub(crate) const TEXT: &str = "String";
 pub struct Message {
     /// The event's place in the page of the feed.
     pub position: usize,
-    /// The event as received, as JSON.
+    /// The event as received, as JSON, with `traceparent` and `tracestate` where it is traced and had none.
     pub body: String,
     /// `MessageGroupId`: messages of one group stay in order.
     pub group: String,
@@ -31,6 +34,10 @@ pub struct Message {
     pub deduplication_id: String,
     /// The value of the message attribute `type`.
     pub event_type: String,
+    /// The value of the system attribute `AWSTraceHeader`, which does not count as size.
+    pub trace_header: Option<String>,
+    /// The beginning of the event's trace.
+    pub span: EventSpan,
 }
 
 /// Why an event can never be sent.
@@ -48,23 +55,42 @@ pub(crate) enum Unsendable {
 }
 
 impl Message {
-    /// The message for the event at this place of the page.
+    /// The message for the event at this place of the page, for the queue of this name.
     ///
     /// # Errors
     ///
     /// The reason why it can never be sent, and the event.
-    pub(crate) fn new(position: usize, event: Value) -> Result<Message, (Unsendable, Value)> {
+    pub(crate) fn new(queue: &str, position: usize, event: Value) -> Result<Message, (Unsendable, Value)> {
         let event = CloudEvent::from_value(event).map_err(|error| (error.problem.into(), *error.value))?;
+        let span = EventSpan::create(queue, &event);
         let group = event.subject().or_else(|| event.data_id()).unwrap_or_else(|| event.event_type());
         let (group, deduplication_id) = (queue_id(group), queue_id(event.id()));
         let event_type = event.event_type().replace(|character| !is_allowed(character), "\u{FFFD}");
         let event = event.into_value();
         let body = allowed_json(&event);
-        let message = Message { position, body, group, deduplication_id, event_type };
+        let mut message =
+            Message { position, body, group, deduplication_id, event_type, trace_header: None, span };
         match message.size() {
-            ..=LARGEST => Ok(message),
-            size => Err((Unsendable::TooLarge { size }, event)),
+            ..=LARGEST => message.carry_context(event),
+            size => {
+                let reason = Unsendable::TooLarge { size };
+                message.span.fail("TooLarge", &reason.to_string());
+                return Err((reason, event));
+            }
         }
+        Ok(message)
+    }
+
+    /// Lets the message say which trace it belongs to. Where that would make it too large, only the header says so.
+    fn carry_context(&mut self, mut event: Value) {
+        let Some(context) = self.span.context() else { return };
+        if context.add_to(&mut event) {
+            let received = mem::replace(&mut self.body, allowed_json(&event));
+            if self.size() > LARGEST {
+                self.body = received;
+            }
+        }
+        self.trace_header = Some(context.xray);
     }
 
     /// What counts against SQS's limits: the body, and each attribute's name, data type and value, in bytes.
@@ -113,7 +139,7 @@ mod tests {
     const TYPE: &str = "com.datamesh-manager.events.AccessActivatedEvent";
 
     fn message(event: Value) -> Message {
-        Message::new(0, event).unwrap()
+        Message::new("dmm_events.fifo", 0, event).unwrap()
     }
 
     fn event_with_subject(subject: &str) -> Value {
@@ -192,7 +218,7 @@ mod tests {
             (json!({"id": "1"}), EventProblem::NoType),
         ];
         for (event, problem) in cases {
-            assert_eq!(Message::new(0, event.clone()), Err((problem.into(), event)));
+            assert_eq!(Message::new("dmm_events.fifo", 0, event.clone()), Err((problem.into(), event)));
         }
     }
 
@@ -201,7 +227,7 @@ mod tests {
         let event = |padding: usize| json!({"id": "1", "type": TYPE, "padding": "x".repeat(padding)});
         let room = LARGEST - message(event(0)).size();
         assert_eq!(message(event(room)).size(), LARGEST);
-        let (reason, kept) = Message::new(0, event(room + 1)).unwrap_err();
+        let (reason, kept) = Message::new("dmm_events.fifo", 0, event(room + 1)).unwrap_err();
         assert_eq!(reason, Unsendable::TooLarge { size: LARGEST + 1 });
         assert_eq!(kept, event(room + 1));
     }

@@ -26,11 +26,12 @@ pub(crate) struct Progress {
 }
 
 impl Page {
-    pub(crate) fn new(events: Vec<Value>) -> Page {
+    /// The page of events that go to the queue of this name.
+    pub(crate) fn new(queue: &str, events: Vec<Value>) -> Page {
         let (mut messages, mut unsendable) = (Vec::new(), Vec::new());
         let progress = Progress::new(&events);
         for (position, event) in events.into_iter().enumerate() {
-            match Message::new(position, event) {
+            match Message::new(queue, position, event) {
                 Ok(message) => messages.push(message),
                 Err((reason, event)) => unsendable.push(Rejected { position, reason, event }),
             }
@@ -69,13 +70,16 @@ mod tests {
     use super::*;
 
     fn page() -> Page {
-        Page::new(vec![
-            json!({"id": "a", "type": "T"}),
-            json!({"type": "T"}),
-            json!({"id": "c", "type": "T"}),
-            json!({"id": "d"}),
-            json!(null),
-        ])
+        Page::new(
+            "dmm_events.fifo",
+            vec![
+                json!({"id": "a", "type": "T"}),
+                json!({"type": "T"}),
+                json!({"id": "c", "type": "T"}),
+                json!({"id": "d"}),
+                json!(null),
+            ],
+        )
     }
 
     fn last_after(positions: &[usize]) -> Option<String> {

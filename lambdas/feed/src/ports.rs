@@ -32,6 +32,9 @@ impl EventSource for dmm::Client {
 /// Where messages go.
 #[async_trait]
 pub trait Queue: Send + Sync {
+    /// Its name.
+    fn name(&self) -> &str;
+
     /// Sends up to ten messages in one call, and returns those that were not accepted.
     ///
     /// # Errors

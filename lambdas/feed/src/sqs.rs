@@ -1,11 +1,16 @@
 //! The queue in SQS.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::http::HttpResponse;
 use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput};
-use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, MessageAttributeValue, MessageSystemAttributeNameForSends,
+    MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+};
 
 use crate::message::{Message, TEXT, TYPE_ATTRIBUTE};
 use crate::ports::{EntryFailure, FailureKind, Queue, QueueError};
@@ -27,6 +32,10 @@ impl SqsQueue {
 
 #[async_trait]
 impl Queue for SqsQueue {
+    fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or(&self.url)
+    }
+
     async fn send(&self, messages: &[Message]) -> Result<Vec<EntryFailure>, QueueError> {
         let entries = messages.iter().enumerate().map(|(index, message)| entry(index, message));
         let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|error| QueueError::Refused {
@@ -42,13 +51,18 @@ impl Queue for SqsQueue {
 fn entry(index: usize, message: &Message) -> Result<SendMessageBatchRequestEntry, BuildError> {
     let event_type =
         MessageAttributeValue::builder().data_type(TEXT).string_value(&message.event_type).build()?;
-    SendMessageBatchRequestEntry::builder()
+    let trace_header = message.trace_header.as_ref().map(|header| {
+        let header = MessageSystemAttributeValue::builder().data_type(TEXT).string_value(header).build()?;
+        Ok::<_, BuildError>(HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, header)]))
+    });
+    let entry = SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(&message.body)
         .message_group_id(&message.group)
         .message_deduplication_id(&message.deduplication_id)
         .message_attributes(TYPE_ATTRIBUTE, event_type)
-        .build()
+        .set_message_system_attributes(trace_header.transpose()?);
+    entry.build()
 }
 
 /// What the answer says about a message: accepted only if it says so.

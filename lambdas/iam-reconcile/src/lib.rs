@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use access::reconcile::{Report, Service};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
+use telemetry::{Invocation, Trigger};
 
 /// Does one run.
 ///
@@ -24,8 +25,18 @@ use serde_json::Value;
 /// not repeated: the next hour goes on where this one stopped. That one agreement could not be brought in line
 /// is no failure of the run, but a part of its report.
 pub async fn handle(service: &Service, event: LambdaEvent<Value>) -> Result<Report, Diagnostic> {
-    let time_left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-    let report = service.run(event.payload, &event.context.request_id, time_left).await;
+    let LambdaEvent { payload, context } = event;
+    let invocation = Invocation {
+        trigger: Trigger::Timer,
+        request_id: &context.request_id,
+        function_arn: &context.invoked_function_arn,
+        trace_header: context.xray_trace_id.as_deref(),
+        deadline: context.deadline(),
+    };
+    let time_left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    // Too large for the stack of everything around it.
+    let run = Box::pin(service.run(payload, &context.request_id, time_left));
+    let report = invocation.run(run).await;
     report.map_err(|error| Diagnostic {
         error_type: error.class().to_owned(),
         error_message: telemetry::causes(&error),

@@ -13,6 +13,7 @@ use access::Service;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
+use telemetry::{Invocation, Trigger};
 
 /// Handles one event, the `detail` of which is the event as the feed had it.
 ///
@@ -26,8 +27,19 @@ pub async fn handle(
     service: &Service,
     event: LambdaEvent<EventBridgeEvent<Value>>,
 ) -> Result<(), Diagnostic> {
-    let time_left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-    let outcome = service.handle(event.payload.detail, time_left).await;
+    let LambdaEvent { payload, context } = event;
+    let invocation = Invocation {
+        trigger: Trigger::PubSub,
+        request_id: &context.request_id,
+        function_arn: &context.invoked_function_arn,
+        trace_header: context.xray_trace_id.as_deref(),
+        deadline: context.deadline(),
+    };
+    let time_left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let detail = payload.detail;
+    // Too large for the stack of everything around it.
+    let work = Box::pin(service.handle(detail.clone(), time_left));
+    let outcome = invocation.run_for_event(&detail, work).await;
     outcome.map(drop).map_err(|error| Diagnostic {
         error_type: error.class().to_owned(),
         error_message: telemetry::causes(&error),

@@ -2,6 +2,7 @@
 
 use dmm::{CloudEvent, EventError, EventProblem};
 use jiff::Timestamp;
+use telemetry::TraceContext;
 use thiserror::Error;
 
 /// `Source` of every event on the bus.
@@ -28,6 +29,8 @@ pub struct Entry {
     pub detail: String,
     /// `Time`: the event's, where it has a valid one.
     pub time: Option<Timestamp>,
+    /// `TraceHeader`: the event's trace context in X-Ray's form, which does not count as size.
+    pub trace_header: Option<String>,
 }
 
 /// Why a message can never be published.
@@ -62,19 +65,28 @@ impl From<EventError> for Unpublishable {
 }
 
 impl Entry {
-    /// The entry for the body of a message.
+    /// The event in a message.
     ///
     /// # Errors
     ///
     /// Why it can never be published.
-    pub(crate) fn new(body: &str) -> Result<Entry, Unpublishable> {
-        let event = CloudEvent::from_value(serde_json::from_str(body)?)?;
+    pub(crate) fn event(body: &str) -> Result<CloudEvent, Unpublishable> {
+        Ok(CloudEvent::from_value(serde_json::from_str(body)?)?)
+    }
+
+    /// The entry for an event and the body that it was in.
+    ///
+    /// # Errors
+    ///
+    /// Why it can never be published.
+    pub(crate) fn new(event: &CloudEvent, body: &str) -> Result<Entry, Unpublishable> {
         let length = event.type_name().chars().count();
         if length > LONGEST_DETAIL_TYPE {
             return Err(Unpublishable::TypeTooLong { length });
         }
         let detail_type = event.type_name().to_owned();
-        let entry = Entry { detail_type, detail: body.to_owned(), time: event.time() };
+        let trace_header = TraceContext::of_event(event).map(|context| context.xray);
+        let entry = Entry { detail_type, detail: body.to_owned(), time: event.time(), trace_header };
         match entry.size() {
             ..=LARGEST => Ok(entry),
             size => Err(Unpublishable::TooLarge { size }),
@@ -94,18 +106,22 @@ mod tests {
 
     use super::*;
 
+    fn read(body: &str) -> Result<Entry, Unpublishable> {
+        Entry::new(&Entry::event(body)?, body)
+    }
+
     fn entry(event: &Value) -> Entry {
-        Entry::new(&event.to_string()).unwrap()
+        read(&event.to_string()).unwrap()
     }
 
     fn reason(body: &str) -> String {
-        Entry::new(body).unwrap_err().to_string()
+        read(body).unwrap_err().to_string()
     }
 
     #[test]
     fn the_detail_is_the_message_as_received() {
         let body = "{ \"type\": \"com.x.AccessActivatedEvent\",\n \"id\": \"1\", \"n\": 1e3, \"more\": {\"ü\": []} }";
-        let entry = Entry::new(body).unwrap();
+        let entry = read(body).unwrap();
         assert_eq!(entry.detail, body);
     }
 
@@ -131,6 +147,15 @@ mod tests {
     }
 
     #[test]
+    fn the_trace_header_says_what_the_event_s_context_says() {
+        let traceparent = "00-58406520a006649127e371903a2de979-4c721bf33e3caf8f-01";
+        let traced = json!({"id": "1", "type": "T", "traceparent": traceparent});
+        let header = "Root=1-58406520-a006649127e371903a2de979;Parent=4c721bf33e3caf8f;Sampled=1";
+        assert_eq!(entry(&traced).trace_header.as_deref(), Some(header));
+        assert_eq!(entry(&json!({"id": "1", "type": "T"})).trace_header, None);
+    }
+
+    #[test]
     fn the_size_counts_what_eventbridge_counts() {
         let timed = json!({"id": "1", "type": "a.Tü", "time": "2026-01-02T03:04:05Z"});
         let untimed = json!({"id": "1", "type": "a.Tü"});
@@ -152,8 +177,8 @@ mod tests {
     fn a_type_of_128_characters_is_published_and_a_longer_one_is_not() {
         let with =
             |length: usize| json!({"id": "1", "type": format!("a.{}", "ü".repeat(length))}).to_string();
-        assert!(Entry::new(&with(128)).is_ok());
-        assert!(matches!(Entry::new(&with(129)), Err(Unpublishable::TypeTooLong { length: 129 })));
+        assert!(read(&with(128)).is_ok());
+        assert!(matches!(read(&with(129)), Err(Unpublishable::TypeTooLong { length: 129 })));
     }
 
     #[test]
@@ -161,7 +186,7 @@ mod tests {
         let with = |padding: usize| json!({"id": "1", "type": "T", "padding": "x".repeat(padding)});
         let room = LARGEST - entry(&with(0)).size();
         assert_eq!(entry(&with(room)).size(), LARGEST);
-        let error = Entry::new(&with(room + 1).to_string()).unwrap_err();
+        let error = read(&with(room + 1).to_string()).unwrap_err();
         assert!(matches!(error, Unpublishable::TooLarge { size } if size == LARGEST + 1));
     }
 }

@@ -58,6 +58,7 @@ impl EventBridgeBus {
             .detail_type(&entry.detail_type)
             .detail(&entry.detail)
             .set_time(time)
+            .set_trace_header(entry.trace_header.clone())
             .build()
     }
 }

@@ -8,6 +8,7 @@ use dmm::Backoff;
 use environment::{Aws, settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use router::{EventBridgeBus, Router, SqsDeadLetters};
+use telemetry::{Invocation, Trigger};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -25,7 +26,15 @@ async fn run() -> Result<(), Error> {
         backoff: Backoff::default(),
     };
     let router = &router;
-    let handler =
-        async |event: LambdaEvent<SqsEvent>| router.route(event.payload, event.context.deadline()).await;
+    let handler = async |LambdaEvent { payload, context }: LambdaEvent<SqsEvent>| {
+        let invocation = Invocation {
+            trigger: Trigger::PubSub,
+            request_id: &context.request_id,
+            function_arn: &context.invoked_function_arn,
+            trace_header: context.xray_trace_id.as_deref(),
+            deadline: context.deadline(),
+        };
+        invocation.run(router.route(payload, context.deadline())).await
+    };
     lambda_runtime::run(service_fn(handler)).await
 }

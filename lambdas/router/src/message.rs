@@ -14,8 +14,12 @@ pub struct Message {
     /// Its group, whose messages stay in order. Without one (the queue is no FIFO queue) it is alone in its
     /// group.
     pub group: String,
+    /// The name of the queue that it comes from.
+    pub queue: String,
     /// The event.
     pub body: String,
+    /// `AWSTraceHeader`: which trace the event belongs to, in X-Ray's form.
+    pub trace_header: Option<String>,
     /// The message attributes.
     pub attributes: BTreeMap<String, Attribute>,
 }
@@ -45,9 +49,13 @@ impl TryFrom<SqsMessage> for Message {
     fn try_from(mut message: SqsMessage) -> Result<Message, RouterError> {
         let id = message.message_id.filter(|id| !id.is_empty()).ok_or(RouterError::NoMessageId)?;
         let group = message.attributes.remove("MessageGroupId").unwrap_or_else(|| id.clone());
+        let queue = message.event_source_arn.as_deref().and_then(|arn| arn.rsplit(':').next());
+        let queue = queue.unwrap_or_default().to_owned();
+        let trace_header = message.attributes.remove("AWSTraceHeader");
         let attributes = message.message_attributes.into_iter();
         let attributes = attributes.filter_map(|(name, attribute)| Some((name, attribute_of(attribute)?)));
-        Ok(Message { id, group, body: message.body.unwrap_or_default(), attributes: attributes.collect() })
+        let (body, attributes) = (message.body.unwrap_or_default(), attributes.collect());
+        Ok(Message { id, group, queue, body, trace_header, attributes })
     }
 }
 
@@ -77,7 +85,7 @@ mod tests {
             "messageId": "m-1",
             "receiptHandle": "handle",
             "body": "{}",
-            "attributes": {"MessageGroupId": "access-1", "MessageDeduplicationId": "event-1", "ApproximateReceiveCount": "1"},
+            "attributes": {"MessageGroupId": "access-1", "MessageDeduplicationId": "event-1", "AWSTraceHeader": "Root=1-2-3"},
             "messageAttributes": {
                 "type": {"stringValue": "T", "stringListValues": [], "binaryListValues": [], "dataType": "String"},
                 "raw": {"binaryValue": "AAE=", "stringListValues": [], "binaryListValues": [], "dataType": "Binary"},
@@ -92,7 +100,9 @@ mod tests {
         let expected = Message {
             id: "m-1".to_owned(),
             group: "access-1".to_owned(),
+            queue: "dmm_events.fifo".to_owned(),
             body: "{}".to_owned(),
+            trace_header: Some("Root=1-2-3".to_owned()),
             attributes: BTreeMap::from([("raw".to_owned(), binary), ("type".to_owned(), text)]),
         };
         assert_eq!(message(record).unwrap(), expected);

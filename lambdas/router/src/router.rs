@@ -12,7 +12,9 @@ use crate::error::RouterError;
 use crate::lanes::Lanes;
 use crate::message::Message;
 use crate::ports::{BusError, DeadLetters, EntryFailure, EventBus, FailureKind};
-use dmm::Backoff;
+use dmm::{Backoff, CloudEvent};
+use jiff::Timestamp;
+use telemetry::{EventSpan, metrics};
 
 /// The time at the end of an invocation that is kept for the answer.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -38,6 +40,10 @@ struct Batch {
 struct Item {
     message: Message,
     entry: Result<Entry, Unpublishable>,
+    /// The work on it, in the event's trace.
+    span: EventSpan,
+    /// When the event happened.
+    time: Option<Timestamp>,
     /// How often it was tried.
     attempts: u32,
 }
@@ -69,6 +75,8 @@ impl Router {
         let mut batch = Batch::new(event).inspect_err(|error| {
             tracing::error!(error = telemetry::causes(error), "the batch cannot be routed");
         })?;
+        let count = i64::try_from(batch.items.len()).unwrap_or(i64::MAX);
+        telemetry::attribute("messaging.batch.message_count", count);
         loop {
             let heads = batch.lanes.heads();
             if heads.is_empty() {
@@ -136,10 +144,13 @@ impl Router {
                 Fate::Published => {
                     batch.published += 1;
                     batch.lanes.done(head);
+                    item.span.end();
                     continue;
                 }
                 Fate::Dead(reason) => match self.bury(&item.message, &reason, stop).await {
                     Ok(()) => {
+                        item.span.fail("DeadLettered", &reason);
+                        item.span.end();
                         batch.dead_lettered += 1;
                         batch.lanes.done(head);
                         continue;
@@ -169,6 +180,7 @@ impl Router {
                 error = failure,
                 "a message failed, and with it the later ones of its group in this batch"
             );
+            item.span.fail("NotPublished", &failure);
             batch.lanes.fail(head);
         }
         if !longest.is_zero() {
@@ -198,11 +210,28 @@ impl Router {
     }
 }
 
+impl Item {
+    fn new(message: Message) -> Item {
+        let event = Entry::event(&message.body);
+        let Message { id, queue, trace_header, body, .. } = &message;
+        let span = match &event {
+            Ok(event) => EventSpan::process(queue, id, trace_header.as_deref(), event),
+            Err(_) => EventSpan::none(),
+        };
+        let time = event.as_ref().ok().and_then(CloudEvent::time);
+        let mut entry = event.and_then(|event| Entry::new(&event, body));
+        if let Ok(entry) = &mut entry {
+            // Where the event does not say it, the message, or a trace that begins here.
+            entry.trace_header = entry.trace_header.take().or_else(|| Some(span.context()?.xray));
+        }
+        Item { message, entry, span, time, attempts: 0 }
+    }
+}
+
 impl Batch {
     fn new(event: SqsEvent) -> Result<Batch, RouterError> {
         let messages = event.records.into_iter().map(Message::try_from);
-        let item = |message: Message| Item { entry: Entry::new(&message.body), message, attempts: 0 };
-        let items = messages.map(|message| message.map(item)).collect::<Result<Vec<Item>, _>>()?;
+        let items = messages.map(|message| message.map(Item::new)).collect::<Result<Vec<Item>, _>>()?;
         let lanes = Lanes::new(items.iter().map(|item| item.message.group.as_str()));
         Ok(Batch { items, lanes, published: 0, dead_lettered: 0 })
     }
@@ -210,6 +239,11 @@ impl Batch {
     fn answer(&self) -> SqsBatchResponse {
         let mut answer = SqsBatchResponse::default();
         answer.set_failures(self.lanes.failed().map(|index| &self.items[index].message.id));
+        metrics::routed(self.published, self.dead_lettered, answer.batch_item_failures.len());
+        if let Some(oldest) = self.items.iter().filter_map(|item| item.time).min() {
+            // Where the clocks differ, it is new.
+            metrics::event_age(Timestamp::now().duration_since(oldest).try_into().unwrap_or_default());
+        }
         tracing::info!(
             messages = self.items.len(),
             published = self.published,

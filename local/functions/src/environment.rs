@@ -15,7 +15,6 @@ use uuid::Uuid;
 use crate::error::{FunctionError, InvokeError};
 use crate::runtime_api::{Invocation, RuntimeApi};
 use crate::service::{FunctionConfig, Settings};
-use crate::trace;
 
 /// A started process with the listener that it talks to. Dropping it kills the process.
 pub(crate) struct Environment {
@@ -103,7 +102,7 @@ impl Environment {
         config: &FunctionConfig,
         request_id: &str,
         payload: Bytes,
-        trace: Option<String>,
+        trace_header: String,
     ) -> Outcome {
         let (answer, answered) = oneshot::channel();
         let now = Timestamp::now();
@@ -113,7 +112,7 @@ impl Environment {
             payload,
             deadline_ms: now.as_millisecond().saturating_add(timeout_ms),
             function_arn: config.arn.clone(),
-            trace_header: trace.unwrap_or_else(|| trace::new_header(now)),
+            trace_header,
             answer,
         };
         if self.api.invocations.send(invocation).await.is_err() {
@@ -200,6 +199,9 @@ fn variables(config: &FunctionConfig, settings: &Settings, api: &RuntimeApi) -> 
         ("LAMBDA_TASK_ROOT", config.binary.parent().unwrap_or(&config.binary).display().to_string()),
         ("TZ", ":UTC".to_owned()),
     ];
+    if let Some(tracing) = &settings.tracing {
+        variables.push(("AWS_XRAY_DAEMON_ADDRESS", tracing.daemon.to_string()));
+    }
     if let Some(token) = config.credentials.session_token() {
         variables.push(("AWS_SESSION_TOKEN", token.to_owned()));
     }

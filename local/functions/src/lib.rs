@@ -12,6 +12,7 @@
 //! | `target` | Lambda targets of event rules |
 //! | `schedule` | event rules with a rate |
 //! | `speed` | how fast the waits of all these pass |
+//! | `trace` | X-Ray's header and segments |
 
 mod asynchronous;
 mod environment;
@@ -32,3 +33,4 @@ pub use schedule::{Rate, RateError, Schedule};
 pub use service::{FunctionConfig, FunctionService, Permission, Settings};
 pub use speed::Speed;
 pub use target::{RetryPolicy, RuleTarget};
+pub use trace::{Segment, Tracing};

@@ -123,11 +123,8 @@ async fn collect(mapping: &Mapping) -> Result<Vec<Message>, String> {
 
 async fn work_off(service: &FunctionService, mapping: &Mapping, messages: Vec<Message>) {
     let event = sqs_event::event(&messages, &mapping.queue_arn, &service.settings().region);
-    let trace = messages
-        .first()
-        .and_then(|message| message.attributes()?.get(&MessageSystemAttributeName::AwsTraceHeader).cloned());
-    let answer = match service.invoke_in_turn(&mapping.function, &new_request_id(), event, trace, None).await
-    {
+    // The messages' trace headers are in the event. The invocation has its own trace: a batch holds messages of many.
+    let answer = match service.invoke_in_turn(&mapping.function, &new_request_id(), event, None, None).await {
         Err(error) => Answer::AllFailed(error.to_string()),
         Ok(body) if mapping.report_batch_item_failures => sqs_event::answer(&body, &messages),
         Ok(_) => Answer::Failed(std::collections::BTreeSet::new()),

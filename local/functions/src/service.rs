@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -20,6 +21,7 @@ use crate::mapping::{self, Mapping};
 use crate::schedule::{self, Schedule};
 use crate::speed::Speed;
 use crate::target::{self, RuleTarget};
+use crate::trace::{Segment, Tracing};
 
 /// How many environments a function without reserved concurrency gets: this is one machine.
 const DEFAULT_CONCURRENCY: u32 = 4;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub endpoint_url: String,
     /// How fast the service's waits pass.
     pub speed: Speed,
+    /// Where spans and segments go; nowhere if there is none.
+    pub tracing: Option<Tracing>,
 }
 
 /// A function.
@@ -58,6 +62,8 @@ pub struct FunctionConfig {
     pub reserved_concurrency: Option<u32>,
     /// The file that takes what it prints.
     pub log_file: Option<PathBuf>,
+    /// Whether an invocation without a trace header begins a sampled trace (tracing mode `Active`).
+    pub active_tracing: bool,
 }
 
 /// Who may invoke a function: a statement of its resource policy.
@@ -283,6 +289,25 @@ impl FunctionService {
         payload: Bytes,
         trace: Option<String>,
     ) -> Result<Bytes, InvokeError> {
+        let config = &function.config;
+        let tracing = self.inner.settings.tracing.as_ref().filter(|_| config.active_tracing);
+        let segment = Segment::begin(&config.name, Timestamp::now());
+        let begins = trace.is_none();
+        let header = trace.unwrap_or_else(|| segment.header(tracing.is_some()));
+        let result = self.run_in_any(function, request_id, payload, header).await;
+        if let (Some(tracing), true) = (tracing, begins) {
+            segment.end(&result, tracing);
+        }
+        result
+    }
+
+    async fn run_in_any(
+        &self,
+        function: &Function,
+        request_id: &str,
+        payload: Bytes,
+        trace_header: String,
+    ) -> Result<Bytes, InvokeError> {
         let failed = |error| InvokeError::Function { function: function.config.name.clone(), error };
         loop {
             let idle = lock(&function.idle).pop();
@@ -294,7 +319,7 @@ impl FunctionService {
                         .await?
                 }
             };
-            match environment.run(&function.config, request_id, payload.clone(), trace.clone()).await {
+            match environment.run(&function.config, request_id, payload.clone(), trace_header.clone()).await {
                 Outcome::Answered(result) => {
                     lock(&function.idle).push(environment);
                     return result.map_err(failed);

@@ -1,14 +1,67 @@
-//! X-Ray's trace header.
+//! X-Ray's part in an invocation: the trace header, and the segment that Lambda itself records.
+
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
 
-/// A header that begins a new trace, as Lambda makes one for an invocation that brings none. It says "not sampled":
-/// nobody records this machine's own part.
-/// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>
-pub(crate) fn new_header(now: Timestamp) -> String {
-    let (id, parent): (u128, u64) = (rand::random(), rand::random());
-    let seconds = u32::try_from(now.as_second()).unwrap_or(0);
-    format!("Root=1-{seconds:08x}-{:024x};Parent={parent:016x};Sampled=0", id >> 32)
+use crate::error::InvokeError;
+
+/// Where spans and segments go.
+#[derive(Clone, Debug)]
+pub struct Tracing {
+    /// The X-Ray daemon beside every function.
+    pub daemon: SocketAddr,
+    /// Takes what Lambda itself records.
+    pub segments: UnboundedSender<Segment>,
+}
+
+/// What Lambda records of an invocation that begins a trace: with active tracing, the function's spans are below it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The trace's id, 16 bytes; the first four are seconds since 1970.
+    pub trace_id: [u8; 16],
+    /// The segment's id.
+    pub id: [u8; 8],
+    /// The function's name.
+    pub function: String,
+    /// When Lambda took the invocation.
+    pub start: Timestamp,
+    /// When it was answered.
+    pub end: Timestamp,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+}
+
+impl Segment {
+    /// The beginning of a trace.
+    pub(crate) fn begin(function: &str, now: Timestamp) -> Segment {
+        let (mut trace_id, id): ([u8; 16], [u8; 8]) = (rand::random(), rand::random());
+        let seconds = u32::try_from(now.as_second()).unwrap_or(0);
+        trace_id[..4].copy_from_slice(&seconds.to_be_bytes());
+        Segment { trace_id, id, function: function.to_owned(), start: now, end: now, error: None }
+    }
+
+    /// The header that the function gets.
+    /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>
+    pub(crate) fn header(&self, is_sampled: bool) -> String {
+        let (seconds, rest) = self.trace_id.split_at(4);
+        let [seconds, rest, parent] = [seconds, rest, &self.id].map(hexadecimal);
+        format!("Root=1-{seconds}-{rest};Parent={parent};Sampled={}", u8::from(is_sampled))
+    }
+
+    /// Records how the invocation ended.
+    pub(crate) fn end<T>(mut self, result: &Result<T, InvokeError>, tracing: &Tracing) {
+        self.end = Timestamp::now();
+        self.error = result.as_ref().err().map(|error| error.as_function_error().error_type);
+        // Nobody takes it any more while everything stops.
+        drop(tracing.segments.send(self));
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -17,10 +70,15 @@ mod tests {
 
     #[test]
     fn a_new_header_has_the_form_of_x_ray() {
-        let header = new_header("2026-01-02T03:04:05Z".parse().unwrap());
-        let [root, parent, sampled] = header.split(';').collect::<Vec<_>>()[..] else { panic!("{header}") };
-        assert!(root.starts_with("Root=1-695735a5-") && root.len() == 5 + 35, "{header}");
-        assert!(parent.starts_with("Parent=") && parent.len() == 7 + 16, "{header}");
-        assert_eq!(sampled, "Sampled=0");
+        let segment = Segment::begin("feed", "2026-01-02T03:04:05Z".parse().unwrap());
+        for (is_sampled, expected) in [(true, "Sampled=1"), (false, "Sampled=0")] {
+            let header = segment.header(is_sampled);
+            let [root, parent, sampled] = header.split(';').collect::<Vec<_>>()[..] else {
+                panic!("{header}")
+            };
+            assert!(root.starts_with("Root=1-695735a5-") && root.len() == 5 + 35, "{header}");
+            assert!(parent.starts_with("Parent=") && parent.len() == 7 + 16, "{header}");
+            assert_eq!(sampled, expected);
+        }
     }
 }

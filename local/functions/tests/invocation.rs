@@ -17,6 +17,7 @@ fn service() -> FunctionService {
         account: "123456789012".to_owned(),
         endpoint_url: "http://127.0.0.1:1".to_owned(),
         speed: Speed::times(600),
+        tracing: None,
     })
 }
 
@@ -31,6 +32,7 @@ fn probe(timeout: Duration) -> FunctionConfig {
         memory_mb: 128,
         reserved_concurrency: Some(1),
         log_file: None,
+        active_tracing: false,
     }
 }
 

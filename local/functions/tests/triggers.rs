@@ -54,6 +54,7 @@ impl Bench {
             account: "123456789012".to_owned(),
             endpoint_url: emulator.url().to_owned(),
             speed: Speed::times(600),
+            tracing: None,
         });
         let bench = Self { emulator, sqs: Client::new(&config), service, folder };
         bench.service.add_function(bench.probe()).unwrap();
@@ -71,6 +72,7 @@ impl Bench {
             memory_mb: 128,
             reserved_concurrency: Some(1),
             log_file: Some(self.log()),
+            active_tracing: false,
         }
     }
 

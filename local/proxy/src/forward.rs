@@ -77,7 +77,11 @@ impl Upstream {
 
 /// No redirects are followed: the callers must see exactly what the upstream says. Only upstreams on other machines are
 /// asked through the proxy that the environment may name (`HTTPS_PROXY`).
-fn client(base: &Url) -> Result<reqwest::Client, ProxyError> {
+///
+/// # Errors
+///
+/// [`ProxyError::Tls`] and [`ProxyError::Client`].
+pub fn client(base: &Url) -> Result<reqwest::Client, ProxyError> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

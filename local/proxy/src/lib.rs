@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 
 pub use answer::{Answer, Protocol};
 pub use fault::{Fault, FaultHandle, FaultKind, ResponseRewrite};
+pub use forward::client;
 pub use record::{Request, Violation};
 pub use reqwest::Url;
 

@@ -50,6 +50,14 @@ impl Deployer {
                 variables
             }
         };
+        let mode = match p.object("tracingConfig")? {
+            None => None,
+            Some(mut config) => {
+                let mode = config.expect("mode", &["Active", "PassThrough"])?;
+                config.finish()?;
+                mode
+            }
+        };
         let role = p.required("role")?;
         let credentials = self.assume(&role, &name).await?;
         let arn = format!("arn:aws:lambda:{}:{}:function:{name}", self.region, self.account);
@@ -65,6 +73,7 @@ impl Deployer {
             memory_mb: narrow(p, "memorySize")?.unwrap_or(DEFAULT_MEMORY_MB.try_into().unwrap_or(128)),
             reserved_concurrency: narrow(p, "reservedConcurrentExecutions")?,
             log_file,
+            active_tracing: mode.as_deref() == Some("Active"),
         };
         self.functions.add_function(config).map_err(|source| refused(p, "name", source))?;
         self.roles_of_functions.insert(name.clone(), credentials);

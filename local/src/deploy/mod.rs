@@ -13,6 +13,7 @@ mod properties;
 mod s3;
 mod secrets;
 mod sqs;
+mod xray;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -143,6 +144,7 @@ impl Deployer {
             "aws:secretsmanager:SecretVersion" => self.secret_version(&mut p).await,
             "aws:sqs:Queue" => self.queue(&mut p).await,
             "aws:sqs:QueuePolicy" => self.queue_policy(&mut p).await,
+            "aws:xray:Group" => self.trace_group(&mut p),
             other => Err(DeployError::UnknownType(other.to_owned())),
         }?;
         p.finish()?;

@@ -4,7 +4,10 @@ use super::*;
 use crate::fakes::{AT_ONCE, FakeQueue, Reaction, event};
 
 fn batch(ids: &[&str]) -> Vec<Message> {
-    ids.iter().enumerate().map(|(position, id)| Message::new(position, event(id)).unwrap()).collect()
+    ids.iter()
+        .enumerate()
+        .map(|(position, id)| Message::new("dmm_events.fifo", position, event(id)).unwrap())
+        .collect()
 }
 
 fn later() -> Instant {

@@ -26,7 +26,7 @@ fn queue(endpoint_url: String) -> SqsQueue {
 
 fn messages(count: usize) -> Vec<Message> {
     let event = |number| json!({"id": format!("event-{number}"), "type": "T.Type", "subject": "access-1"});
-    (0..count).map(|number| Message::new(number, event(number)).unwrap()).collect()
+    (0..count).map(|number| Message::new("dmm_events.fifo", number, event(number)).unwrap()).collect()
 }
 
 /// Sends so many messages to a queue that answers like this, and returns the body of the request too.

@@ -26,9 +26,14 @@ fn bus(endpoint_url: String) -> EventBridgeBus {
     EventBridgeBus::new(client(endpoint_url), "dmm".to_owned()).unwrap()
 }
 
+fn entry(event: &Value) -> Entry {
+    let body = event.to_string();
+    Entry::new(&Entry::event(&body).unwrap(), &body).unwrap()
+}
+
 fn entries(count: usize) -> Vec<Entry> {
     let event = |number| json!({"id": format!("{number}"), "type": "com.x.TestEvent"});
-    (0..count).map(|number| Entry::new(&event(number).to_string()).unwrap()).collect()
+    (0..count).map(|number| entry(&event(number))).collect()
 }
 
 /// Publishes entries to a bus that answers like this, and returns the body of the request too.
@@ -62,7 +67,7 @@ fn refusal(status: u16, code: &str) -> ResponseTemplate {
 async fn an_entry_has_the_source_the_type_s_name_the_event_its_time_and_the_bus() {
     let timed = json!({"id": "1", "type": "com.x.AccessActivatedEvent", "time": "2026-01-02T03:04:05Z"});
     let untimed = json!({"id": "2", "type": "com.x.AccessDeletedEvent"});
-    let entries = [&timed, &untimed].map(|event| Entry::new(&event.to_string()).unwrap());
+    let entries = [&timed, &untimed].map(entry);
     let answer = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "e-1"}, {"EventId": "e-2"}]});
     let (published, request) = publish(&entries, ok(answer)).await;
     assert_eq!(published.unwrap(), []);

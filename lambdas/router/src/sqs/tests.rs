@@ -34,6 +34,8 @@ fn message(attributes: &[(&str, Attribute)]) -> Message {
     Message {
         id: "m-1".to_owned(),
         group: "access-1".to_owned(),
+        queue: "dmm_events.fifo".to_owned(),
+        trace_header: None,
         body: "no json".to_owned(),
         attributes: attributes.collect::<BTreeMap<_, _>>(),
     }

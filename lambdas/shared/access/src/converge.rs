@@ -7,6 +7,7 @@ use std::time::Duration;
 use dmm::{Agreement, AgreementKind, AgreementRef, Consumer};
 use jiff::Timestamp;
 use state::{ObjectStore, Precondition, StateError};
+use tracing::Instrument;
 
 use crate::desired::{self, Desired, Wish};
 use crate::error::{Error, RolesError};
@@ -17,6 +18,7 @@ use crate::record::{Cause, Place, Record};
 use crate::refusal::Refusal;
 use crate::report::{self, Standing};
 use crate::role::RoleName;
+use crate::trace;
 use crate::transition::{self, Finish, ROUNDS, Step, View};
 
 /// How a run ended, for logs.
@@ -73,7 +75,16 @@ impl Converger<'_> {
     ///
     /// [`Error`]. IAM may then be changed in part; the grant record knows, and a repetition goes on.
     pub async fn converge(&self, asked: &AgreementRef, cause: &Cause) -> Result<Outcome, Error> {
-        self.converge_with(asked, None, cause).await
+        self.converge_counting(asked, cause).await.map(|(outcome, _)| outcome)
+    }
+
+    /// The same, and in how many rounds.
+    pub(crate) async fn converge_counting(
+        &self,
+        asked: &AgreementRef,
+        cause: &Cause,
+    ) -> Result<(Outcome, usize), Error> {
+        self.rounds(asked, None, cause).await
     }
 
     /// The same, where a policy with the name of the agreement that is asked for was `found`: unless it is the
@@ -88,6 +99,18 @@ impl Converger<'_> {
         found: Option<&Place>,
         cause: &Cause,
     ) -> Result<Outcome, Error> {
+        // One of many in its run: what is told of it goes to a span of its own.
+        let rounds = self.rounds(asked, found, cause).instrument(trace::one_of_many(asked));
+        rounds.await.map(|(outcome, _)| outcome)
+    }
+
+    async fn rounds(
+        &self,
+        asked: &AgreementRef,
+        found: Option<&Place>,
+        cause: &Cause,
+    ) -> Result<(Outcome, usize), Error> {
+        let mut rounds = 0;
         let found_for = |unit: &AgreementRef| found.filter(|_| unit == asked).cloned();
         let mut home = asked.clone();
         let (mut changed, mut known) = (false, false);
@@ -100,6 +123,7 @@ impl Converger<'_> {
                     return Err(error);
                 }
             };
+            rounds += 1 + usize::from(ROUNDS - run.view.rounds());
             if let Some(finish) = &finish {
                 changed |= finish.changed;
                 known |= finish.known;
@@ -130,12 +154,13 @@ impl Converger<'_> {
             if told && run.was_overtaken().await? {
                 continue;
             }
-            return Ok(match finish.desired {
+            let outcome = match finish.desired {
                 Desired::Refused(refusal) => Outcome::Refused(refusal),
                 _ if !changed => Outcome::Unchanged,
                 Desired::Grant(_) => Outcome::Granted,
                 Desired::Nothing => Outcome::Revoked,
-            });
+            };
+            return Ok((outcome, rounds));
         }
         Err(Error::Restless { agreement: home.to_string() })
     }
@@ -204,6 +229,7 @@ impl Converger<'_> {
         let Some(agreement) = self.agreements.agreement(unit).await? else {
             return Ok((None, Wish::NOTHING));
         };
+        trace::agreement(&agreement);
         let (product, team) = match &agreement.consumer {
             Consumer::DataProduct { id, team_id } => {
                 let product = self.agreements.data_product(id).await?;
@@ -324,6 +350,7 @@ impl<'a> Run<'a> {
                 Put::Done => {
                     let Place { role, policy } = &grant.place;
                     tracing::info!(agreement = %self.unit, %role, %policy, "policy put");
+                    trace::policy(&grant.place);
                     self.view.done();
                 }
                 Put::Rejected(refusal) => self.view.rejected(refusal),
@@ -332,6 +359,7 @@ impl<'a> Run<'a> {
                 self.converger.roles.delete(&place).await?;
                 let Place { role, policy } = &place;
                 tracing::info!(agreement = %self.unit, %role, %policy, "policy deleted");
+                trace::policy(&place);
                 self.view.done();
             }
             Step::Finish(_) | Step::GiveUp => {}

@@ -35,6 +35,7 @@ pub mod report;
 pub mod role;
 pub mod service;
 pub mod size;
+mod trace;
 pub mod transition;
 
 pub use converge::{Converger, Outcome};

@@ -20,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use state::{ObjectStore, Precondition, StateError};
+use telemetry::metrics;
 
 use crate::converge::wait;
 use crate::document::Document;
@@ -40,7 +41,7 @@ use protocol::{Held, Limits, Pack, Packed, Packer, Step};
 use record::PackRecord;
 
 /// From this share of a role's room on, operators are warned, in percent.
-const WARN_FROM: usize = 80;
+const WARN_FROM: f64 = 80.0;
 
 /// Gives each grant a place on its role, inline or packed.
 pub struct Packing<R> {
@@ -153,13 +154,15 @@ impl<R: Roles + Room> Packing<R> {
         let measured = async {
             let (pack, slots) = (self.record(role).await?.0.unwrap_or_default(), self.slots(role).await?);
             let room = size::INLINE_SUM + slots * size::MANAGED;
-            Ok::<usize, RolesError>((inline + pack.layout.size()) * 100 / room)
+            Ok::<f64, RolesError>(share(inline + pack.layout.size(), room))
         };
         match measured.await {
-            Ok(percent) if percent >= WARN_FROM => {
-                tracing::warn!(%role, percent, "the role's policies are nearly full; then access is refused");
+            Ok(percent) => {
+                metrics::role_policy_usage(role.as_str(), percent);
+                if percent >= WARN_FROM {
+                    tracing::warn!(%role, percent, "the role's policies are nearly full; then access is refused");
+                }
             }
-            Ok(percent) => tracing::info!(%role, percent, "measured the room for policies"),
             Err(error) => {
                 let error = telemetry::causes(&error);
                 tracing::warn!(%role, error, "the room for policies could not be measured");
@@ -202,7 +205,7 @@ impl<R: Roles + Room> Roles for Packing<R> {
                 Put::Done => {
                     self.pack(place, None).await?;
                     // Below, no other policy comes into question, so that IAM is not asked for more.
-                    if inline * 100 >= size::INLINE_SUM * WARN_FROM {
+                    if share(inline, size::INLINE_SUM) >= WARN_FROM {
                         self.measure(&place.role, inline).await;
                     }
                     return Ok(Put::Done);
@@ -236,6 +239,12 @@ impl<R: Roles + Room> Roles for Packing<R> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// In percent. The sizes of policies are far below what a float holds exactly.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+fn share(used: usize, room: usize) -> f64 {
+    used as f64 * 100.0 / room as f64
 }
 
 /// What is said to stand where something has to be done: it equals no policy of ours.

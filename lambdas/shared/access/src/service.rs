@@ -18,6 +18,7 @@ use crate::iam::{ArnPrefix, ArnPrefixError, IamRoles};
 use crate::packing::Packing;
 use crate::ports::Roles;
 use crate::record::Cause;
+use crate::trace;
 
 /// What is left of the time to answer when a run is cut off.
 const RESERVE: Duration = Duration::from_secs(2);
@@ -126,8 +127,10 @@ impl Service {
             clock: Timestamp::now,
             patience: PATIENCE,
         };
-        let result = timeout_at(deadline, converger.converge(&agreement, &cause)).await;
-        let outcome = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        let result = timeout_at(deadline, converger.converge_counting(&agreement, &cause)).await;
+        let (outcome, rounds) =
+            result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        trace::outcome(&outcome, rounds, event.time());
         tracing::info!(event.id = id, event.type = event_type, %agreement, %outcome, "brought in line");
         Ok(Some(outcome))
     }

@@ -21,6 +21,7 @@ mod product;
 mod provisioning;
 mod retry;
 mod team;
+mod trace;
 mod transport;
 
 pub use agreement::{Agreement, AgreementKind, AgreementRef, Consumer, Provider, Provisioning, with_marks};

@@ -9,12 +9,14 @@ use reqwest::{Method, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::Instrument;
 
 use crate::base_url::BaseUrl;
 use crate::error::ApiError;
 use crate::json;
 use crate::keys::{ApiKeySource, KeyError};
 use crate::retry::{LONGEST_WAIT, RetryPolicy, retry_after};
+use crate::trace;
 
 /// The largest answer that is read, in bytes. A full page of the feed is far below it.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
@@ -41,6 +43,7 @@ pub(crate) struct Call {
 
 /// What came back from a call that succeeded.
 pub(crate) struct Answer {
+    status: u16,
     pub(crate) headers: HeaderMap,
     body: Vec<u8>,
 }
@@ -118,8 +121,11 @@ impl Transport {
         let mut key = self.in_time(call, self.keys.current()).await??;
         let mut refreshed = false;
         let mut attempt = 1;
+        // Those with a refused key among them.
+        let mut sent = 0;
         loop {
-            let failure = match self.attempt(call, &key).await {
+            sent += 1;
+            let failure = match self.attempt(call, &key, sent).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -164,8 +170,18 @@ impl Transport {
         Ok(())
     }
 
+    /// One attempt, in its own span; `number` counts them from 1.
+    async fn attempt(&self, call: &Call, key: &SecretString, number: u32) -> Result<Answer, Failure> {
+        let traced = async {
+            let result = self.limited(call, key).await;
+            trace::ended(result.as_ref().map(|answer| answer.status).map_err(|failure| &failure.error));
+            result
+        };
+        traced.instrument(trace::span(&call.method, &call.url, number)).await
+    }
+
     /// One attempt, within its time limit and the deadline.
-    async fn attempt(&self, call: &Call, key: &SecretString) -> Result<Answer, Failure> {
+    async fn limited(&self, call: &Call, key: &SecretString) -> Result<Answer, Failure> {
         let whole = self.retry.attempt_timeout;
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = left.map_or(whole, |left| left.min(whole));
@@ -192,7 +208,7 @@ impl Transport {
         let status = response.status();
         if status.is_success() {
             let headers = std::mem::take(response.headers_mut());
-            return Ok(Answer { headers, body: body_of(call, response).await? });
+            return Ok(Answer { status: status.as_u16(), headers, body: body_of(call, response).await? });
         }
         let retry_after = retry_after(response.headers(), Timestamp::now());
         // Without its body a failure is still one, with less to say.

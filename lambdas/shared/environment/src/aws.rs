@@ -12,6 +12,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 use crate::error::EnvironmentError;
+use crate::traced::traced;
 use crate::{http, settings};
 
 /// Attempts per call, the first among them.
@@ -100,7 +101,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(settings.region))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials))
-            .http_client(http::aws_http_client(settings.ca_bundle.as_deref())?)
+            .http_client(traced(http::aws_http_client(settings.ca_bundle.as_deref())?))
             .retry_config(retries)
             .timeout_config(timeouts)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()));

@@ -8,6 +8,7 @@ mod aws;
 mod error;
 mod http;
 pub mod settings;
+mod traced;
 
 pub use api_key::{API_KEY_PLACEHOLDER, SecretApiKey};
 pub use aws::{Aws, AwsSettings};

@@ -2,13 +2,22 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use std::time::{Duration, SystemTime};
+
+use dmm::CloudEvent;
 use environment::settings::SettingError;
-use serde_json::Value;
+use opentelemetry::trace::{SpanId, SpanKind, Status, TracerProvider};
+use opentelemetry_aws::trace::XrayIdGenerator;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
+use serde_json::{Value, json};
 use thiserror::Error;
 use tracing::subscriber::with_default;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{TelemetryError, causes, level_of, subscriber};
+use crate::daemon::Daemon;
+use crate::exporter::Exporter;
+use crate::pipeline::{Pipeline, Processor};
+use crate::{EventSpan, Invocation, TelemetryError, Trigger, causes, level_of, subscriber};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -27,7 +36,7 @@ impl Write for Captured {
 fn lines(level: LevelFilter, work: impl FnOnce()) -> Vec<Value> {
     let captured = Captured::default();
     let writer = captured.clone();
-    with_default(subscriber("some-service", level, move || writer.clone()), work);
+    with_default(subscriber("some-service", level, move || writer.clone(), None), work);
     let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -117,4 +126,163 @@ fn an_error_is_written_with_its_causes_and_without_repetition() {
     let transparent = Layer("it failed: the connection was cut", Some(Box::new(inner)));
     let outer = Layer("nothing was sent", Some(Box::new(transparent)));
     assert_eq!(causes(&outer), "nothing was sent: it failed: the connection was cut");
+}
+
+/// The spans that end in `work`, by when they ended, and the lines that it writes.
+async fn traced(work: impl Future<Output = ()>) -> (Vec<SpanData>, Vec<Value>) {
+    let pipeline = Pipeline::new(Exporter::Daemon(Daemon::new("127.0.0.1:9")));
+    let provider = SdkTracerProvider::builder()
+        .with_id_generator(XrayIdGenerator::default())
+        .with_span_processor(Processor(pipeline.clone()))
+        .build();
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let tracer = Some(provider.tracer("test"));
+    let subscriber = subscriber("some-service", LevelFilter::INFO, move || writer.clone(), tracer);
+    let guard = tracing::subscriber::set_default(subscriber);
+    work.await;
+    drop(guard);
+    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    (pipeline.take(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+const HEADER: &str = "Root=1-58406520-a006649127e371903a2de979;Parent=4c721bf33e3caf8f;Sampled=1";
+
+fn invocation(trace_header: Option<&str>) -> Invocation<'_> {
+    Invocation {
+        trigger: Trigger::PubSub,
+        request_id: "request-1",
+        function_arn: "arn:aws:lambda:eu-central-1:123456789012:function:f",
+        trace_header,
+        deadline: SystemTime::now() + Duration::from_mins(1),
+    }
+}
+
+fn event(extra: &Value) -> Value {
+    let mut event = json!({
+        "id": "event-1", "type": "com.x.AccessActivatedEvent", "source": "https://api.example.com", "data": { "id": "a-1" },
+    });
+    event.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    event
+}
+
+fn text(span: &SpanData, name: &str) -> Option<String> {
+    span.attributes.iter().find(|it| it.key.as_str() == name).map(|it| it.value.to_string())
+}
+
+#[tokio::test]
+async fn an_invocation_follows_its_header_and_its_lines_say_so() {
+    let (spans, lines) = traced(async {
+        let work = async {
+            tracing::info!("at work");
+            Ok::<_, TelemetryError>(7)
+        };
+        let result = invocation(Some(HEADER)).run_for_event(&event(&json!({})), work).await;
+        assert_eq!(result.unwrap(), 7);
+    })
+    .await;
+    let [span] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!(span.parent_span_id, SpanId::from_hex("4c721bf33e3caf8f").unwrap());
+    assert_eq!((&span.span_kind, &span.status), (&SpanKind::Consumer, &Status::Unset));
+    let attributes = [
+        ("faas.invocation_id", "request-1"),
+        ("cloudevents.event_type", "com.x.AccessActivatedEvent"),
+        ("cloudevents.event_source", "https://api.example.com"),
+        ("dmm.agreement.id", "a-1"),
+    ];
+    for (name, value) in attributes {
+        assert_eq!(text(span, name).as_deref(), Some(value), "{name}");
+    }
+    let line = &lines[0];
+    assert_eq!(line["trace_id"], "58406520a006649127e371903a2de979");
+    assert_eq!(line["xray_trace_id"], "1-58406520-a006649127e371903a2de979");
+    assert_eq!(line["span_id"], span.span_context.span_id().to_string());
+    assert_eq!(line["span"], json!({ "event_id": "event-1", "agreement_id": "a-1" }));
+}
+
+#[tokio::test]
+async fn what_the_header_says_is_not_sampled_is_not() {
+    let (spans, _) = traced(async {
+        let header = HEADER.replace("Sampled=1", "Sampled=0");
+        let work = async { Ok::<_, TelemetryError>(crate::current().unwrap().xray) };
+        let inside = invocation(Some(&header)).run(work).await.unwrap();
+        assert!(
+            inside.starts_with("Root=1-58406520-a006649127e371903a2de979;") && inside.ends_with("Sampled=0")
+        );
+    })
+    .await;
+    assert!(spans.is_empty(), "{spans:?}");
+}
+
+#[tokio::test]
+async fn a_failure_is_the_span_s_status_and_an_exception() {
+    let (spans, _) = traced(async {
+        let error = TelemetryError::Level { value: "odd".to_owned() };
+        invocation(None).run(async { Err::<(), _>(error) }).await.unwrap_err();
+    })
+    .await;
+    let [span] = spans.as_slice() else { panic!("{spans:?}") };
+    assert!(matches!(&span.status, Status::Error { description } if description.contains("odd")));
+    let [exception] = &*span.events.events else { panic!("{:?}", span.events) };
+    let named = |name: &str| exception.attributes.iter().any(|it| it.key.as_str() == name);
+    assert!(exception.name == "exception" && named("exception.type") && named("exception.message"));
+}
+
+#[tokio::test]
+async fn an_event_begins_a_trace_that_its_message_continues() {
+    let (spans, _) = traced(async {
+        let created = CloudEvent::from_value(event(&json!({}))).unwrap();
+        let span = EventSpan::create("dmm_events.fifo", &created);
+        let mut sent = created.into_value();
+        assert!(span.context().unwrap().add_to(&mut sent));
+        let received = CloudEvent::from_value(sent).unwrap();
+        let mut process = EventSpan::process("dmm_events.fifo", "message-1", None, &received);
+        drop(span);
+        process.fail("NotPublished", "no answer");
+        process.end();
+    })
+    .await;
+    let [create, process] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!((&*create.name, &create.span_kind), ("dmm_events create", &SpanKind::Producer));
+    assert_eq!((&*process.name, &process.span_kind), ("dmm_events process", &SpanKind::Consumer));
+    assert_eq!(create.parent_span_id, SpanId::INVALID);
+    assert_eq!(process.parent_span_id, create.span_context.span_id());
+    assert_eq!(text(process, "messaging.message.id").as_deref(), Some("message-1"));
+    assert_eq!(text(process, "error.type").as_deref(), Some("NotPublished"));
+}
+
+#[tokio::test]
+async fn a_message_whose_event_says_nothing_is_traced_by_its_header() {
+    let (spans, _) = traced(async {
+        let received = CloudEvent::from_value(event(&json!({}))).unwrap();
+        drop(EventSpan::process("dmm_events.fifo", "message-1", Some(HEADER), &received));
+    })
+    .await;
+    assert_eq!(spans[0].parent_span_id, SpanId::from_hex("4c721bf33e3caf8f").unwrap());
+}
+
+#[test]
+fn without_telemetry_nothing_is_handed_on() {
+    let lines = lines(LevelFilter::INFO, || {
+        let event = CloudEvent::from_value(event(&json!({}))).unwrap();
+        assert_eq!(EventSpan::create("dmm_events.fifo", &event).context(), None);
+        assert_eq!(crate::current(), None);
+        tracing::info!("at work");
+    });
+    assert!(lines[0].get("trace_id").is_none() && lines[0].get("span").is_none());
+}
+
+#[test]
+fn calls_are_exported_and_the_runtime_s_own_spans_are_not() {
+    // The AWS SDK's spans are of level debug, whatever LOG_LEVEL says.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (spans, _) = runtime.block_on(traced(async {
+        drop(tracing::debug_span!(target: "aws_sdk_sqs::operation", "SQS.SendMessage").entered());
+        drop(tracing::info_span!(target: "otel::client", "http", otel.name = "GET /api/events").entered());
+        drop(tracing::info_span!(target: "lambda_runtime", "Lambda runtime invoke").entered());
+        drop(tracing::debug_span!(target: "aws_smithy_runtime", "try_attempt").entered());
+        drop(tracing::info_span!(target: "some_service", "own").entered());
+    }));
+    let names: Vec<&str> = spans.iter().map(|span| &*span.name).collect();
+    assert_eq!(names, ["SQS.SendMessage", "GET /api/events"]);
 }

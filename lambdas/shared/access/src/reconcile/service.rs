@@ -20,6 +20,7 @@ use crate::packing::Packing;
 use crate::ports::RoleList;
 use crate::record::Cause;
 use crate::service::{PATIENCE, Parts, SetupError, packing};
+use crate::trace;
 
 /// From one call of IAM to the next.
 const PACE: Duration = Duration::from_millis(50);
@@ -94,12 +95,14 @@ impl Service {
             until,
             longest,
         };
-        let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent: None };
+        let traceparent = telemetry::current().map(|context| context.traceparent);
+        let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent };
 
         let progress = if request.dry_run { None } else { Some(Progress::read(&self.records).await?) };
         let stored = progress.as_ref().and_then(|progress| progress.next.clone());
         let from = request.from.or(stored);
         let (report, result) = reconciler.run(from, request.limit, &cause).await;
+        trace::report(&report);
         tracing::info!(
             checked = report.checked,
             granted = report.granted,

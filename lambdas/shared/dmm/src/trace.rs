@@ -1,0 +1,101 @@
+//! The client span of an attempt at a call, after OpenTelemetry's
+//! [conventions](https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span).
+
+use opentelemetry::trace::{Status, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+use reqwest::{Method, Url};
+use tracing::{Span, field};
+
+use crate::error::ApiError;
+
+/// The span of the attempt with this number, from 1.
+pub(crate) fn span(method: &Method, url: &Url, attempt: u32) -> Span {
+    let template = template(url.path());
+    tracing::info_span!(
+        target: "otel::client",
+        "http",
+        otel.name = format!("{method} {template}"),
+        otel.kind = "client",
+        http.request.method = method.as_str(),
+        http.request.resend_count = (attempt > 1).then(|| attempt - 1),
+        http.response.status_code = field::Empty,
+        error.type = field::Empty,
+        server.address = url.host_str(),
+        server.port = url.port_or_known_default(),
+        url.full = url.as_str(),
+        url.template = template,
+    )
+}
+
+/// Tells the current span how its attempt ended.
+pub(crate) fn ended(result: Result<u16, &ApiError>) {
+    let error = match result {
+        Ok(status) => {
+            Span::current().record("http.response.status_code", status);
+            return;
+        }
+        Err(error) => error,
+    };
+    let (kind, message) = match error {
+        // Not what the server says: that is written for people, and may be about people.
+        ApiError::Status { status, .. } | ApiError::Refused { status, .. } => {
+            Span::current().record("http.response.status_code", status);
+            if error.is_not_found() {
+                // Whoever asks wants to know whether it is there.
+                Span::current().record("error.type", status.to_string());
+                return;
+            }
+            (status.to_string(), format!("HTTP status {status}"))
+        }
+        other => (variant(other), other.to_string()),
+    };
+    let context = Context::current();
+    let span = context.span();
+    span.set_attribute(KeyValue::new("error.type", kind.clone()));
+    span.add_event(
+        "exception",
+        vec![KeyValue::new("exception.type", kind), KeyValue::new("exception.message", message.clone())],
+    );
+    span.set_status(Status::error(message));
+}
+
+/// The name of the error's variant.
+fn variant(error: &ApiError) -> String {
+    format!("{error:?}")
+        .split(|character: char| !character.is_alphanumeric())
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The path with `{id}` for the id, so that all calls of one kind have one name.
+fn template(path: &str) -> String {
+    let Some((_, resource)) = path.split_once("/api/") else { return path.to_owned() };
+    let segments: Vec<&str> = resource
+        .split('/')
+        .enumerate()
+        .map(|(index, segment)| if index == 1 { "{id}" } else { segment })
+        .collect();
+    format!("/api/{}", segments.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_named_without_its_id() {
+        assert_eq!(template("/api/events"), "/api/events");
+        assert_eq!(template("/api/access/urn:a:1"), "/api/access/{id}");
+        assert_eq!(
+            template("/base/api/access/4711/provisioning/provisioning-succeeded"),
+            "/api/access/{id}/provisioning/provisioning-succeeded"
+        );
+        assert_eq!(template("/elsewhere"), "/elsewhere");
+    }
+
+    #[test]
+    fn an_error_s_kind_is_one_word() {
+        assert_eq!(variant(&ApiError::Unexpected { path: "/".to_owned(), expected: "a list" }), "Unexpected");
+    }
+}

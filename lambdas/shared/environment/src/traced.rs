@@ -1,0 +1,154 @@
+//! Tells the span of an AWS call what became of it.
+//!
+//! The SDK makes a span for each call (`rpc.system`, `rpc.service`, `rpc.method`), and tells it nothing else. All clients
+//! of a process share one HTTP client, so that this is the one place where every answer comes by.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use opentelemetry::trace::{FutureExt, Status, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+
+/// The header with the number of the attempt, `attempt=2; max=4`.
+const ATTEMPT: &str = "amz-sdk-request";
+/// The headers with AWS's id of the request; S3 has one of its own.
+const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
+/// The largest answer of a failed call that is looked into, in bytes; AWS's are far below.
+const LARGEST_ERROR: u64 = 64 * 1024;
+
+/// The status of an answer that says that something is not there.
+const NOT_FOUND: u16 = 404;
+
+/// The client, and what tells spans of its answers.
+#[derive(Debug)]
+struct Traced<T>(T);
+
+/// The same client with spans told.
+pub(crate) fn traced(client: SharedHttpClient) -> SharedHttpClient {
+    SharedHttpClient::new(Traced(client))
+}
+
+impl HttpClient for Traced<SharedHttpClient> {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Traced(self.0.http_connector(settings, components)))
+    }
+}
+
+impl HttpConnector for Traced<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let context = Context::current();
+        let span = context.span();
+        if !span.is_recording() {
+            return self.0.call(request);
+        }
+        let is_first = request.headers().get(ATTEMPT).is_none_or(|header| header.starts_with("attempt=1"));
+        let uri = request.uri().parse::<http::Uri>().ok();
+        if let Some(host) = uri.as_ref().and_then(http::Uri::host) {
+            span.set_attribute(KeyValue::new("server.address", host.to_owned()));
+        }
+        let call = self.0.call(request);
+        let told = async move {
+            let result = match call.await {
+                Ok(response) => readable(response).await,
+                Err(error) => Err(error),
+            };
+            tell(&result, is_first);
+            result
+        };
+        HttpConnectorFuture::new(told.with_context(context.clone()))
+    }
+}
+
+/// The response of a failed call with its body read, so that its code can be told; others as they are.
+async fn readable(mut response: HttpResponse) -> Result<HttpResponse, ConnectorError> {
+    let is_small = response.body().content_length().is_some_and(|length| length <= LARGEST_ERROR);
+    if response.status().is_success() || !is_small {
+        return Ok(response);
+    }
+    let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+    let read = ByteStream::new(body).collect().await.map_err(|error| ConnectorError::io(error.into()))?;
+    *response.body_mut() = SdkBody::from(read.into_bytes());
+    Ok(response)
+}
+
+fn tell(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
+    let context = Context::current();
+    let span = context.span();
+    let (kind, message) = match result {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
+            if let Some(id) = REQUEST_IDS.iter().find_map(|name| response.headers().get(*name)) {
+                span.set_attribute(KeyValue::new("aws.request_id", id.to_owned()));
+            }
+            if !response.status().is_client_error() && !response.status().is_server_error() {
+                if !is_first {
+                    // It was said to have failed before it was tried again.
+                    span.set_status(Status::Ok);
+                }
+                return;
+            }
+            let code = response.body().bytes().and_then(code).unwrap_or_else(|| status.to_string());
+            if status == NOT_FOUND || code == "NoSuchEntity" {
+                // Whoever asks wants to know whether it is there.
+                span.set_attribute(KeyValue::new("error.type", code));
+                return;
+            }
+            (code, format!("HTTP status {status}"))
+        }
+        Err(error) if error.is_timeout() => ("timeout".to_owned(), "no answer in time".to_owned()),
+        Err(error) => ("connection".to_owned(), error.to_string()),
+    };
+    span.set_attribute(KeyValue::new("error.type", kind.clone()));
+    span.add_event(
+        "exception",
+        vec![KeyValue::new("exception.type", kind.clone()), KeyValue::new("exception.message", message)],
+    );
+    span.set_status(Status::error(kind));
+}
+
+/// The error's code in an answer: `<Code>` in XML, `__type` in JSON, without the namespace in front of it.
+fn code(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    let between =
+        |start: &str, end: &str| Some(text.split_once(start)?.1.split_once(end)?.0.trim().to_owned());
+    let code = between("<Code>", "</Code>").or_else(|| {
+        let rest = text.split_once("\"__type\"")?.1.split_once('"')?.1;
+        Some(rest.split_once('"')?.0.to_owned())
+    })?;
+    let code = code.rsplit('#').next().unwrap_or_default();
+    let is_code =
+        !code.is_empty() && code.len() <= 100 && code.chars().all(|it| it.is_alphanumeric() || it == '.');
+    is_code.then(|| code.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_is_found_in_what_each_of_aws_s_protocols_answers() {
+        let found = |body: &str| code(body.as_bytes());
+        let some = |code: &str| Some(code.to_owned());
+        let iam =
+            "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code></Error></ErrorResponse>";
+        assert_eq!(found(iam), some("NoSuchEntity"));
+        assert_eq!(found("<Error><Code>NoSuchKey</Code></Error>"), some("NoSuchKey"));
+        let namespaced = r#"{"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "m"}"#;
+        assert_eq!(found(namespaced), some("QueueDoesNotExist"));
+        assert_eq!(found(r#"{"message":"m","__type":"ThrottlingException"}"#), some("ThrottlingException"));
+        for none in ["", "{}", "<Code></Code>", "<Code>no code</Code>", r#"{"__type":7}"#, r#""__type"#] {
+            assert_eq!(found(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The functions' traces: where they are kept, what Lambda itself adds, and the command that shows one.
+
+use std::path::{Path, PathBuf};
+
+use ::traces::{Collector, Forward, Options, Store, Trace};
+use functions::{Segment, Tracing};
+use jiff::Timestamp;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use reqwest::Url;
+use tokio::sync::mpsc;
+
+use crate::cli::ShowTrace;
+use crate::error::StackError;
+
+/// The columns of a waterfall.
+const WIDTH: usize = 118;
+/// The name under which Lambda's own segments are shown.
+const LAMBDA: &str = "AWS::Lambda";
+
+/// The file of the last run's spans: the one that is named, or else one in cargo's target folder.
+///
+/// # Errors
+///
+/// [`StackError::Executable`] when this program's own path is not known.
+pub(crate) fn file(named: Option<&Path>) -> Result<PathBuf, StackError> {
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
+    let program = std::env::current_exe().map_err(StackError::Executable)?;
+    // target/debug/dmm-local
+    let target = program.parent().and_then(Path::parent).unwrap_or(&program);
+    Ok(target.join("dmm-local").join("traces.jsonl"))
+}
+
+/// Starts the daemon and the receiver, and says what functions need to know of them.
+pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collector, Tracing), StackError> {
+    let forward = match forward {
+        Some(endpoint) => Some(Forward { client: proxy::client(&endpoint)?, endpoint }),
+        None => None,
+    };
+    let collector = Collector::start(Options { file, forward }).await?;
+    let (segments, mut recorded) = mpsc::unbounded_channel();
+    let take = collector.inlet();
+    // Ends with the last function service, which holds the other end.
+    tokio::spawn(async move {
+        while let Some(segment) = recorded.recv().await {
+            take(request(segment));
+        }
+    });
+    let tracing = Tracing { daemon: collector.daemon(), segments };
+    Ok((collector, tracing))
+}
+
+/// Shows a trace of the last run: the one that is asked for, or else the last one of an event that changed something in
+/// IAM.
+///
+/// # Errors
+///
+/// [`StackError::Traces`] when there was no run, [`StackError::NoTrace`] when it has no such trace.
+pub fn show(args: &ShowTrace) -> Result<String, StackError> {
+    let store = Store::read(&file(args.traces.as_deref())?)?;
+    let trace = match &args.id {
+        Some(id) => store.find(id).ok_or_else(|| StackError::NoTrace(id.clone()))?,
+        None => interesting(&store).ok_or_else(|| StackError::NoTrace("an event".to_owned()))?,
+    };
+    if args.json { trace.to_json().map_err(StackError::Report) } else { Ok(waterfall(&trace)) }
+}
+
+/// The last trace of an event that changed something in IAM, or else of any event.
+pub(crate) fn interesting(store: &Store) -> Option<Trace> {
+    let traces = store.traces();
+    let changed = |trace: &&Trace| trace.text("aws.iam.policy.name").is_some();
+    let of_event = |trace: &&Trace| trace.text("cloudevents.event_id").is_some();
+    let last = traces.iter().rev();
+    last.clone().find(changed).or_else(|| last.clone().find(of_event)).cloned()
+}
+
+/// The first trace in which access was given.
+pub(crate) fn first_grant(store: &Store) -> Option<Trace> {
+    store.traces().into_iter().find(|trace| trace.text("dmm.outcome") == Some("granted"))
+}
+
+/// A trace as text.
+pub(crate) fn waterfall(trace: &Trace) -> String {
+    trace.waterfall(WIDTH)
+}
+
+/// What Lambda recorded, as a span.
+fn request(segment: Segment) -> ExportTraceServiceRequest {
+    let Segment { trace_id, id, function, start, end, error } = segment;
+    let status = error.map(|message| Status { message, code: StatusCode::Error.into() });
+    let span = Span {
+        trace_id: trace_id.to_vec(),
+        span_id: id.to_vec(),
+        name: format!("{LAMBDA} {function}"),
+        kind: SpanKind::Server.into(),
+        start_time_unix_nano: nanoseconds(start),
+        end_time_unix_nano: nanoseconds(end),
+        status,
+        ..Span::default()
+    };
+    let name = AnyValue { value: Some(any_value::Value::StringValue(LAMBDA.to_owned())) };
+    let name = KeyValue { key: "service.name".to_owned(), value: Some(name), ..KeyValue::default() };
+    let resource_spans = vec![ResourceSpans {
+        resource: Some(Resource { attributes: vec![name], ..Resource::default() }),
+        scope_spans: vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }],
+        ..ResourceSpans::default()
+    }];
+    ExportTraceServiceRequest { resource_spans }
+}
+
+fn nanoseconds(time: Timestamp) -> u64 {
+    u64::try_from(time.as_nanosecond()).unwrap_or(0)
+}

@@ -1,0 +1,411 @@
+//! Traces over the whole way, with the deployed binaries: one per event, the documented tree, and the context that goes
+//! along with the event whatever becomes of it.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use common::cures::redrive_dead_letters;
+use common::{PATIENCE, ROLE, announce, assert_no_violations, dead_letters, ids, published, standing, world};
+use dmm_local::{Options, Stack};
+use proxy::{Fault, FaultKind};
+use serde_json::{Value, json};
+use simulator::{AgreementKind, Landscape};
+use traces::{Collector, Recorded, Store, Trace, text};
+
+const EVENT_ID: &str = "cloudevents.event_id";
+
+/// A stack that is polled by hand, with these config keys.
+async fn stack_with(landscape: Landscape, config: &[(&str, &str)]) -> Stack {
+    let mut options = Options::by_hand(landscape);
+    options.config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Stack::start(options).await.unwrap()
+}
+
+/// Approves the access of the mesh and lets everything come to its end; the ids of all events.
+async fn activate(stack: &Stack) -> Vec<String> {
+    world(stack).approve(AgreementKind::Access, "a-1").unwrap();
+    stack.poll(PATIENCE).await.unwrap();
+    ids(&world(stack).events())
+}
+
+/// The traces, once `is_complete`: the daemon may still be reading what was sent before the functions answered.
+async fn traces_when(stack: &Stack, store: &Store, is_complete: impl Fn(&[Trace]) -> bool) -> Vec<Trace> {
+    let waited = stack.wait(PATIENCE, async || Ok(is_complete(&store.traces()))).await.unwrap();
+    let traces = store.traces();
+    let shown: Vec<String> = traces.iter().map(|trace| trace.waterfall(150)).collect();
+    assert!(waited, "not complete:\n{}", shown.join("\n"));
+    traces
+}
+
+fn names(trace: &Trace) -> Vec<&str> {
+    trace.spans().iter().map(|recorded| recorded.span.name.as_str()).collect()
+}
+
+/// The traces that begin with an event, by its id.
+fn of_events(traces: &[Trace]) -> BTreeMap<String, Vec<&Trace>> {
+    let mut found: BTreeMap<String, Vec<&Trace>> = BTreeMap::new();
+    for trace in traces {
+        if let Some(id) = trace.text(EVENT_ID) {
+            found.entry(id.to_owned()).or_default().push(trace);
+        }
+    }
+    found
+}
+
+/// Whether every event has come as far as the router.
+fn are_routed(traces: &[Trace], events: &[String]) -> bool {
+    let found = of_events(traces);
+    events.iter().all(|id| {
+        found
+            .get(id)
+            .is_some_and(|traces| traces.iter().any(|trace| names(trace).contains(&"dmm_events process")))
+    })
+}
+
+fn is_granted(traces: &[Trace]) -> bool {
+    traces.iter().any(|trace| trace.text("dmm.outcome") == Some("granted"))
+}
+
+fn find<'a>(trace: &'a Trace, name: &str) -> &'a Recorded {
+    trace.spans().iter().find(|recorded| recorded.span.name.ends_with(name)).unwrap()
+}
+
+/// The traceparent or the trace header of every message that the feed sent.
+fn sent(stack: &Stack) -> Vec<(Value, Value)> {
+    let mut found = Vec::new();
+    for request in stack.proxy().requests() {
+        if request.operation != "SendMessageBatch" {
+            continue;
+        }
+        let sent: Value = serde_json::from_slice(&request.request_body).unwrap();
+        for entry in sent["Entries"].as_array().unwrap() {
+            let body: Value = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
+            let header = &entry["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"];
+            found.push((body["traceparent"].clone(), header.clone()));
+        }
+    }
+    found
+}
+
+/// The trace header of every entry that the router published.
+fn headers(stack: &Stack) -> Vec<Value> {
+    let requests = stack.proxy().requests();
+    let published = requests.iter().filter(|request| request.operation == "PutEvents");
+    let entries = published.flat_map(|request| {
+        let sent: Value = serde_json::from_slice(&request.request_body).unwrap();
+        sent["Entries"].as_array().unwrap().clone()
+    });
+    entries.map(|entry| entry["TraceHeader"].clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_has_exactly_one_trace_and_no_span_is_without_its_parent() {
+    let stack = stack_with(common::mesh_with_access(), &[]).await;
+    announce(&stack, 12);
+    let events = activate(&stack).await;
+    let traces = traces_when(&stack, stack.collector().store(), |traces| {
+        are_routed(traces, &events)
+            && is_granted(traces)
+            && traces.iter().all(|trace| trace.orphans().is_empty())
+    })
+    .await;
+    let found = of_events(&traces);
+    assert_eq!(found.len(), events.len());
+    assert!(found.values().all(|traces| traces.len() == 1), "{found:?}");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for trace in &traces {
+        assert_eq!(trace.roots().len(), 1, "{}", trace.waterfall(150));
+        let seconds = u32::from_be_bytes(trace.id()[..4].try_into().unwrap());
+        assert!((now - 600..=now).contains(&u64::from(seconds)), "X-Ray takes the time from the id");
+    }
+    // Each event is created once, and linked to the poll that read it.
+    for traces in found.values() {
+        let created = find(traces[0], "dmm_events create");
+        let [link] = created.span.links.as_slice() else { panic!("{:?}", created.span.links) };
+        let linked = stack.collector().store().spans();
+        let poll = linked.iter().find(|other| other.span.span_id == link.span_id).unwrap();
+        assert!(poll.service.ends_with("-feed") && poll.span.trace_id == link.trace_id);
+    }
+    assert_no_violations(&stack);
+}
+
+/// The names and kinds of the spans below one, each with its depth.
+fn walk(trace: &Trace, recorded: &Recorded, depth: usize, tree: &mut Vec<String>) {
+    let kind = format!("{:?}", recorded.span.kind()).to_lowercase();
+    let name = recorded.span.name.split_once("-local-").map_or(&*recorded.span.name, |(_, name)| name);
+    tree.push(format!("{}{name} ({kind})", "  ".repeat(depth)));
+    for child in trace.children(&recorded.span) {
+        walk(trace, child, depth + 1, tree);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_span_tree_of_a_grant_is_the_documented_one() {
+    let stack = stack_with(common::mesh_with_access(), &[]).await;
+    activate(&stack).await;
+    let traces = traces_when(&stack, stack.collector().store(), |traces| {
+        is_granted(traces) && traces.iter().all(|trace| trace.orphans().is_empty())
+    })
+    .await;
+    let trace = traces.iter().find(|trace| trace.text("dmm.outcome") == Some("granted")).unwrap();
+    let mut tree = Vec::new();
+    walk(trace, trace.roots()[0], 0, &mut tree);
+    let documented: Vec<&str> = include_str!("../../docs/telemetry.md")
+        .split_once("```text\n")
+        .and_then(|(_, rest)| rest.split_once("```"))
+        .map(|(block, _)| block.lines().collect())
+        .unwrap();
+    assert_eq!(tree, documented, "\n{}", tree.join("\n"));
+
+    let invocation = find(trace, "-iam-grant");
+    let attributes = [
+        ("dmm.agreement.id", "a-1"),
+        ("dmm.agreement.kind", "access"),
+        ("dmm.provider.data_product.id", "orders"),
+        ("dmm.consumer.data_product.id", "forecast"),
+        ("aws.iam.role.name", ROLE),
+        ("aws.iam.policy.name", "DMM_Access_a-1"),
+        ("dmm.outcome", "granted"),
+        ("faas.trigger", "pubsub"),
+        ("messaging.operation.type", "process"),
+    ];
+    for (name, value) in attributes {
+        assert_eq!(text(&invocation.span, name), Some(value), "{name}");
+    }
+    let put = find(trace, "IAM.PutRolePolicy");
+    assert_eq!(text(&put.span, "rpc.system"), Some("aws-api"));
+    assert!(text(&put.span, "aws.request_id").is_some());
+    let everything = format!("{:?}", stack.collector().store().spans());
+    let key = secrecy::ExposeSecret::expose_secret(stack.api_key());
+    for secret in [key, stack.operator().secret_access_key.as_str()] {
+        assert!(!everything.contains(secret), "a secret is in a span");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_shows_where_the_way_stopped() {
+    let stack = stack_with(common::mesh_with_access(), &[]).await;
+    let denied = FaultKind::status(500);
+    stack.proxy().inject(Fault::new("iam", "PutRolePolicy", denied).always());
+    world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
+    stack.feed().await.unwrap();
+    let failed = |trace: &Trace| {
+        trace.spans().iter().any(|it| {
+            it.service.ends_with("iam-grant") && it.span.name.ends_with("iam-grant") && is_error(it)
+        })
+    };
+    let traces = traces_when(&stack, stack.collector().store(), |traces| traces.iter().any(failed)).await;
+    let trace = traces.iter().find(|trace| failed(trace)).unwrap();
+    for name in ["-iam-grant", "IAM.PutRolePolicy"] {
+        let recorded = trace.spans().iter().find(|it| it.span.name.ends_with(name) && is_error(it)).unwrap();
+        assert!(recorded.span.events.iter().any(|event| event.name == "exception"), "{name}");
+    }
+    stack.proxy().clear_faults();
+    stack.poll(PATIENCE).await.unwrap();
+}
+
+fn is_error(recorded: &Recorded) -> bool {
+    recorded.span.status.as_ref().is_some_and(|status| status.code == 2)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_event_stays_in_its_trace_though_only_its_detail_says_so() {
+    let stack = stack_with(common::mesh_with_access(), &[]).await;
+    activate(&stack).await;
+    traces_when(&stack, stack.collector().store(), is_granted).await;
+    let (detail_type, detail) =
+        published(&stack).into_iter().find(|(name, _)| name == "AccessActivatedEvent").unwrap();
+    // What an archive of EventBridge sends again: the event, without the trace header.
+    let replayed = PutEventsRequestEntry::builder()
+        .event_bus_name(stack.deployed().outputs["busName"].as_str().unwrap())
+        .source("com.datamesh-manager")
+        .detail_type(detail_type)
+        .detail(detail.to_string())
+        .build();
+    stack.view().clients().events.put_events().entries(replayed).send().await.unwrap();
+    let id = detail["id"].as_str().unwrap();
+    let both = |traces: &[Trace]| {
+        of_events(traces)[id].iter().any(|trace| {
+            trace
+                .spans()
+                .iter()
+                .filter(|it| it.span.name.ends_with("-iam-grant") && !it.span.parent_span_id.is_empty())
+                .count()
+                == 2
+        })
+    };
+    let traces = traces_when(&stack, stack.collector().store(), both).await;
+    let found = of_events(&traces);
+    let [trace] = found[id].as_slice() else { panic!("one trace: {:?}", found[id]) };
+    let create = find(trace, "dmm_events create");
+    let invocations: Vec<&Recorded> =
+        trace.spans().iter().filter(|it| it.span.name.ends_with("-iam-grant")).collect();
+    for invocation in &invocations {
+        assert_eq!(invocation.span.parent_span_id, create.span.span_id, "{}", trace.waterfall(150));
+    }
+    assert_eq!(invocations[1].span.links.len(), 1, "linked to the trace that Lambda began for it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redriven_message_stays_in_its_trace() {
+    let stack = stack_with(Landscape::empty(), &[]).await;
+    let events = announce(&stack, 1);
+    let refused = FaultKind::failed_entries(&[0], "MalformedDetail");
+    stack.proxy().inject(Fault::new("events", "PutEvents", refused));
+    stack.poll(PATIENCE).await.unwrap();
+    assert_eq!(dead_letters(&stack).await, 1);
+    redrive_dead_letters(&stack).await;
+    stack.poll(PATIENCE).await.unwrap();
+    assert_eq!(published(&stack).len(), 1);
+    let twice = |traces: &[Trace]| {
+        let processed =
+            |trace: &Trace| names(trace).iter().filter(|name| **name == "dmm_events process").count();
+        traces.iter().any(|trace| processed(trace) == 2)
+    };
+    let traces = traces_when(&stack, stack.collector().store(), twice).await;
+    assert_eq!(of_events(&traces)[&events[0]].len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_sampled_is_not_sampled_anywhere() {
+    let stack = stack_with(common::mesh_with_access(), &[("tracesSampleRate", "0")]).await;
+    activate(&stack).await;
+    // The poll's own trace is sampled by Lambda: it says that everything has arrived.
+    let traces = traces_when(&stack, stack.collector().store(), |traces| {
+        traces.iter().filter(|trace| trace.has_service("-router")).count() > 0
+    })
+    .await;
+    assert!(of_events(&traces).is_empty());
+    assert!(!traces.iter().any(|trace| trace.has_service("-iam-grant")));
+    let sent = sent(&stack);
+    assert!(!sent.is_empty());
+    for (traceparent, header) in sent {
+        assert!(traceparent.as_str().unwrap().ends_with("-00"), "{traceparent}");
+        assert!(header.as_str().unwrap().ends_with(";Sampled=0"), "{header}");
+    }
+    assert!(headers(&stack).iter().all(|header| header.as_str().unwrap().ends_with(";Sampled=0")));
+    assert_eq!(standing(&stack).await, [(ROLE.to_owned(), "DMM_Access_a-1".to_owned())]);
+}
+
+/// What a run comes to: the events in order, and what stands.
+async fn outcome(stack: &Stack) -> (Vec<(String, Value)>, Vec<(String, String)>, usize) {
+    let mut details: Vec<(String, Value)> = published(stack)
+        .into_iter()
+        .map(|(name, mut detail)| {
+            // Made up for each run.
+            for member in ["traceparent", "id", "time", "source"] {
+                detail.as_object_mut().unwrap().shift_remove(member);
+            }
+            detail["data"].as_object_mut().unwrap().shift_remove("timestamp");
+            (name, detail)
+        })
+        .collect();
+    details.sort_by_key(|(name, detail)| (name.clone(), detail.to_string()));
+    (details, standing(stack).await, dead_letters(stack).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_exporter_and_no_telemetry_at_all_change_nothing_but_the_traces() {
+    // Nobody listens on a port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let mut outcomes = Vec::new();
+    for config in [vec![], vec![("otlpEndpoint", dead.as_str())], vec![("telemetryDisabled", "true")]] {
+        let stack = stack_with(common::mesh_with_access(), &config).await;
+        activate(&stack).await;
+        outcomes.push(outcome(&stack).await);
+        if config.is_empty() {
+            continue;
+        }
+        let own = |it: &Recorded| it.service != "AWS::Lambda";
+        assert!(!stack.collector().store().spans().iter().any(own), "{config:?}");
+        let is_off = config == [("telemetryDisabled", "true")];
+        let carried = sent(&stack);
+        assert!(
+            carried.iter().all(|(parent, header)| parent.is_null() == is_off && header.is_null() == is_off)
+        );
+        let log = stack.logs().join(format!("aws.lambda.{}.log", stack.function("feed").unwrap()));
+        let complaints = std::fs::read_to_string(log).unwrap().matches("spans are lost").count();
+        assert_eq!(complaints, usize::from(!is_off), "said once: {config:?}");
+    }
+    assert_eq!(outcomes[1], outcomes[0]);
+    assert_eq!(outcomes[2], outcomes[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_endpoint_spans_leave_by_otlp() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = traces::Options { file: folder.path().join("traces.jsonl"), forward: None };
+    let collector = Collector::start(options).await.unwrap();
+    let stack = stack_with(common::mesh_with_access(), &[("otlpEndpoint", collector.url())]).await;
+    activate(&stack).await;
+    let traces = traces_when(&stack, collector.store(), is_granted).await;
+    let trace = traces.iter().find(|trace| trace.text("dmm.outcome") == Some("granted")).unwrap();
+    assert!(["-feed", "-router", "-iam-grant"].iter().all(|name| trace.has_service(name)));
+    assert!(!stack.collector().store().spans().iter().any(|it| it.service != "AWS::Lambda"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_brings_a_context_keeps_it() {
+    let stack = stack_with(Landscape::empty(), &[]).await;
+    let traceparent = "00-6925c1d0a006649127e371903a2de979-4c721bf33e3caf8f-01";
+    world(&stack).append_raw_event(json!({
+        "specversion": "1.0", "id": "01990000-0000-7000-8000-000000000009", "source": "https://api.example.com",
+        "type": "com.entropy-data.events.ThingEvent", "traceparent": traceparent, "data": { "id": "thing" },
+    }));
+    stack.poll(PATIENCE).await.unwrap();
+    assert_eq!(published(&stack)[0].1["traceparent"], traceparent);
+    let traces = traces_when(&stack, stack.collector().store(), |traces| {
+        of_events(traces).values().flatten().any(|trace| trace.spans().len() == 2)
+    })
+    .await;
+    let found = of_events(&traces);
+    let trace = found["01990000-0000-7000-8000-000000000009"][0];
+    assert_eq!(trace.hexadecimal_id(), traceparent[3..35]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_the_log_name_trace_event_and_agreement_and_metrics_are_among_them() {
+    let stack = stack_with(common::mesh_with_access(), &[]).await;
+    let events = activate(&stack).await;
+    let mut metrics: BTreeMap<String, f64> = BTreeMap::new();
+    let mut put = Vec::new();
+    for binary in ["feed", "router", "iam-grant"] {
+        let function = stack.function(binary).unwrap();
+        let log = std::fs::read_to_string(stack.logs().join(format!("aws.lambda.{function}.log"))).unwrap();
+        for line in log.lines() {
+            let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().into_iter().flatten() {
+                assert_eq!(line["service"], function, "the dimension");
+                let name = metric["Name"].as_str().unwrap();
+                *metrics.entry(name.to_owned()).or_default() += line[name].as_f64().unwrap();
+            }
+            if line["message"] == "policy put" {
+                put.push(line);
+            }
+        }
+    }
+    let count = |name: &str| metrics.get(name).copied().unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "a few events")]
+    let expected = events.len() as f64;
+    for name in ["EventsPolled", "EventsQueued", "EventsPublished"] {
+        assert!((count(name) - expected).abs() < 0.1, "{name}: {metrics:?}");
+    }
+    assert!((count("Grants") - 1.0).abs() < 0.1, "{metrics:?}");
+    for name in ["FeedLag", "StageDuration", "EventAge", "ConvergenceRounds"] {
+        assert!(metrics.contains_key(name), "{name}: {metrics:?}");
+    }
+    let traces = traces_when(&stack, stack.collector().store(), is_granted).await;
+    let trace = traces.iter().find(|trace| trace.text("dmm.outcome") == Some("granted")).unwrap();
+    assert_eq!(put[0]["trace_id"], trace.hexadecimal_id());
+    assert_eq!(put[0]["xray_trace_id"], trace.xray_id());
+    assert_eq!(put[0]["span"]["agreement_id"], "a-1");
+    assert_eq!(put[0]["span"]["event_id"], trace.text(EVENT_ID).unwrap());
+    assert!(put[0]["span"]["requestId"].is_string());
+}

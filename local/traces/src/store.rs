@@ -1,0 +1,163 @@
+//! The spans that arrived.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::Span;
+
+use crate::trace::{Trace, text};
+
+/// A span and who recorded it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// `service.name`.
+    pub service: String,
+    /// The span.
+    pub span: Span,
+}
+
+/// The file of spans cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be written.
+    #[error("cannot write the spans to {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// It cannot be read.
+    #[error("cannot read the spans in {}: {source}. `dmm-local demo` and `dmm-local up` write them", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A line of it is no request of OTLP.
+    #[error("line {line} of {} holds no spans: {source}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The cause.
+        source: serde_json::Error,
+    },
+}
+
+/// All spans of a run, in memory and in a file: one request of OTLP in its JSON form per line, as the file exporter of
+/// OpenTelemetry's collector writes them. A clone is another handle of the same store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    spans: Vec<Recorded>,
+    file: Option<File>,
+}
+
+impl Store {
+    /// An empty store that writes to this file, in place of what was there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Write`].
+    pub fn create(path: &Path) -> Result<Store, StoreError> {
+        let failed = |source| StoreError::Write { path: path.to_owned(), source };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        File::create(path).map_err(failed)?;
+        // At the end, whatever another run does with the same file meanwhile: its lines stay whole.
+        let file = File::options().append(true).open(path).map_err(failed)?;
+        Ok(Store { inner: Arc::new(Mutex::new(Inner { spans: Vec::new(), file: Some(file) })) })
+    }
+
+    /// What a store has written to this file so far.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Read`] and [`StoreError::Line`].
+    pub fn read(path: &Path) -> Result<Store, StoreError> {
+        let failed = |source| StoreError::Read { path: path.to_owned(), source };
+        let mut spans = Vec::new();
+        for (index, line) in BufReader::new(File::open(path).map_err(failed)?).lines().enumerate() {
+            let line = line.map_err(failed)?;
+            let request = serde_json::from_str(&line).map_err(|source| StoreError::Line {
+                path: path.to_owned(),
+                line: index + 1,
+                source,
+            })?;
+            spans.extend(recorded(request));
+        }
+        Ok(Store { inner: Arc::new(Mutex::new(Inner { spans, file: None })) })
+    }
+
+    /// Keeps what arrived.
+    pub fn add(&self, request: ExportTraceServiceRequest) {
+        let mut inner = self.lock();
+        if let Some(file) = &mut inner.file {
+            let written = serde_json::to_string(&request)
+                .map_err(io::Error::from)
+                .and_then(|line| file.write_all(format!("{line}\n").as_bytes()));
+            if let Err(error) = written {
+                tracing::warn!(%error, "spans are not in the file");
+            }
+        }
+        inner.spans.extend(recorded(request));
+    }
+
+    /// All spans, in the order in which they arrived.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Recorded> {
+        self.lock().spans.clone()
+    }
+
+    /// All traces, in the order in which their first spans arrived.
+    #[must_use]
+    pub fn traces(&self) -> Vec<Trace> {
+        let mut traces: Vec<Trace> = Vec::new();
+        for recorded in self.spans() {
+            match traces.iter_mut().find(|trace| trace.id() == recorded.span.trace_id) {
+                Some(trace) => trace.add(recorded),
+                None => traces.push(Trace::new(recorded)),
+            }
+        }
+        traces
+    }
+
+    /// The trace with this id, in hexadecimal or in X-Ray's form, or the one of the event with this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Trace> {
+        let hexadecimal = id.strip_prefix("1-").unwrap_or(id).replace('-', "");
+        let is_of_event = |recorded: &Recorded| text(&recorded.span, "cloudevents.event_id") == Some(id);
+        let traces = self.traces();
+        let by_id = traces.iter().find(|trace| trace.hexadecimal_id() == hexadecimal);
+        by_id.or_else(|| traces.iter().find(|trace| trace.spans().iter().any(is_of_event))).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The spans of a request, each with its service.
+fn recorded(request: ExportTraceServiceRequest) -> Vec<Recorded> {
+    let mut spans = Vec::new();
+    for of_resource in request.resource_spans {
+        let attributes = of_resource.resource.map(|resource| resource.attributes).unwrap_or_default();
+        let service =
+            crate::trace::value(&attributes, "service.name").unwrap_or("unknown_service").to_owned();
+        for span in of_resource.scope_spans.into_iter().flat_map(|of_scope| of_scope.spans) {
+            spans.push(Recorded { service: service.clone(), span });
+        }
+    }
+    spans
+}

@@ -1,0 +1,130 @@
+//! A trace as text: a line for each span, under its parent, with a bar for the time that it took.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+
+use crate::store::Recorded;
+use crate::trace::{Trace, text};
+
+/// The columns of a bar.
+const BAR: usize = 30;
+/// The columns of a duration.
+const DURATION: usize = 9;
+
+/// A line before it is laid out.
+struct Row<'a> {
+    label: String,
+    recorded: &'a Recorded,
+}
+
+pub(crate) fn render(trace: &Trace, width: usize) -> String {
+    let mut rows = Vec::new();
+    for root in trace.roots() {
+        rows.push(Row { label: short(&root.span.name).to_owned(), recorded: root });
+        branch(trace, &root.span, "", &mut rows);
+    }
+    let services: Vec<&str> = rows.iter().map(|row| short(&row.recorded.service)).collect();
+    let begin = rows.iter().map(|row| row.recorded.span.start_time_unix_nano).min().unwrap_or(0);
+    let end = rows.iter().map(|row| row.recorded.span.end_time_unix_nano).max().unwrap_or(begin);
+    let columns = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
+    let service = columns(&mut services.iter().map(|name| name.chars().count()));
+    let most = width.saturating_sub(service + BAR + DURATION + 8).max(20);
+    let label = columns(&mut rows.iter().map(|row| row.label.chars().count())).min(most);
+
+    let mut lines = heading(trace, Duration::from_nanos(end.saturating_sub(begin)));
+    for (row, name) in rows.iter().zip(services) {
+        let span = &row.recorded.span;
+        let took = Duration::from_nanos(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano));
+        let mut line = format!(
+            "{:label$}  {name:service$}  ▕{}▏{:>DURATION$}",
+            cut(&row.label, label),
+            bar(span, begin, end),
+            written(took)
+        );
+        if let Some(remark) = remark(span) {
+            // Writing to a text does not fail.
+            let _ = write!(line, "  {remark}");
+        }
+        lines.push_str(line.trim_end());
+        lines.push('\n');
+    }
+    lines
+}
+
+fn heading(trace: &Trace, took: Duration) -> String {
+    let mut heading = format!("Trace {}", trace.xray_id());
+    for name in ["cloudevents.event_type", "cloudevents.event_id"] {
+        if let Some(text) = trace.text(name) {
+            let _ = write!(heading, "  {}", text.rsplit('.').next().unwrap_or(text));
+        }
+    }
+    format!("{heading}  {}\n", written(took))
+}
+
+fn branch<'a>(trace: &'a Trace, parent: &Span, indent: &str, rows: &mut Vec<Row<'a>>) {
+    let children = trace.children(parent);
+    let last = children.len().saturating_sub(1);
+    for (index, child) in children.into_iter().enumerate() {
+        let (branch_of, below) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        rows.push(Row { label: format!("{indent}{branch_of}{}", short(&child.span.name)), recorded: child });
+        branch(trace, &child.span, &format!("{indent}{below}"), rows);
+    }
+}
+
+/// A function's name without what all functions of the stack have in common.
+fn short(service: &str) -> &str {
+    service.split_once("-local-").map_or(service, |(_, name)| name)
+}
+
+/// At least one column, and never beyond the end.
+fn bar(span: &Span, begin: u64, end: u64) -> String {
+    let whole = u128::from(end.saturating_sub(begin)).max(1);
+    let column = |time: u64| {
+        let passed = u128::from(time.saturating_sub(begin)) * BAR as u128 / whole;
+        usize::try_from(passed).unwrap_or(BAR).min(BAR)
+    };
+    let from = column(span.start_time_unix_nano).min(BAR - 1);
+    let to = column(span.end_time_unix_nano).max(from + 1);
+    format!("{}{}{}", " ".repeat(from), "█".repeat(to - from), " ".repeat(BAR - to))
+}
+
+/// What a reader wants to know at once: why it failed, how it ended, what it was about.
+fn remark(span: &Span) -> Option<String> {
+    if let Some(status) = span.status.as_ref().filter(|status| status.code() == StatusCode::Error) {
+        let reason =
+            text(span, "error.type").filter(|_| status.message.len() > 40).unwrap_or(&status.message);
+        return Some(format!("✗ {reason}"));
+    }
+    let Some(outcome) = text(span, "dmm.outcome") else {
+        // Not there, which is an answer like any other.
+        return text(span, "error.type").map(str::to_owned);
+    };
+    let reason = text(span, "dmm.refusal.reason").map(|reason| format!(": {reason}")).unwrap_or_default();
+    let place = match (text(span, "aws.iam.policy.name"), text(span, "aws.iam.role.name")) {
+        (Some(policy), Some(role)) => format!(" {policy} on {role}"),
+        _ => String::new(),
+    };
+    Some(format!("{outcome}{reason}{place}"))
+}
+
+fn cut(label: &str, most: usize) -> String {
+    if label.chars().count() <= most {
+        return label.to_owned();
+    }
+    label.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn written(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    match milliseconds {
+        ..10.0 => format!("{milliseconds:.1} ms"),
+        ..1000.0 => format!("{milliseconds:.0} ms"),
+        _ => format!("{:.2} s", milliseconds / 1000.0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::Status;
+
+use super::*;
+
+const MILLISECOND: u64 = 1_000_000;
+
+/// A span with this number as its id, from one millisecond to another.
+fn span(id: u8, parent: u8, name: &str, from: u64, to: u64) -> Recorded {
+    let span = Span {
+        trace_id: vec![0x58; 16],
+        span_id: vec![id; 8],
+        parent_span_id: if parent == 0 { Vec::new() } else { vec![parent; 8] },
+        name: name.to_owned(),
+        start_time_unix_nano: 1_000 + from * MILLISECOND,
+        end_time_unix_nano: 1_000 + to * MILLISECOND,
+        ..Span::default()
+    };
+    Recorded { service: "datamesh-manager-aws-local-feed".to_owned(), span }
+}
+
+fn with(mut recorded: Recorded, attributes: &[(&str, &str)]) -> Recorded {
+    for (name, value) in attributes {
+        let value = AnyValue { value: Some(any_value::Value::StringValue((*value).to_owned())) };
+        recorded.span.attributes.push(KeyValue {
+            key: (*name).to_owned(),
+            value: Some(value),
+            ..KeyValue::default()
+        });
+    }
+    recorded
+}
+
+fn trace(spans: Vec<Recorded>) -> Trace {
+    let mut spans = spans.into_iter();
+    let mut trace = Trace::new(spans.next().unwrap());
+    spans.for_each(|span| trace.add(span));
+    trace
+}
+
+#[test]
+fn a_trace_is_a_tree_with_bars_in_the_order_of_time() {
+    let granted = [
+        ("dmm.outcome", "granted"),
+        ("aws.iam.policy.name", "DMM_Access_1"),
+        ("aws.iam.role.name", "reader"),
+    ];
+    let mut failed = span(5, 4, "IAM.GetRolePolicy", 20, 25);
+    failed.span.status = Some(Status { message: "NoSuchEntity".to_owned(), code: StatusCode::Error.into() });
+    let id = ("cloudevents.event_id", "event-1");
+    let trace = trace(vec![
+        span(3, 2, "inner", 11, 15),
+        with(span(4, 1, "iam-grant", 15, 30), &granted),
+        with(
+            span(1, 0, "dmm_events create", 0, 3),
+            &[("cloudevents.event_type", "com.x.AccessActivatedEvent"), id],
+        ),
+        failed,
+        span(2, 1, "dmm_events process", 10, 16),
+    ]);
+    let rendered = trace.waterfall(120);
+    let expected = "\
+Trace 1-58585858-585858585858585858585858  AccessActivatedEvent  event-1  30 ms
+dmm_events create        feed  ▕███                           ▏   3.0 ms
+├─ dmm_events process    feed  ▕          ██████              ▏   6.0 ms
+│  └─ inner              feed  ▕           ████               ▏   4.0 ms
+└─ iam-grant             feed  ▕               ███████████████▏    15 ms  granted DMM_Access_1 on reader
+   └─ IAM.GetRolePolicy  feed  ▕                    █████     ▏   5.0 ms  ✗ NoSuchEntity
+";
+    assert_eq!(rendered, expected);
+}
+
+#[test]
+fn a_span_without_a_length_has_a_bar_and_one_whose_parent_is_missing_is_a_root() {
+    let trace = trace(vec![span(1, 0, "first", 0, 0), span(2, 9, "stray", 0, 0)]);
+    assert_eq!(trace.orphans().len(), 1);
+    let rendered = trace.waterfall(80);
+    assert_eq!(rendered.matches('█').count(), 2, "{rendered}");
+    assert!(rendered.lines().skip(1).all(|line| line.contains("0.0 ms")), "{rendered}");
+}
+
+#[test]
+fn what_is_too_wide_is_cut() {
+    let trace = trace(vec![span(1, 0, &"x".repeat(200), 0, 1)]);
+    assert!(trace.waterfall(80).lines().skip(1).all(|line| line.chars().count() <= 80));
+}
