@@ -152,6 +152,12 @@ impl Lambdas {
         self.binaries.get(name).map(PathBuf::as_path).ok_or_else(|| BuildError::Missing(name.to_owned()))
     }
 
+    /// No binaries, for tests that start none.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { binaries: BTreeMap::new(), target: PathBuf::new() }
+    }
+
     /// cargo's target folder, where the emulator's virtual environment lives too.
     #[must_use]
     pub fn target(&self) -> &Path {

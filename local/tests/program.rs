@@ -48,7 +48,8 @@ fn is_tls_only(statements: &[Value], action: &str) -> bool {
 async fn every_resource_is_understood_and_deployed_and_no_secret_is_shown() {
     let report = program(&[]).await;
     println!("{} resources", report.resources.len());
-    let declared = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../pulumi/Pulumi.yaml")).unwrap();
+    let declared =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../pulumi/Pulumi.yaml")).unwrap();
     let declared = declared.lines().filter(|line| line.starts_with("    type: aws:")).count();
     assert_eq!(report.resources.len(), declared, "each resource of the file is there");
     let shown = dmm_local::preview::tree(&report).to_string();
@@ -76,11 +77,14 @@ async fn queues_and_buckets_are_encrypted_and_answer_over_tls_alone() {
     for bucket in of(&report, "aws:s3:Bucket") {
         for token in [
             "aws:s3:BucketPublicAccessBlock",
-            "aws:s3:BucketServerSideEncryptionConfiguration",
+            "aws:s3:BucketServerSideEncryptionConfigurationV2",
             "aws:s3:BucketVersioningV2",
             "aws:s3:BucketLifecycleConfiguration",
         ] {
-            assert!(of(&report, token).iter().any(|about| about.depends_on.contains(&bucket.name)), "{token}");
+            assert!(
+                of(&report, token).iter().any(|about| about.depends_on.contains(&bucket.name)),
+                "{token}"
+            );
         }
         let policy = of(&report, "aws:s3:BucketPolicy").into_iter().next().unwrap();
         assert!(is_tls_only(&statements(policy), "s3:*"));
@@ -146,7 +150,8 @@ async fn settings_narrow_whose_policies_are_written_and_whose_keys_are_used() {
     assert_eq!(condition["ArnNotEquals"]["iam:PermissionsBoundary"], boundary);
     assert_ne!(condition["StringNotEquals"]["aws:PrincipalAccount"], "123456789012");
     let bus = of(&report, "aws:cloudwatch:EventBusPolicy").into_iter().next().unwrap();
-    let accounts = &document(bus, "policy")["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalAccount"];
+    let accounts =
+        &document(bus, "policy")["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalAccount"];
     assert_eq!(*accounts, json!(["123456789012", "111122223333", "444455556666"]));
     let secret = of(&report, "aws:secretsmanager:Secret").into_iter().next().unwrap();
     assert_eq!(secret.properties["kmsKeyId"], "arn:aws:kms:eu-central-1:123456789012:key/k");

@@ -10,9 +10,7 @@ pub enum EmulatorError {
     #[error("no Python 3 was found: install Python 3.11 or newer, so that `python3` runs it")]
     NoPython,
     /// There is a Python 3, but moto's packages need a newer one.
-    #[error(
-        "Python {found} is too old: install Python 3.11 or newer, so that `python3` runs it"
-    )]
+    #[error("Python {found} is too old: install Python 3.11 or newer, so that `python3` runs it")]
     PythonTooOld {
         /// The newest version found, e.g. `3.9`.
         found: String,

@@ -15,8 +15,12 @@ impl Deployer {
         let name = p.required("name")?;
         p.string("alarmDescription")?;
         p.texts("tags")?;
-        let comparison =
-            ["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"];
+        let comparison = [
+            "GreaterThanThreshold",
+            "GreaterThanOrEqualToThreshold",
+            "LessThanThreshold",
+            "LessThanOrEqualToThreshold",
+        ];
         p.expect("comparisonOperator", &comparison)?;
         p.expect("treatMissingData", &["missing", "notBreaching", "breaching", "ignore"])?;
         number(p, "threshold")?;
@@ -71,13 +75,16 @@ impl Deployer {
         let name = p.required("dashboardName")?;
         let text = p.required("dashboardBody")?;
         let path = p.at("dashboardBody");
-        let wrong = |expected| DeployError::WrongType { path: path.clone(), expected, found: "something else" };
+        let wrong =
+            |expected| DeployError::WrongType { path: path.clone(), expected, found: "something else" };
         let body: Value = serde_json::from_str(&text).map_err(|_| wrong("a JSON object"))?;
         for widget in body["widgets"].as_array().ok_or_else(|| wrong("an object with a list of widgets"))? {
             let properties = &widget["properties"];
             match widget["type"].as_str() {
                 Some("metric") => {
-                    for metric in properties["metrics"].as_array().ok_or_else(|| wrong("widgets with metrics"))? {
+                    for metric in
+                        properties["metrics"].as_array().ok_or_else(|| wrong("widgets with metrics"))?
+                    {
                         let parts: Vec<&str> =
                             metric.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                         let ([_, _, dimensions @ ..], true) = (parts.as_slice(), parts.len() % 2 == 0) else {
@@ -140,4 +147,81 @@ fn positive(p: &mut Properties, name: &str) -> Result<Option<i64>, DeployError> 
 
 fn missing(p: &Properties, name: &str) -> DeployError {
     DeployError::MissingProperty { path: p.at(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use functions::{FunctionService, Speed};
+
+    use super::*;
+    use crate::clients::{Clients, Place};
+    use crate::lambdas::Lambdas;
+
+    /// Knows the queue `events` and the function `feed`.
+    fn deployer() -> Deployer {
+        let place = Place::default();
+        let key = Credentials::new("test", "test", None, None, "test");
+        let endpoint = "http://127.0.0.1:1".to_owned();
+        let functions = FunctionService::new(functions::Settings {
+            region: place.region.clone(),
+            account: place.account.clone(),
+            endpoint_url: endpoint.clone(),
+            speed: Speed::times(1),
+        });
+        let clients = Clients::new(&endpoint, &place, key);
+        let mut deployer =
+            Deployer::new(clients, functions, Lambdas::none(), &place, endpoint, std::path::PathBuf::new());
+        deployer.deployed.queues.insert(deployer.queue_arn("events"), "url".to_owned());
+        deployer.deployed.functions.insert("feed".to_owned(), "dev-feed".to_owned());
+        deployer
+    }
+
+    fn alarm(change: impl FnOnce(&mut Value)) -> Result<Outputs, String> {
+        let mut alarm = json!({
+            "name": "age", "namespace": "AWS/SQS", "metricName": "ApproximateAgeOfOldestMessage",
+            "dimensions": { "QueueName": "events" }, "statistic": "Maximum", "period": 60, "evaluationPeriods": 5,
+            "comparisonOperator": "GreaterThanThreshold", "threshold": 0, "alarmActions": ["arn:aws:sns:r:a:t"],
+        });
+        change(&mut alarm);
+        let mut properties = Properties::new("alarm", alarm).unwrap();
+        let outputs = deployer().metric_alarm(&mut properties).map_err(|error| error.to_string())?;
+        properties.finish().map_err(|error| error.to_string())?;
+        Ok(outputs)
+    }
+
+    #[tokio::test]
+    async fn an_alarm_must_look_at_what_the_program_made() {
+        assert_eq!(alarm(|_| {}).unwrap()["arn"], "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:age");
+        let refused = |change: fn(&mut Value), part: &str| {
+            let error = alarm(change).unwrap_err();
+            assert!(error.contains(part), "{part}: {error}");
+        };
+        refused(|a| a["dimensions"] = json!({ "QueueName": "evnts" }), "names QueueName evnts");
+        refused(|a| a["dimensions"] = json!({ "service": "poll" }), "names service poll");
+        refused(|a| a["dimensions"] = json!({ "TopicName": "x" }), "knows only: QueueName");
+        refused(|a| a["statistic"] = json!("Median"), "knows only: Average");
+        refused(|a| a["period"] = json!(90), "alarm.period is out of range");
+        refused(|a| a["datapointsToAlarm"] = json!(6), "alarm.datapointsToAlarm is out of range");
+        refused(|a| a["alarmActions"] = json!(["on-call"]), "knows only: ARNs");
+        refused(|a| a["threshold"] = Value::Null, "alarm.threshold is missing");
+        refused(|a| a["metricQueries"] = json!([{ "id": "a" }]), "metric or expression");
+        refused(|a| a["actionsEnbled"] = json!(true), "alarm.actionsEnbled is not known");
+    }
+
+    #[tokio::test]
+    async fn a_dashboard_must_show_what_the_program_made() {
+        let show = |metric: Value| {
+            let body = json!({ "widgets": [{ "type": "metric", "properties": { "metrics": [metric] } }] });
+            let dashboard = json!({ "dashboardName": "d", "dashboardBody": body.to_string() });
+            let mut properties = Properties::new("dashboard", dashboard).unwrap();
+            deployer().dashboard(&mut properties).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            show(json!(["AWS/Lambda", "Errors", "FunctionName", "dev-feed", { "stat": "Sum" }])),
+            Ok(())
+        );
+        assert!(show(json!(["AWS/Lambda", "Errors", "FunctionName", "feed"])).is_err());
+        assert!(show(json!(["AWS/Lambda", "Errors", "FunctionName"])).is_err());
+    }
 }

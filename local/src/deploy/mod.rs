@@ -151,7 +151,7 @@ impl Deployer {
             "aws:s3:BucketLifecycleConfiguration" => self.bucket_lifecycle(&mut p).await,
             "aws:s3:BucketPolicy" => self.bucket_policy(&mut p).await,
             "aws:s3:BucketPublicAccessBlock" => self.bucket_public_access_block(&mut p).await,
-            "aws:s3:BucketServerSideEncryptionConfiguration" => self.bucket_encryption(&mut p).await,
+            "aws:s3:BucketServerSideEncryptionConfigurationV2" => self.bucket_encryption(&mut p).await,
             "aws:s3:BucketVersioning" | "aws:s3:BucketVersioningV2" => self.bucket_versioning(&mut p).await,
             "aws:secretsmanager:Secret" => self.secret(&mut p).await,
             "aws:secretsmanager:SecretVersion" => self.secret_version(&mut p).await,

@@ -150,7 +150,6 @@ fn pack(
 fn folder(architecture: Architecture) -> Result<PathBuf, PackageError> {
     // pulumi/Pulumi.yaml names this folder, so another target folder of cargo's does not count.
     let folder = workspace().join("target").join("lambda").join(architecture.to_string());
-    std::fs::create_dir_all(&folder)
-        .map_err(|source| PackageError::Io { path: folder.clone(), source })?;
+    std::fs::create_dir_all(&folder).map_err(|source| PackageError::Io { path: folder.clone(), source })?;
     Ok(folder)
 }

@@ -67,7 +67,8 @@ pub(super) async fn find(target: &Path, progress: Progress) -> Result<Tool, Pack
     // cargo-lambda looks for the Python that has zig.
     let mut folders = vec![folder.clone()];
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let path = std::env::join_paths(folders).map_err(|error| PackageError::Start(std::io::Error::other(error)))?;
+    let path =
+        std::env::join_paths(folders).map_err(|error| PackageError::Start(std::io::Error::other(error)))?;
     Ok(Tool::Own { program: folder.join("cargo-lambda"), path })
 }
 
