@@ -125,10 +125,28 @@ async fn feed(stack: &Stack, round: usize) -> Vec<String> {
     stack.feed().await.err().map(|error| error.to_string()).into_iter().collect()
 }
 
-/// Publishes one message and puts one aside, and what Lambda's poller does.
+/// What Lambda's poller does; then publishes one message and puts one aside.
 async fn router(stack: &Stack, round: usize) -> Vec<String> {
     let since = last_request(stack);
     let url = stack.view().events_queue_url();
+    let lambda = as_lambda(stack, "router").sqs;
+    let attribute = QueueAttributeName::ApproximateNumberOfMessages;
+    let looked = lambda.get_queue_attributes().queue_url(url).attribute_names(attribute).send().await;
+    let received = lambda.receive_message().queue_url(url).send().await;
+    let deleted = lambda.delete_message().queue_url(url).receipt_handle("none").send().await;
+    let mut problems: Vec<String> = [
+        looked.err().map(|error| DisplayErrorContext(error).to_string()),
+        received.err().map(|error| DisplayErrorContext(error).to_string()),
+        deleted.err().map(|error| DisplayErrorContext(error).to_string()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    // That there is no such message is what AWS says to those who may delete.
+    problems.retain(|problem| problem.contains("AccessDenied"));
+    if !problems.is_empty() {
+        return problems;
+    }
     let event = json!({
         "specversion": "1.0", "id": format!("event-{round}"), "source": "https://api.example.com",
         "type": "com.datamesh-manager.events.TagCreatedEvent", "time": "2026-01-02T03:04:05Z", "data": { "id": "tag" },
@@ -138,28 +156,9 @@ async fn router(stack: &Stack, round: usize) -> Vec<String> {
         let id = format!("{id}-{round}");
         send.message_group_id(&id).message_deduplication_id(&id).send().await.unwrap();
     }
-    let lambda = as_lambda(stack, "router").sqs;
-    let mut problems = Vec::new();
-    let attribute = QueueAttributeName::ApproximateNumberOfMessages;
-    if let Err(error) = lambda.get_queue_attributes().queue_url(url).attribute_names(attribute).send().await {
-        problems.push(DisplayErrorContext(error).to_string());
-    }
-    if let Err(error) = lambda.receive_message().queue_url(url).visibility_timeout(0).send().await {
-        problems.push(DisplayErrorContext(error).to_string());
-    }
-    if let Err(error) = lambda.delete_message().queue_url(url).receipt_handle("none").send().await {
-        let error = DisplayErrorContext(error).to_string();
-        // That there is no such message is what AWS says to those who may delete.
-        if error.contains("AccessDenied") {
-            problems.push(error);
-        }
-    }
-    if problems.is_empty() {
-        let ended = stack.wait(PATIENCE, async || {
-            Ok(stack.is_quiet().await? || !refused(stack, "router", since).is_empty())
-        });
-        assert!(ended.await.unwrap(), "the router neither ends nor is refused anything");
-    }
+    let ended = stack
+        .wait(PATIENCE, async || Ok(stack.is_quiet().await? || !refused(stack, "router", since).is_empty()));
+    assert!(ended.await.unwrap(), "the router neither ends nor is refused anything");
     problems
 }
 
@@ -185,25 +184,38 @@ async fn on_event(stack: &Stack, binary: &str, round: usize) -> Vec<String> {
     problems
 }
 
-/// Finds an agreement whose event was lost, one that ended meanwhile, and a policy that nobody recorded.
+/// Finds an agreement whose event was lost, one that ended meanwhile, and a policy that nobody recorded; stops on the way
+/// and goes on from there. What it would find in every later round is removed, for it takes its time with each.
 async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
     let id = request(stack, round);
     let mut problems = Vec::new();
-    for change in [true, false] {
-        set_active(stack, &id, change);
-        if !change {
+    for (active, payloads) in
+        [(true, [json!({ "limit": 1 }), json!({})].as_slice()), (false, [json!({})].as_slice())]
+    {
+        set_active(stack, &id, active);
+        if !active {
             let document = json!({
                 "Version": "2012-10-17",
                 "Statement": [{ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::orders-data/*" }],
             });
             put(stack, ROLE, &format!("DMM_Access_gone-{round}"), &document).await;
         }
-        match common::cures::reconcile(stack, &json!({})).await {
-            Ok(report) if report["failed"] == json!([]) => {}
-            Ok(report) => problems.push(report.to_string()),
-            Err(error) => problems.push(error),
+        for payload in payloads {
+            match common::cures::reconcile(stack, payload).await {
+                Ok(report) if report["failed"] == json!([]) => {}
+                Ok(report) => problems.push(report.to_string()),
+                Err(error) => problems.push(error),
+            }
         }
     }
+    let iam = &stack.view().clients().iam;
+    for policy in iam.list_role_policies().role_name(ROLE).send().await.unwrap().policy_names {
+        iam.delete_role_policy().role_name(ROLE).policy_name(policy).send().await.unwrap();
+    }
+    for key in stack.view().grant_records().await.unwrap().keys() {
+        delete_object(stack, key).await;
+    }
+    world(stack).delete(Access, &id).unwrap();
     problems
 }
 
@@ -227,7 +239,7 @@ async fn every_function_has_the_permissions_that_it_needs_and_no_other() {
     let stack = stack(mesh()).await;
     world(&stack).append_raw_event(json!({ "type": "com.datamesh-manager.events.TagCreatedEvent" }));
     let (mut round, mut tried, mut spare) = (0, 0, Vec::new());
-    for binary in ["feed", "router", "iam-grant", "iam-revoke", "iam-reconcile"] {
+    for binary in ["iam-reconcile", "feed", "router", "iam-grant", "iam-revoke"] {
         let role = stack.function(binary).unwrap().to_owned();
         let permissions = permissions(&stack, &role).await;
         assert!(permissions.len() > 5, "{binary} has {} permissions", permissions.len());
@@ -240,21 +252,14 @@ async fn every_function_has_the_permissions_that_it_needs_and_no_other() {
             put(&stack, &role, &permission.policy, &permission.taken_away()).await;
             round += 1;
             tried += 1;
-            let began = std::time::Instant::now();
-            let problems = work(&stack, binary, round).await;
-            println!("DEBUG {binary} {} {:?} {}", permission.action, began.elapsed(), problems.join(" | ").chars().take(200).collect::<String>());
-            if problems.is_empty() {
+            if work(&stack, binary, round).await.is_empty() {
                 let sid = &permission.document["Statement"][permission.statement]["Sid"];
                 spare.push(format!("{binary}: {} ({sid})", permission.action));
             }
             put(&stack, &role, &permission.policy, &permission.document).await;
         }
         // What the permissions that were missing held up comes to its end before the next role loses one.
-        if let Err(error) = stack.poll(std::time::Duration::from_secs(30)).await {
-            println!("DEBUG {error} busy {} events {:?} dead {:?}", stack.functions().is_busy(), stack.view().depth(stack.view().events_queue_url()).await, stack.view().dead_letters().await);
-            for request in stack.proxy().requests().iter().rev().take(15) { println!("DEBUG {request:?}"); }
-            panic!();
-        }
+        stack.poll(PATIENCE).await.unwrap();
     }
     println!("{tried} permissions of 5 roles taken away, one at a time");
     assert_eq!(
