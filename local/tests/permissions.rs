@@ -1,5 +1,6 @@
 //! No permission of a function's role is missing, and none is spare: with all of them, each function does its whole
-//! work over an emulated AWS that enforces IAM; with any one of them taken away, something is refused.
+//! work over an emulated AWS that enforces IAM; with any one of them taken away, something is refused. And settings that
+//! narrow them do.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
 
@@ -8,11 +9,11 @@ mod common;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
-use common::cures::{delete_object, output};
+use common::cures::{delete_object, look_again, output};
 use common::faults::kill;
-use common::{PATIENCE, ROLE, agreement, forecast, mesh, stack, world};
-use dmm_local::Stack;
+use common::{PATIENCE, ROLE, agreement, forecast, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::clients::{Clients, Place};
+use dmm_local::{Options, Stack};
 use serde_json::{Value, json};
 use simulator::AgreementKind::Access;
 
@@ -267,4 +268,45 @@ async fn every_function_has_the_permissions_that_it_needs_and_no_other() {
         Vec::<String>::new(),
         "nothing fails without these: take them out, or show what needs them"
     );
+}
+
+// --- What the settings narrow ---
+
+/// A stack with one setting, and `a-1` active.
+async fn with_setting(key: &str, value: &str) -> Stack {
+    let mut options = Options::by_hand(mesh_with_access());
+    options.config.insert(key.to_owned(), value.to_owned());
+    let stack = Stack::start(options).await.unwrap();
+    set_active(&stack, "a-1", true);
+    stack.poll(PATIENCE).await.unwrap();
+    stack
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_the_required_boundary_gets_nothing_and_loses_what_it_has_all_the_same() {
+    let stack = with_setting("requiredPermissionsBoundary", "consumer-boundary").await;
+    assert_eq!(standing(&stack).await, [], "the role carries no boundary");
+    assert!(refused(&stack, "iam-grant", 0).iter().any(|call| call == "iam PutRolePolicy"));
+
+    let everything = json!({
+        "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
+    });
+    let iam = &stack.view().clients().iam;
+    let create = iam.create_policy().policy_name("consumer-boundary").policy_document(everything.to_string());
+    let boundary = create.send().await.unwrap().policy.unwrap().arn.unwrap();
+    iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(boundary).send().await.unwrap();
+    look_again(&stack, "AccessActivatedEvent", "a-1").await;
+    assert_eq!(standing(&stack).await.len(), 1);
+
+    iam.delete_role_permissions_boundary().role_name(ROLE).send().await.unwrap();
+    set_active(&stack, "a-1", false);
+    stack.poll(PATIENCE).await.unwrap();
+    assert_eq!(standing(&stack).await, [], "taking back needs no boundary");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_outside_the_path_gets_nothing() {
+    let stack = with_setting("consumerRolePath", "/consumers/").await;
+    assert_eq!(standing(&stack).await, []);
+    assert!(refused(&stack, "iam-grant", 0).iter().any(|call| call == "iam PutRolePolicy"));
 }
