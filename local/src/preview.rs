@@ -103,10 +103,10 @@ pub async fn preview(
         emulator.url().to_owned(),
         logs.path().to_path_buf(),
     );
-    let deployed = deployer.deploy(evaluation, progress).await?;
+    let stands = deployer.deploy(evaluation, progress).await?;
     functions.stop().await;
     emulator.stop().await;
-    Ok(report(stack, &deployed))
+    Ok(report(stack, &stands))
 }
 
 fn report(stack: &str, deployed: &Deployed) -> Report {

@@ -87,7 +87,9 @@ impl Deployer {
                     {
                         let parts: Vec<&str> =
                             metric.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                        let ([_, _, dimensions @ ..], true) = (parts.as_slice(), parts.len() % 2 == 0) else {
+                        let ([_, _, dimensions @ ..], true) =
+                            (parts.as_slice(), parts.len().is_multiple_of(2))
+                        else {
                             return Err(wrong("metrics with a namespace, a name, and pairs of dimensions"));
                         };
                         for pair in dimensions.chunks_exact(2) {
