@@ -8,6 +8,7 @@ use functions::Speed;
 use reqwest::Url;
 use simulator::Landscape;
 
+use crate::package::Architecture;
 use crate::progress::Progress;
 use crate::stack::{Options, Source};
 
@@ -30,6 +31,10 @@ pub enum Command {
     Up(Up),
     /// Show what became of an event in the last run of `demo` or `up`, or in one that still runs: a trace as a waterfall.
     Trace(ShowTrace),
+    /// Show every resource of pulumi/Pulumi.yaml with the values that it gets; secrets are masked.
+    Preview(Preview),
+    /// Build the functions for AWS Lambda, one zip each, where `pulumi up` finds them.
+    Package(Package),
 }
 
 /// Arguments of `trace`.
@@ -99,6 +104,28 @@ pub struct Up {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as the help of the group")]
     pub common: Common,
+}
+
+/// Arguments of `preview`.
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// The stack's name.
+    #[arg(long, value_name = "NAME", default_value = "dev")]
+    pub stack: String,
+    /// A value of a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub config: Vec<(String, String)>,
+    /// Print one JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `package`.
+#[derive(Debug, Args)]
+pub struct Package {
+    /// What the functions will run on: the value of the config key `architecture`.
+    #[arg(long, value_name = "NAME", default_value = "arm64")]
+    pub architecture: Architecture,
 }
 
 impl Common {

@@ -9,6 +9,9 @@ pub enum StackError {
     /// The Lambdas do not build.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// The functions could not be packed.
+    #[error(transparent)]
+    Package(#[from] crate::package::PackageError),
     /// The emulated AWS did not start.
     #[error(transparent)]
     Emulator(#[from] emulator::EmulatorError),

@@ -11,9 +11,11 @@ use tokio::process::Command;
 
 use crate::progress::Progress;
 
-/// The packages whose binaries the stack runs. `dmm-local` itself is built along, so that the dependencies'
-/// features are the same as in `cargo run -p dmm-local` and nothing is compiled twice.
-const PACKAGES: [&str; 6] = ["feed", "router", "iam-grant", "iam-revoke", "iam-reconcile", "dmm-local"];
+/// The functions: packages and binaries of the same name.
+pub(crate) const FUNCTIONS: [&str; 5] = ["feed", "router", "iam-grant", "iam-revoke", "iam-reconcile"];
+/// `dmm-local` itself is built along, so that the dependencies' features are the same as in `cargo run -p dmm-local`
+/// and nothing is compiled twice.
+const ALONG: &str = "dmm-local";
 
 /// The Lambda binaries, by their names.
 #[derive(Clone, Debug)]
@@ -77,7 +79,7 @@ impl Lambdas {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(&program);
         command.args(["build", "--message-format", "json"]).current_dir(workspace());
-        for package in PACKAGES {
+        for package in FUNCTIONS.iter().chain([&ALONG]) {
             command.args(["--package", package]);
         }
         for (name, _) in std::env::vars_os() {
@@ -148,6 +150,12 @@ impl Lambdas {
     /// [`BuildError::Missing`] when the workspace has none of that name.
     pub fn binary(&self, name: &str) -> Result<&Path, BuildError> {
         self.binaries.get(name).map(PathBuf::as_path).ok_or_else(|| BuildError::Missing(name.to_owned()))
+    }
+
+    /// No binaries, for tests that start none.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { binaries: BTreeMap::new(), target: PathBuf::new() }
     }
 
     /// cargo's target folder, where the emulator's virtual environment lives too.

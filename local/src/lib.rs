@@ -5,7 +5,7 @@
 //! | module | subject |
 //! | --- | --- |
 //! | [`cli`] | the command line |
-//! | [`demo`], [`up`] | the commands |
+//! | [`demo`], [`up`], [`preview`], [`package`] | the commands |
 //! | [`stack`] | starts every part and wires them |
 //! | [`deploy`] | creates the resources of `pulumi/Pulumi.yaml` |
 //! | [`lambdas`] | builds the Lambda binaries |
@@ -24,6 +24,8 @@ pub mod demo;
 pub mod deploy;
 mod error;
 pub mod lambdas;
+pub mod package;
+pub mod preview;
 pub mod progress;
 pub mod stack;
 pub mod traces;

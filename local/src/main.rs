@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dmm_local::cli::{Cli, Command};
-use dmm_local::{StackError, demo, traces, up};
+use dmm_local::{StackError, demo, package, preview, traces, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -20,17 +20,10 @@ async fn main() -> ExitCode {
             Ok(report) => finish(&report, args.json),
             Err(error) => fail(&error),
         },
-        Command::Up(args) => match up::run(&args).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error),
-        },
-        Command::Trace(args) => match traces::show(&args) {
-            Ok(text) => {
-                println!("{}", text.trim_end());
-                ExitCode::SUCCESS
-            }
-            Err(error) => fail(&error),
-        },
+        Command::Up(args) => end(up::run(&args).await),
+        Command::Trace(args) => end(traces::show(&args).map(|text| println!("{}", text.trim_end()))),
+        Command::Preview(args) => end(preview::run(&args).await),
+        Command::Package(args) => end(package::run(&args).await),
     }
 }
 
@@ -45,6 +38,13 @@ fn finish(report: &demo::Report, json: bool) -> ExitCode {
         println!("\n{report}");
     }
     if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn end(result: Result<(), StackError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
 }
 
 fn fail(error: &StackError) -> ExitCode {

@@ -407,7 +407,8 @@ impl Stack {
     }
 }
 
-async fn start_emulator(
+/// Starts moto.
+pub(crate) async fn start_emulator(
     lambdas: &Lambdas,
     port: Option<u16>,
     progress: Progress,

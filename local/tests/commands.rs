@@ -93,7 +93,9 @@ fn a_port_that_is_taken_is_named_with_what_to_do() {
 #[test]
 fn help_names_the_commands_and_their_options() {
     let help = text(&dmm_local(&["--help"]).stdout);
-    assert!(help.contains("demo") && help.contains("up"), "{help}");
+    for command in ["demo", "up", "preview", "package"] {
+        assert!(help.contains(&format!("  {command} ")), "{command} is missing in:\n{help}");
+    }
     let help = text(&dmm_local(&["up", "--help"]).stdout);
     for option in ["--dmm-url", "--aws-endpoint", "--speed", "--role"] {
         assert!(help.contains(option), "{option} is missing in:\n{help}");

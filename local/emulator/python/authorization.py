@@ -145,6 +145,18 @@ def check_action_permitted(self, resource):
         reason = refusal(caller, request, resource_policies(self, arn))
         if reason:
             raise refused(self, action, arn, reason)
+        if action == "s3:GetObject" and not object_exists(self, arn):
+            # S3 says only to those who may list the bucket that an object is not there.
+            listing = Request("s3:ListBucket", arn.split("/")[0], request.context, caller.principal)
+            reason = refusal(caller, listing, resource_policies(self, arn))
+            if reason:
+                raise refused(self, listing.action, listing.resource, reason)
+
+
+def object_exists(iam_request, arn):
+    backend = s3_backends[iam_request.account_id]["aws"]
+    bucket, _, key = arn.split(":::")[-1].partition("/")
+    return bucket in backend.buckets and backend.get_object(bucket, key) is not None
 
 
 def refused(iam_request, action, resource, reason):

@@ -1,4 +1,4 @@
-//! The virtual environment with moto: made once, shared by every process that asks for it.
+//! Virtual environments of Python packages, each at one version: made once, shared by every process that asks for one.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -15,27 +15,103 @@ const REQUIREMENTS: &str = include_str!("../requirements.txt");
 /// How many lines of pip's output an error shows.
 const LINES_SHOWN: usize = 15;
 
-/// The environment's Python. A lock lets one process at a time make the environment; a stamp, written last, says that it is whole
-/// and what it was made of.
-pub(crate) fn prepare(target: &Path, progress: &mut dyn FnMut(&str)) -> Result<PathBuf, EmulatorError> {
-    let folder = target.join(format!("moto-{MOTO_VERSION}"));
-    let python = folder.join("bin").join("python");
-    if is_whole(&folder, &python) {
-        return Ok(python);
+/// A virtual environment: the packages of one tool, in a folder of their own.
+#[derive(Debug, Clone, Copy)]
+pub struct Environment<'a> {
+    /// What the packages are for, in a few words.
+    pub tool: &'a str,
+    /// The tool's version.
+    pub version: &'a str,
+    /// The packages, one line each, `name==version`.
+    pub requirements: &'a str,
+}
+
+/// moto's.
+pub(crate) const MOTO: Environment<'_> =
+    Environment { tool: "moto", version: MOTO_VERSION, requirements: REQUIREMENTS };
+
+impl Environment<'_> {
+    /// Makes the environment below `target` where it is not there yet, and returns its Python; the tool's commands are
+    /// beside it. A lock lets one process at a time make it; a stamp, written last, says that it is whole and what it was
+    /// made of.
+    ///
+    /// # Errors
+    /// When there is no Python, no network, or no place.
+    pub fn prepare(&self, target: &Path, progress: &mut dyn FnMut(&str)) -> Result<PathBuf, EmulatorError> {
+        let Self { tool, version, .. } = self;
+        let folder = target.join(format!("{tool}-{version}"));
+        let python = folder.join("bin").join("python");
+        if self.is_whole(&folder, &python) {
+            return Ok(python);
+        }
+        fs::create_dir_all(target).map_err(io("making the folder", target))?;
+        let _lock = lock(&target.join(format!("{tool}-{version}.lock")), progress)?;
+        if self.is_whole(&folder, &python) {
+            return Ok(python);
+        }
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(io("removing an unfinished virtual environment", &folder))?;
+        }
+        progress(&format!("making a virtual environment for {tool} {version} in {}", folder.display()));
+        make(&folder)?;
+        self.install(&folder, &python, &[], progress)?;
+        fs::write(stamp_file(&folder), self.stamp(&python)).map_err(io("writing the stamp", &folder))?;
+        Ok(python)
     }
-    fs::create_dir_all(target).map_err(io("making the folder", target))?;
-    let _lock = lock(&target.join(format!("moto-{MOTO_VERSION}.lock")), progress)?;
-    if is_whole(&folder, &python) {
-        return Ok(python);
+
+    /// The packages, and the interpreter that the environment borrows: after an upgrade of Python it must be made anew.
+    fn stamp(&self, python: &Path) -> String {
+        let interpreter = fs::canonicalize(python).unwrap_or_default();
+        format!("{}\n{}", interpreter.display(), self.requirements)
     }
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(io("removing an unfinished virtual environment", &folder))?;
+
+    fn is_whole(&self, folder: &Path, python: &Path) -> bool {
+        python.exists()
+            && fs::read_to_string(stamp_file(folder)).is_ok_and(|found| found == self.stamp(python))
     }
-    progress(&format!("making a virtual environment for moto {MOTO_VERSION} in {}", folder.display()));
-    make(&folder)?;
-    install(&folder, &python, &[], progress)?;
-    fs::write(stamp_file(&folder), stamp(&python)).map_err(io("writing the stamp", &folder))?;
-    Ok(python)
+
+    /// Installs the packages and says which one is being fetched.
+    fn install(
+        &self,
+        folder: &Path,
+        python: &Path,
+        pip_options: &[&str],
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<(), EmulatorError> {
+        let Self { tool, requirements, .. } = self;
+        let list = folder.join("requirements.txt");
+        fs::write(&list, requirements).map_err(io("writing the list of packages", &list))?;
+        let mut pip = python::plain(python)
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"])
+            .args(["--retries=2", "--timeout=30", "--prefer-binary"])
+            .args(pip_options)
+            .arg("-r")
+            .arg(&list)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(io("starting pip", python))?;
+        let errors = pip.stderr.take().map(read_aside);
+        let total = requirements.lines().count();
+        let mut fetched = 0;
+        for line in pip.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+            let line = line.map_err(io("reading what pip says", python))?;
+            if let Some(package) = line.strip_prefix("Collecting ") {
+                fetched += 1;
+                let name = package.split("==").next().unwrap_or(package);
+                progress(&format!("downloading {tool} and its packages: {fetched} of {total} ({name})"));
+            } else if line.starts_with("Installing") {
+                progress(&format!("installing {tool} and its packages"));
+            }
+        }
+        let status = pip.wait().map_err(io("waiting for pip", python))?;
+        if status.success() {
+            return Ok(());
+        }
+        let output = errors.and_then(|reader| reader.join().ok()).unwrap_or_default();
+        Err(EmulatorError::Install { tool: (*tool).to_owned(), output: last_lines(&output) })
+    }
 }
 
 fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> EmulatorError {
@@ -47,21 +123,11 @@ fn stamp_file(folder: &Path) -> PathBuf {
     folder.join("dmm-stamp")
 }
 
-/// The packages, and the interpreter that the environment borrows: after an upgrade of Python it must be made anew.
-fn stamp(python: &Path) -> String {
-    let interpreter = fs::canonicalize(python).unwrap_or_default();
-    format!("{}\n{REQUIREMENTS}", interpreter.display())
-}
-
-fn is_whole(folder: &Path, python: &Path) -> bool {
-    python.exists() && fs::read_to_string(stamp_file(folder)).is_ok_and(|found| found == stamp(python))
-}
-
 /// Held until dropped, and let go by the system when the process dies.
 fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, EmulatorError> {
     let file = File::create(path).map_err(io("making the lock file", path))?;
     if file.try_lock().is_err() {
-        progress("waiting for another process that prepares the emulated AWS");
+        progress("waiting for another process that makes the same virtual environment");
         file.lock().map_err(io("waiting for the lock file", path))?;
     }
     Ok(file)
@@ -81,47 +147,6 @@ fn make(folder: &Path) -> Result<(), EmulatorError> {
     let output = [made.stdout, made.stderr].concat();
     let output = last_lines(&String::from_utf8_lossy(&output));
     Err(EmulatorError::Venv { path: folder.to_path_buf(), output })
-}
-
-/// Installs the packages and says which one is being fetched.
-fn install(
-    folder: &Path,
-    python: &Path,
-    pip_options: &[&str],
-    progress: &mut dyn FnMut(&str),
-) -> Result<(), EmulatorError> {
-    let list = folder.join("requirements.txt");
-    fs::write(&list, REQUIREMENTS).map_err(io("writing the list of packages", &list))?;
-    let mut pip = python::plain(python)
-        .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"])
-        .args(["--retries=2", "--timeout=30", "--prefer-binary"])
-        .args(pip_options)
-        .arg("-r")
-        .arg(&list)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(io("starting pip", python))?;
-    let errors = pip.stderr.take().map(read_aside);
-    let total = REQUIREMENTS.lines().count();
-    let mut fetched = 0;
-    for line in pip.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
-        let line = line.map_err(io("reading what pip says", python))?;
-        if let Some(package) = line.strip_prefix("Collecting ") {
-            fetched += 1;
-            let name = package.split("==").next().unwrap_or(package);
-            progress(&format!("downloading moto and its packages: {fetched} of {total} ({name})"));
-        } else if line.starts_with("Installing") {
-            progress("installing moto and its packages");
-        }
-    }
-    let status = pip.wait().map_err(io("waiting for pip", python))?;
-    if status.success() {
-        return Ok(());
-    }
-    let output = errors.and_then(|reader| reader.join().ok()).unwrap_or_default();
-    Err(EmulatorError::Install { output: last_lines(&output) })
 }
 
 /// Reads while stdout is read, so that neither pipe fills up.
@@ -158,11 +183,11 @@ mod tests {
         let python = folder.join("bin").join("python");
         fs::create_dir_all(python.parent().unwrap()).unwrap();
         fs::write(&python, "").unwrap();
-        assert!(!is_whole(&folder, &python));
-        fs::write(stamp_file(&folder), stamp(&python)).unwrap();
-        assert!(is_whole(&folder, &python));
+        assert!(!MOTO.is_whole(&folder, &python));
+        fs::write(stamp_file(&folder), MOTO.stamp(&python)).unwrap();
+        assert!(MOTO.is_whole(&folder, &python));
         fs::write(stamp_file(&folder), "moto==5.0.0").unwrap();
-        assert!(!is_whole(&folder, &python));
+        assert!(!MOTO.is_whole(&folder, &python));
     }
 
     #[test]
@@ -187,7 +212,7 @@ mod tests {
         make(&folder).unwrap();
         let python = folder.join("bin").join("python");
         let nowhere = ["--retries=0", "--index-url=http://127.0.0.1:1/"];
-        let error = install(&folder, &python, &nowhere, &mut |_| {}).unwrap_err().to_string();
+        let error = MOTO.install(&folder, &python, &nowhere, &mut |_| {}).unwrap_err().to_string();
         assert!(error.contains("the first start needs the network"), "{error}");
         assert!(error.contains("No matching distribution"), "{error}");
     }

@@ -10,9 +10,7 @@ pub enum EmulatorError {
     #[error("no Python 3 was found: install Python 3.11 or newer, so that `python3` runs it")]
     NoPython,
     /// There is a Python 3, but moto's packages need a newer one.
-    #[error(
-        "Python {found} is too old for the emulated AWS: install Python 3.11 or newer, so that `python3` runs it"
-    )]
+    #[error("Python {found} is too old: install Python 3.11 or newer, so that `python3` runs it")]
     PythonTooOld {
         /// The newest version found, e.g. `3.9`.
         found: String,
@@ -35,10 +33,12 @@ pub enum EmulatorError {
     },
     /// pip failed, most likely for want of network.
     #[error(
-        "the packages of moto, which emulates AWS, could not be installed: the first start needs the network (see that \
-         it, or the proxy named by HTTPS_PROXY, is there) and then try again. pip said:\n{output}"
+        "the Python packages of {tool} could not be installed: the first start needs the network (see that it, or the \
+         proxy named by HTTPS_PROXY, is there) and then try again. pip said:\n{output}"
     )]
     Install {
+        /// What the packages are for.
+        tool: String,
         /// The last lines of pip's output.
         output: String,
     },

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+pub use environment::Environment;
 pub use error::EmulatorError;
 
 /// moto's version.
@@ -53,7 +54,7 @@ impl Emulator {
     pub async fn start(options: Options) -> Result<Emulator, EmulatorError> {
         let Options { workspace_target, port, mut on_progress } = options;
         let python = tokio::task::spawn_blocking(move || {
-            let python = environment::prepare(&workspace_target, &mut *on_progress)?;
+            let python = environment::MOTO.prepare(&workspace_target, &mut *on_progress)?;
             on_progress("starting the emulated AWS");
             Ok(python)
         })

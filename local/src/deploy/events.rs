@@ -32,6 +32,45 @@ impl Deployer {
         Ok(outputs(json!({ "id": name, "name": name, "arn": created.event_bus_arn().unwrap_or_default() })))
     }
 
+    pub(super) async fn event_bus_policy(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let bus = p.string("eventBusName")?.unwrap_or_else(|| DEFAULT_BUS.to_owned());
+        let policy = p.document("policy")?;
+        self.clients
+            .events
+            .put_permission()
+            .event_bus_name(&bus)
+            .policy(&policy)
+            .send()
+            .await
+            .map_err(aws("PutPermission"))?;
+        Ok(outputs(json!({ "id": bus, "eventBusName": bus, "policy": policy })))
+    }
+
+    pub(super) async fn event_archive(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let name = p.required("name")?;
+        let days = match p.integer("retentionDays")? {
+            None => None,
+            Some(days) => Some(
+                i32::try_from(days)
+                    .ok()
+                    .filter(|days| *days >= 0)
+                    .ok_or_else(|| DeployError::OutOfRange { path: p.at("retentionDays") })?,
+            ),
+        };
+        let created = self
+            .clients
+            .events
+            .create_archive()
+            .archive_name(&name)
+            .event_source_arn(p.required("eventSourceArn")?)
+            .set_description(p.string("description")?)
+            .set_retention_days(days)
+            .send()
+            .await
+            .map_err(aws("CreateArchive"))?;
+        Ok(outputs(json!({ "id": name, "name": name, "arn": created.archive_arn().unwrap_or_default() })))
+    }
+
     pub(super) async fn event_rule(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
         let bus = p.string("eventBusName")?.unwrap_or_else(|| DEFAULT_BUS.to_owned());

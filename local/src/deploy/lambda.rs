@@ -199,17 +199,18 @@ impl Deployer {
     }
 }
 
-/// `code: fn::fileArchive: ../target/lambda/feed` stands for the binary `feed`.
+/// `code: fn::fileArchive: ../target/lambda/arm64/feed.zip` stands for the binary `feed`.
 fn binary_name(resource: &Resource, p: &mut Properties) -> Result<String, DeployError> {
     p.value("code");
     resource
         .archive("code")
-        .and_then(Path::file_name)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
+        .and_then(Path::file_stem)
         .and_then(|name| name.to_str())
         .map(str::to_owned)
         .ok_or_else(|| DeployError::WrongType {
             path: p.at("code"),
-            expected: "an archive of a folder that is named like a binary of this workspace",
+            expected: "an archive NAME.zip that is named like a binary of this workspace",
             found: "something else",
         })
 }

@@ -4,6 +4,7 @@
 //! their log groups go to [`functions`], which is Lambda on this machine. A resource type, a property or a value that
 //! is not known here is refused: a stack that half exists would prove nothing.
 
+mod cloudwatch;
 mod error;
 mod events;
 mod iam;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
 use functions::FunctionService;
-use pulumi::{Evaluation, Resource};
+use pulumi::{Evaluation, Resource, Secrets};
 use serde_json::{Map, Value};
 
 use crate::clients::{Clients, Place};
@@ -48,6 +49,10 @@ pub struct Deployed {
     pub functions: BTreeMap<String, String>,
     /// The program's outputs.
     pub outputs: Map<String, Value>,
+    /// The same, which mask secrets when they are shown.
+    pub shown_outputs: pulumi::Map,
+    /// The resources, in the order in which they were made, each with the values that it was made with.
+    pub resources: Vec<Resource>,
 }
 
 #[derive(Clone, Debug)]
@@ -113,10 +118,15 @@ impl Deployer {
             let outputs = created
                 .map_err(|source| DeployError::Resource { name: name.clone(), source: Box::new(source) })?;
             evaluation.set_outputs(&name, outputs)?;
+            self.deployed.resources.push(resource);
             step.advance(&name);
         }
         let place = (self.region.clone(), self.account.clone());
-        self.deployed.outputs = evaluation.outputs(&|token, arguments| invoke(&place, token, arguments))?;
+        let outputs = evaluation.output_values(&|token, arguments| invoke(&place, token, arguments))?;
+        let revealed =
+            outputs.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Revealed)));
+        self.deployed.outputs = revealed.collect();
+        self.deployed.shown_outputs = outputs;
         step.done(&format!("{count} resources"));
         Ok(self.deployed)
     }
@@ -124,10 +134,14 @@ impl Deployer {
     async fn create(&mut self, resource: &Resource) -> Result<Outputs, DeployError> {
         let mut p = Properties::new(resource.name(), resource.properties_json())?;
         let outputs = match resource.token() {
+            "aws:cloudwatch:Dashboard" => self.dashboard(&mut p),
+            "aws:cloudwatch:EventArchive" => self.event_archive(&mut p).await,
             "aws:cloudwatch:EventBus" => self.event_bus(&mut p).await,
+            "aws:cloudwatch:EventBusPolicy" => self.event_bus_policy(&mut p).await,
             "aws:cloudwatch:EventRule" => self.event_rule(&mut p).await,
             "aws:cloudwatch:EventTarget" => self.event_target(&mut p).await,
             "aws:cloudwatch:LogGroup" => self.log_group(&mut p).await,
+            "aws:cloudwatch:MetricAlarm" => self.metric_alarm(&mut p),
             "aws:iam:Role" => self.role(&mut p).await,
             "aws:iam:RolePolicy" => self.role_policy(&mut p).await,
             "aws:lambda:EventSourceMapping" => self.event_source_mapping(&mut p),
@@ -138,7 +152,7 @@ impl Deployer {
             "aws:s3:BucketLifecycleConfiguration" => self.bucket_lifecycle(&mut p).await,
             "aws:s3:BucketPolicy" => self.bucket_policy(&mut p).await,
             "aws:s3:BucketPublicAccessBlock" => self.bucket_public_access_block(&mut p).await,
-            "aws:s3:BucketServerSideEncryptionConfiguration" => self.bucket_encryption(&mut p).await,
+            "aws:s3:BucketServerSideEncryptionConfigurationV2" => self.bucket_encryption(&mut p).await,
             "aws:s3:BucketVersioning" | "aws:s3:BucketVersioningV2" => self.bucket_versioning(&mut p).await,
             "aws:secretsmanager:Secret" => self.secret(&mut p).await,
             "aws:secretsmanager:SecretVersion" => self.secret_version(&mut p).await,
@@ -197,7 +211,7 @@ fn invoke((region, account): &(String, String), token: &str, _arguments: &Value)
             Ok(serde_json::json!({ "partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com" }))
         }
         "aws:getRegion" | "aws:index:getRegion" | "aws:index/getRegion:getRegion" => {
-            Ok(serde_json::json!({ "region": region, "name": region, "id": region }))
+            Ok(serde_json::json!({ "region": region, "name": region, "region": region, "id": region }))
         }
         other => Err(format!("the function {other} is not known on one machine")),
     }

@@ -112,7 +112,8 @@ pub(crate) async fn restore_object(stack: &Stack, key: &str) {
 pub(crate) async fn put_secret(stack: &Stack, key: &str) {
     let secrets = &stack.view().clients().secrets;
     let listed = secrets.list_secrets().send().await.unwrap();
-    let [secret] = listed.secret_list() else { panic!("one secret expected: {listed:?}") };
+    assert_eq!(listed.secret_list().len(), 1, "{listed:?}");
+    let secret = &listed.secret_list()[0];
     secrets.put_secret_value().secret_id(secret.arn().unwrap()).secret_string(key).send().await.unwrap();
 }
 

@@ -216,6 +216,23 @@ async fn objects_below_a_prefix_can_be_allowed_whatever_their_keys() {
     assert_eq!(code(s3.delete_object().bucket("state").key("kept/1").send().await), "AccessDenied");
 }
 
+#[tokio::test]
+async fn that_an_object_is_missing_is_told_to_those_alone_who_may_list_the_bucket() {
+    let s3 = common::s3(&admin());
+    let location = CreateBucketConfiguration::builder().location_constraint(REGION.into()).build();
+    s3.create_bucket().bucket("sparse").create_bucket_configuration(location).send().await.unwrap();
+    s3.put_object().bucket("sparse").key("there").body(vec![].into()).send().await.unwrap();
+    let read = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::sparse/*"});
+    let list = json!({"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::sparse"});
+    for (name, statements, expected) in
+        [("reads", json!([read]), "AccessDenied"), ("reads-and-lists", json!([read, list]), "NoSuchKey")]
+    {
+        let s3 = common::s3(&role(name, &statements).await);
+        s3.get_object().bucket("sparse").key("there").send().await.unwrap();
+        assert_eq!(code(s3.get_object().bucket("sparse").key("missing").send().await), expected);
+    }
+}
+
 async fn target(name: &str, tag: Option<&str>, boundary: Option<&str>) {
     let iam = aws_sdk_iam::Client::new(&admin());
     let tags = tag.map(|value| vec![Tag::builder().key("dmm").value(value).build().unwrap()]);

@@ -1,0 +1,229 @@
+//! Alarms and dashboards. The emulator measures nothing, so none would ever show anything: they are checked as CloudWatch
+//! would check them, and that the queue, function, rule or bus that each looks at is one that the program made.
+
+use serde_json::{Value, json};
+
+use super::properties::Properties;
+use super::{DeployError, Deployer, Outputs, outputs};
+
+/// CloudWatch's periods of metrics of standard resolution are multiples of a minute.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
+const MINUTE: i64 = 60;
+
+impl Deployer {
+    pub(super) fn metric_alarm(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let name = p.required("name")?;
+        p.string("alarmDescription")?;
+        p.texts("tags")?;
+        let comparison = [
+            "GreaterThanThreshold",
+            "GreaterThanOrEqualToThreshold",
+            "LessThanThreshold",
+            "LessThanOrEqualToThreshold",
+        ];
+        p.expect("comparisonOperator", &comparison)?;
+        p.expect("treatMissingData", &["missing", "notBreaching", "breaching", "ignore"])?;
+        number(p, "threshold")?;
+        let evaluated = positive(p, "evaluationPeriods")?.ok_or_else(|| missing(p, "evaluationPeriods"))?;
+        if positive(p, "datapointsToAlarm")?.is_some_and(|points| points > evaluated) {
+            return Err(DeployError::OutOfRange { path: p.at("datapointsToAlarm") });
+        }
+        for target in ["alarmActions", "okActions", "insufficientDataActions"] {
+            let path = p.at(target);
+            if let Some(value) = p.strings(target)?.into_iter().find(|target| !target.starts_with("arn:")) {
+                return Err(DeployError::UnsupportedValue { path, value, known: "ARNs".to_owned() });
+            }
+        }
+        let queries = p.objects("metricQueries")?;
+        if queries.is_empty() {
+            self.metric(p, "statistic")?;
+        }
+        for mut query in queries {
+            query.required("id")?;
+            query.string("label")?;
+            query.boolean("returnData")?;
+            let expression = query.string("expression")?;
+            match query.object("metric")? {
+                Some(mut metric) if expression.is_none() => {
+                    self.metric(&mut metric, "stat")?;
+                    metric.finish()?;
+                }
+                None if expression.is_some() => {}
+                _ => return Err(missing(&query, "metric or expression, one of both")),
+            }
+            query.finish()?;
+        }
+        let arn = format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", self.region, self.account);
+        Ok(outputs(json!({ "id": name, "name": name, "arn": arn })))
+    }
+
+    /// Checks a metric's name, its statistic and period, and what it looks at.
+    fn metric(&self, p: &mut Properties, statistic: &str) -> Result<(), DeployError> {
+        p.required("namespace")?;
+        p.required("metricName")?;
+        p.expect(statistic, &["Average", "Maximum", "Minimum", "SampleCount", "Sum"])?
+            .ok_or_else(|| missing(p, statistic))?;
+        let period = positive(p, "period")?.ok_or_else(|| missing(p, "period"))?;
+        if period % MINUTE != 0 {
+            return Err(DeployError::OutOfRange { path: p.at("period") });
+        }
+        let path = p.at("dimensions");
+        p.texts("dimensions")?.iter().try_for_each(|(name, value)| self.dimension(name, value, &path))
+    }
+
+    pub(super) fn dashboard(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let name = p.required("dashboardName")?;
+        let text = p.required("dashboardBody")?;
+        let path = p.at("dashboardBody");
+        let wrong =
+            |expected| DeployError::WrongType { path: path.clone(), expected, found: "something else" };
+        let body: Value = serde_json::from_str(&text).map_err(|_| wrong("a JSON object"))?;
+        for widget in body["widgets"].as_array().ok_or_else(|| wrong("an object with a list of widgets"))? {
+            let properties = &widget["properties"];
+            match widget["type"].as_str() {
+                Some("metric") => {
+                    for metric in
+                        properties["metrics"].as_array().ok_or_else(|| wrong("widgets with metrics"))?
+                    {
+                        let parts: Vec<&str> =
+                            metric.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                        let ([_, _, dimensions @ ..], true) =
+                            (parts.as_slice(), parts.len().is_multiple_of(2))
+                        else {
+                            return Err(wrong("metrics with a namespace, a name, and pairs of dimensions"));
+                        };
+                        for pair in dimensions.chunks_exact(2) {
+                            self.dimension(pair[0], pair[1], &path)?;
+                        }
+                    }
+                }
+                Some("alarm") => {
+                    properties["alarms"].as_array().ok_or_else(|| wrong("widgets with alarms"))?;
+                }
+                _ => return Err(wrong("widgets of the types metric and alarm")),
+            }
+        }
+        let arn = format!("arn:aws:cloudwatch::{}:dashboard/{name}", self.account);
+        Ok(outputs(json!({ "id": name, "dashboardName": name, "dashboardArn": arn })))
+    }
+
+    /// Refuses a dimension that names what the program did not make.
+    fn dimension(&self, name: &str, value: &str, path: &str) -> Result<(), DeployError> {
+        let known = match name {
+            "QueueName" => self.deployed.queues.contains_key(&self.queue_arn(value)),
+            "FunctionName" => self.deployed.functions.values().any(|known| known == value),
+            // Metrics of the functions' own name a function by its binary.
+            "service" => self.deployed.functions.contains_key(value),
+            "RuleName" => self.rules.keys().any(|(_, rule)| rule == value),
+            "EventBusName" => self.rules.keys().any(|(bus, _)| bus == value),
+            _ => {
+                return Err(DeployError::UnsupportedValue {
+                    path: path.to_owned(),
+                    value: name.to_owned(),
+                    known: "QueueName, FunctionName, service, RuleName, EventBusName".to_owned(),
+                });
+            }
+        };
+        if known {
+            return Ok(());
+        }
+        Err(DeployError::UnknownReference { path: path.to_owned(), name: format!("{name} {value}") })
+    }
+}
+
+fn number(p: &mut Properties, name: &str) -> Result<f64, DeployError> {
+    let value = p.value(name).ok_or_else(|| missing(p, name))?;
+    value.as_f64().ok_or_else(|| DeployError::WrongType {
+        path: p.at(name),
+        expected: "a number",
+        found: "something else",
+    })
+}
+
+fn positive(p: &mut Properties, name: &str) -> Result<Option<i64>, DeployError> {
+    match p.integer(name)? {
+        Some(number) if number < 1 => Err(DeployError::OutOfRange { path: p.at(name) }),
+        found => Ok(found),
+    }
+}
+
+fn missing(p: &Properties, name: &str) -> DeployError {
+    DeployError::MissingProperty { path: p.at(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use functions::{FunctionService, Speed};
+
+    use super::*;
+    use crate::clients::{Clients, Place};
+    use crate::lambdas::Lambdas;
+
+    /// Knows the queue `events` and the function `feed`.
+    fn deployer() -> Deployer {
+        let place = Place::default();
+        let key = Credentials::new("test", "test", None, None, "test");
+        let endpoint = "http://127.0.0.1:1".to_owned();
+        let functions = FunctionService::new(functions::Settings {
+            region: place.region.clone(),
+            account: place.account.clone(),
+            endpoint_url: endpoint.clone(),
+            speed: Speed::times(1),
+        });
+        let clients = Clients::new(&endpoint, &place, key);
+        let mut deployer =
+            Deployer::new(clients, functions, Lambdas::none(), &place, endpoint, std::path::PathBuf::new());
+        deployer.deployed.queues.insert(deployer.queue_arn("events"), "url".to_owned());
+        deployer.deployed.functions.insert("feed".to_owned(), "dev-feed".to_owned());
+        deployer
+    }
+
+    fn alarm(change: impl FnOnce(&mut Value)) -> Result<Outputs, String> {
+        let mut alarm = json!({
+            "name": "age", "namespace": "AWS/SQS", "metricName": "ApproximateAgeOfOldestMessage",
+            "dimensions": { "QueueName": "events" }, "statistic": "Maximum", "period": 60, "evaluationPeriods": 5,
+            "comparisonOperator": "GreaterThanThreshold", "threshold": 0, "alarmActions": ["arn:aws:sns:r:a:t"],
+        });
+        change(&mut alarm);
+        let mut properties = Properties::new("alarm", alarm).unwrap();
+        let outputs = deployer().metric_alarm(&mut properties).map_err(|error| error.to_string())?;
+        properties.finish().map_err(|error| error.to_string())?;
+        Ok(outputs)
+    }
+
+    #[tokio::test]
+    async fn an_alarm_must_look_at_what_the_program_made() {
+        assert_eq!(alarm(|_| {}).unwrap()["arn"], "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:age");
+        let refused = |change: fn(&mut Value), part: &str| {
+            let error = alarm(change).unwrap_err();
+            assert!(error.contains(part), "{part}: {error}");
+        };
+        refused(|a| a["dimensions"] = json!({ "QueueName": "evnts" }), "names QueueName evnts");
+        refused(|a| a["dimensions"] = json!({ "service": "poll" }), "names service poll");
+        refused(|a| a["dimensions"] = json!({ "TopicName": "x" }), "knows only: QueueName");
+        refused(|a| a["statistic"] = json!("Median"), "knows only: Average");
+        refused(|a| a["period"] = json!(90), "alarm.period is out of range");
+        refused(|a| a["datapointsToAlarm"] = json!(6), "alarm.datapointsToAlarm is out of range");
+        refused(|a| a["alarmActions"] = json!(["on-call"]), "knows only: ARNs");
+        refused(|a| a["threshold"] = Value::Null, "alarm.threshold is missing");
+        refused(|a| a["metricQueries"] = json!([{ "id": "a" }]), "metric or expression");
+        refused(|a| a["actionsEnbled"] = json!(true), "alarm.actionsEnbled is not known");
+    }
+
+    #[tokio::test]
+    async fn a_dashboard_must_show_what_the_program_made() {
+        let show = |metric: Value| {
+            let body = json!({ "widgets": [{ "type": "metric", "properties": { "metrics": [metric] } }] });
+            let dashboard = json!({ "dashboardName": "d", "dashboardBody": body.to_string() });
+            let mut properties = Properties::new("dashboard", dashboard).unwrap();
+            deployer().dashboard(&mut properties).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            show(json!(["AWS/Lambda", "Errors", "FunctionName", "dev-feed", { "stat": "Sum" }])),
+            Ok(())
+        );
+        assert!(show(json!(["AWS/Lambda", "Errors", "FunctionName", "feed"])).is_err());
+        assert!(show(json!(["AWS/Lambda", "Errors", "FunctionName"])).is_err());
+    }
+}

@@ -1,0 +1,312 @@
+//! No permission of a function's role is missing, and none is spare: with all of them, each function does its whole
+//! work over an emulated AWS that enforces IAM; with any one of them taken away, something is refused. And settings that
+//! narrow them do.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
+mod common;
+
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::QueueAttributeName;
+use bytes::Bytes;
+use common::cures::{delete_object, look_again, output};
+use common::faults::kill;
+use common::{PATIENCE, ROLE, agreement, forecast, mesh, mesh_with_access, stack, standing, world};
+use dmm_local::clients::{Clients, Place};
+use dmm_local::{Options, Stack};
+use serde_json::{Value, json};
+use simulator::AgreementKind::Access;
+
+/// What Lambda does with the role in places that this machine has not: logs are files here, and no daemon takes traces.
+const NOT_HERE: [&str; 4] =
+    ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+
+/// One action of one statement of one policy of a role.
+struct Permission {
+    policy: String,
+    document: Value,
+    statement: usize,
+    action: String,
+}
+
+impl Permission {
+    /// The document without it.
+    fn taken_away(&self) -> Value {
+        let mut document = self.document.clone();
+        let statement = &mut document["Statement"][self.statement];
+        let left: Vec<String> =
+            actions(statement).into_iter().filter(|action| *action != self.action).collect();
+        if left.is_empty() {
+            document["Statement"].as_array_mut().unwrap().remove(self.statement);
+        } else {
+            statement["Action"] = json!(left);
+        }
+        document
+    }
+}
+
+fn actions(statement: &Value) -> Vec<String> {
+    match &statement["Action"] {
+        Value::String(action) => vec![action.clone()],
+        actions => serde_json::from_value(actions.clone()).unwrap(),
+    }
+}
+
+/// Everything that a role is allowed.
+async fn permissions(stack: &Stack, role: &str) -> Vec<Permission> {
+    let iam = &stack.view().clients().iam;
+    let mut found = Vec::new();
+    for policy in iam.list_role_policies().role_name(role).send().await.unwrap().policy_names {
+        let answer = iam.get_role_policy().role_name(role).policy_name(&policy).send().await.unwrap();
+        let text = percent_encoding::percent_decode_str(answer.policy_document()).decode_utf8().unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        for (statement, content) in document["Statement"].as_array().unwrap().iter().enumerate() {
+            if content["Effect"] == "Allow" {
+                found.extend(actions(content).into_iter().map(|action| Permission {
+                    policy: policy.clone(),
+                    document: document.clone(),
+                    statement,
+                    action,
+                }));
+            }
+        }
+    }
+    found
+}
+
+async fn put(stack: &Stack, role: &str, policy: &str, document: &Value) {
+    let iam = &stack.view().clients().iam;
+    let put = iam.put_role_policy().role_name(role).policy_name(policy);
+    put.policy_document(document.to_string()).send().await.unwrap();
+}
+
+/// What AWS refused to a function since the request `since`.
+fn refused(stack: &Stack, binary: &str, since: u64) -> Vec<String> {
+    let requests = stack.proxy().requests().into_iter();
+    requests
+        .filter(|request| request.seq > since && request.principal.as_deref() == Some(binary))
+        .filter(|request| request.service != "dmm")
+        .filter(|request| {
+            request.status == Some(403)
+                || String::from_utf8_lossy(&request.response_body).contains("AccessDenied")
+        })
+        .map(|request| format!("{} {}", request.service, request.operation))
+        .collect()
+}
+
+fn last_request(stack: &Stack) -> u64 {
+    stack.proxy().requests().last().map_or(0, |request| request.seq)
+}
+
+/// The clients that Lambda has where it works with a function's role.
+fn as_lambda(stack: &Stack, binary: &str) -> Clients {
+    let function = stack.function(binary).unwrap();
+    let credentials = stack.functions().configuration(function).unwrap().credentials;
+    Clients::new(stack.aws_url(), &Place::default(), credentials)
+}
+
+/// Lets a function do all that it ever does, from a cold start; what went wrong.
+async fn work(stack: &Stack, binary: &str, round: usize) -> Vec<String> {
+    let since = last_request(stack);
+    kill(stack, binary);
+    let mut problems = match binary {
+        "feed" => feed(stack, round).await,
+        "router" => router(stack, round).await,
+        "iam-reconcile" => reconcile(stack, round).await,
+        _ => on_event(stack, binary, round).await,
+    };
+    problems.extend(refused(stack, binary, since));
+    problems
+}
+
+/// Reads the feed from its beginning, without a cursor; one event can never be sent.
+async fn feed(stack: &Stack, round: usize) -> Vec<String> {
+    delete_object(stack, "feed/last_event_id").await;
+    world(stack).announce("TagCreatedEvent", &format!("tag-{round}"));
+    stack.feed().await.err().map(|error| error.to_string()).into_iter().collect()
+}
+
+/// What Lambda's poller does; then publishes one message and puts one aside.
+async fn router(stack: &Stack, round: usize) -> Vec<String> {
+    let since = last_request(stack);
+    let url = stack.view().events_queue_url();
+    let lambda = as_lambda(stack, "router").sqs;
+    let attribute = QueueAttributeName::ApproximateNumberOfMessages;
+    let looked = lambda.get_queue_attributes().queue_url(url).attribute_names(attribute).send().await;
+    let received = lambda.receive_message().queue_url(url).send().await;
+    let deleted = lambda.delete_message().queue_url(url).receipt_handle("none").send().await;
+    let mut problems: Vec<String> = [
+        looked.err().map(|error| DisplayErrorContext(error).to_string()),
+        received.err().map(|error| DisplayErrorContext(error).to_string()),
+        deleted.err().map(|error| DisplayErrorContext(error).to_string()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    // That there is no such message is what AWS says to those who may delete.
+    problems.retain(|problem| problem.contains("AccessDenied"));
+    if !problems.is_empty() {
+        return problems;
+    }
+    let event = json!({
+        "specversion": "1.0", "id": format!("event-{round}"), "source": "https://api.example.com",
+        "type": "com.datamesh-manager.events.TagCreatedEvent", "time": "2026-01-02T03:04:05Z", "data": { "id": "tag" },
+    });
+    for (id, body) in [("good", event.to_string()), ("bad", "this is not JSON".to_owned())] {
+        let send = stack.view().clients().sqs.send_message().queue_url(url).message_body(body);
+        let id = format!("{id}-{round}");
+        send.message_group_id(&id).message_deduplication_id(&id).send().await.unwrap();
+    }
+    let ended = stack
+        .wait(PATIENCE, async || Ok(stack.is_quiet().await? || !refused(stack, "router", since).is_empty()));
+    assert!(ended.await.unwrap(), "the router neither ends nor is refused anything");
+    problems
+}
+
+/// Gives access and takes it back, and what Lambda does with an event that failed for good.
+async fn on_event(stack: &Stack, binary: &str, round: usize) -> Vec<String> {
+    let id = request(stack, round);
+    let mut problems = Vec::new();
+    for change in [true, false] {
+        set_active(stack, &id, change);
+        let name = if change { "AccessActivatedEvent" } else { "AccessDeactivatedEvent" };
+        let payload = json!({
+            "source": "operator", "detail-type": name,
+            "detail": { "id": "by-hand", "type": name, "data": { "id": id } },
+        });
+        let function = stack.function(binary).unwrap();
+        if let Err(error) = stack.functions().invoke(function, Bytes::from(payload.to_string())).await {
+            problems.push(error.to_string());
+        }
+    }
+    let url = output(stack, "failureQueueUrl");
+    let sent = as_lambda(stack, binary).sqs.send_message().queue_url(url).message_body("failed").send().await;
+    problems.extend(sent.err().map(|error| DisplayErrorContext(error).to_string()));
+    problems
+}
+
+/// Finds an agreement whose event was lost, one that ended meanwhile, and a policy that nobody recorded; stops on the way
+/// and goes on from there. What it would find in every later round is removed, for it takes its time with each.
+async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
+    let id = request(stack, round);
+    let mut problems = Vec::new();
+    for (active, payloads) in
+        [(true, [json!({ "limit": 1 }), json!({})].as_slice()), (false, [json!({})].as_slice())]
+    {
+        set_active(stack, &id, active);
+        if !active {
+            let document = json!({
+                "Version": "2012-10-17",
+                "Statement": [{ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::orders-data/*" }],
+            });
+            put(stack, ROLE, &format!("DMM_Access_gone-{round}"), &document).await;
+        }
+        for payload in payloads {
+            match common::cures::reconcile(stack, payload).await {
+                Ok(report) if report["failed"] == json!([]) => {}
+                Ok(report) => problems.push(report.to_string()),
+                Err(error) => problems.push(error),
+            }
+        }
+    }
+    let iam = &stack.view().clients().iam;
+    for policy in iam.list_role_policies().role_name(ROLE).send().await.unwrap().policy_names {
+        iam.delete_role_policy().role_name(ROLE).policy_name(policy).send().await.unwrap();
+    }
+    for key in stack.view().grant_records().await.unwrap().keys() {
+        delete_object(stack, key).await;
+    }
+    world(stack).delete(Access, &id).unwrap();
+    problems
+}
+
+/// A new requested agreement.
+fn request(stack: &Stack, round: usize) -> String {
+    let id = format!("p-{round}");
+    world(stack).put_agreement(Access, agreement(&id, "orders-s3", &forecast())).unwrap();
+    id
+}
+
+fn set_active(stack: &Stack, id: &str, active: bool) {
+    if active {
+        world(stack).approve(Access, id).unwrap();
+    } else {
+        world(stack).cancel(Access, id).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_function_has_the_permissions_that_it_needs_and_no_other() {
+    let stack = stack(mesh()).await;
+    world(&stack).append_raw_event(json!({ "type": "com.datamesh-manager.events.TagCreatedEvent" }));
+    let (mut round, mut tried, mut spare) = (0, 0, Vec::new());
+    for binary in ["iam-reconcile", "feed", "router", "iam-grant", "iam-revoke"] {
+        let role = stack.function(binary).unwrap().to_owned();
+        let permissions = permissions(&stack, &role).await;
+        assert!(permissions.len() > 5, "{binary} has {} permissions", permissions.len());
+        round += 1;
+        assert_eq!(work(&stack, binary, round).await, Vec::<String>::new(), "{binary} with all permissions");
+        for permission in &permissions {
+            if NOT_HERE.contains(&permission.action.as_str()) {
+                continue;
+            }
+            put(&stack, &role, &permission.policy, &permission.taken_away()).await;
+            round += 1;
+            tried += 1;
+            if work(&stack, binary, round).await.is_empty() {
+                let sid = &permission.document["Statement"][permission.statement]["Sid"];
+                spare.push(format!("{binary}: {} ({sid})", permission.action));
+            }
+            put(&stack, &role, &permission.policy, &permission.document).await;
+        }
+        // What the permissions that were missing held up comes to its end before the next role loses one.
+        stack.poll(PATIENCE).await.unwrap();
+    }
+    println!("{tried} permissions of 5 roles taken away, one at a time");
+    assert_eq!(
+        spare,
+        Vec::<String>::new(),
+        "nothing fails without these: take them out, or show what needs them"
+    );
+}
+
+// --- What the settings narrow ---
+
+/// A stack with one setting, and `a-1` active.
+async fn with_setting(key: &str, value: &str) -> Stack {
+    let mut options = Options::by_hand(mesh_with_access());
+    options.config.insert(key.to_owned(), value.to_owned());
+    let stack = Stack::start(options).await.unwrap();
+    set_active(&stack, "a-1", true);
+    stack.poll(PATIENCE).await.unwrap();
+    stack
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_the_required_boundary_gets_nothing_and_loses_what_it_has_all_the_same() {
+    let stack = with_setting("requiredPermissionsBoundary", "consumer-boundary").await;
+    assert_eq!(standing(&stack).await, [], "the role carries no boundary");
+    assert!(refused(&stack, "iam-grant", 0).iter().any(|call| call == "iam PutRolePolicy"));
+
+    let everything = json!({
+        "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
+    });
+    let iam = &stack.view().clients().iam;
+    let create = iam.create_policy().policy_name("consumer-boundary").policy_document(everything.to_string());
+    let boundary = create.send().await.unwrap().policy.unwrap().arn.unwrap();
+    iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(boundary).send().await.unwrap();
+    look_again(&stack, "AccessActivatedEvent", "a-1").await;
+    assert_eq!(standing(&stack).await.len(), 1);
+
+    iam.delete_role_permissions_boundary().role_name(ROLE).send().await.unwrap();
+    set_active(&stack, "a-1", false);
+    stack.poll(PATIENCE).await.unwrap();
+    assert_eq!(standing(&stack).await, [], "taking back needs no boundary");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_outside_the_path_gets_nothing() {
+    let stack = with_setting("consumerRolePath", "/consumers/").await;
+    assert_eq!(standing(&stack).await, []);
+    assert!(refused(&stack, "iam-grant", 0).iter().any(|call| call == "iam PutRolePolicy"));
+}
