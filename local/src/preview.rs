@@ -93,6 +93,7 @@ pub async fn preview(
         account: place.account.clone(),
         endpoint_url: emulator.url().to_owned(),
         speed: Speed::times(1),
+        tracing: None,
     });
     let logs = tempfile::Builder::new().prefix("dmm-local-").tempdir().map_err(StackError::Folder)?;
     let deployer = Deployer::new(

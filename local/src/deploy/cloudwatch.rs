@@ -170,6 +170,7 @@ mod tests {
             account: place.account.clone(),
             endpoint_url: endpoint.clone(),
             speed: Speed::times(1),
+            tracing: None,
         });
         let clients = Clients::new(&endpoint, &place, key);
         let mut deployer =

@@ -1,6 +1,6 @@
 //! A small mesh for the tests of the whole stack: one provider, one consumer, and what was sent on the way.
 #![expect(dead_code, reason = "every test binary uses its own part of this module")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure here is the test's")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
 
 pub(crate) mod cures;
 pub(crate) mod faults;
