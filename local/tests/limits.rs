@@ -6,7 +6,7 @@
 mod common;
 
 use common::cures::{create_role, delete_role, reconcile};
-use common::faults::{after, before, grant, hits, kill, quiet};
+use common::faults::{after, before, grant, hits, kill, owners_policy, quiet};
 use common::truth::assert_right;
 use common::{ROLE, agreement, forecast, mesh, stack, standing, world};
 use dmm_local::Stack;
@@ -35,18 +35,6 @@ async fn cancel(stack: &Stack, indices: impl Iterator<Item = usize>) {
         world(stack).cancel(KIND, &format!("a-{index}")).unwrap();
     }
     quiet(stack).await;
-}
-
-/// An inline policy that the role's owner put there, of this many characters.
-async fn owners_policy(stack: &Stack, characters: usize) {
-    let frame = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "" }] });
-    let resource = "arn:aws:s3:::".to_owned();
-    let resource = format!("{resource}{}", "o".repeat(characters - frame.to_string().len() - resource.len()));
-    let mut document = frame;
-    document["Statement"][0]["Resource"] = json!(resource);
-    let iam = &stack.view().clients().iam;
-    let put = iam.put_role_policy().role_name(ROLE).policy_name("owners-own");
-    put.policy_document(document.to_string()).send().await.unwrap();
 }
 
 /// Attaches this many managed policies of the role's owner.

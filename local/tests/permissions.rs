@@ -10,7 +10,7 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use common::cures::{delete_object, look_again, output};
-use common::faults::kill;
+use common::faults::{kill, owners_policy};
 use common::{PATIENCE, ROLE, agreement, forecast, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::clients::{Clients, Place};
 use dmm_local::{Options, Stack};
@@ -163,37 +163,54 @@ async fn router(stack: &Stack, round: usize) -> Vec<String> {
     problems
 }
 
-/// Gives access and takes it back, and what Lambda does with an event that failed for good.
+/// Gives access and takes it back, inline and packed, and what Lambda does with an event that failed for good.
 async fn on_event(stack: &Stack, binary: &str, round: usize) -> Vec<String> {
-    let id = request(stack, round);
-    let mut problems = Vec::new();
-    for change in [true, false] {
-        set_active(stack, &id, change);
-        let name = if change { "AccessActivatedEvent" } else { "AccessDeactivatedEvent" };
-        let payload = json!({
-            "source": "operator", "detail-type": name,
-            "detail": { "id": "by-hand", "type": name, "data": { "id": id } },
-        });
-        let function = stack.function(binary).unwrap();
-        if let Err(error) = stack.functions().invoke(function, Bytes::from(payload.to_string())).await {
-            problems.push(error.to_string());
+    let ids = request(stack, round);
+    for active in [true, false] {
+        for id in &ids {
+            set_active(stack, id, active);
+            let problem = hear(stack, binary, id, active).await;
+            if problem.is_some() {
+                return problem.into_iter().collect();
+            }
         }
     }
     let url = output(stack, "failureQueueUrl");
     let sent = as_lambda(stack, binary).sqs.send_message().queue_url(url).message_body("failed").send().await;
-    problems.extend(sent.err().map(|error| DisplayErrorContext(error).to_string()));
-    problems
+    sent.err().map(|error| DisplayErrorContext(error).to_string()).into_iter().collect()
+}
+
+/// Lets a function hear that an agreement became active, or ended; why it failed.
+async fn hear(stack: &Stack, binary: &str, id: &str, active: bool) -> Option<String> {
+    let name = if active { "AccessActivatedEvent" } else { "AccessDeactivatedEvent" };
+    let payload = json!({
+        "source": "operator", "detail-type": name,
+        "detail": { "id": "by-hand", "type": name, "data": { "id": id } },
+    });
+    let function = stack.function(binary).unwrap();
+    let answer = stack.functions().invoke(function, Bytes::from(payload.to_string())).await;
+    answer.err().map(|error| error.to_string())
+}
+
+/// Takes back what a round gave before something was refused to it, so that the next finds the role as the first did.
+async fn clear(stack: &Stack, round: usize) {
+    for id in ids(round) {
+        world(stack).delete(Access, &id).ok();
+        assert_eq!(hear(stack, "iam-revoke", &id, false).await, None, "{id} is cleared");
+    }
 }
 
 /// Finds an agreement whose event was lost, one that ended meanwhile, and a policy that nobody recorded; stops on the way
 /// and goes on from there. What it would find in every later round is removed, for it takes its time with each.
 async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
-    let id = request(stack, round);
+    let ids = request(stack, round);
     let mut problems = Vec::new();
     for (active, payloads) in
         [(true, [json!({ "limit": 1 }), json!({})].as_slice()), (false, [json!({})].as_slice())]
     {
-        set_active(stack, &id, active);
+        for id in &ids {
+            set_active(stack, id, active);
+        }
         if !active {
             let document = json!({
                 "Version": "2012-10-17",
@@ -209,22 +226,33 @@ async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
             }
         }
     }
+    if !problems.is_empty() {
+        return problems;
+    }
     let iam = &stack.view().clients().iam;
-    for policy in iam.list_role_policies().role_name(ROLE).send().await.unwrap().policy_names {
+    let policies = iam.list_role_policies().role_name(ROLE).send().await.unwrap().policy_names;
+    for policy in policies.into_iter().filter(|policy| policy.starts_with("DMM_")) {
         iam.delete_role_policy().role_name(ROLE).policy_name(policy).send().await.unwrap();
     }
     for key in stack.view().grant_records().await.unwrap().keys() {
         delete_object(stack, key).await;
     }
-    world(stack).delete(Access, &id).unwrap();
+    for id in ids {
+        world(stack).delete(Access, &id).unwrap();
+    }
     problems
 }
 
-/// A new requested agreement.
-fn request(stack: &Stack, round: usize) -> String {
-    let id = format!("p-{round}");
-    world(stack).put_agreement(Access, agreement(&id, "orders-s3", &forecast())).unwrap();
-    id
+/// New requested agreements: one whose grant fits inline on the role, and two that have to be packed.
+fn request(stack: &Stack, round: usize) -> [String; 3] {
+    for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-glue"]) {
+        world(stack).put_agreement(Access, agreement(id, port, &forecast())).unwrap();
+    }
+    ids(round)
+}
+
+fn ids(round: usize) -> [String; 3] {
+    ["inline", "packed", "packed-too"].map(|kind| format!("{kind}-{round}"))
 }
 
 fn set_active(stack: &Stack, id: &str, active: bool) {
@@ -238,6 +266,8 @@ fn set_active(stack: &Stack, id: &str, active: bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_has_the_permissions_that_it_needs_and_no_other() {
     let stack = stack(mesh()).await;
+    // Some hundred characters are left for inline policies.
+    owners_policy(&stack, 9_500).await;
     world(&stack).append_raw_event(json!({ "type": "com.datamesh-manager.events.TagCreatedEvent" }));
     let (mut round, mut tried, mut spare) = (0, 0, Vec::new());
     for binary in ["iam-reconcile", "feed", "router", "iam-grant", "iam-revoke"] {
@@ -258,6 +288,9 @@ async fn every_function_has_the_permissions_that_it_needs_and_no_other() {
                 spare.push(format!("{binary}: {} ({sid})", permission.action));
             }
             put(&stack, &role, &permission.policy, &permission.document).await;
+            if binary.starts_with("iam-") {
+                clear(&stack, round).await;
+            }
         }
         // What the permissions that were missing held up comes to its end before the next role loses one.
         stack.poll(PATIENCE).await.unwrap();
