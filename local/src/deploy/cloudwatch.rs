@@ -111,9 +111,8 @@ impl Deployer {
     fn dimension(&self, name: &str, value: &str, path: &str) -> Result<(), DeployError> {
         let known = match name {
             "QueueName" => self.deployed.queues.contains_key(&self.queue_arn(value)),
-            "FunctionName" => self.deployed.functions.values().any(|known| known == value),
-            // Metrics of the functions' own name a function by its binary.
-            "service" => self.deployed.functions.contains_key(value),
+            // `service` is what the functions' own metrics call it.
+            "FunctionName" | "service" => self.deployed.functions.values().any(|known| known == value),
             "RuleName" => self.rules.keys().any(|(_, rule)| rule == value),
             "EventBusName" => self.rules.keys().any(|(bus, _)| bus == value),
             _ => {

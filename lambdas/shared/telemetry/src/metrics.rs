@@ -50,7 +50,7 @@ pub struct Metric {
     pub name: &'static str,
     /// What it is measured in.
     pub unit: Unit,
-    /// The dimensions beside `service`.
+    /// The dimensions beside `service`. The metric is there without them, too.
     pub dimensions: &'static [&'static str],
 }
 
@@ -167,7 +167,11 @@ fn emit(values: &[(Metric, f64)], properties: &[(&str, &str)]) {
 /// One line, with its end. The values' metrics have the same dimensions.
 fn line(service: &str, now: Timestamp, values: &[(Metric, f64)], properties: &[(&str, &str)]) -> String {
     let own = values.first().map_or(&[][..], |(metric, _)| metric.dimensions);
-    let dimensions: Vec<&str> = ["service"].iter().chain(own).copied().collect();
+    // Also without the others: CloudWatch sums nothing up by itself, and an alarm needs the sum.
+    let mut dimensions = vec![vec!["service"]];
+    if !own.is_empty() {
+        dimensions.push(["service"].iter().chain(own).copied().collect());
+    }
     let metrics: Vec<Value> = values
         .iter()
         .map(|(metric, _)| json!({ "Name": metric.name, "Unit": metric.unit.to_string() }))
@@ -177,7 +181,7 @@ fn line(service: &str, now: Timestamp, values: &[(Metric, f64)], properties: &[(
         "_aws".to_owned(),
         json!({
             "Timestamp": now.as_millisecond(),
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics }],
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics }],
         }),
     );
     object.insert("service".to_owned(), service.into());
@@ -230,7 +234,7 @@ mod tests {
     fn a_reason_is_a_dimension_and_a_role_is_none() {
         let refusals = read(&[(REFUSALS, 1.0)], &[("reason", "RoleNotOptedIn")]);
         let dimensions = "/_aws/CloudWatchMetrics/0/Dimensions";
-        assert_eq!(refusals.pointer(dimensions), Some(&json!([["service", "reason"]])));
+        assert_eq!(refusals.pointer(dimensions), Some(&json!([["service"], ["service", "reason"]])));
         assert_eq!(refusals["reason"], "RoleNotOptedIn");
         let usage = read(&[(ROLE_POLICY_USAGE, 80.0)], &[("role", "a \"role\"")]);
         assert_eq!(usage.pointer(dimensions), Some(&json!([["service"]])));
