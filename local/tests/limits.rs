@@ -121,6 +121,15 @@ async fn an_access_that_fits_nowhere_is_refused_with_what_to_do_and_the_others_s
     assert!(diagnostics.contains(ROLE) && diagnostics.contains("Managed policies per role"), "{diagnostics}");
     common::truth::assert_letters(&stack, &[]).await;
 
+    // Somebody could have known before.
+    let log = stack.logs().join(format!("aws.lambda.{}.log", stack.function("iam-grant").unwrap()));
+    let log = std::fs::read_to_string(log).unwrap();
+    let first = |what: &str| log.lines().position(|line| line.contains(what)).unwrap();
+    assert!(first("nearly full") < first("refused: "), "the warning comes before the refusal");
+    let usage = log.lines().nth(first("RolePolicyUsage")).unwrap();
+    let usage: Value = serde_json::from_str(usage).unwrap();
+    assert!(usage["RolePolicyUsage"].as_f64().unwrap() > 50.0 && usage["role"] == ROLE, "{usage}");
+
     // The owner makes room, and the next comparison gives what was refused.
     let iam = &stack.view().clients().iam;
     iam.detach_role_policy().role_name(ROLE).policy_arn(&others[0]).send().await.unwrap();
