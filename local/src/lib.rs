@@ -5,9 +5,11 @@
 //! | module | subject |
 //! | --- | --- |
 //! | [`cli`] | the command line |
-//! | [`demo`], [`up`] | the commands |
+//! | [`demo`], [`up`], [`replay`], [`rules_test`] | the commands |
 //! | [`stack`] | starts every part and wires them |
 //! | [`deploy`] | creates the resources of `pulumi/Pulumi.yaml` |
+//! | `programs` | the program and its extensions, each with its config |
+//! | [`control`] | how commands reach a stack that runs |
 //! | [`lambdas`] | builds the Lambda binaries |
 //! | [`view`] | what stands in the emulated AWS |
 //! | [`progress`] | what a user sees meanwhile |
@@ -19,15 +21,19 @@ mod board;
 pub mod cli;
 pub mod clients;
 mod consumers;
+pub mod control;
 pub mod demo;
 pub mod deploy;
 mod error;
 pub mod lambdas;
+mod programs;
 pub mod progress;
+pub mod replay;
+pub mod rules_test;
 pub mod stack;
 mod traffic;
 pub mod up;
 pub mod view;
 
 pub use error::StackError;
-pub use stack::{Options, Source, Stack};
+pub use stack::{Options, Replay, Source, Stack};

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use dmm_local::cli::{Cli, Command};
-use dmm_local::{StackError, demo, up};
+use dmm_local::cli::{Cli, Command, Rules};
+use dmm_local::{StackError, demo, replay, rules_test, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -23,6 +23,18 @@ async fn main() -> ExitCode {
         Command::Up(args) => match up::run(&args).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error),
+        },
+        Command::Replay(args) => match replay::run(&args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        },
+        Command::Rules(Rules::Test(args)) => match rules_test::run(&args) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::from(1),
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(2)
+            }
         },
     }
 }

@@ -70,14 +70,14 @@ struct Upstream {
 
 impl Upstream {
     fn new(base: Url) -> Result<Upstream, ProxyError> {
-        let client = client(&base)?;
+        let client = client(is_local(&base))?;
         Ok(Upstream { base, client })
     }
 }
 
 /// No redirects are followed: the callers must see exactly what the upstream says. Only upstreams on other machines are
 /// asked through the proxy that the environment may name (`HTTPS_PROXY`).
-fn client(base: &Url) -> Result<reqwest::Client, ProxyError> {
+pub(crate) fn client(is_local: bool) -> Result<reqwest::Client, ProxyError> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -89,9 +89,12 @@ fn client(base: &Url) -> Result<reqwest::Client, ProxyError> {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true);
-    let is_local = matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     let builder = if is_local { builder.no_proxy() } else { builder };
     builder.build().map_err(ProxyError::Client)
+}
+
+fn is_local(base: &Url) -> bool {
+    matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,6 +76,14 @@ impl ProxyError {
     }
 }
 
+/// A client for servers of this machine, with the proxy's own TLS settings.
+///
+/// # Errors
+/// When there is no TLS.
+pub fn local_client() -> Result<reqwest::Client, ProxyError> {
+    forward::client(true)
+}
+
 impl Proxy {
     /// Starts both listeners on free ports.
     ///

@@ -4,6 +4,7 @@
 //! their log groups go to [`functions`], which is Lambda on this machine. A resource type, a property or a value that
 //! is not known here is refused: a stack that half exists would prove nothing.
 
+mod destinations;
 mod error;
 mod events;
 mod iam;
@@ -11,14 +12,16 @@ mod lambda;
 mod logs;
 mod properties;
 mod s3;
+mod schemas;
 mod secrets;
 mod sqs;
+mod stacks;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
-use functions::FunctionService;
+use functions::{FunctionService, Webhook};
 use pulumi::{Evaluation, Resource};
 use serde_json::{Map, Value};
 
@@ -47,6 +50,29 @@ pub struct Deployed {
     pub functions: BTreeMap<String, String>,
     /// The program's outputs.
     pub outputs: Map<String, Value>,
+    /// The programs that were deployed beside it.
+    pub extensions: Vec<Extension>,
+}
+
+/// A program that was deployed beside the main one.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    /// Its project's name.
+    pub project: String,
+    /// Its outputs.
+    pub outputs: Map<String, Value>,
+    /// The URLs of its queues, by their ARNs; they are among those of [`Deployed::queues`], too.
+    pub queues: BTreeMap<String, String>,
+    /// The names of its functions.
+    pub functions: Vec<String>,
+}
+
+impl Deployed {
+    /// Whether a queue is one of an extension.
+    #[must_use]
+    pub fn is_of_an_extension(&self, queue_arn: &str) -> bool {
+        self.extensions.iter().any(|extension| extension.queues.contains_key(queue_arn))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +92,15 @@ pub(crate) struct Deployer {
     pub(crate) endpoint: String,
     /// Where the functions' log groups are kept, one file each.
     pub(crate) logs: PathBuf,
+    /// The Python that runs functions in Python.
+    pub(crate) python: PathBuf,
     deployed: Deployed,
+    /// The folder of the program that is being deployed, where its paths begin.
+    folder: PathBuf,
+    /// The outputs of what was deployed, by the whole names of the stacks.
+    stacks: BTreeMap<String, Map<String, Value>>,
+    connections: BTreeMap<String, destinations::Connection>,
+    webhooks: BTreeMap<String, Webhook>,
     rules: BTreeMap<(String, String), Rule>,
     rules_with_targets: usize,
     roles_of_functions: BTreeMap<String, Credentials>,
@@ -80,6 +114,7 @@ impl Deployer {
         place: &Place,
         endpoint: String,
         logs: PathBuf,
+        python: PathBuf,
     ) -> Self {
         Self {
             clients,
@@ -89,21 +124,66 @@ impl Deployer {
             account: place.account.clone(),
             endpoint,
             logs,
+            python,
             deployed: Deployed::default(),
+            folder: PathBuf::new(),
+            stacks: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
             rules: BTreeMap::new(),
             rules_with_targets: 0,
             roles_of_functions: BTreeMap::new(),
         }
     }
 
-    /// Creates every resource of the program.
+    /// Deploys the main program.
     pub(crate) async fn deploy(
-        mut self,
-        mut evaluation: Evaluation,
+        &mut self,
+        evaluation: Evaluation,
         progress: Progress,
-    ) -> Result<Deployed, DeployError> {
+    ) -> Result<(), DeployError> {
+        self.deployed.outputs = self.deploy_program(evaluation, "pulumi/Pulumi.yaml", progress).await?;
+        Ok(())
+    }
+
+    /// Deploys a program beside those that are there.
+    pub(crate) async fn deploy_beside(
+        &mut self,
+        evaluation: Evaluation,
+        progress: Progress,
+    ) -> Result<(), DeployError> {
+        let before = self.deployed.clone();
+        let project = evaluation.program().name().to_owned();
+        let outputs = self.deploy_program(evaluation, &project, progress).await?;
+        let queues = self.deployed.queues.iter().filter(|(arn, _)| !before.queues.contains_key(*arn));
+        let functions =
+            self.deployed.functions.iter().filter(|(key, _)| !before.functions.contains_key(*key));
+        let extension = Extension {
+            project,
+            outputs,
+            queues: queues.map(|(arn, url)| (arn.clone(), url.clone())).collect(),
+            functions: functions.map(|(_, name)| name.clone()).collect(),
+        };
+        self.deployed.extensions.push(extension);
+        Ok(())
+    }
+
+    /// What stands.
+    pub(crate) fn finish(self) -> Deployed {
+        self.deployed
+    }
+
+    /// Creates every resource of a program; its outputs.
+    async fn deploy_program(
+        &mut self,
+        mut evaluation: Evaluation,
+        title: &str,
+        progress: Progress,
+    ) -> Result<Map<String, Value>, DeployError> {
+        self.folder = evaluation.program().folder().to_path_buf();
+        let stack = evaluation.stack_name();
         let order = evaluation.order()?;
-        let step = progress.steps("Deploying pulumi/Pulumi.yaml", order.len());
+        let step = progress.steps(&format!("Deploying {title}"), order.len());
         let count = order.len();
         for name in order {
             let place = (self.region.clone(), self.account.clone());
@@ -115,15 +195,18 @@ impl Deployer {
             step.advance(&name);
         }
         let place = (self.region.clone(), self.account.clone());
-        self.deployed.outputs = evaluation.outputs(&|token, arguments| invoke(&place, token, arguments))?;
+        let outputs = evaluation.outputs(&|token, arguments| invoke(&place, token, arguments))?;
+        self.stacks.insert(stack, outputs.clone());
         step.done(&format!("{count} resources"));
-        Ok(self.deployed)
+        Ok(outputs)
     }
 
     async fn create(&mut self, resource: &Resource) -> Result<Outputs, DeployError> {
         let mut p = Properties::new(resource.name(), resource.properties_json())?;
         let outputs = match resource.token() {
+            "aws:cloudwatch:EventApiDestination" => self.api_destination(&mut p),
             "aws:cloudwatch:EventBus" => self.event_bus(&mut p).await,
+            "aws:cloudwatch:EventConnection" => self.event_connection(&mut p),
             "aws:cloudwatch:EventRule" => self.event_rule(&mut p).await,
             "aws:cloudwatch:EventTarget" => self.event_target(&mut p).await,
             "aws:cloudwatch:LogGroup" => self.log_group(&mut p).await,
@@ -139,10 +222,13 @@ impl Deployer {
             "aws:s3:BucketPublicAccessBlock" => self.bucket_public_access_block(&mut p).await,
             "aws:s3:BucketServerSideEncryptionConfiguration" => self.bucket_encryption(&mut p).await,
             "aws:s3:BucketVersioning" | "aws:s3:BucketVersioningV2" => self.bucket_versioning(&mut p).await,
+            "aws:schemas:Registry" => self.schema_registry(&mut p),
+            "aws:schemas:Schema" => self.schema(&mut p),
             "aws:secretsmanager:Secret" => self.secret(&mut p).await,
             "aws:secretsmanager:SecretVersion" => self.secret_version(&mut p).await,
             "aws:sqs:Queue" => self.queue(&mut p).await,
             "aws:sqs:QueuePolicy" => self.queue_policy(&mut p).await,
+            "pulumi:pulumi:StackReference" => self.stack_reference(&mut p),
             other => Err(DeployError::UnknownType(other.to_owned())),
         }?;
         p.finish()?;
