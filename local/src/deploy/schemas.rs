@@ -27,7 +27,9 @@ impl Deployer {
         if content.chars().count() > LONGEST {
             return Err(DeployError::OutOfRange { path: p.at("content") });
         }
-        serde_json::from_str::<Value>(&content).map_err(|source| refused(p, "content", source))?;
+        let schema: Value = serde_json::from_str(&content).map_err(|source| refused(p, "content", source))?;
+        jsonschema::draft4::meta::validate(&schema)
+            .map_err(|error| refused(p, "content", error.to_owned()))?;
         let arn = format!("arn:aws:schemas:{}:{}:schema/{registry}/{name}", self.region, self.account);
         Ok(outputs(json!({ "id": format!("{name}/{registry}"), "name": name, "arn": arn, "version": "1" })))
     }
