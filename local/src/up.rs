@@ -41,7 +41,7 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     let speed = options.speed;
     let stack = Stack::start(options).await?;
     introduce(&stack, speed);
-    println!("Other commands reach this stack at {} (dmm-local replay does by itself).", control.url());
+    println!("`dmm-local replay` reaches this stack at {}.", control.url());
     introduce_extensions(&stack);
     let mut depths = BTreeMap::new();
     tokio::select! {

@@ -130,3 +130,49 @@ fn client(here: bool) -> Result<Client, WebhookError> {
     let builder = if here { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| failed(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn webhook(endpoint: &str, header: &str, value: &str) -> Result<Webhook, WebhookError> {
+        Webhook::new(
+            "hook",
+            "arn:aws:events:eu-central-1:123456789012:api-destination/hook",
+            endpoint,
+            "POST",
+            (header, value),
+        )
+    }
+
+    #[test]
+    fn an_endpoint_is_https_or_on_this_machine() {
+        for good in [
+            "https://chat.example.com/hooks/1",
+            "http://127.0.0.1:8080/",
+            "http://localhost",
+            "http://[::1]:1/",
+        ] {
+            assert!(webhook(good, "x-api-key", "k").is_ok(), "{good}");
+        }
+        for bad in ["http://chat.example.com/", "ftp://127.0.0.1/", "chat.example.com", ""] {
+            assert!(matches!(webhook(bad, "x-api-key", "k"), Err(WebhookError::Endpoint(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn neither_an_error_nor_the_debug_form_shows_the_key() {
+        let shown = format!("{:?}", webhook("https://chat.example.com/", "x-api-key", "s3cret").unwrap());
+        assert!(!shown.contains("s3cret"), "{shown}");
+        let error = webhook("https://chat.example.com/", "x-api-key", "s3cret\n").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+        assert!(matches!(webhook("https://chat.example.com/", "a b", "k"), Err(WebhookError::Header(_))));
+    }
+
+    #[test]
+    fn refusals_are_for_good_and_failures_are_not() {
+        let is_tried_again = |code: u16| is_tried_again(StatusCode::from_u16(code).unwrap());
+        assert!([401, 407, 409, 429, 500, 503].into_iter().all(is_tried_again));
+        assert!(![301, 400, 403, 404, 410].into_iter().any(is_tried_again));
+    }
+}

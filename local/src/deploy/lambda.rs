@@ -93,7 +93,11 @@ impl Deployer {
             });
         }
         p.value("code");
-        let folder = resource.archive("code").map(|path| self.folder.join(path)).filter(|path| path.is_dir());
+        // Absolute, because the function works in it.
+        let folder = resource
+            .archive("code")
+            .and_then(|path| self.folder.join(path).canonicalize().ok())
+            .filter(|path| path.is_dir());
         let folder = folder.ok_or_else(|| DeployError::WrongType {
             path: p.at("code"),
             expected: "an archive of a folder",
