@@ -43,7 +43,7 @@ pub enum Receiver {
     /// The function of this name, invoked asynchronously.
     Function(String),
     /// An API destination.
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
 }
 
 impl Receiver {

@@ -92,7 +92,7 @@ impl Deployer {
                 if role.is_none() {
                     return Err(DeployError::MissingProperty { path: p.at("roleArn") });
                 }
-                Some(Receiver::Webhook(self.webhook(&arn, &p.at("arn"))?))
+                Some(Receiver::Webhook(Box::new(self.webhook(&arn, &p.at("arn"))?)))
             }
             Some("sqs") => None,
             _ => {
