@@ -153,6 +153,8 @@ fn missing(p: &Properties, name: &str) -> DeployError {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use aws_credential_types::Credentials;
     use functions::{FunctionService, Speed};
 
@@ -170,10 +172,18 @@ mod tests {
             account: place.account.clone(),
             endpoint_url: endpoint.clone(),
             speed: Speed::times(1),
+            tracing: None,
         });
         let clients = Clients::new(&endpoint, &place, key);
-        let mut deployer =
-            Deployer::new(clients, functions, Lambdas::none(), &place, endpoint, std::path::PathBuf::new());
+        let mut deployer = Deployer::new(
+            clients,
+            functions,
+            Lambdas::none(),
+            &place,
+            endpoint,
+            PathBuf::new(),
+            PathBuf::new(),
+        );
         deployer.deployed.queues.insert(deployer.queue_arn("events"), "url".to_owned());
         deployer.deployed.functions.insert("feed".to_owned(), "dev-feed".to_owned());
         deployer
