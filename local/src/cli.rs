@@ -35,6 +35,11 @@ pub enum Command {
     Preview(Preview),
     /// Build the functions for AWS Lambda, one zip each, where `pulumi up` finds them.
     Package(Package),
+    /// Let the feed of a running stack be read again, from behind an event.
+    Replay(Replay),
+    /// Work on patterns of rules.
+    #[command(subcommand)]
+    Rules(Rules),
 }
 
 /// Arguments of `trace`.
@@ -49,6 +54,39 @@ pub struct ShowTrace {
     /// The file that `demo` or `up` kept the spans in [default: target/dmm-local/traces.jsonl].
     #[arg(long, value_name = "FILE")]
     pub traces: Option<PathBuf>,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The event after which to begin, as the bus has it in detail.id [default: the beginning of the feed].
+    #[arg(long, value_name = "EVENT_ID")]
+    pub from: Option<String>,
+    /// The stack to talk to, as `up` prints it [default: the one that was started last].
+    #[arg(long, value_name = "URL")]
+    pub control: Option<Url>,
+}
+
+/// What there is to do with patterns.
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// Show which events a pattern matches, and why it does not match the others.
+    Test(RulesTest),
+}
+
+/// Arguments of `rules test`.
+#[derive(Debug, Args)]
+pub struct RulesTest {
+    /// The file with the event pattern.
+    #[arg(value_name = "PATTERN.json")]
+    pub pattern: PathBuf,
+    /// An event to try, or a JSON list of events, instead of the samples of schemas/events; the exit code is 0 when one
+    /// matches and 1 when none does.
+    #[arg(long, value_name = "FILE")]
+    pub event: Option<PathBuf>,
+    /// Show the reason of every mismatch, also of those that differ only in their type.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// What both commands take.
@@ -72,7 +110,8 @@ pub struct Common {
     /// Pass every span on to an OTLP endpoint, e.g. `http://127.0.0.1:4318` for a Jaeger here.
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<Url>,
-    /// A value of a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*; may be repeated.
+    /// A value of a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*, or with the project's name of an
+    /// extension, e.g. --config my-extension:webhookUrl=...; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub config: Vec<(String, String)>,
 }
@@ -98,6 +137,9 @@ pub struct Up {
     /// repeated.
     #[arg(long, value_name = "NAME", requires = "dmm_url")]
     pub role: Vec<String>,
+    /// A Pulumi program of yours to deploy beside the stack, e.g. pulumi/extension; may be repeated.
+    #[arg(long, value_name = "FOLDER")]
+    pub extension: Vec<PathBuf>,
     /// Keep the functions' logs in this folder.
     #[arg(long, value_name = "FOLDER")]
     pub logs: Option<PathBuf>,
@@ -141,6 +183,8 @@ impl Common {
             speed: Speed::times(self.speed.unwrap_or(speed)),
             scheduled: true,
             config: self.config.iter().cloned().collect(),
+            extensions: Vec::new(),
+            webhook: None,
             aws_endpoint: self.aws_endpoint.clone(),
             emulator_port: self.aws_port,
             logs: None,

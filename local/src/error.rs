@@ -44,6 +44,29 @@ pub enum StackError {
     /// The simulated world refused a change.
     #[error("the simulated Data Mesh Manager refuses: {0}")]
     World(#[from] simulator::WorldError),
+    /// A config key of a program that is not there.
+    #[error("the config key {key} is of no program that is deployed: those are {known}")]
+    UnknownProject {
+        /// The key, as it was given.
+        key: String,
+        /// The projects.
+        known: String,
+    },
+    /// An event that the feed does not have.
+    #[error(
+        "the feed has no event {0:?}: take the id of one that is on the bus (detail.id), or leave --from out to read \
+         from the beginning"
+    )]
+    UnknownEvent(String),
+    /// `up` cannot be reached by other commands.
+    #[error("cannot listen for other commands: {0}")]
+    Control(#[source] std::io::Error),
+    /// No running stack was found.
+    #[error("no stack runs here ({0}): start one in another terminal with `cargo run -p dmm-local -- up`")]
+    NotRunning(String),
+    /// The running stack refused.
+    #[error("{0}")]
+    Refused(String),
     /// The program has no function with this binary.
     #[error("pulumi/Pulumi.yaml has no function whose code is the binary {0}")]
     NoFunction(String),

@@ -5,28 +5,34 @@
 //! | module | subject |
 //! | --- | --- |
 //! | [`cli`] | the command line |
-//! | [`demo`], [`up`], [`preview`], [`package`] | the commands |
+//! | [`demo`], [`up`], [`preview`], [`package`], [`replay`], [`rules_test`] | the commands |
 //! | [`stack`] | starts every part and wires them |
 //! | [`deploy`] | creates the resources of `pulumi/Pulumi.yaml` |
+//! | `programs` | the program and its extensions, each with its config |
+//! | [`control`] | how commands reach a stack that runs |
 //! | [`lambdas`] | builds the Lambda binaries |
 //! | [`view`] | what stands in the emulated AWS |
 //! | [`traces`] | the functions' traces, and the command that shows one |
 //! | [`progress`] | what a user sees meanwhile |
 //!
 //! The parts are crates of their own: `emulator` (moto), `proxy`, `simulator` (Data Mesh Manager), `functions` (Lambda),
-//! `traces` (spans) and `pulumi` (the program's evaluation). None depends on a Lambda's crate: the binaries are run as they are deployed.
+//! `traces` (spans), `pulumi` (the program's evaluation) and `rules` (event patterns). None depends on a Lambda's crate: the binaries are run as they are deployed.
 
 mod board;
 pub mod cli;
 pub mod clients;
 mod consumers;
+pub mod control;
 pub mod demo;
 pub mod deploy;
 mod error;
 pub mod lambdas;
 pub mod package;
 pub mod preview;
+mod programs;
 pub mod progress;
+pub mod replay;
+pub mod rules_test;
 pub mod stack;
 pub mod traces;
 mod traffic;
@@ -34,4 +40,4 @@ pub mod up;
 pub mod view;
 
 pub use error::StackError;
-pub use stack::{Options, Source, Stack};
+pub use stack::{Options, Replay, Source, Stack};

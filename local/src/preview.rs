@@ -96,15 +96,17 @@ pub async fn preview(
         tracing: None,
     });
     let logs = tempfile::Builder::new().prefix("dmm-local-").tempdir().map_err(StackError::Folder)?;
-    let deployer = Deployer::new(
+    let mut deployer = Deployer::new(
         Clients::new(emulator.url(), &place, operator),
         functions.clone(),
         lambdas,
         &place,
         emulator.url().to_owned(),
         logs.path().to_path_buf(),
+        emulator.python().to_owned(),
     );
-    let stands = deployer.deploy(evaluation, progress).await?;
+    deployer.deploy(evaluation, progress).await?;
+    let stands = deployer.finish();
     functions.stop().await;
     emulator.stop().await;
     Ok(report(stack, &stands))

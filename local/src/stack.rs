@@ -13,7 +13,6 @@ use bytes::Bytes;
 use emulator::Emulator;
 use functions::{FunctionService, Speed};
 use proxy::Proxy;
-use pulumi::Program;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -24,7 +23,8 @@ use crate::clients::{Clients, Place};
 use crate::consumers;
 use crate::deploy::{Deployed, Deployer};
 use crate::error::StackError;
-use crate::lambdas::{Lambdas, workspace};
+use crate::lambdas::Lambdas;
+use crate::programs::Programs;
 use crate::progress::Progress;
 use crate::traces;
 use crate::view::View;
@@ -64,8 +64,13 @@ pub struct Options {
     pub speed: Speed,
     /// Whether the schedule invokes the feed, or only [`Stack::poll`] does.
     pub scheduled: bool,
-    /// Values of the program's config keys, besides those that the stack sets itself.
+    /// Values of config keys, besides those that the stack sets itself: as `key` of the main program, as `project:key` of
+    /// the program of that name.
     pub config: BTreeMap<String, String>,
+    /// The folders of programs that are deployed beside the main one.
+    pub extensions: Vec<PathBuf>,
+    /// What an extension's config key `webhookUrl` is where nobody set it.
+    pub webhook: Option<String>,
     /// Another AWS emulator than moto, already running.
     pub aws_endpoint: Option<Url>,
     /// The port of moto's server; a free one where there is none.
@@ -95,6 +100,8 @@ impl Options {
             speed: Speed::times(600),
             scheduled: false,
             config: BTreeMap::new(),
+            extensions: Vec::new(),
+            webhook: None,
             aws_endpoint: None,
             emulator_port: None,
             logs: None,
@@ -103,6 +110,13 @@ impl Options {
             progress: Progress::Silent,
         }
     }
+}
+
+/// What [`Stack::replay`] did.
+#[derive(Clone, Copy, Debug)]
+pub struct Replay {
+    /// How many events are read again; `None` where only a real Data Mesh Manager knows.
+    pub events: Option<usize>,
 }
 
 /// Whom a user looks around as. The keys open nothing but the emulated AWS of this process.
@@ -178,17 +192,30 @@ impl Stack {
             speed: options.speed,
             tracing: Some(tracing),
         });
-        let mut config = options.config;
-        config.insert("baseUrl".to_owned(), proxy.api_url());
-        config.insert("apiKey".to_owned(), api_key.expose_secret().to_owned());
-        let evaluation = Program::load(&workspace().join("pulumi"))?.evaluate(pulumi::Settings {
-            stack: "local".to_owned(),
-            organization: "organization".to_owned(),
-            config,
-        })?;
-        let deployer =
-            Deployer::new(clients.clone(), functions.clone(), lambdas, &place, aws_url.clone(), logs.clone());
-        let stands = deployer.deploy(evaluation, progress).await?;
+        let python = emulator
+            .as_ref()
+            .map_or_else(|| PathBuf::from("python3"), |emulator| emulator.python().to_owned());
+        let mut programs = Programs::load(&options.extensions, options.config)?;
+        programs.main_config("baseUrl", proxy.api_url());
+        programs.main_config("apiKey", api_key.expose_secret().to_owned());
+        if let Some(url) = &options.webhook {
+            programs.default_of_extensions("webhookUrl", url);
+        }
+        let mut deployer = Deployer::new(
+            clients.clone(),
+            functions.clone(),
+            lambdas,
+            &place,
+            aws_url.clone(),
+            logs.clone(),
+            python,
+        );
+        let (main, extensions) = programs.evaluate()?;
+        deployer.deploy(main, progress).await?;
+        for extension in extensions {
+            deployer.deploy_beside(extension, progress).await?;
+        }
+        let stands = deployer.finish();
         if let Some(emulator) = &emulator {
             emulator.enforce_iam().await?;
         }
@@ -296,6 +323,27 @@ impl Stack {
         let answer = self.functions.invoke(name, Bytes::from_static(b"{}")).await?;
         serde_json::from_slice(&answer)
             .map_err(|error| StackError::Feed(format!("its answer is not JSON: {error}")))
+    }
+
+    /// Lets the feed be read again from behind an event; from its beginning without one. What the queue has taken within the
+    /// last five minutes, it does not take again.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::UnknownEvent`] when the simulated feed has no such event; a real one says so when it is read.
+    pub async fn replay(&self, from: Option<&str>) -> Result<Replay, StackError> {
+        let mut count = None;
+        if let Some(world) = self.world() {
+            let events = world.events();
+            let known = |id: &str| events.iter().position(|event| event["id"] == id);
+            let start = match from {
+                None => 0,
+                Some(id) => known(id).ok_or_else(|| StackError::UnknownEvent(id.to_owned()))? + 1,
+            };
+            count = Some(events.len() - start);
+        }
+        self.view.set_cursor(from).await?;
+        Ok(Replay { events: count })
     }
 
     /// The name of the function that runs a binary.

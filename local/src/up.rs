@@ -1,5 +1,6 @@
 //! The stack, kept running for people to play with.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use functions::Speed;
@@ -7,6 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use simulator::{AgreementKind, ConsumerRole, Landscape};
 
 use crate::cli::Up;
+use crate::control::{self, Control};
+use crate::deploy::Extension;
 use crate::error::StackError;
 use crate::progress::Progress;
 use crate::stack::{Source, Stack};
@@ -34,20 +37,58 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     }
     options.logs.clone_from(&args.logs);
     options.traces = Some(traces::file(args.common.traces.as_deref())?);
+    options.extensions.clone_from(&args.extension);
+    let (control, mut asked) = Control::start().await?;
+    options.webhook = Some(control.webhook_url());
     let speed = options.speed;
     let stack = Stack::start(options).await?;
     introduce(&stack, speed);
+    println!("`dmm-local replay` reaches this stack at {}.", control.url());
+    introduce_extensions(&stack);
+    let mut depths = BTreeMap::new();
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(StackError::Signal)?,
-        failed = follow(&stack) => failed?,
+        failed = follow(&stack, &mut depths) => failed?,
+        () = control::answer(&mut asked, &stack) => {}
     }
     progress.line("\nStopping");
+    control.stop().await;
     stack.stop().await;
     Ok(())
 }
 
+/// Says where to look for what an extension gets.
+fn introduce_extensions(stack: &Stack) {
+    for Extension { project, outputs, functions, .. } in &stack.deployed().extensions {
+        println!("\n{project} runs beside it; what its queues and its webhook get is shown below, too.");
+        for (name, value) in outputs {
+            println!("  {name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
+        for function in functions {
+            let log = stack.logs().join(format!("aws.lambda.{function}.log"));
+            println!("  the log of {function} is {}", log.display());
+        }
+    }
+    println!();
+}
+
+/// Says how many messages came to, or left, the queues of extensions.
+async fn follow_queues(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> Result<(), StackError> {
+    for extension in &stack.deployed().extensions {
+        for (arn, url) in &extension.queues {
+            let now = stack.view().depth(url).await?.total();
+            let before = depths.insert(arn.clone(), now).unwrap_or(0);
+            if now != before {
+                let name = arn.rsplit(':').next().unwrap_or(arn);
+                println!("{} {name} holds {now} messages", if now > before { '+' } else { '-' });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Says what comes and goes in IAM, until there is an error.
-async fn follow(stack: &Stack) -> Result<(), StackError> {
+async fn follow(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> Result<(), StackError> {
     let mut before: Vec<Standing> = Vec::new();
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
@@ -61,6 +102,7 @@ async fn follow(stack: &Stack) -> Result<(), StackError> {
             }
         }
         before = now;
+        follow_queues(stack, depths).await?;
     }
 }
 

@@ -182,7 +182,7 @@ impl View {
         })
     }
 
-    /// The queues of the program that hold what could not be worked on: all but the events queue, by their names.
+    /// The queues of the main program that hold what could not be worked on: all but the events queue, by their names.
     ///
     /// # Errors
     ///
@@ -190,7 +190,7 @@ impl View {
     pub async fn dead_letters(&self) -> Result<BTreeMap<String, usize>, DeployError> {
         let mut depths = BTreeMap::new();
         for (arn, url) in &self.deployed.queues {
-            if *url != self.events_queue_url() {
+            if *url != self.events_queue_url() && !self.deployed.is_of_an_extension(arn) {
                 let name = arn.rsplit(':').next().unwrap_or(arn).to_owned();
                 depths.insert(name, self.depth(url).await?.total());
             }
@@ -219,6 +219,26 @@ impl View {
             return Ok(None);
         }
         Ok(Some(String::from_utf8_lossy(&self.object(CURSOR).await?).trim().to_owned()))
+    }
+
+    /// Moves the feed's place to behind an event; without one, before the first.
+    ///
+    /// # Errors
+    ///
+    /// When the emulator refuses.
+    pub async fn set_cursor(&self, event_id: Option<&str>) -> Result<(), DeployError> {
+        let s3 = &self.clients.s3;
+        match event_id {
+            Some(id) => {
+                let body = id.to_owned().into_bytes().into();
+                let put = s3.put_object().bucket(self.state_bucket()).key(CURSOR).body(body);
+                put.send().await.map(drop).map_err(aws("PutObject"))
+            }
+            None => {
+                let delete = s3.delete_object().bucket(self.state_bucket()).key(CURSOR);
+                delete.send().await.map(drop).map_err(aws("DeleteObject"))
+            }
+        }
     }
 
     /// The state bucket's name.

@@ -12,7 +12,7 @@ mod error;
 mod python;
 mod server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,6 +43,7 @@ pub struct Emulator {
     url: String,
     port: u16,
     server: server::Server,
+    python: PathBuf,
 }
 
 impl Emulator {
@@ -61,7 +62,7 @@ impl Emulator {
         .await
         .map_err(EmulatorError::Interrupted)??;
         let (server, port) = server::Server::start(&python, port).await?;
-        Ok(Emulator { url: format!("http://127.0.0.1:{port}"), port, server })
+        Ok(Emulator { url: format!("http://127.0.0.1:{port}"), port, server, python })
     }
 
     /// Where it listens, e.g. `http://127.0.0.1:34567`, without a slash at the end.
@@ -87,6 +88,12 @@ impl Emulator {
             return Ok(());
         }
         Err(EmulatorError::Enforce { answer: status })
+    }
+
+    /// The Python of its virtual environment.
+    #[must_use]
+    pub fn python(&self) -> &Path {
+        &self.python
     }
 
     /// The latest lines of the server's output, which say more about an answer 500.

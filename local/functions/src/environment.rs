@@ -53,6 +53,7 @@ impl Environment {
         let api = RuntimeApi::start().await.map_err(failed)?;
         let mut command = Command::new(&config.binary);
         command
+            .args(&config.arguments)
             .env_clear()
             .envs(variables(config, settings, &api))
             .envs(&config.environment)

@@ -9,7 +9,8 @@
 //! | `runtime_api` | what the process talks to |
 //! | `asynchronous` | invocation of the type Event: retries, age, on-failure destination |
 //! | `mapping` | event source mapping of an SQS queue |
-//! | `target` | Lambda targets of event rules |
+//! | `target` | targets of event rules: functions and API destinations |
+//! | `webhook` | one request to an API destination |
 //! | `schedule` | event rules with a rate |
 //! | `speed` | how fast the waits of all these pass |
 //! | `trace` | X-Ray's header and segments |
@@ -25,6 +26,7 @@ mod speed;
 mod sqs_event;
 mod target;
 mod trace;
+mod webhook;
 
 pub use asynchronous::AsyncConfig;
 pub use error::{FunctionError, InvokeError, ServiceError};
@@ -32,5 +34,6 @@ pub use mapping::Mapping;
 pub use schedule::{Rate, RateError, Schedule};
 pub use service::{FunctionConfig, FunctionService, Permission, Settings};
 pub use speed::Speed;
-pub use target::{RetryPolicy, RuleTarget};
+pub use target::{Receiver, RetryPolicy, RuleTarget};
 pub use trace::{Segment, Tracing};
+pub use webhook::{Webhook, WebhookError};

@@ -1,6 +1,7 @@
 //! The functions, who may invoke them, and how many of them run at once.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,7 +21,7 @@ use crate::error::{InvokeError, ServiceError};
 use crate::mapping::{self, Mapping};
 use crate::schedule::{self, Schedule};
 use crate::speed::Speed;
-use crate::target::{self, RuleTarget};
+use crate::target::{self, Receiver, RuleTarget};
 use crate::trace::{Segment, Tracing};
 
 /// How many environments a function without reserved concurrency gets: this is one machine.
@@ -48,8 +49,10 @@ pub struct FunctionConfig {
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// The binary that is its `bootstrap`.
+    /// The binary that is its `bootstrap`, or a runtime.
     pub binary: PathBuf,
+    /// What a runtime is told; none for a `bootstrap`.
+    pub arguments: Vec<OsString>,
     /// Its environment variables.
     pub environment: BTreeMap<String, String>,
     /// The temporary credentials of its role.
@@ -200,13 +203,15 @@ impl FunctionService {
         Ok(())
     }
 
-    /// Invokes a function for the events of a rule, once the triggers are started.
+    /// Hands the events of a rule to a function or an API destination, once the triggers are started.
     ///
     /// # Errors
     ///
     /// [`ServiceError::Unknown`].
     pub fn add_rule_target(&self, target: RuleTarget) -> Result<(), ServiceError> {
-        self.known(&target.function)?;
+        if let Receiver::Function(name) = &target.receiver {
+            self.known(name)?;
+        }
         lock(&self.inner.triggers).push_back(Trigger::Target(target));
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Lambda targets of event rules. The emulated `EventBridge` writes a rule's events to a queue; this takes them from there
-//! and invokes the function as `EventBridge` does.
+//! Targets of event rules that the emulated `EventBridge` does not reach: functions and API destinations. It writes their
+//! events to a queue; this takes them from there and hands them over as `EventBridge` does.
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html>
 
 use std::time::Duration;
@@ -10,6 +10,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::service::FunctionService;
+use crate::speed::Speed;
+use crate::webhook::{Delivery, Webhook};
 
 /// `EventBridge` as the principal of a function's resource policy.
 pub(crate) const EVENTS: &str = "events.amazonaws.com";
@@ -35,19 +37,38 @@ impl Default for RetryPolicy {
     }
 }
 
-/// A function that a rule's events invoke.
+/// Who gets a rule's events.
+#[derive(Clone, Debug)]
+pub enum Receiver {
+    /// The function of this name, invoked asynchronously.
+    Function(String),
+    /// An API destination.
+    Webhook(Box<Webhook>),
+}
+
+impl Receiver {
+    /// Its name, for logs.
+    fn name(&self) -> &str {
+        match self {
+            Receiver::Function(name) => name,
+            Receiver::Webhook(webhook) => &webhook.name,
+        }
+    }
+}
+
+/// A target that a rule's events are handed to.
 #[derive(Clone, Debug)]
 pub struct RuleTarget {
     /// The queue that the emulator writes the rule's events to.
     pub queue_url: String,
     /// The operator's client.
     pub client: aws_sdk_sqs::Client,
-    /// The function's name.
-    pub function: String,
+    /// Who gets them.
+    pub receiver: Receiver,
     /// The rule's ARN.
     pub rule_arn: String,
     /// How long handing over is tried while Lambda takes no invocations, see
-    /// [`FunctionService::set_reachable`](crate::FunctionService::set_reachable).
+    /// [`FunctionService::set_reachable`](crate::FunctionService::set_reachable), or the API destination fails.
     pub retry_policy: RetryPolicy,
     /// The queue that takes events that could not be handed over.
     pub dead_letter_queue_url: Option<String>,
@@ -73,7 +94,7 @@ pub(crate) async fn run(service: FunctionService, target: RuleTarget) {
             }
             Err(error) => {
                 let error = DisplayErrorContext(&error).to_string();
-                tracing::error!(target.function, error, "the rule's events cannot be read");
+                tracing::error!(target = target.receiver.name(), error, "the rule's events cannot be read");
                 tokio::time::sleep(REST).await;
             }
         }
@@ -83,7 +104,7 @@ pub(crate) async fn run(service: FunctionService, target: RuleTarget) {
 /// Why an event could not be handed over.
 struct Undelivered {
     code: &'static str,
-    message: &'static str,
+    message: String,
     retries: u32,
     /// What of the retry policy was used up; `None` where no retry would have helped.
     exhausted: Option<&'static str>,
@@ -108,16 +129,52 @@ async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Mes
         .set_receipt_handle(message.receipt_handle.clone());
     if let Err(error) = deleted.send().await {
         let error = DisplayErrorContext(&error).to_string();
-        tracing::warn!(target.function, error, "an event may be handed over twice");
+        tracing::warn!(target = target.receiver.name(), error, "an event may be handed over twice");
     }
 }
 
 async fn deliver(service: &FunctionService, target: &RuleTarget, event: Bytes, trace: Option<String>) {
-    let Err(undelivered) = hand_to_lambda(service, target, &event, trace).await else { return };
+    let outcome = match &target.receiver {
+        Receiver::Function(function) => hand_to_lambda(service, target, function, &event, trace).await,
+        Receiver::Webhook(webhook) => hand_to_webhook(service, target, webhook, &event).await,
+    };
+    let Err(undelivered) = outcome else { return };
     let event = String::from_utf8_lossy(&event);
     while let Err(error) = put_aside(service, target, &event, &undelivered).await {
-        tracing::error!(target.function, error, "the target's dead-letter queue cannot be written to");
+        tracing::error!(
+            target = target.receiver.name(),
+            error,
+            "the target's dead-letter queue cannot be written to"
+        );
         tokio::time::sleep(REST).await;
+    }
+}
+
+/// What is left of a retry policy for one event.
+struct Retries {
+    policy: RetryPolicy,
+    speed: Speed,
+    taken: Instant,
+    done: u32,
+}
+
+impl Retries {
+    fn new(service: &FunctionService, policy: RetryPolicy) -> Self {
+        Self { policy, speed: service.settings().speed, taken: Instant::now(), done: 0 }
+    }
+
+    /// Waits until the next try; what is used up when there is none.
+    async fn wait(&mut self) -> Result<(), &'static str> {
+        let wait = FIRST_WAIT.saturating_mul(1 << self.done.min(10)).min(LONGEST_WAIT);
+        if self.done >= self.policy.maximum_retry_attempts {
+            return Err("MaximumRetryAttempts");
+        }
+        if self.speed.unscale(self.taken.elapsed()) + wait > self.policy.maximum_event_age {
+            return Err("MaximumEventAgeInSeconds");
+        }
+        tokio::time::sleep(self.speed.scale(wait)).await;
+        self.done += 1;
+        Ok(())
     }
 }
 
@@ -125,35 +182,50 @@ async fn deliver(service: &FunctionService, target: &RuleTarget, event: Bytes, t
 async fn hand_to_lambda(
     service: &FunctionService,
     target: &RuleTarget,
+    function: &str,
     event: &Bytes,
     trace: Option<String>,
 ) -> Result<(), Undelivered> {
-    if !service.allows(&target.function, EVENTS, &target.rule_arn) {
+    if !service.allows(function, EVENTS, &target.rule_arn) {
         // EventBridge does not retry what it has no permission for.
-        let message = "The function's resource policy does not allow the rule to invoke it";
+        let message = "The function's resource policy does not allow the rule to invoke it".to_owned();
         return Err(Undelivered { code: "NO_PERMISSIONS", message, retries: 0, exhausted: None });
     }
-    let (speed, taken) = (service.settings().speed, Instant::now());
-    let policy = target.retry_policy;
-    let mut retries = 0;
-    while !service.is_reachable(&target.function) {
-        let wait = FIRST_WAIT.saturating_mul(1 << retries.min(10)).min(LONGEST_WAIT);
-        let exhausted = if retries >= policy.maximum_retry_attempts {
-            Some("MaximumRetryAttempts")
-        } else if speed.unscale(taken.elapsed()) + wait > policy.maximum_event_age {
-            Some("MaximumEventAgeInSeconds")
-        } else {
-            None
-        };
-        if exhausted.is_some() {
-            let message = "Lambda does not take invocations of the function";
-            return Err(Undelivered { code: "SDK_CLIENT_ERROR", message, retries, exhausted });
+    let mut retries = Retries::new(service, target.retry_policy);
+    while !service.is_reachable(function) {
+        if let Err(exhausted) = retries.wait().await {
+            let message = "Lambda does not take invocations of the function".to_owned();
+            return Err(Undelivered {
+                code: "SDK_CLIENT_ERROR",
+                message,
+                retries: retries.done,
+                exhausted: Some(exhausted),
+            });
         }
-        tokio::time::sleep(speed.scale(wait)).await;
-        retries += 1;
     }
-    service.invoke_async(&target.function, event.clone(), trace);
+    service.invoke_async(function, event.clone(), trace);
     Ok(())
+}
+
+/// Tries until the endpoint takes the event, refuses it for good, or the retry policy is used up.
+async fn hand_to_webhook(
+    service: &FunctionService,
+    target: &RuleTarget,
+    webhook: &Webhook,
+    event: &Bytes,
+) -> Result<(), Undelivered> {
+    let mut retries = Retries::new(service, target.retry_policy);
+    loop {
+        let (message, exhausted) = match webhook.deliver(event.clone()).await {
+            Delivery::Taken => return Ok(()),
+            Delivery::Refused(message) => (message, None),
+            Delivery::Failed(message) => match retries.wait().await {
+                Ok(()) => continue,
+                Err(exhausted) => (message, Some(exhausted)),
+            },
+        };
+        return Err(Undelivered { code: "SDK_CLIENT_ERROR", message, retries: retries.done, exhausted });
+    }
 }
 
 /// What `EventBridge` says of an event that it could not hand over.
@@ -165,15 +237,23 @@ async fn put_aside(
     undelivered: &Undelivered,
 ) -> Result<(), String> {
     let Some(url) = &target.dead_letter_queue_url else {
-        tracing::error!(target.function, target.rule_arn, undelivered.message, "an event is dropped");
+        tracing::error!(
+            target = target.receiver.name(),
+            target.rule_arn,
+            undelivered.message,
+            "an event is dropped"
+        );
         return Ok(());
     };
-    let target_arn = service.function(&target.function).map(|function| function.config.arn.clone());
+    let target_arn = match &target.receiver {
+        Receiver::Function(name) => service.function(name).map(|function| function.config.arn.clone()),
+        Receiver::Webhook(webhook) => Some(webhook.arn.clone()),
+    };
     let mut attributes = vec![
         ("RULE_ARN", target.rule_arn.clone()),
         ("TARGET_ARN", target_arn.unwrap_or_default()),
         ("ERROR_CODE", undelivered.code.to_owned()),
-        ("ERROR_MESSAGE", undelivered.message.to_owned()),
+        ("ERROR_MESSAGE", undelivered.message.clone()),
         ("RETRY_ATTEMPTS", undelivered.retries.to_string()),
     ];
     if let Some(condition) = undelivered.exhausted {

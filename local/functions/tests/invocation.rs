@@ -26,6 +26,7 @@ fn probe(timeout: Duration) -> FunctionConfig {
         name: "probe".to_owned(),
         arn: "arn:aws:lambda:eu-central-1:123456789012:function:probe".to_owned(),
         binary: Path::new(env!("CARGO_BIN_EXE_probe")).to_path_buf(),
+        arguments: Vec::new(),
         environment: BTreeMap::new(),
         credentials: Credentials::new("id", "secret", Some("token".to_owned()), None, "test"),
         timeout,

@@ -18,8 +18,8 @@ use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
 use emulator::Emulator;
 use functions::{
-    AsyncConfig, FunctionConfig, FunctionService, Mapping, Permission, RetryPolicy, RuleTarget, Schedule,
-    Settings, Speed,
+    AsyncConfig, FunctionConfig, FunctionService, Mapping, Permission, Receiver, RetryPolicy, RuleTarget,
+    Schedule, Settings, Speed,
 };
 use serde_json::Value;
 
@@ -66,6 +66,7 @@ impl Bench {
             name: "probe".to_owned(),
             arn: FUNCTION.to_owned(),
             binary: PathBuf::from(env!("CARGO_BIN_EXE_probe")),
+            arguments: Vec::new(),
             environment: BTreeMap::new(),
             credentials: credentials(),
             timeout: Duration::from_secs(30),
@@ -232,7 +233,7 @@ fn target(bench: &Bench, queue: &str, dead: &str) -> RuleTarget {
     RuleTarget {
         queue_url: queue.to_owned(),
         client: bench.sqs.clone(),
-        function: "probe".to_owned(),
+        receiver: Receiver::Function("probe".to_owned()),
         rule_arn: RULE.to_owned(),
         retry_policy: RetryPolicy::default(),
         dead_letter_queue_url: Some(dead.to_owned()),

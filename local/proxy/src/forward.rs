@@ -93,9 +93,12 @@ pub fn client(base: &Url) -> Result<reqwest::Client, ProxyError> {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true);
-    let is_local = matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    let builder = if is_local { builder.no_proxy() } else { builder };
+    let builder = if is_local(base) { builder.no_proxy() } else { builder };
     builder.build().map_err(ProxyError::Client)
+}
+
+fn is_local(base: &Url) -> bool {
+    matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

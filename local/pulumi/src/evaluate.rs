@@ -83,6 +83,13 @@ impl Evaluation {
         &self.program
     }
 
+    /// The whole name of the stack, `organization/project/stack`, which other programs refer to it by:
+    /// <https://www.pulumi.com/docs/iac/concepts/stacks/#stackreferences>
+    #[must_use]
+    pub fn stack_name(&self) -> String {
+        format!("{}/{}/{}", self.organization, self.program.name(), self.stack)
+    }
+
     /// The names of the resources, each after those that it needs, otherwise as in the file.
     ///
     /// # Errors

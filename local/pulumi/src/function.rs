@@ -53,7 +53,7 @@ const NOT_SUPPORTED: [(&str, &str); 5] = [
     ("method", "write the value as a config key"),
     ("remoteArchive", "keep the archive beside the program and use fn::fileArchive"),
     ("remoteAsset", "keep the file beside the program and use fn::fileAsset"),
-    ("stackReference", "write the other stack's outputs as config keys"),
+    ("stackReference", "use a resource of the type pulumi:pulumi:StackReference"),
 ];
 
 impl Function {

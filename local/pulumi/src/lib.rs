@@ -32,7 +32,7 @@
 //! # Ok::<(), pulumi::Error>(())
 //! ```
 //!
-//! What the language has and this crate has not (components, stack references, adopting what exists, remote
+//! What the language has and this crate has not (components, `fn::stackReference`, adopting what exists, remote
 //! assets) is refused by name, never skipped, and so is everything that the language does not have. What follows from a
 //! secret is a secret: see [`Value::Secret`].
 

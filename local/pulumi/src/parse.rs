@@ -114,6 +114,12 @@ impl Program {
         &self.folder
     }
 
+    /// Whether it declares a config key, which may be written as `key` or `project:key`.
+    #[must_use]
+    pub fn has_config(&self, key: &str) -> bool {
+        self.config_key(key).is_some()
+    }
+
     /// Begins an evaluation for one stack.
     ///
     /// # Errors

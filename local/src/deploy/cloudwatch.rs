@@ -152,6 +152,8 @@ fn missing(p: &Properties, name: &str) -> DeployError {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use aws_credential_types::Credentials;
     use functions::{FunctionService, Speed};
 
@@ -172,8 +174,15 @@ mod tests {
             tracing: None,
         });
         let clients = Clients::new(&endpoint, &place, key);
-        let mut deployer =
-            Deployer::new(clients, functions, Lambdas::none(), &place, endpoint, std::path::PathBuf::new());
+        let mut deployer = Deployer::new(
+            clients,
+            functions,
+            Lambdas::none(),
+            &place,
+            endpoint,
+            PathBuf::new(),
+            PathBuf::new(),
+        );
         deployer.deployed.queues.insert(deployer.queue_arn("events"), "url".to_owned());
         deployer.deployed.functions.insert("feed".to_owned(), "dev-feed".to_owned());
         deployer

@@ -1,13 +1,15 @@
 //! Event buses, rules and their targets.
 //!
-//! The emulator has no Lambda targets: a rule that names a function is pointed at a queue of its own instead, from
-//! which [`functions`] takes the events and invokes the function as EventBridge does.
+//! The emulator has neither Lambda targets nor API destinations: a rule that names one is pointed at a queue of its own instead,
+//! from which [`functions`] takes the events and hands them over as EventBridge does.
 
 use std::time::Duration;
 
-use aws_sdk_eventbridge::types::{RuleState, Target};
+use aws_sdk_eventbridge::types::builders::TargetBuilder;
+use aws_sdk_eventbridge::types::{DeadLetterConfig, InputTransformer, RuleState, SqsParameters, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
-use functions::{RetryPolicy, RuleTarget, Schedule};
+use functions::{Receiver, RetryPolicy, RuleTarget, Schedule};
+use rules::Pattern;
 use serde_json::json;
 
 use super::properties::Properties;
@@ -77,6 +79,9 @@ impl Deployer {
         let schedule = p.string("scheduleExpression")?;
         let pattern =
             p.value("eventPattern").map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+        if let Some(text) = &pattern {
+            Pattern::parse(text).map_err(|source| refused(p, "eventPattern", source))?;
+        }
         p.texts("tags")?;
         let state = p.expect("state", &["ENABLED"])?.map(|state| RuleState::from(state.as_str()));
         let created = self
@@ -118,33 +123,81 @@ impl Deployer {
                 name: format!("the rule {rule_name} on the bus {bus}"),
             }
         })?;
+        let role = p.string("roleArn")?;
+        let receiver = match arn.split(':').nth(2) {
+            Some("lambda") => Some(Receiver::Function(self.function_name(&arn, &p.at("arn"))?)),
+            Some("events") => {
+                // EventBridge calls an API destination with the rights of a role.
+                if role.is_none() {
+                    return Err(DeployError::MissingProperty { path: p.at("roleArn") });
+                }
+                Some(Receiver::Webhook(Box::new(self.webhook(&arn, &p.at("arn"))?)))
+            }
+            Some("sqs") => None,
+            _ => {
+                let known = "functions, queues, API destinations".to_owned();
+                return Err(DeployError::UnsupportedValue { path: p.at("arn"), value: arn, known });
+            }
+        };
         let dead_letter_queue_url = dead_letter_arn
-            .map(|arn| self.standard_queue_url(&arn, &p.at("deadLetterConfig")))
+            .as_ref()
+            .map(|arn| self.standard_queue_url(arn, &p.at("deadLetterConfig")))
             .transpose()?;
-        let function = self.function_name(&arn, &p.at("arn"))?;
-
-        if let Some(expression) = &rule.schedule {
-            let rate = expression.parse().map_err(|source| refused(p, "rule", source))?;
-            let schedule = Schedule { rule_arn: rule.arn.clone(), rate, function };
-            self.functions.add_schedule(schedule).map_err(|source| refused(p, "arn", source))?;
-        } else {
-            let target = RuleTarget {
-                queue_url: self.queue_for_target(&bus, &rule_name, &id).await?,
-                client: self.clients.sqs.clone(),
-                function,
-                rule_arn: rule.arn.clone(),
-                retry_policy,
-                dead_letter_queue_url,
-            };
-            self.functions.add_rule_target(target).map_err(|source| refused(p, "arn", source))?;
+        let target = input(p)?.id(&id);
+        match (&rule.schedule, receiver) {
+            (Some(expression), Some(Receiver::Function(function))) => {
+                let rate = expression.parse().map_err(|source| refused(p, "rule", source))?;
+                let schedule = Schedule { rule_arn: rule.arn.clone(), rate, function };
+                self.functions.add_schedule(schedule).map_err(|source| refused(p, "arn", source))?;
+            }
+            (Some(_), _) => {
+                let known = "functions, where the rule has a schedule".to_owned();
+                return Err(DeployError::UnsupportedValue { path: p.at("arn"), value: arn, known });
+            }
+            (None, Some(receiver)) => {
+                let target = RuleTarget {
+                    queue_url: self.stand_in(&bus, &rule_name, target).await?,
+                    client: self.clients.sqs.clone(),
+                    receiver,
+                    rule_arn: rule.arn.clone(),
+                    retry_policy,
+                    dead_letter_queue_url,
+                };
+                self.functions.add_rule_target(target).map_err(|source| refused(p, "arn", source))?;
+            }
+            (None, None) => {
+                self.queue_url(&arn, &p.at("arn"))?;
+                let group = match p.object("sqsTarget")? {
+                    None => None,
+                    Some(mut given) => {
+                        let group = given.string("messageGroupId")?;
+                        given.finish()?;
+                        group
+                    }
+                };
+                let target = target
+                    .arn(&arn)
+                    .set_sqs_parameters(
+                        group.map(|group| SqsParameters::builder().message_group_id(group).build()),
+                    )
+                    .set_dead_letter_config(
+                        dead_letter_arn.map(|arn| DeadLetterConfig::builder().arn(arn).build()),
+                    );
+                self.put_target(&bus, &rule_name, target).await?;
+            }
         }
         Ok(outputs(
             json!({ "id": format!("{bus}-{rule_name}-{id}"), "arn": arn, "rule": rule_name, "targetId": id }),
         ))
     }
 
-    /// Makes the queue that stands in for a function, and points the rule at it.
-    async fn queue_for_target(&mut self, bus: &str, rule: &str, target: &str) -> Result<String, DeployError> {
+    /// Makes the queue that stands in for a target that the emulator does not reach, and points the rule at it.
+    async fn stand_in(
+        &mut self,
+        bus: &str,
+        rule: &str,
+        target: TargetBuilder,
+    ) -> Result<String, DeployError> {
         let name = format!("{STAND_IN}-{}", self.rules_with_targets);
         self.rules_with_targets += 1;
         let created = self
@@ -157,26 +210,42 @@ impl Deployer {
             .await
             .map_err(aws("CreateQueue"))?;
         let url = created.queue_url().unwrap_or_default().to_owned();
-        let target = Target::builder().id(target).arn(self.queue_arn(&name)).build().map_err(built)?;
+        self.put_target(bus, rule, target.arn(self.queue_arn(&name))).await?;
+        self.deployed.stand_ins.push(url.clone());
+        Ok(url)
+    }
+
+    async fn put_target(&self, bus: &str, rule: &str, target: TargetBuilder) -> Result<(), DeployError> {
         let answer = self
             .clients
             .events
             .put_targets()
             .event_bus_name(bus)
             .rule(rule)
-            .targets(target)
+            .targets(target.build().map_err(built)?)
             .send()
             .await
             .map_err(aws("PutTargets"))?;
-        if let Some(failed) = answer.failed_entries().first() {
-            return Err(DeployError::Refused {
+        match answer.failed_entries().first() {
+            None => Ok(()),
+            Some(failed) => Err(DeployError::Refused {
                 operation: "PutTargets",
                 message: failed.error_message().unwrap_or("no reason given").to_owned(),
-            });
+            }),
         }
-        self.deployed.stand_ins.push(url.clone());
-        Ok(url)
     }
+}
+
+/// What the target gets instead of the whole event.
+fn input(p: &mut Properties) -> Result<TargetBuilder, DeployError> {
+    let target = Target::builder().set_input(p.string("input")?).set_input_path(p.string("inputPath")?);
+    let Some(mut given) = p.object("inputTransformer")? else { return Ok(target) };
+    let mut transformer = InputTransformer::builder().input_template(given.required("inputTemplate")?);
+    for (name, path) in given.texts("inputPaths")? {
+        transformer = transformer.input_paths_map(name, path);
+    }
+    given.finish()?;
+    Ok(target.input_transformer(transformer.build().map_err(built)?))
 }
 
 /// How the queues are named that stand in for a rule's Lambda target.

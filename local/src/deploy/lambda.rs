@@ -1,6 +1,7 @@
 //! Functions, what invokes them, and who may.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -11,6 +12,7 @@ use serde_json::json;
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, aws, outputs, refused};
 use crate::clients::{Clients, Place};
+use crate::lambdas::workspace;
 
 /// Lambda's time limit where a function names none.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
@@ -25,9 +27,7 @@ impl Deployer {
         resource: &Resource,
     ) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
-        let binary = binary_name(resource, p)?;
-        p.expect("runtime", &["provided.al2023"])?;
-        p.expect("handler", &["bootstrap"])?;
+        let code = self.code(&name, resource, p)?;
         p.expect("packageType", &["Zip"])?;
         p.string("description")?;
         p.texts("tags")?;
@@ -64,7 +64,8 @@ impl Deployer {
         let config = FunctionConfig {
             name: name.clone(),
             arn: arn.clone(),
-            binary: self.lambdas.binary(&binary)?.to_path_buf(),
+            binary: code.binary,
+            arguments: code.arguments,
             environment: environment.into_iter().collect(),
             credentials: credentials.clone(),
             timeout: Duration::from_secs(
@@ -77,11 +78,44 @@ impl Deployer {
         };
         self.functions.add_function(config).map_err(|source| refused(p, "name", source))?;
         self.roles_of_functions.insert(name.clone(), credentials);
-        self.deployed.functions.insert(binary, name.clone());
+        self.deployed.functions.insert(code.key, name.clone());
         Ok(outputs(json!({
             "id": name, "name": name, "arn": arn, "qualifiedArn": format!("{arn}:$LATEST"), "version": "$LATEST",
             "invokeArn": format!("arn:aws:apigateway:{}:lambda:path/2015-03-31/functions/{arn}/invocations", self.region),
         })))
+    }
+
+    /// What runs for a function: a binary of this workspace, or the folder of a function in Python.
+    fn code(&self, name: &str, resource: &Resource, p: &mut Properties) -> Result<Code, DeployError> {
+        let runtime = p.required("runtime")?;
+        let handler = p.required("handler")?;
+        if runtime == "provided.al2023" && handler == "bootstrap" {
+            let key = binary_name(resource, p)?;
+            let binary = self.lambdas.binary(&key)?.to_path_buf();
+            return Ok(Code { key, binary, arguments: Vec::new() });
+        }
+        if !runtime.starts_with("python3.") {
+            return Err(DeployError::UnsupportedValue {
+                path: p.at("runtime"),
+                value: runtime,
+                known: "provided.al2023 with the handler bootstrap, python3.…".to_owned(),
+            });
+        }
+        p.value("code");
+        // Absolute, because the function works in it.
+        let folder = resource
+            .archive("code")
+            .and_then(|path| self.folder.join(path).canonicalize().ok())
+            .filter(|path| path.is_dir());
+        let folder = folder.ok_or_else(|| DeployError::WrongType {
+            path: p.at("code"),
+            expected: "an archive of a folder",
+            found: "something else",
+        })?;
+        // Whichever version of Python this machine has, as it runs whichever architecture it has.
+        let runtime = workspace().join("local/functions/python/runtime.py");
+        let arguments = ["-B".into(), runtime.into(), folder.into(), handler.into()];
+        Ok(Code { key: name.to_owned(), binary: self.python.clone(), arguments: arguments.into() })
     }
 
     pub(super) fn event_source_mapping(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
@@ -197,6 +231,14 @@ impl Deployer {
             "assumed role",
         ))
     }
+}
+
+/// What runs for a function.
+struct Code {
+    /// The name of its binary; for Python, the function's own.
+    key: String,
+    binary: PathBuf,
+    arguments: Vec<OsString>,
 }
 
 /// `code: fn::fileArchive: ../target/lambda/arm64/feed.zip` stands for the binary `feed`.

@@ -5,6 +5,7 @@
 //! is not known here is refused: a stack that half exists would prove nothing.
 
 mod cloudwatch;
+mod destinations;
 mod error;
 mod events;
 mod iam;
@@ -12,15 +13,17 @@ mod lambda;
 mod logs;
 mod properties;
 mod s3;
+mod schemas;
 mod secrets;
 mod sqs;
+mod stacks;
 mod xray;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
-use functions::FunctionService;
+use functions::{FunctionService, Webhook};
 use pulumi::{Evaluation, Resource, Secrets};
 use serde_json::{Map, Value};
 
@@ -53,6 +56,29 @@ pub struct Deployed {
     pub shown_outputs: pulumi::Map,
     /// The resources, in the order in which they were made, each with the values that it was made with.
     pub resources: Vec<Resource>,
+    /// The programs that were deployed beside it.
+    pub extensions: Vec<Extension>,
+}
+
+/// A program that was deployed beside the main one.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    /// Its project's name.
+    pub project: String,
+    /// Its outputs.
+    pub outputs: Map<String, Value>,
+    /// The URLs of its queues, by their ARNs; they are among those of [`Deployed::queues`], too.
+    pub queues: BTreeMap<String, String>,
+    /// The names of its functions.
+    pub functions: Vec<String>,
+}
+
+impl Deployed {
+    /// Whether a queue is one of an extension.
+    #[must_use]
+    pub fn is_of_an_extension(&self, queue_arn: &str) -> bool {
+        self.extensions.iter().any(|extension| extension.queues.contains_key(queue_arn))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +98,15 @@ pub(crate) struct Deployer {
     pub(crate) endpoint: String,
     /// Where the functions' log groups are kept, one file each.
     pub(crate) logs: PathBuf,
+    /// The Python that runs functions in Python.
+    pub(crate) python: PathBuf,
     deployed: Deployed,
+    /// The folder of the program that is being deployed, where its paths begin.
+    folder: PathBuf,
+    /// The outputs of what was deployed, by the whole names of the stacks.
+    stacks: BTreeMap<String, Map<String, Value>>,
+    connections: BTreeMap<String, destinations::Connection>,
+    webhooks: BTreeMap<String, Webhook>,
     rules: BTreeMap<(String, String), Rule>,
     rules_with_targets: usize,
     roles_of_functions: BTreeMap<String, Credentials>,
@@ -86,6 +120,7 @@ impl Deployer {
         place: &Place,
         endpoint: String,
         logs: PathBuf,
+        python: PathBuf,
     ) -> Self {
         Self {
             clients,
@@ -95,21 +130,68 @@ impl Deployer {
             account: place.account.clone(),
             endpoint,
             logs,
+            python,
             deployed: Deployed::default(),
+            folder: PathBuf::new(),
+            stacks: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            webhooks: BTreeMap::new(),
             rules: BTreeMap::new(),
             rules_with_targets: 0,
             roles_of_functions: BTreeMap::new(),
         }
     }
 
-    /// Creates every resource of the program.
+    /// Deploys the main program.
     pub(crate) async fn deploy(
-        mut self,
-        mut evaluation: Evaluation,
+        &mut self,
+        evaluation: Evaluation,
         progress: Progress,
-    ) -> Result<Deployed, DeployError> {
+    ) -> Result<(), DeployError> {
+        let outputs = self.deploy_program(evaluation, "pulumi/Pulumi.yaml", progress).await?;
+        self.deployed.outputs = revealed(&outputs);
+        self.deployed.shown_outputs = outputs;
+        Ok(())
+    }
+
+    /// Deploys a program beside those that are there.
+    pub(crate) async fn deploy_beside(
+        &mut self,
+        evaluation: Evaluation,
+        progress: Progress,
+    ) -> Result<(), DeployError> {
+        let before = self.deployed.clone();
+        let project = evaluation.program().name().to_owned();
+        let outputs = self.deploy_program(evaluation, &project, progress).await?;
+        let queues = self.deployed.queues.iter().filter(|(arn, _)| !before.queues.contains_key(*arn));
+        let functions =
+            self.deployed.functions.iter().filter(|(key, _)| !before.functions.contains_key(*key));
+        let extension = Extension {
+            project,
+            outputs: revealed(&outputs),
+            queues: queues.map(|(arn, url)| (arn.clone(), url.clone())).collect(),
+            functions: functions.map(|(_, name)| name.clone()).collect(),
+        };
+        self.deployed.extensions.push(extension);
+        Ok(())
+    }
+
+    /// What stands.
+    pub(crate) fn finish(self) -> Deployed {
+        self.deployed
+    }
+
+    /// Creates every resource of a program; its outputs.
+    async fn deploy_program(
+        &mut self,
+        mut evaluation: Evaluation,
+        title: &str,
+        progress: Progress,
+    ) -> Result<pulumi::Map, DeployError> {
+        self.folder = evaluation.program().folder().to_path_buf();
+        let stack = evaluation.stack_name();
         let order = evaluation.order()?;
-        let step = progress.steps("Deploying pulumi/Pulumi.yaml", order.len());
+        let step = progress.steps(&format!("Deploying {title}"), order.len());
         let count = order.len();
         for name in order {
             let place = (self.region.clone(), self.account.clone());
@@ -123,21 +205,20 @@ impl Deployer {
         }
         let place = (self.region.clone(), self.account.clone());
         let outputs = evaluation.output_values(&|token, arguments| invoke(&place, token, arguments))?;
-        let revealed =
-            outputs.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Revealed)));
-        self.deployed.outputs = revealed.collect();
-        self.deployed.shown_outputs = outputs;
+        self.stacks.insert(stack, revealed(&outputs));
         step.done(&format!("{count} resources"));
-        Ok(self.deployed)
+        Ok(outputs)
     }
 
     async fn create(&mut self, resource: &Resource) -> Result<Outputs, DeployError> {
         let mut p = Properties::new(resource.name(), resource.properties_json())?;
         let outputs = match resource.token() {
             "aws:cloudwatch:Dashboard" => self.dashboard(&mut p),
+            "aws:cloudwatch:EventApiDestination" => self.api_destination(&mut p),
             "aws:cloudwatch:EventArchive" => self.event_archive(&mut p).await,
             "aws:cloudwatch:EventBus" => self.event_bus(&mut p).await,
             "aws:cloudwatch:EventBusPolicy" => self.event_bus_policy(&mut p).await,
+            "aws:cloudwatch:EventConnection" => self.event_connection(&mut p),
             "aws:cloudwatch:EventRule" => self.event_rule(&mut p).await,
             "aws:cloudwatch:EventTarget" => self.event_target(&mut p).await,
             "aws:cloudwatch:LogGroup" => self.log_group(&mut p).await,
@@ -154,11 +235,14 @@ impl Deployer {
             "aws:s3:BucketPublicAccessBlock" => self.bucket_public_access_block(&mut p).await,
             "aws:s3:BucketServerSideEncryptionConfigurationV2" => self.bucket_encryption(&mut p).await,
             "aws:s3:BucketVersioning" | "aws:s3:BucketVersioningV2" => self.bucket_versioning(&mut p).await,
+            "aws:schemas:Registry" => self.schema_registry(&mut p),
+            "aws:schemas:Schema" => self.schema(&mut p),
             "aws:secretsmanager:Secret" => self.secret(&mut p).await,
             "aws:secretsmanager:SecretVersion" => self.secret_version(&mut p).await,
             "aws:sqs:Queue" => self.queue(&mut p).await,
             "aws:sqs:QueuePolicy" => self.queue_policy(&mut p).await,
             "aws:xray:Group" => self.trace_group(&mut p),
+            "pulumi:pulumi:StackReference" => self.stack_reference(&mut p),
             other => Err(DeployError::UnknownType(other.to_owned())),
         }?;
         p.finish()?;
@@ -229,6 +313,11 @@ fn outputs(value: Value) -> Outputs {
         Value::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+/// A program's outputs, secrets revealed.
+fn revealed(outputs: &pulumi::Map) -> Map<String, Value> {
+    outputs.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Revealed))).collect()
 }
 
 /// Something that Lambda on this machine refuses.

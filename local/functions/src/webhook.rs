@@ -1,0 +1,178 @@
+//! One request to an API destination.
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html>
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::{Client, Method, StatusCode, Url, redirect};
+use rustls::{ClientConfig, RootCertStore};
+
+/// How long EventBridge waits for an answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An API destination with its connection.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// The destination's name.
+    pub name: String,
+    /// The destination's ARN.
+    pub arn: String,
+    endpoint: Url,
+    method: Method,
+    /// What its connection is authorized by; marked as sensitive, so that nothing shows the value.
+    authorization: (HeaderName, HeaderValue),
+    client: Client,
+}
+
+/// Why an API destination makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    /// EventBridge takes HTTPS only; on one machine, plain HTTP to this machine is taken, too.
+    #[error(
+        "the endpoint {0:?} must be https://…, or http:// on 127.0.0.1, [::1] or localhost for trying it out"
+    )]
+    Endpoint(String),
+    /// No such method.
+    #[error("{0:?} is no HTTP method")]
+    Method(String),
+    /// The connection's header cannot be sent. The value is a secret and not shown.
+    #[error("the key's name {0:?} is no name of a header, or its value no value of one")]
+    Header(String),
+    /// No client can be made.
+    #[error("cannot prepare HTTP: {0}")]
+    Client(String),
+}
+
+/// What became of a request.
+pub(crate) enum Delivery {
+    Taken,
+    /// It failed in a way that EventBridge tries again.
+    Failed(String),
+    /// It failed for good.
+    Refused(String),
+}
+
+impl Webhook {
+    /// An API destination; `header` and `value` are what its connection is authorized by.
+    ///
+    /// # Errors
+    ///
+    /// [`WebhookError`].
+    pub fn new(
+        name: &str,
+        arn: &str,
+        endpoint: &str,
+        method: &str,
+        (header, value): (&str, &str),
+    ) -> Result<Self, WebhookError> {
+        let wrong = || WebhookError::Endpoint(endpoint.to_owned());
+        let url = Url::parse(endpoint).map_err(|_| wrong())?;
+        let here = is_here(&url);
+        if url.scheme() != "https" && !(url.scheme() == "http" && here) {
+            return Err(wrong());
+        }
+        let bad_header = || WebhookError::Header(header.to_owned());
+        let mut authorization: HeaderValue = value.parse().map_err(|_| bad_header())?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            name: name.to_owned(),
+            arn: arn.to_owned(),
+            endpoint: url,
+            method: method.parse().map_err(|_| WebhookError::Method(method.to_owned()))?,
+            authorization: (header.parse().map_err(|_| bad_header())?, authorization),
+            client: client(here)?,
+        })
+    }
+
+    pub(crate) async fn deliver(&self, event: Bytes) -> Delivery {
+        let (header, value) = self.authorization.clone();
+        let request = self
+            .client
+            .request(self.method.clone(), self.endpoint.clone())
+            .header(CONTENT_TYPE, "application/json; charset=utf-8")
+            .header(USER_AGENT, "Amazon/EventBridge/ApiDestinations")
+            .header(header, value)
+            .body(event);
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => Delivery::Taken,
+            Ok(answer) if is_tried_again(answer.status()) => {
+                Delivery::Failed(format!("the endpoint answered {}", answer.status()))
+            }
+            Ok(answer) => Delivery::Refused(format!("the endpoint answered {}", answer.status())),
+            // The address may hold a secret, as those of chats do.
+            Err(error) => Delivery::Failed(format!("the endpoint did not answer: {}", error.without_url())),
+        }
+    }
+}
+
+/// Every other error is for good.
+fn is_tried_again(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 407 | 409 | 429) || status.is_server_error()
+}
+
+fn is_here(url: &Url) -> bool {
+    matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"))
+}
+
+/// Only endpoints on other machines are asked through the proxy that the environment may name (`HTTPS_PROXY`).
+fn client(here: bool) -> Result<Client, WebhookError> {
+    let failed = |error: String| WebhookError::Client(error);
+    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let builder =
+        Client::builder().tls_backend_preconfigured(tls).redirect(redirect::Policy::none()).timeout(TIMEOUT);
+    let builder = if here { builder.no_proxy() } else { builder };
+    builder.build().map_err(|error| failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn webhook(endpoint: &str, header: &str, value: &str) -> Result<Webhook, WebhookError> {
+        Webhook::new(
+            "hook",
+            "arn:aws:events:eu-central-1:123456789012:api-destination/hook",
+            endpoint,
+            "POST",
+            (header, value),
+        )
+    }
+
+    #[test]
+    fn an_endpoint_is_https_or_on_this_machine() {
+        for good in [
+            "https://chat.example.com/hooks/1",
+            "http://127.0.0.1:8080/",
+            "http://localhost",
+            "http://[::1]:1/",
+        ] {
+            assert!(webhook(good, "x-api-key", "k").is_ok(), "{good}");
+        }
+        for bad in ["http://chat.example.com/", "ftp://127.0.0.1/", "chat.example.com", ""] {
+            assert!(matches!(webhook(bad, "x-api-key", "k"), Err(WebhookError::Endpoint(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn neither_an_error_nor_the_debug_form_shows_the_key() {
+        let shown = format!("{:?}", webhook("https://chat.example.com/", "x-api-key", "s3cret").unwrap());
+        assert!(!shown.contains("s3cret"), "{shown}");
+        let error = webhook("https://chat.example.com/", "x-api-key", "s3cret\n").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+        assert!(matches!(webhook("https://chat.example.com/", "a b", "k"), Err(WebhookError::Header(_))));
+    }
+
+    #[test]
+    fn refusals_are_for_good_and_failures_are_not() {
+        let is_tried_again = |code: u16| is_tried_again(StatusCode::from_u16(code).unwrap());
+        assert!([401, 407, 409, 429, 500, 503].into_iter().all(is_tried_again));
+        assert!(![301, 400, 403, 404, 410].into_iter().any(is_tried_again));
+    }
+}

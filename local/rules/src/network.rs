@@ -1,0 +1,45 @@
+//! The operator `cidr`: addresses of a network (RFC 4632, RFC 4291).
+
+use std::net::IpAddr;
+
+/// A network of either version of IP.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/24` or `2001:db8::/32`.
+    pub(crate) fn parse(text: &str) -> Result<Network, String> {
+        let wrong = |what: &str| format!("{text:?} is no network: {what}, e.g. 10.0.0.0/24 or 2001:db8::/32");
+        let (address, bits) = text.split_once('/').ok_or_else(|| wrong("write ADDRESS/BITS"))?;
+        let address: IpAddr = address.parse().map_err(|_| wrong("the address is neither IPv4 nor IPv6"))?;
+        let most = width(address);
+        let bits: u32 = bits.parse().map_err(|_| wrong("the bits are no number"))?;
+        if bits > most {
+            return Err(wrong(&format!("an address has {most} bits")));
+        }
+        Ok(Network { address, bits })
+    }
+
+    /// Whether a text is an address of the network.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        text.parse::<IpAddr>().is_ok_and(|address| {
+            width(address) == width(self.address) && self.prefix(address) == self.prefix(self.address)
+        })
+    }
+
+    fn prefix(&self, address: IpAddr) -> u128 {
+        let number = match address {
+            IpAddr::V4(address) => u128::from(u32::from(address)),
+            IpAddr::V6(address) => u128::from(address),
+        };
+        // Nothing is left of a number that is shifted by all its bits.
+        number.checked_shr(width(address) - self.bits).unwrap_or(0)
+    }
+}
+
+fn width(address: IpAddr) -> u32 {
+    if address.is_ipv4() { 32 } else { 128 }
+}

@@ -1,0 +1,103 @@
+//! What EventBridge refuses as a pattern, and what is said about it.
+
+use rules::{Pattern, PatternError};
+
+#[test]
+fn what_is_no_pattern_is_refused_with_the_place_and_the_reason() {
+    for (text, reason) in [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[]", "the pattern: it must be an object"),
+        ("{}", "the pattern: an empty object is not allowed"),
+        (r#"{"source": "x"}"#, r#"source: must be an object or a list; for one value write "source": ["x"]"#),
+        (r#"{"source": []}"#, "source: an empty list is not allowed"),
+        (r#"{"detail": {}}"#, "detail: an empty object is not allowed"),
+        (r#"{"detail": {"a": null}}"#, "detail.a: must be an object or a list"),
+        (r#"{"a": [["x"]]}"#, "a: a list in a list is not allowed"),
+        (r#"{"a": [{}]}"#, "a: an empty object is no operator"),
+        (r#"{"a": [{"prefix": "x", "suffix": "y"}]}"#, "a: an object holds one operator"),
+        (
+            r#"{"a": [{"begins-with": "x"}]}"#,
+            r#"a: there is no operator "begins-with": known are anything-but, cidr"#,
+        ),
+        (r#"{"a": [{"prefix": 1}]}"#, "a: prefix takes a string, not 1"),
+        (r#"{"a": [{"prefix": ["x"]}]}"#, r#"a: prefix takes a string, not ["x"]"#),
+        (
+            r#"{"a": [{"prefix": {"suffix": "x"}}]}"#,
+            "a: prefix takes a string or equals-ignore-case, not suffix",
+        ),
+        (r#"{"a": [{"suffix": null}]}"#, "a: suffix takes a string"),
+        (r#"{"a": [{"equals-ignore-case": ["x"]}]}"#, "a: equals-ignore-case takes a string"),
+        (r#"{"a": [{"wildcard": "x**y"}]}"#, "two wildcards * in a row"),
+        (r#"{"a": [{"wildcard": "x\\y"}]}"#, "a backslash must be followed by * or another backslash"),
+        (r#"{"a": [{"wildcard": "x\\"}]}"#, "a backslash must be followed by"),
+        (r#"{"a": [{"exists": "true"}]}"#, r#"a: exists is true or false, not "true""#),
+        (r#"{"a": [{"cidr": "10.0.0.0"}]}"#, "write ADDRESS/BITS"),
+        (r#"{"a": [{"cidr": "10.0.0.0/33"}]}"#, "an address has 32 bits"),
+        (r#"{"a": [{"cidr": "10.0.0/8"}]}"#, "neither IPv4 nor IPv6"),
+        (r#"{"a": [{"cidr": "2001:db8::/129"}]}"#, "an address has 128 bits"),
+        (r#"{"a": [{"numeric": []}]}"#, "a: numeric takes a list"),
+        (r#"{"a": [{"numeric": ["==", 1]}]}"#, r#"a: "==" is no comparison of numeric"#),
+        (r#"{"a": [{"numeric": [">"]}]}"#, "a: > must be followed by a number"),
+        (r#"{"a": [{"numeric": [">", "1"]}]}"#, "a: > must be followed by a number"),
+        (r#"{"a": [{"numeric": ["<", 5000000001]}]}"#, "out of range"),
+        (r#"{"a": [{"numeric": [">", 5, "<", 5]}]}"#, "the range is empty"),
+        (
+            r#"{"a": [{"numeric": ["<", 5, ">", 1]}]}"#,
+            "a range is one comparison, or > or >= and then < or <=",
+        ),
+        (r#"{"a": [{"numeric": ["=", 5, "<", 9]}]}"#, "a range is one comparison"),
+        (r#"{"a": [{"numeric": [">", 1, "<", 5, "<", 9]}]}"#, "a range is one comparison"),
+        (r#"{"a": [{"anything-but": []}]}"#, "a: the list of anything-but is empty"),
+        (r#"{"a": [{"anything-but": ["x", 1]}]}"#, "a: anything-but takes strings only or numbers only"),
+        (r#"{"a": [{"anything-but": null}]}"#, "a: anything-but takes strings only"),
+        (r#"{"a": [{"anything-but": {"prefix": ""}}]}"#, "a: anything-but with prefix takes no empty string"),
+        (r#"{"a": [{"anything-but": {"suffix": []}}]}"#, "a: the list of suffix is empty"),
+        (
+            r#"{"a": [{"anything-but": {"wildcard": ["*", 1]}}]}"#,
+            "a: anything-but with wildcard takes a string or a list",
+        ),
+        (
+            r#"{"a": [{"anything-but": {"numeric": ["=", 1]}}]}"#,
+            "a: anything-but takes no numeric: it takes equals-ignore-case",
+        ),
+        (r#"{"a": [{"anything-but": {"exists": "x"}}]}"#, "a: anything-but takes no exists"),
+        (r#"{"$or": [{"a": [1]}]}"#, "$or: must be a list of at least two objects"),
+        (r#"{"$or": {"a": [1]}}"#, "$or: must be a list of at least two objects"),
+        (r#"{"x": {"$or": [{"a": [1]}, 5]}}"#, "x.$or[1]: must be an object"),
+        (
+            r#"{"$or": [{"numeric": [123]}, {"prefix": ["abc"]}]}"#,
+            "numeric: a field inside $or cannot have the name",
+        ),
+    ] {
+        let error = Pattern::parse(text).expect_err(text).to_string();
+        assert!(error.contains(reason), "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_operator_s_name_is_a_field_like_any_other_outside_or() {
+    assert!(Pattern::parse(r#"{"detail": {"prefix": ["x"]}}"#).is_ok());
+}
+
+#[test]
+fn the_combinations_of_or_are_limited() {
+    let or = |fields: usize| {
+        let each: Vec<String> = (0..10).map(|n| format!(r#"{{"f{fields}": [{n}]}}"#)).collect();
+        format!(r#""$or": [{}]"#, each.join(","))
+    };
+    let nested = |depth: usize| {
+        let inner = (0..depth)
+            .rev()
+            .fold(String::from(r#""z": [1]"#), |inner, n| format!(r#"{}, "o{n}": {{{inner}}}"#, or(n)));
+        format!("{{{inner}}}")
+    };
+    assert!(Pattern::parse(&nested(3)).is_ok());
+    assert!(matches!(Pattern::parse(&nested(4)), Err(PatternError::TooManyBranches)));
+}
+
+#[test]
+fn the_length_is_limited() {
+    let text = format!(r#"{{"a": ["{}"]}}"#, "x".repeat(4096));
+    assert!(matches!(Pattern::parse(&text), Err(PatternError::TooLong(_))));
+}

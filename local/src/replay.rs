@@ -1,0 +1,37 @@
+//! Lets the feed of a running stack be read again.
+
+use reqwest::Url;
+
+use crate::cli::Replay;
+use crate::control::{ReplayQuery, address};
+use crate::error::StackError;
+
+/// Asks the stack that runs to read its feed again.
+///
+/// # Errors
+///
+/// [`StackError::NotRunning`], and [`StackError::Refused`] with what the stack says.
+pub async fn run(args: &Replay) -> Result<(), StackError> {
+    let base = match &args.control {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => address()?,
+    };
+    let address = Url::parse(&base)
+        .map_err(|_| StackError::NotRunning(format!("{base:?} is not the address of a stack")))?;
+    let asked = proxy::client(&address)?
+        .post(format!("{base}/replay"))
+        .query(&ReplayQuery { from: args.from.clone() })
+        .send()
+        .await
+        .map_err(|_| StackError::NotRunning(format!("nothing answers at {base}")))?;
+    let done = asked.status().is_success();
+    let text = asked.text().await.map_err(|error| StackError::Refused(error.to_string()))?;
+    if !done {
+        return Err(StackError::Refused(text));
+    }
+    println!("{text}");
+    println!(
+        "What the queue has taken within the last five minutes it does not take again (SQS drops duplicates)."
+    );
+    Ok(())
+}

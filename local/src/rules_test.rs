@@ -1,0 +1,95 @@
+//! Tries a pattern of a rule on events.
+
+use std::path::{Path, PathBuf};
+
+use rules::{Mismatch, Pattern, PatternError};
+use serde_json::Value;
+
+use crate::cli::RulesTest;
+
+/// Why a pattern cannot be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesTestError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The events are not JSON.
+    #[error("{path} is not JSON: {source}")]
+    Event {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// EventBridge would refuse the pattern.
+    #[error("{path} is no event pattern. {source}")]
+    Pattern {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PatternError,
+    },
+}
+
+/// Shows which events the pattern matches, and why it does not match the others; whether it matches one.
+///
+/// # Errors
+///
+/// [`RulesTestError`].
+pub fn run(args: &RulesTest) -> Result<bool, RulesTestError> {
+    let text = read(&args.pattern)?;
+    let pattern = Pattern::parse(&text)
+        .map_err(|source| RulesTestError::Pattern { path: args.pattern.clone(), source })?;
+    let events = match &args.event {
+        Some(path) => from_file(path)?,
+        None => schemas::samples().into_iter().map(|(name, event)| (name.to_owned(), event)).collect(),
+    };
+    let verdicts: Vec<(String, Result<(), Mismatch>)> =
+        events.iter().map(|(name, event)| (name.clone(), pattern.check(event))).collect();
+    let matched = verdicts.iter().filter(|(_, verdict)| verdict.is_ok()).count();
+    // Of many samples, those of other types say nothing new.
+    let shows_all = args.all || args.event.is_some();
+    let mut hidden = 0;
+    for (name, verdict) in &verdicts {
+        match verdict {
+            Ok(()) => println!("✓ {name}"),
+            Err(mismatch) if shows_all || !is_about_type_only(mismatch) => {
+                println!("✗ {name}");
+                for reason in mismatch.reasons() {
+                    println!("    {reason}");
+                }
+            }
+            Err(_) => hidden += 1,
+        }
+    }
+    println!("\n{matched} of {} events match.", verdicts.len());
+    if hidden > 0 {
+        println!("{hidden} do not because of their detail-type alone: --all shows them.");
+    }
+    Ok(matched > 0)
+}
+
+fn is_about_type_only(mismatch: &Mismatch) -> bool {
+    mismatch.reasons().iter().all(|reason| reason.starts_with("detail-type is "))
+}
+
+fn from_file(path: &Path) -> Result<Vec<(String, Value)>, RulesTestError> {
+    let value: Value = serde_json::from_str(&read(path)?)
+        .map_err(|source| RulesTestError::Event { path: path.to_owned(), source })?;
+    Ok(match value {
+        Value::Array(events) => {
+            let numbered = events.into_iter().enumerate();
+            numbered.map(|(index, event)| (format!("{} [{index}]", path.display()), event)).collect()
+        }
+        event => vec![(path.display().to_string(), event)],
+    })
+}
+
+fn read(path: &Path) -> Result<String, RulesTestError> {
+    std::fs::read_to_string(path).map_err(|source| RulesTestError::Read { path: path.to_owned(), source })
+}

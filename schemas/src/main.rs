@@ -1,0 +1,64 @@
+//! Writes the files that follow from the catalogue, or the fixture of the vendor's names.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => write_files(),
+        ["vendor", path] => write_vendor(Path::new(path)),
+        _ => Err("usage: cargo run -p schemas [vendor OPENAPI.YAML]".to_owned()),
+    };
+    match outcome {
+        Ok(done) => {
+            println!("{done}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write_files() -> Result<String, String> {
+    let files = schemas::files();
+    for folder in ["schemas/events", "schemas/custom-fields"] {
+        let folder = root().join(folder);
+        // So that nothing stays of a type that was renamed.
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(format!("cannot empty {}: {error}", folder.display()));
+            }
+            _ => {}
+        }
+    }
+    for file in &files {
+        write(&root().join(&file.path), &file.content)?;
+    }
+    Ok(format!("wrote {} files", files.len()))
+}
+
+fn write_vendor(description: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(description)
+        .map_err(|error| format!("cannot read {}: {error}", description.display()))?;
+    let names = schemas::vendor(&text).map_err(|error| error.to_string())?;
+    let path = root().join("schemas/tests/fixtures/vendor.json");
+    let text = serde_json::to_string_pretty(&names).map_err(|error| error.to_string())?;
+    write(&path, &format!("{text}\n"))?;
+    Ok(format!("wrote {} types to {}", names.len(), path.display()))
+}
+
+fn write(path: &Path, content: &str) -> Result<(), String> {
+    let cannot = |error| format!("cannot write {}: {error}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    std::fs::write(path, content).map_err(cannot)
+}
+
+/// The repository's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
