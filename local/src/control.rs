@@ -72,7 +72,7 @@ impl Control {
     }
 
     /// Stops listening. The note stays where another stack has been started since.
-    pub async fn stop(self) {
+    pub fn stop(self) {
         self.server.abort();
         if let Ok(file) = address_file()
             && std::fs::read_to_string(&file).is_ok_and(|noted| noted == self.url)

@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
         .without_time()
         .init();
     match Cli::parse().command {
-        Command::Demo(args) => match demo::run(&args).await {
+        Command::Demo(args) => match Box::pin(demo::run(&args)).await {
             Ok(report) => finish(&report, args.json),
             Err(error) => fail(&error),
         },

@@ -154,6 +154,11 @@ impl Stack {
     ///
     /// [`StackError`], each with what to do.
     pub async fn start(options: Options) -> Result<Self, StackError> {
+        // It holds every part at once: on the heap, it does not make the future of everybody who waits for it large.
+        Box::pin(Self::start_all(options)).await
+    }
+
+    async fn start_all(options: Options) -> Result<Self, StackError> {
         let progress = options.progress;
         let lambdas = Lambdas::build(&progress).await?;
         let place = Place::default();

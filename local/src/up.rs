@@ -52,7 +52,7 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
         () = control::answer(&mut asked, &stack) => {}
     }
     progress.line("\nStopping");
-    control.stop().await;
+    control.stop();
     stack.stop().await;
     Ok(())
 }

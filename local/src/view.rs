@@ -228,16 +228,13 @@ impl View {
     /// When the emulator refuses.
     pub async fn set_cursor(&self, event_id: Option<&str>) -> Result<(), DeployError> {
         let s3 = &self.clients.s3;
-        match event_id {
-            Some(id) => {
-                let body = id.to_owned().into_bytes().into();
-                let put = s3.put_object().bucket(self.state_bucket()).key(CURSOR).body(body);
-                put.send().await.map(drop).map_err(aws("PutObject"))
-            }
-            None => {
-                let delete = s3.delete_object().bucket(self.state_bucket()).key(CURSOR);
-                delete.send().await.map(drop).map_err(aws("DeleteObject"))
-            }
+        if let Some(id) = event_id {
+            let body = id.to_owned().into_bytes().into();
+            let put = s3.put_object().bucket(self.state_bucket()).key(CURSOR).body(body);
+            put.send().await.map(drop).map_err(aws("PutObject"))
+        } else {
+            let delete = s3.delete_object().bucket(self.state_bucket()).key(CURSOR);
+            delete.send().await.map(drop).map_err(aws("DeleteObject"))
         }
     }
 

@@ -1,5 +1,7 @@
 //! What others build on the bus: extensions, the schemas of what they get, and a feed that is read again.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
 mod common;
 
 use std::path::PathBuf;

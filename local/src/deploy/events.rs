@@ -123,12 +123,12 @@ impl Deployer {
                 name: format!("the rule {rule_name} on the bus {bus}"),
             }
         })?;
-        let role = p.string("roleArn")?;
+        let caller = p.string("roleArn")?;
         let receiver = match arn.split(':').nth(2) {
             Some("lambda") => Some(Receiver::Function(self.function_name(&arn, &p.at("arn"))?)),
             Some("events") => {
                 // EventBridge calls an API destination with the rights of a role.
-                if role.is_none() {
+                if caller.is_none() {
                     return Err(DeployError::MissingProperty { path: p.at("roleArn") });
                 }
                 Some(Receiver::Webhook(Box::new(self.webhook(&arn, &p.at("arn"))?)))
