@@ -16,11 +16,11 @@ async fn main() -> ExitCode {
         .without_time()
         .init();
     match Cli::parse().command {
-        Command::Demo(args) => match Box::pin(demo::run(&args)).await {
+        Command::Demo(args) => match demo::run(&args).await {
             Ok(report) => finish(&report, args.json),
             Err(error) => fail(&error),
         },
-        Command::Up(args) => end(up::run(&args).await),
+        Command::Up(args) => end(Box::pin(up::run(&args)).await),
         Command::Trace(args) => end(traces::show(&args).map(|text| println!("{}", text.trim_end()))),
         Command::Preview(args) => end(preview::run(&args).await),
         Command::Package(args) => end(package::run(&args).await),
