@@ -192,47 +192,13 @@ async fn hear(stack: &Stack, binary: &str, id: &str, active: bool) -> Option<Str
     answer.err().map(|error| error.to_string())
 }
 
-/// Takes back what a round gave before something was refused to it, so that the next finds the role as the first did.
+/// Takes back what a round gave, and leaves nothing that a later round would find and spend its time on.
 async fn clear(stack: &Stack, round: usize) {
     for id in ids(round) {
-        world(stack).delete(Access, &id).ok();
+        world(stack).delete(Access, &id).unwrap();
         assert_eq!(hear(stack, "iam-revoke", &id, false).await, None, "{id} is cleared");
     }
-}
-
-/// Finds an agreement whose event was lost, one that ended meanwhile, and a policy that nobody recorded; stops on the way
-/// and goes on from there. What it would find in every later round is removed, for it takes its time with each.
-async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
-    let ids = request(stack, round);
-    let mut problems = Vec::new();
-    for (active, payloads) in
-        [(true, [json!({ "limit": 1 }), json!({})].as_slice()), (false, [json!({})].as_slice())]
-    {
-        for id in &ids {
-            set_active(stack, id, active);
-        }
-        if !active {
-            let document = json!({
-                "Version": "2012-10-17",
-                "Statement": [{ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::orders-data/*" }],
-            });
-            put(stack, ROLE, &format!("DMM_Access_gone-{round}"), &document).await;
-        }
-        for payload in payloads {
-            match common::cures::reconcile(stack, payload).await {
-                Ok(report) if report["failed"] == json!([]) => {}
-                Ok(report) => problems.push(report.to_string()),
-                Err(error) => problems.push(error),
-            }
-        }
-    }
     let iam = &stack.view().clients().iam;
-    if !problems.is_empty() {
-        // What is left of the agreements is taken back by `clear`; of this, nothing may be there.
-        let gone = iam.delete_role_policy().role_name(ROLE).policy_name(format!("DMM_Access_gone-{round}"));
-        gone.send().await.ok();
-        return problems;
-    }
     let policies = iam.list_role_policies().role_name(ROLE).send().await.unwrap().policy_names;
     for policy in policies.into_iter().filter(|policy| policy.starts_with("DMM_")) {
         iam.delete_role_policy().role_name(ROLE).policy_name(policy).send().await.unwrap();
@@ -240,10 +206,37 @@ async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
     for key in stack.view().grant_records().await.unwrap().keys() {
         delete_object(stack, key).await;
     }
-    for id in ids {
-        world(stack).delete(Access, &id).unwrap();
+}
+
+/// Finds agreements whose events were lost, those that ended meanwhile, and a policy that nobody recorded; stops on the
+/// way and goes on from there.
+async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
+    for id in &request(stack, round) {
+        set_active(stack, id, true);
     }
-    problems
+    let mut problems = compare(stack, &json!({ "limit": 1 })).await;
+    problems.extend(compare(stack, &json!({})).await);
+    if !problems.is_empty() {
+        return problems;
+    }
+    for id in &ids(round) {
+        set_active(stack, id, false);
+    }
+    let document = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::orders-data/*" }],
+    });
+    put(stack, ROLE, &format!("DMM_Access_gone-{round}"), &document).await;
+    compare(stack, &json!({})).await
+}
+
+/// One run of iam-reconcile; what it says went wrong.
+async fn compare(stack: &Stack, payload: &Value) -> Vec<String> {
+    match common::cures::reconcile(stack, payload).await {
+        Ok(report) if report["failed"] == json!([]) => Vec::new(),
+        Ok(report) => vec![report.to_string()],
+        Err(error) => vec![error],
+    }
 }
 
 /// New requested agreements: one whose grant fits inline on the role, and two that have to be packed.
@@ -266,45 +259,56 @@ fn set_active(stack: &Stack, id: &str, active: bool) {
     }
 }
 
-#[ignore = "takes many minutes since it packs grants, too; run it with `cargo test -p dmm-local --test permissions -- --ignored`"]
-#[tokio::test(flavor = "multi_thread")]
-async fn every_function_has_the_permissions_that_it_needs_and_no_other() {
+/// Takes each permission of a function's role away, one at a time; those without which nothing fails.
+async fn spare(binary: &str) -> Vec<String> {
     let stack = stack(mesh()).await;
     // Some hundred characters are left for inline policies.
     owners_policy(&stack, 9_500).await;
     world(&stack).append_raw_event(json!({ "type": "com.datamesh-manager.events.TagCreatedEvent" }));
-    let (mut round, mut tried, mut spare) = (0, 0, Vec::new());
-    for binary in ["iam-reconcile", "feed", "router", "iam-grant", "iam-revoke"] {
-        let role = stack.function(binary).unwrap().to_owned();
-        let permissions = permissions(&stack, &role).await;
-        assert!(permissions.len() > 5, "{binary} has {} permissions", permissions.len());
-        round += 1;
-        assert_eq!(work(&stack, binary, round).await, Vec::<String>::new(), "{binary} with all permissions");
-        for permission in &permissions {
-            if NOT_HERE.contains(&permission.action.as_str()) {
-                continue;
-            }
-            put(&stack, &role, &permission.policy, &permission.taken_away()).await;
-            round += 1;
-            tried += 1;
-            if work(&stack, binary, round).await.is_empty() {
-                let sid = &permission.document["Statement"][permission.statement]["Sid"];
-                spare.push(format!("{binary}: {} ({sid})", permission.action));
-            }
-            put(&stack, &role, &permission.policy, &permission.document).await;
-            if binary.starts_with("iam-") {
-                clear(&stack, round).await;
-            }
+    let role = stack.function(binary).unwrap().to_owned();
+    let mut permissions = permissions(&stack, &role).await;
+    permissions.retain(|permission| !NOT_HERE.contains(&permission.action.as_str()));
+    assert!(permissions.len() >= 5, "{binary} has {} permissions", permissions.len());
+    assert_eq!(work(&stack, binary, 0).await, Vec::<String>::new(), "{binary} with all permissions");
+    let mut spare = Vec::new();
+    for (round, permission) in (1..).zip(&permissions) {
+        put(&stack, &role, &permission.policy, &permission.taken_away()).await;
+        if work(&stack, binary, round).await.is_empty() {
+            let sid = &permission.document["Statement"][permission.statement]["Sid"];
+            spare.push(format!("{} ({sid})", permission.action));
         }
-        // What the permissions that were missing held up comes to its end before the next role loses one.
-        stack.poll(PATIENCE).await.unwrap();
+        put(&stack, &role, &permission.policy, &permission.document).await;
+        if binary.starts_with("iam-") {
+            clear(&stack, round).await;
+        }
     }
-    println!("{tried} permissions of 5 roles taken away, one at a time");
-    assert_eq!(
-        spare,
-        Vec::<String>::new(),
-        "nothing fails without these: take them out, or show what needs them"
-    );
+    println!("{binary}: {} permissions taken away, one at a time", permissions.len());
+    spare
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn feed_has_the_permissions_that_it_needs_and_no_other() {
+    assert_eq!(spare("feed").await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn router_has_the_permissions_that_it_needs_and_no_other() {
+    assert_eq!(spare("router").await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_grant_has_the_permissions_that_it_needs_and_no_other() {
+    assert_eq!(spare("iam-grant").await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_revoke_has_the_permissions_that_it_needs_and_no_other() {
+    assert_eq!(spare("iam-revoke").await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn iam_reconcile_has_the_permissions_that_it_needs_and_no_other() {
+    assert_eq!(spare("iam-reconcile").await, Vec::<String>::new());
 }
 
 // --- What the settings narrow ---

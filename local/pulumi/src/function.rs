@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn functions_that_need_pulumi_are_refused_with_what_to_write_instead() {
         let error = call("stackReference", json!(["a", "b"])).expect_err("not supported");
-        assert!(error.contains("fn::stackReference cannot be evaluated without Pulumi; write"), "{error}");
+        assert!(error.contains("fn::stackReference cannot be evaluated without Pulumi; use"), "{error}");
         assert!(call("toJson", json!(1)).expect_err("misspelt").contains("there is no function fn::toJson"));
     }
 }
