@@ -13,6 +13,7 @@ use emulator::Emulator;
 use serde_json::{Value, json};
 
 const SECRET: &str = "dmm_live_hunter2";
+const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/k";
 
 async fn program(config: &[(&str, &str)]) -> Report {
     let mut config: BTreeMap<String, String> =
@@ -104,7 +105,16 @@ async fn an_alarm_watches_every_place_where_an_event_can_end_and_tells_its_targe
         assert!(alarms.iter().any(|alarm| alarm.depends_on.contains(&queue.name)), "{}", queue.name);
     }
     let names: Vec<&str> = alarms.iter().filter_map(|alarm| alarm.properties["name"].as_str()).collect();
-    for what in ["feed-errors", "feed-lag", "events-age", "feed-silent", "lost-failures", "refusals"] {
+    for what in [
+        "feed-errors",
+        "feed-lag",
+        "events-age",
+        "feed-silent",
+        "lost-failures",
+        "quarantine",
+        "refusals",
+        "roles-full",
+    ] {
         assert!(names.iter().any(|name| name.ends_with(what)), "{what}: {names:?}");
     }
     let dashboard = of(&report, "aws:cloudwatch:Dashboard").into_iter().next().unwrap();
@@ -137,7 +147,7 @@ async fn settings_narrow_whose_policies_are_written_and_whose_keys_are_used() {
         ("consumerRolePath", "/consumers/"),
         ("requiredPermissionsBoundary", "consumer-boundary"),
         ("subscriberAccounts", "111122223333,444455556666"),
-        ("secretKeys", "[\"arn:aws:kms:eu-central-1:123456789012:key/k\"]"),
+        ("kmsKeys", &json!([KEY]).to_string()),
     ])
     .await;
     let policy = report.resources.iter().find(|resource| resource.name == "iamGrantAccessPolicy").unwrap();
@@ -153,8 +163,16 @@ async fn settings_narrow_whose_policies_are_written_and_whose_keys_are_used() {
     let accounts =
         &document(bus, "policy")["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalAccount"];
     assert_eq!(*accounts, json!(["123456789012", "111122223333", "444455556666"]));
-    let secret = of(&report, "aws:secretsmanager:Secret").into_iter().next().unwrap();
-    assert_eq!(secret.properties["kmsKeyId"], "arn:aws:kms:eu-central-1:123456789012:key/k");
+    for resource in [of(&report, "aws:secretsmanager:Secret"), of(&report, "aws:cloudwatch:LogGroup")]
+        .into_iter()
+        .flatten()
+    {
+        assert_eq!(resource.properties["kmsKeyId"], KEY, "{}", resource.name);
+    }
+    let encryption =
+        of(&report, "aws:s3:BucketServerSideEncryptionConfigurationV2").into_iter().next().unwrap();
+    let default = &encryption.properties["rules"][0]["applyServerSideEncryptionByDefault"];
+    assert_eq!(*default, json!({ "sseAlgorithm": "aws:kms", "kmsMasterKeyId": KEY }));
 }
 
 /// Pulumi itself previews the program, where it is installed: the state in a file, AWS emulated.
