@@ -5,6 +5,8 @@
 - `Input` and `InputPath` of a target are ignored.
 - A disabled rule delivers.
 - TraceHeader is dropped. AWS hands it to queues as the system attribute AWSTraceHeader.
+- Patterns are matched and checked only in part: arrays of objects, `exists` of empty objects, some operators. Here the crate `rules` is
+  asked, over HTTP.
 - A target that does not exist fails PutEvents as a whole. AWS accepts the event, and fails to deliver it.
 
 Targets are queues here; others are left to moto, which knows no Lambda functions.
@@ -13,14 +15,17 @@ Targets are queues here; others are left to moto, which knows no Lambda function
 import contextvars
 import copy
 import json
+import os
 import re
 import sys
+import urllib.error
+import urllib.request
 
 from jsonpath_ng.ext import parse as json_path
 from moto.core.exceptions import ServiceException
 from moto.core.utils import iso_8601_datetime_without_milliseconds, utcfromtimestamp
-from moto.events.exceptions import ValidationException
-from moto.events.models import EventsBackend, Rule
+from moto.events.exceptions import InvalidEventPatternException, ValidationException
+from moto.events.models import EventPattern, EventPatternParser, EventsBackend, Rule
 from moto.sqs.models import sqs_backends
 
 MEMBERS = ["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"]
@@ -32,6 +37,8 @@ def repair():
     """Puts the functions below in place."""
     EventsBackend.put_events = put_events(EventsBackend.put_events)
     Rule.send_to_targets = send_to_targets(Rule.send_to_targets)
+    EventPatternParser._validate_event_pattern = check_pattern
+    EventPattern.matches_event = matches_event
 
 
 def put_events(original):
@@ -63,6 +70,33 @@ def send_to_targets(original):
             original(others, original_event, transform_input)
 
     return send
+
+
+def check_pattern(self, _):
+    """Refuses what EventBridge refuses. A rule without a pattern has a schedule."""
+    if self.pattern:
+        ask({"pattern": self.pattern})
+
+
+def matches_event(self, event):
+    raw = self.dump()
+    if not raw:
+        return False
+    seen = envelope(event)
+    if "replay-name" in event:
+        seen["replay-name"] = event["replay-name"]
+    return ask({"pattern": raw, "event": seen})
+
+
+def ask(question):
+    request = urllib.request.Request(
+        os.environ["EVENT_MATCHER_URL"], json.dumps(question).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise InvalidEventPatternException(reason=error.read().decode()) from error
 
 
 def envelope(event):

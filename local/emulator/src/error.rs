@@ -48,6 +48,9 @@ pub enum EmulatorError {
         /// The port.
         port: u16,
     },
+    /// What tells the server which events match cannot listen.
+    #[error("no port on 127.0.0.1 can be listened on: {0}")]
+    Matcher(#[source] io::Error),
     /// The server ended, or said nothing for too long.
     #[error("the emulated AWS did not start, or ended. Its last lines:\n{output}")]
     Died {
@@ -100,6 +103,7 @@ impl EmulatorError {
             | EmulatorError::NoVenv { .. }
             | EmulatorError::Venv { .. }
             | EmulatorError::Enforce { .. }
+            | EmulatorError::Matcher(_)
             | EmulatorError::Io { .. } => false,
         }
     }

@@ -9,6 +9,7 @@
 
 mod environment;
 mod error;
+mod matcher;
 mod python;
 mod server;
 
@@ -43,6 +44,8 @@ pub struct Emulator {
     url: String,
     port: u16,
     server: server::Server,
+    /// The server asks it.
+    _matcher: matcher::Matcher,
     python: PathBuf,
 }
 
@@ -61,8 +64,9 @@ impl Emulator {
         })
         .await
         .map_err(EmulatorError::Interrupted)??;
-        let (server, port) = server::Server::start(&python, port).await?;
-        Ok(Emulator { url: format!("http://127.0.0.1:{port}"), port, server, python })
+        let matcher = matcher::Matcher::start().await.map_err(EmulatorError::Matcher)?;
+        let (server, port) = server::Server::start(&python, port, matcher.url()).await?;
+        Ok(Emulator { url: format!("http://127.0.0.1:{port}"), port, server, _matcher: matcher, python })
     }
 
     /// Where it listens, e.g. `http://127.0.0.1:34567`, without a slash at the end.

@@ -48,8 +48,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it; answers when it listens, with its port.
-    pub(crate) async fn start(python: &Path, port: Option<u16>) -> Result<(Server, u16), EmulatorError> {
+    /// Starts it; answers when it listens, with its port. It asks `matcher_url` which events match.
+    pub(crate) async fn start(
+        python: &Path,
+        port: Option<u16>,
+        matcher_url: &str,
+    ) -> Result<(Server, u16), EmulatorError> {
         let home = tempfile::Builder::new().prefix("dmm-emulator-").tempdir();
         let home =
             home.map_err(|source| failed("making a temporary folder", &std::env::temp_dir(), source))?;
@@ -67,6 +71,7 @@ impl Server {
             .envs(kept)
             .env("HOME", home.path())
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("EVENT_MATCHER_URL", matcher_url)
             .current_dir(home.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -317,6 +317,45 @@ async fn an_event_reaches_queues_whole_as_a_part_and_transformed() {
     assert!(receive(&urls[4], 0).await.is_empty());
 }
 
+#[tokio::test]
+async fn patterns_are_matched_and_refused_as_eventbridge_does() {
+    let bus = "patterns";
+    events().create_event_bus().name(bus).send().await.unwrap();
+    // In a list of objects, each of them is looked at; what is empty has no leaf.
+    let patterns = [
+        ("in-list", json!({"detail": {"list": {"kind": [{"equals-ignore-case": "B"}]}}})),
+        ("not-in-list", json!({"detail": {"list": {"kind": ["c"]}}})),
+        ("empty", json!({"detail": {"empty": [{"exists": true}]}})),
+        ("time", json!({"time": [{"prefix": "2023-11-14T"}]})),
+        (
+            "either",
+            json!({"detail": {"$or": [{"n": [{"numeric": [">", 1]}]}, {"ip": [{"cidr": "10.0.0.0/8"}]}]}}),
+        ),
+    ];
+    for (name, pattern) in &patterns {
+        queue(name, &[]).await;
+        rule(bus, name, pattern, Target::builder().arn(arn(name))).await;
+    }
+    let detail = json!({"list": [{"kind": "a"}, {"kind": "b"}], "empty": {}, "ip": "10.1.2.3"});
+    let mut entry = event("AccessActivatedEvent", &detail);
+    entry.event_bus_name = Some(bus.to_owned());
+    assert_eq!(events().put_events().entries(entry).send().await.unwrap().failed_entry_count(), 0);
+    let mut matched = Vec::new();
+    for (name, _) in &patterns {
+        let url = sqs().get_queue_url().queue_name(*name).send().await.unwrap().queue_url.unwrap();
+        if !receive(&url, 0).await.is_empty() {
+            matched.push(*name);
+        }
+    }
+    assert_eq!(matched, ["in-list", "time", "either"]);
+
+    let invalid = json!({"detail": {"id": [{"prefix": 1}]}}).to_string();
+    let refused = events().put_rule().name("invalid").event_bus_name(bus).event_pattern(invalid).send().await;
+    let refused = refused.unwrap_err().into_service_error();
+    assert!(refused.is_invalid_event_pattern_exception(), "{refused:?}");
+    assert!(refused.to_string().contains("detail.id"), "{refused}");
+}
+
 fn document(length: usize) -> String {
     let empty = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::"}]})
