@@ -80,10 +80,13 @@ pub struct RulesTest {
     /// The file with the event pattern.
     #[arg(value_name = "PATTERN.json")]
     pub pattern: PathBuf,
-    /// An event to try, or a JSON list of events, instead of the samples of schemas/events; the exit code is 0 when one
-    /// matches and 1 when none does.
+    /// An event to try, a JSON list of events, or one event per line, instead of the samples of schemas/events; the exit
+    /// code is 0 when one matches and 1 when none does.
     #[arg(long, value_name = "FILE")]
     pub event: Option<PathBuf>,
+    /// Try the events of the last run of `demo` or `up`, or of one that still runs.
+    #[arg(long, conflicts_with = "event")]
+    pub recorded: bool,
     /// Show the reason of every mismatch, also of those that differ only in their type.
     #[arg(long)]
     pub all: bool,
@@ -107,6 +110,9 @@ pub struct Common {
     /// Keep the functions' spans in this file [default: target/dmm-local/traces.jsonl].
     #[arg(long, value_name = "FILE")]
     pub traces: Option<PathBuf>,
+    /// Keep the events of the bus in this file, one per line [default: target/dmm-local/events.jsonl].
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
     /// Pass every span on to an OTLP endpoint, e.g. `http://127.0.0.1:4318` for a Jaeger here.
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<Url>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -9,8 +10,10 @@ use serde_json::Value;
 use simulator::{AgreementRef, Ending, Landscape, Outcome, ScriptedAgreement, WorldHandle};
 
 use crate::board::Board;
+use crate::bus::Journal;
 use crate::cli::Demo;
 use crate::error::StackError;
+use crate::kept;
 use crate::progress::Progress;
 use crate::stack::Stack;
 use crate::traces;
@@ -106,8 +109,11 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
     let mut options = args.common.options(&landscape, SPEED, progress);
-    options.traces = Some(traces::file(args.common.traces.as_deref())?);
+    let kept =
+        |named: &Option<PathBuf>, name| kept::file(named.as_deref(), name).map_err(StackError::Executable);
+    options.traces = Some(kept(&args.common.traces, kept::TRACES)?);
     let stack = Stack::start(options).await?;
+    let mut journal = Journal::start(kept(&args.common.events, kept::EVENTS)?, &stack)?;
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;
 
@@ -127,6 +133,7 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     if let (Some(trace), false) = (&report.trace, args.json) {
         println!("\nThe way of one event:\n\n{}", trace.waterfall);
     }
+    journal.catch_up()?;
     stack.stop().await;
     Ok(report)
 }
@@ -248,7 +255,7 @@ async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Resul
         })
         .collect();
     Ok(Report {
-        events: crate::traffic::events(stack.proxy()),
+        events: crate::traffic::events(stack),
         granted,
         revoked,
         left_over: standing,

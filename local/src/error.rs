@@ -1,5 +1,7 @@
 //! Why the stack did not start or did not get where it should.
 
+use std::path::PathBuf;
+
 use crate::deploy::DeployError;
 use crate::lambdas::BuildError;
 
@@ -83,8 +85,16 @@ pub enum StackError {
     #[error("cannot write the report as JSON: {0}")]
     Report(#[source] serde_json::Error),
     /// This program's own path is not known.
-    #[error("cannot find out where this program is, and so not where traces are kept: {0}")]
+    #[error("cannot find out where this program is, and so not where traces and events are kept: {0}")]
     Executable(#[source] std::io::Error),
+    /// The events of the bus cannot be kept.
+    #[error("cannot write the events to {}: {source}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Spans cannot be taken.
     #[error(transparent)]
     Collector(#[from] ::traces::CollectorError),

@@ -13,12 +13,14 @@
 //! | [`lambdas`] | builds the Lambda binaries |
 //! | [`view`] | what stands in the emulated AWS |
 //! | [`traces`] | the functions' traces, and the command that shows one |
+//! | [`bus`] | what was published on the bus |
 //! | [`progress`] | what a user sees meanwhile |
 //!
 //! The parts are crates of their own: `emulator` (moto), `proxy`, `simulator` (Data Mesh Manager), `functions` (Lambda),
 //! `traces` (spans), `pulumi` (the program's evaluation) and `rules` (event patterns). None depends on a Lambda's crate: the binaries are run as they are deployed.
 
 mod board;
+pub mod bus;
 pub mod cli;
 pub mod clients;
 mod consumers;
@@ -26,6 +28,7 @@ pub mod control;
 pub mod demo;
 pub mod deploy;
 mod error;
+mod kept;
 pub mod lambdas;
 pub mod package;
 pub mod preview;

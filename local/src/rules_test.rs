@@ -6,6 +6,7 @@ use rules::{Mismatch, Pattern, PatternError};
 use serde_json::Value;
 
 use crate::cli::RulesTest;
+use crate::kept;
 
 /// Why a pattern cannot be tried.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,9 @@ pub enum RulesTestError {
         /// Why.
         source: serde_json::Error,
     },
+    /// No run has recorded events.
+    #[error("no events are recorded ({0}): `dmm-local demo` and `dmm-local up` record those of the bus")]
+    Recorded(std::io::Error),
     /// EventBridge would refuse the pattern.
     #[error("{path} is no event pattern. {source}")]
     Pattern {
@@ -47,6 +51,7 @@ pub fn run(args: &RulesTest) -> Result<bool, RulesTestError> {
         .map_err(|source| RulesTestError::Pattern { path: args.pattern.clone(), source })?;
     let events = match &args.event {
         Some(path) => from_file(path)?,
+        None if args.recorded => recorded()?,
         None => schemas::samples().into_iter().map(|(name, event)| (name.to_owned(), event)).collect(),
     };
     let verdicts: Vec<(String, Result<(), Mismatch>)> =
@@ -78,16 +83,30 @@ fn is_about_type_only(mismatch: &Mismatch) -> bool {
     mismatch.reasons().iter().all(|reason| reason.starts_with("detail-type is "))
 }
 
+/// The events of the last run.
+fn recorded() -> Result<Vec<(String, Value)>, RulesTestError> {
+    let path = kept::file(None, kept::EVENTS).map_err(RulesTestError::Recorded)?;
+    if let Err(missing) = path.metadata() {
+        return Err(RulesTestError::Recorded(missing));
+    }
+    from_file(&path)
+}
+
+/// The events of a file, each with what tells it from the others.
 fn from_file(path: &Path) -> Result<Vec<(String, Value)>, RulesTestError> {
-    let value: Value = serde_json::from_str(&read(path)?)
-        .map_err(|source| RulesTestError::Event { path: path.to_owned(), source })?;
-    Ok(match value {
-        Value::Array(events) => {
-            let numbered = events.into_iter().enumerate();
-            numbered.map(|(index, event)| (format!("{} [{index}]", path.display()), event)).collect()
+    let mut events = Vec::new();
+    for value in serde_json::Deserializer::from_str(&read(path)?).into_iter() {
+        match value.map_err(|source| RulesTestError::Event { path: path.to_owned(), source })? {
+            Value::Array(list) => events.extend(list),
+            event => events.push(event),
         }
-        event => vec![(path.display().to_string(), event)],
-    })
+    }
+    let name = |(index, event): (usize, &Value)| {
+        let part = |member: &str| event[member].as_str().unwrap_or("?").to_owned();
+        format!("{} {} ({})", index + 1, part("detail-type"), part("id"))
+    };
+    let names: Vec<String> = events.iter().enumerate().map(name).collect();
+    Ok(names.into_iter().zip(events).collect())
 }
 
 fn read(path: &Path) -> Result<String, RulesTestError> {

@@ -19,6 +19,7 @@ use serde_json::Value;
 use simulator::{ConsumerRole, Landscape, Simulator, WorldHandle};
 use uuid::Uuid;
 
+use crate::bus;
 use crate::clients::{Clients, Place};
 use crate::consumers;
 use crate::deploy::{Deployed, Deployer};
@@ -268,6 +269,13 @@ impl Stack {
     #[must_use]
     pub fn proxy(&self) -> &Proxy {
         &self.proxy
+    }
+
+    /// Every event that was published on the bus, as the targets of rules receive it.
+    #[must_use]
+    pub fn published(&self) -> Vec<Value> {
+        let place = Place::default();
+        self.proxy.requests().iter().flat_map(|request| bus::published(request, &place)).collect()
     }
 
     /// Lambda on this machine.

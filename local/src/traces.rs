@@ -1,6 +1,6 @@
 //! The functions' traces: where they are kept, what Lambda itself adds, and the command that shows one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ::traces::{Collector, Forward, Options, Store, Trace};
 use functions::{Segment, Tracing};
@@ -16,26 +16,12 @@ use tokio::sync::mpsc;
 
 use crate::cli::ShowTrace;
 use crate::error::StackError;
+use crate::kept;
 
 /// The columns of a waterfall.
 const WIDTH: usize = 118;
 /// The name under which Lambda's own segments are shown.
 const LAMBDA: &str = "AWS::Lambda";
-
-/// The file of the last run's spans: the one that is named, or else one in cargo's target folder.
-///
-/// # Errors
-///
-/// [`StackError::Executable`] when this program's own path is not known.
-pub(crate) fn file(named: Option<&Path>) -> Result<PathBuf, StackError> {
-    if let Some(named) = named {
-        return Ok(named.to_owned());
-    }
-    let program = std::env::current_exe().map_err(StackError::Executable)?;
-    // target/debug/dmm-local
-    let target = program.parent().and_then(Path::parent).unwrap_or(&program);
-    Ok(target.join("dmm-local").join("traces.jsonl"))
-}
 
 /// Starts the daemon and the receiver, and says what functions need to know of them.
 pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collector, Tracing), StackError> {
@@ -63,7 +49,8 @@ pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collec
 ///
 /// [`StackError::Traces`] when there was no run, [`StackError::NoTrace`] when it has no such trace.
 pub fn show(args: &ShowTrace) -> Result<String, StackError> {
-    let store = Store::read(&file(args.traces.as_deref())?)?;
+    let store =
+        Store::read(&kept::file(args.traces.as_deref(), kept::TRACES).map_err(StackError::Executable)?)?;
     let trace = match &args.id {
         Some(id) => store.find(id).ok_or_else(|| StackError::NoTrace(id.clone()))?,
         None => interesting(&store).ok_or_else(|| StackError::NoTrace("an event".to_owned()))?,

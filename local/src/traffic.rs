@@ -1,13 +1,14 @@
 //! Counts events by what the Lambdas' requests and the answers to them say.
 
-use proxy::{Proxy, Request};
+use proxy::Request;
 use serde_json::Value;
 
 use crate::demo::Events;
+use crate::stack::Stack;
 
 /// How many events were polled, queued and published.
-pub(crate) fn events(proxy: &Proxy) -> Events {
-    let requests = proxy.requests();
+pub(crate) fn events(stack: &Stack) -> Events {
+    let requests = stack.proxy().requests();
     let sum = |service: &str, operation: &str, count: fn(&Value) -> usize| {
         requests
             .iter()
@@ -21,10 +22,7 @@ pub(crate) fn events(proxy: &Proxy) -> Events {
         queued: sum("sqs", "SendMessageBatch", |answer| {
             answer.get("Successful").and_then(Value::as_array).map_or(0, Vec::len)
         }),
-        published: sum("events", "PutEvents", |answer| {
-            let entries = answer.get("Entries").and_then(Value::as_array);
-            entries.into_iter().flatten().filter(|entry| entry.get("EventId").is_some()).count()
-        }),
+        published: stack.published().len(),
     }
 }
 

@@ -1,19 +1,21 @@
 //! The stack, kept running for people to play with.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use functions::Speed;
 use secrecy::{ExposeSecret, SecretString};
 use simulator::{AgreementKind, ConsumerRole, Landscape};
 
+use crate::bus::Journal;
 use crate::cli::Up;
 use crate::control::{self, Control};
 use crate::deploy::Extension;
 use crate::error::StackError;
+use crate::kept;
 use crate::progress::Progress;
 use crate::stack::{Source, Stack};
-use crate::traces;
 use crate::view::Standing;
 
 /// In real time unless told otherwise: what a user sees is what AWS would do.
@@ -36,19 +38,22 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
         options.roles = args.role.iter().map(|name| opted_in(name)).collect();
     }
     options.logs.clone_from(&args.logs);
-    options.traces = Some(traces::file(args.common.traces.as_deref())?);
+    let kept =
+        |named: &Option<PathBuf>, name| kept::file(named.as_deref(), name).map_err(StackError::Executable);
+    options.traces = Some(kept(&args.common.traces, kept::TRACES)?);
     options.extensions.clone_from(&args.extension);
     let (control, mut asked) = Control::start().await?;
     options.webhook = Some(control.webhook_url());
     let speed = options.speed;
     let stack = Stack::start(options).await?;
+    let mut journal = Journal::start(kept(&args.common.events, kept::EVENTS)?, &stack)?;
     introduce(&stack, speed);
     println!("`dmm-local replay` reaches this stack at {}.", control.url());
     introduce_extensions(&stack);
     let mut depths = BTreeMap::new();
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(StackError::Signal)?,
-        failed = follow(&stack, &mut depths) => failed?,
+        failed = follow(&stack, &mut depths, &mut journal) => failed?,
         () = control::answer(&mut asked, &stack) => {}
     }
     progress.line("\nStopping");
@@ -88,7 +93,11 @@ async fn follow_queues(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> R
 }
 
 /// Says what comes and goes in IAM, until there is an error.
-async fn follow(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> Result<(), StackError> {
+async fn follow(
+    stack: &Stack,
+    depths: &mut BTreeMap<String, usize>,
+    journal: &mut Journal,
+) -> Result<(), StackError> {
     let mut before: Vec<Standing> = Vec::new();
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
@@ -103,6 +112,7 @@ async fn follow(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> Result<(
         }
         before = now;
         follow_queues(stack, depths).await?;
+        journal.catch_up()?;
     }
 }
 
@@ -117,6 +127,9 @@ fn introduce(stack: &Stack, speed: Speed) {
     println!("functions' logs  {}", stack.logs().display());
     println!("the feed         is polled every {} s", speed.scale(Duration::from_mins(1)).as_secs_f64());
     println!("traces           are shown by `cargo run -p dmm-local -- trace`");
+    println!(
+        "patterns         are tried on its events by `cargo run -p dmm-local -- rules test PATTERN.json --recorded`"
+    );
     println!("\nLook around with the AWS CLI:");
     println!("  export AWS_ENDPOINT_URL={} AWS_REGION={}", stack.aws_url(), operator.region);
     println!(

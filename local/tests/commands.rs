@@ -18,19 +18,20 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let kept = folder.path().join("traces.jsonl");
-    let kept = kept.to_str().unwrap();
+    let (kept, events) = (folder.path().join("traces.jsonl"), folder.path().join("events.jsonl"));
+    let (kept, events) = (kept.to_str().unwrap(), events.to_str().unwrap());
     // An hour is six seconds at this speed: the comparison would take work from the functions that events are for.
     let rarely = "reconcileSchedule=rate(1 day)";
-    let output = dmm_local(&["demo", "--json", "--speed", "600", "--config", rarely, "--traces", kept]);
+    let quickly = ["demo", "--json", "--speed", "600", "--config", rarely];
+    let output = dmm_local(&[&quickly[..], &["--traces", kept, "--events", events]].concat());
     let progress = text(&output.stderr);
     assert!(output.status.success(), "{progress}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
 
-    let events = &report["events"];
-    let number = |name: &str| events[name].as_u64().unwrap();
-    assert!(number("polled") >= 69, "the sample landscape has a history: {events}");
-    assert!(number("queued") >= number("published") && number("published") >= 69, "{events}");
+    let counts = &report["events"];
+    let number = |name: &str| counts[name].as_u64().unwrap();
+    assert!(number("polled") >= 69, "the sample landscape has a history: {counts}");
+    assert!(number("queued") >= number("published") && number("published") >= 69, "{counts}");
 
     let granted = report["granted"].as_array().unwrap();
     assert_eq!(granted.len(), 6, "{granted:#?}");
@@ -69,6 +70,14 @@ fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing
     assert!(!spans["resourceSpans"].as_array().unwrap().is_empty());
     let last = text(&dmm_local(&["trace", "--traces", kept]).stdout);
     assert!(last.contains("iam-revoke"), "the last change is that something was taken back:\n{last}");
+    let pattern = folder.path().join("pattern.json");
+    std::fs::write(&pattern, r#"{"detail-type": ["DataContractActivatedEvent"]}"#).unwrap();
+    let tried = dmm_local(&["rules", "test", pattern.to_str().unwrap(), "--event", events]);
+    let tried = text(&tried.stdout);
+    assert!(
+        tried.contains("✓ ") && tried.contains(&format!("of {} events match", number("published"))),
+        "{tried}"
+    );
     let none = dmm_local(&["trace", "no-such-event", "--traces", kept]);
     assert!(!none.status.success() && text(&none.stderr).contains("no-such-event"));
     for part in

@@ -224,7 +224,12 @@ outputs: { allUrl: '${all.url}' }
     stack.poll(PATIENCE).await.unwrap();
 
     let events = messages(&stack, "allUrl").await;
-    assert_eq!(events.len(), published(&stack).len());
+    let sorted = |mut events: Vec<Value>| {
+        events.sort_by_key(|event| event["id"].to_string());
+        events
+    };
+    let events = sorted(events);
+    assert_eq!(events, sorted(stack.published()), "what is recorded is what targets receive");
     let any = validator(&schemas::UNKNOWN);
     let mut known = std::collections::BTreeSet::new();
     for event in &events {
@@ -305,6 +310,20 @@ fn rules_test(pattern: &str, more: &[&str]) -> (Option<i32>, String) {
         .unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schemas_program_is_deployed_and_each_schema_is_one_that_the_registry_takes() {
+    let registry = workspace().join("pulumi/schemas");
+    let stack = Stack::start(Options { extensions: vec![registry], ..Options::by_hand(Landscape::empty()) });
+    let stack = stack.await.unwrap();
+    let made = |token: &str| stack.deployed().resources.iter().filter(|made| made.token() == token).count();
+    assert_eq!(made("aws:schemas:Registry"), 1);
+    assert_eq!(
+        made("aws:schemas:Schema"),
+        schemas::EVENTS.len() + 1,
+        "one per type, and one for unknown ones"
+    );
 }
 
 #[test]

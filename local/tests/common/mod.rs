@@ -155,26 +155,10 @@ pub(crate) fn queued(stack: &Stack) -> Vec<String> {
 
 /// The detail type and the event of every entry that EventBridge accepted, in order.
 pub(crate) fn published(stack: &Stack) -> Vec<(String, Value)> {
-    let mut events = Vec::new();
-    for request in stack.proxy().requests() {
-        if request.service != "events" || request.operation != "PutEvents" {
-            continue;
-        }
-        let (Ok(sent), Ok(answer)) = (
-            serde_json::from_slice::<Value>(&request.request_body),
-            serde_json::from_slice::<Value>(&request.response_body),
-        ) else {
-            continue;
-        };
-        let results = answer["Entries"].as_array().cloned().unwrap_or_default();
-        for (entry, result) in sent["Entries"].as_array().into_iter().flatten().zip(results) {
-            if result.get("EventId").is_some() {
-                let detail = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
-                events.push((entry["DetailType"].as_str().unwrap().to_owned(), detail));
-            }
-        }
-    }
+    let events = stack.published().into_iter();
     events
+        .map(|mut event| (event["detail-type"].as_str().unwrap().to_owned(), event["detail"].take()))
+        .collect()
 }
 
 /// The policy names that stand, each with its role.
