@@ -72,7 +72,7 @@ async fn reconciled(stack: &Stack) -> Value {
 /// The role is so full of its owner's policy that `a-1` has to be packed.
 async fn nearly_full(count: usize) -> Stack {
     let stack = stack(accesses(count)).await;
-    owners_policy(&stack, 9_500).await;
+    owners_policy(&stack, ROLE, 9_500).await;
     stack
 }
 

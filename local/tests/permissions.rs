@@ -11,15 +11,28 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
 use common::cures::{delete_object, look_again, output};
 use common::faults::{kill, owners_policy};
-use common::{PATIENCE, ROLE, agreement, forecast, mesh, mesh_with_access, stack, standing, world};
+use common::{PATIENCE, ROLE, agreement, consumer, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::clients::{Clients, Place};
 use dmm_local::{Options, Stack};
 use serde_json::{Value, json};
 use simulator::AgreementKind::Access;
+use simulator::{ConsumerRole, Landscape};
 
 /// What Lambda does with the role in places that this machine has not: logs are files here, and no daemon takes traces.
 const NOT_HERE: [&str; 4] =
     ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+
+/// Whom a round gives access to.
+#[derive(Clone, Copy)]
+struct Consumer {
+    product: &'static str,
+    role: &'static str,
+}
+
+/// Its role has opted in by the tag.
+const TAGGED: Consumer = Consumer { product: "forecast", role: ROLE };
+/// Its role has opted in by its path.
+const BELOW_THE_PATH: Consumer = Consumer { product: "reports", role: "reports-reader" };
 
 /// One action of one statement of one policy of a role.
 struct Permission {
@@ -106,14 +119,14 @@ fn as_lambda(stack: &Stack, binary: &str) -> Clients {
 }
 
 /// Lets a function do all that it ever does, from a cold start; what went wrong.
-async fn work(stack: &Stack, binary: &str, round: usize) -> Vec<String> {
+async fn work(stack: &Stack, binary: &str, round: usize, consumer: Consumer) -> Vec<String> {
     let since = last_request(stack);
     kill(stack, binary);
     let mut problems = match binary {
         "feed" => feed(stack, round).await,
         "router" => router(stack, round).await,
-        "iam-reconcile" => reconcile(stack, round).await,
-        _ => on_event(stack, binary, round).await,
+        "iam-reconcile" => reconcile(stack, round, consumer).await,
+        _ => on_event(stack, binary, round, consumer).await,
     };
     problems.extend(refused(stack, binary, since));
     problems
@@ -164,8 +177,8 @@ async fn router(stack: &Stack, round: usize) -> Vec<String> {
 }
 
 /// Gives access and takes it back, inline and packed, and what Lambda does with an event that failed for good.
-async fn on_event(stack: &Stack, binary: &str, round: usize) -> Vec<String> {
-    let ids = request(stack, round);
+async fn on_event(stack: &Stack, binary: &str, round: usize, consumer: Consumer) -> Vec<String> {
+    let ids = request(stack, round, consumer);
     for active in [true, false] {
         for id in &ids {
             set_active(stack, id, active);
@@ -193,15 +206,15 @@ async fn hear(stack: &Stack, binary: &str, id: &str, active: bool) -> Option<Str
 }
 
 /// Takes back what a round gave, and leaves nothing that a later round would find and spend its time on.
-async fn clear(stack: &Stack, round: usize) {
+async fn clear(stack: &Stack, round: usize, consumer: Consumer) {
     for id in ids(round) {
         world(stack).delete(Access, &id).unwrap();
         assert_eq!(hear(stack, "iam-revoke", &id, false).await, None, "{id} is cleared");
     }
     let iam = &stack.view().clients().iam;
-    let policies = iam.list_role_policies().role_name(ROLE).send().await.unwrap().policy_names;
+    let policies = iam.list_role_policies().role_name(consumer.role).send().await.unwrap().policy_names;
     for policy in policies.into_iter().filter(|policy| policy.starts_with("DMM_")) {
-        iam.delete_role_policy().role_name(ROLE).policy_name(policy).send().await.unwrap();
+        iam.delete_role_policy().role_name(consumer.role).policy_name(policy).send().await.unwrap();
     }
     for key in stack.view().grant_records().await.unwrap().keys() {
         delete_object(stack, key).await;
@@ -210,8 +223,8 @@ async fn clear(stack: &Stack, round: usize) {
 
 /// Finds agreements whose events were lost, those that ended meanwhile, and a policy that nobody recorded; stops on the
 /// way and goes on from there.
-async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
-    for id in &request(stack, round) {
+async fn reconcile(stack: &Stack, round: usize, consumer: Consumer) -> Vec<String> {
+    for id in &request(stack, round, consumer) {
         set_active(stack, id, true);
     }
     let mut problems = compare(stack, &json!({ "limit": 1 })).await;
@@ -226,7 +239,7 @@ async fn reconcile(stack: &Stack, round: usize) -> Vec<String> {
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::orders-data/*" }],
     });
-    put(stack, ROLE, &format!("DMM_Access_gone-{round}"), &document).await;
+    put(stack, consumer.role, &format!("DMM_Access_gone-{round}"), &document).await;
     compare(stack, &json!({})).await
 }
 
@@ -240,9 +253,10 @@ async fn compare(stack: &Stack, payload: &Value) -> Vec<String> {
 }
 
 /// New requested agreements: one whose grant fits inline on the role, and two that have to be packed.
-fn request(stack: &Stack, round: usize) -> [String; 3] {
+fn request(stack: &Stack, round: usize, consumer: Consumer) -> [String; 3] {
+    let consumer = json!({ "dataProductId": consumer.product, "teamId": "planning" });
     for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-glue"]) {
-        world(stack).put_agreement(Access, agreement(id, port, &forecast())).unwrap();
+        world(stack).put_agreement(Access, agreement(id, port, &consumer)).unwrap();
     }
     ids(round)
 }
@@ -259,27 +273,36 @@ fn set_active(stack: &Stack, id: &str, active: bool) {
     }
 }
 
+fn with_a_role_below_the_path() -> Landscape {
+    let Consumer { product, role } = BELOW_THE_PATH;
+    let role = ConsumerRole { name: role.to_owned(), path: "/dmm-consumers/".to_owned(), opted_in: false };
+    mesh().with_data_product(consumer(product, "planning", Some(&role.name))).with_role(role)
+}
+
 /// Takes each permission of a function's role away, one at a time; those without which nothing fails.
 async fn spare(binary: &str) -> Vec<String> {
-    let stack = stack(mesh()).await;
+    let stack = stack(with_a_role_below_the_path()).await;
     // Some hundred characters are left for inline policies.
-    owners_policy(&stack, 9_500).await;
+    for consumer in [TAGGED, BELOW_THE_PATH] {
+        owners_policy(&stack, consumer.role, 9_500).await;
+    }
     world(&stack).append_raw_event(json!({ "type": "com.datamesh-manager.events.TagCreatedEvent" }));
     let role = stack.function(binary).unwrap().to_owned();
     let mut permissions = permissions(&stack, &role).await;
     permissions.retain(|permission| !NOT_HERE.contains(&permission.action.as_str()));
     assert!(permissions.len() >= 5, "{binary} has {} permissions", permissions.len());
-    assert_eq!(work(&stack, binary, 0).await, Vec::<String>::new(), "{binary} with all permissions");
+    assert_eq!(work(&stack, binary, 0, TAGGED).await, Vec::<String>::new(), "{binary} with all permissions");
     let mut spare = Vec::new();
     for (round, permission) in (1..).zip(&permissions) {
         put(&stack, &role, &permission.policy, &permission.taken_away()).await;
-        if work(&stack, binary, round).await.is_empty() {
-            let sid = &permission.document["Statement"][permission.statement]["Sid"];
+        let sid = permission.document["Statement"][permission.statement]["Sid"].as_str().unwrap();
+        let consumer = if sid.ends_with("BelowTheOptInPath") { BELOW_THE_PATH } else { TAGGED };
+        if work(&stack, binary, round, consumer).await.is_empty() {
             spare.push(format!("{} ({sid})", permission.action));
         }
         put(&stack, &role, &permission.policy, &permission.document).await;
         if binary.starts_with("iam-") {
-            clear(&stack, round).await;
+            clear(&stack, round, consumer).await;
         }
     }
     println!("{binary}: {} permissions taken away, one at a time", permissions.len());
@@ -346,8 +369,18 @@ async fn a_role_without_the_required_boundary_gets_nothing_and_loses_what_it_has
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_outside_the_path_gets_nothing() {
-    let stack = with_setting("consumerRolePath", "/consumers/").await;
+async fn a_role_below_the_opt_in_path_needs_no_tag_and_one_elsewhere_does() {
+    let stack = stack(with_a_role_below_the_path()).await;
+    let untagged = json!({ "dataProductId": "reserved", "teamId": "planning" });
+    let reports = json!({ "dataProductId": BELOW_THE_PATH.product, "teamId": "planning" });
+    for (id, consumer) in [("below", reports), ("elsewhere", untagged)] {
+        world(&stack).put_agreement(Access, agreement(id, "orders-s3", &consumer)).unwrap();
+        set_active(&stack, id, true);
+    }
+    stack.poll(PATIENCE).await.unwrap();
+    let given = [(BELOW_THE_PATH.role.to_owned(), "DMM_Access_below".to_owned())];
+    assert_eq!(standing(&stack).await, given);
+    set_active(&stack, "below", false);
+    stack.poll(PATIENCE).await.unwrap();
     assert_eq!(standing(&stack).await, []);
-    assert!(refused(&stack, "iam-grant", 0).iter().any(|call| call == "iam PutRolePolicy"));
 }

@@ -144,7 +144,7 @@ async fn no_role_has_a_star_resource_but_for_listing_roles_nor_a_star_action() {
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_narrow_whose_policies_are_written_and_whose_keys_are_used() {
     let report = program(&[
-        ("consumerRolePath", "/consumers/"),
+        ("optInPath", "/consumers/"),
         ("requiredPermissionsBoundary", "consumer-boundary"),
         ("subscriberAccounts", "111122223333,444455556666"),
         ("kmsKeys", &json!([KEY]).to_string()),
@@ -153,8 +153,10 @@ async fn settings_narrow_whose_policies_are_written_and_whose_keys_are_used() {
     let policy = report.resources.iter().find(|resource| resource.name == "iamGrantAccessPolicy").unwrap();
     let statements = statements(policy);
     let by_sid = |sid: &str| statements.iter().find(|statement| statement["Sid"] == sid).unwrap();
-    let write = by_sid("WritePoliciesOfRolesThatOptedIn");
-    assert_eq!(write["Resource"], "arn:aws:iam::123456789012:role/consumers/*");
+    for sid in ["WritePoliciesOfRolesBelowTheOptInPath", "AttachPoliciesOfThisStackToRolesBelowTheOptInPath"]
+    {
+        assert_eq!(by_sid(sid)["Resource"], "arn:aws:iam::123456789012:role/consumers/*");
+    }
     let condition = &by_sid("OnlyBelowTheBoundaryWhereOneIsRequired")["Condition"];
     let boundary = "arn:aws:iam::123456789012:policy/consumer-boundary";
     assert_eq!(condition["ArnNotEquals"]["iam:PermissionsBoundary"], boundary);

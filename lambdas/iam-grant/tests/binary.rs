@@ -32,6 +32,7 @@ fn function(server: &MockServer) -> Command {
         ("DMM_BASE_URL", &address),
         ("DMM_API_KEY_SECRET_ID", "dmm/api-key"),
         ("STATE_BUCKET", "state"),
+        ("OPT_IN_PATH", "/dmm-consumers/"),
         ("ALLOWED_ROLES", "consumer-*"),
         ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:iam::123456789012:policy/dmm-test/"),
     ]);

@@ -46,6 +46,7 @@ async fn invoke(event: &Value) -> (String, Value) {
             ("DMM_BASE_URL", &address),
             ("DMM_API_KEY_SECRET_ID", "dmm/api-key"),
             ("STATE_BUCKET", "state"),
+            ("OPT_IN_PATH", "/dmm-consumers/"),
             ("ALLOWED_ROLES", "*"),
             ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:iam::123456789012:policy/dmm-test/"),
         ])

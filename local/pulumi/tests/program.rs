@@ -237,8 +237,11 @@ fn policies_of_roles_are_written_only_where_the_role_opted_in_and_never_on_roles
             let is = |s: &&Value| s["Effect"] == effect && list(&s["Action"]).contains(&action);
             statements.iter().filter(is).collect()
         };
-        let [inline] = that("Allow", "iam:PutRolePolicy")[..] else { continue };
-        let [attached] = that("Allow", "iam:AttachRolePolicy")[..] else { panic!("one that attaches") };
+        // By the tag, and by the path.
+        let [inline, inline_below] = that("Allow", "iam:PutRolePolicy")[..] else { continue };
+        let [attached, attached_below] = that("Allow", "iam:AttachRolePolicy")[..] else {
+            panic!("two that attach")
+        };
         let denied = that("Deny", "iam:PutRolePolicy");
         let [deny, boundary] = denied[..] else { panic!("one for the stack's roles, one for a boundary") };
         let opted_in = json!({"aws:ResourceTag/dmm-integration": "enabled"});
@@ -248,6 +251,9 @@ fn policies_of_roles_are_written_only_where_the_role_opted_in_and_never_on_roles
             attached["Condition"],
             json!({"StringEquals": opted_in, "ArnLike": {"iam:PolicyARN": ours}})
         );
+        let below = "arn:aws:iam::123456789012:role/dmm-consumers/*";
+        assert_eq!((&inline_below["Resource"], &attached_below["Resource"]), (&json!(below), &json!(below)));
+        assert_eq!(attached_below["Condition"], json!({"ArnLike": {"iam:PolicyARN": ours}}));
         let [written] = that("Allow", "iam:CreatePolicyVersion")[..] else { panic!("one that writes") };
         assert_eq!(written["Resource"], ours);
         assert_eq!(boundary["Resource"], "arn:aws:iam::123456789012:role/*");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulator::AgreementKind;
 use tokio::time::timeout;
 
-use super::{PATIENCE, ROLE, world};
+use super::{PATIENCE, world};
 
 /// Approves the access `a-1` and polls until all is quiet.
 pub(crate) async fn grant(stack: &Stack) {
@@ -90,13 +90,13 @@ pub(crate) fn event(name: &str, id: &str) -> Value {
 }
 
 /// Puts an inline policy on the consumer's role, as its owner may, of this many characters.
-pub(crate) async fn owners_policy(stack: &Stack, characters: usize) {
+pub(crate) async fn owners_policy(stack: &Stack, role: &str, characters: usize) {
     let frame = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "" }] });
     let resource = "arn:aws:s3:::".to_owned();
     let resource = format!("{resource}{}", "o".repeat(characters - frame.to_string().len() - resource.len()));
     let mut document = frame;
     document["Statement"][0]["Resource"] = json!(resource);
     let iam = &stack.view().clients().iam;
-    let put = iam.put_role_policy().role_name(ROLE).policy_name("owners-own");
+    let put = iam.put_role_policy().role_name(role).policy_name("owners-own");
     put.policy_document(document.to_string()).send().await.unwrap();
 }

@@ -74,7 +74,7 @@ pub(crate) fn provider() -> Value {
 }
 
 /// A consumer, an Open Data Product Standard document.
-fn consumer(id: &str, team: &str, role: Option<&str>) -> Value {
+pub(crate) fn consumer(id: &str, team: &str, role: Option<&str>) -> Value {
     let properties: Vec<Value> =
         role.map(|role| json!({ "property": "aws-role-name", "value": role })).into_iter().collect();
     json!({

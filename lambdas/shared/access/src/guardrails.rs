@@ -82,14 +82,14 @@ impl Guardrails {
         &self.allowed_resource_accounts
     }
 
-    /// Whether this role may *get* access: [`touching`](Self::touching), and it has opted in with the tag.
+    /// Whether this role may *get* access: [`touching`](Self::touching), and it has opted in.
     ///
     /// # Errors
     ///
     /// The [`Refusal`] that says why not.
     pub fn giving(&self, role: &Role) -> Result<(), Refusal> {
         self.touching(role)?;
-        if role.has_opted_in() { Ok(()) } else { Err(Refusal::RoleNotOptedIn { role: role.name.clone() }) }
+        if role.has_opted_in { Ok(()) } else { Err(Refusal::RoleNotOptedIn { role: role.name.clone() }) }
     }
 
     /// Whether this role's policies may be changed at all. To take access back, the tag is not asked for here: a role

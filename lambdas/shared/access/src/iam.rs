@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::document::Document;
 use crate::error::RolesError;
+use crate::opt_in::OptIn;
 use crate::ports::{Put, Roles};
 use crate::record::{Grant, Place};
 use crate::refusal::Refusal;
@@ -31,13 +32,25 @@ pub struct IamRoles {
     client: Client,
     quotas: aws_sdk_servicequotas::Client,
     arns: ArnPrefix,
+    opt_in: OptIn,
 }
 
 impl IamRoles {
     /// Uses these clients; the one for Service Quotas has to be of [`ArnPrefix::quota_region`].
     #[must_use]
-    pub fn new(client: Client, quotas: aws_sdk_servicequotas::Client, arns: ArnPrefix) -> IamRoles {
-        IamRoles { client, quotas, arns }
+    pub fn new(
+        client: Client,
+        quotas: aws_sdk_servicequotas::Client,
+        arns: ArnPrefix,
+        opt_in: OptIn,
+    ) -> IamRoles {
+        IamRoles { client, quotas, arns, opt_in }
+    }
+
+    fn read(&self, name: RoleName, role: aws_sdk_iam::types::Role) -> Role {
+        let tags = role.tags().iter().map(|tag| (tag.key(), tag.value()));
+        let has_opted_in = self.opt_in.holds(role.path(), tags);
+        Role { name, has_opted_in, arn: role.arn, path: role.path }
     }
 }
 
@@ -51,7 +64,7 @@ impl Roles for IamRoles {
             }
             Err(error) => return Err(failure("iam:GetRole", name, error)),
         };
-        Ok(output.role.map(|role| read(name.clone(), role)))
+        Ok(output.role.map(|role| self.read(name.clone(), role)))
     }
 
     async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
@@ -103,7 +116,7 @@ impl Roles for IamRoles {
                 // instead of saying that there is no such role.
                 RolesError::Denied { action, role, source } => match self.role(&role).await? {
                     None => Ok(()),
-                    Some(found) if found.has_opted_in() => Err(RolesError::Denied { action, role, source }),
+                    Some(found) if found.has_opted_in => Err(RolesError::Denied { action, role, source }),
                     // Its owner may have deleted the policy, as the error asks for.
                     Some(_) => match self.policy(place).await? {
                         None => Ok(()),
@@ -114,11 +127,6 @@ impl Roles for IamRoles {
             },
         }
     }
-}
-
-fn read(name: RoleName, role: aws_sdk_iam::types::Role) -> Role {
-    let tags = role.tags().iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
-    Role { name, tags, arn: role.arn, path: role.path }
 }
 
 /// IAM answers with the document percent-encoded

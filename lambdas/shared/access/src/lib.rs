@@ -24,6 +24,7 @@ pub mod error;
 pub mod guardrails;
 pub mod iam;
 pub mod name;
+pub mod opt_in;
 pub mod packing;
 pub mod policy;
 pub mod port;

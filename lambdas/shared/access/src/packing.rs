@@ -231,7 +231,7 @@ impl<R: Roles + Room> Roles for Packing<R> {
         match self.pack(place, None).await {
             Ok(_) => Ok(()),
             Err(RolesError::Denied { action, role, source }) => match self.iam.role(&role).await? {
-                Some(found) if !found.has_opted_in() => {
+                Some(found) if !found.has_opted_in => {
                     Err(RolesError::OptedOut { role, policy: place.policy.clone(), source })
                 }
                 _ => Err(RolesError::Denied { action, role, source }),

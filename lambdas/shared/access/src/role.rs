@@ -1,6 +1,5 @@
 //! IAM roles: their names, how custom fields name them, and what IAM says about one.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -131,22 +130,12 @@ pub struct Role {
     pub arn: String,
     /// The path, from `/` to `/`.
     pub path: String,
-    /// The tags.
-    pub tags: BTreeMap<String, String>,
+    /// Whether its owner lets this software manage it ([`OptIn`](crate::opt_in::OptIn)). Roles that were listed, not read,
+    /// come without their tags: of those, only a path tells it.
+    pub has_opted_in: bool,
 }
 
-/// The tag by which a role opts in.
-const OPT_IN_TAG: &str = "dmm-integration";
-/// The value of that tag.
-const OPT_IN_VALUE: &str = "enabled";
-
 impl Role {
-    /// Whether its owner lets this software manage it, by the tag `dmm-integration` = `enabled`.
-    #[must_use]
-    pub fn has_opted_in(&self) -> bool {
-        self.tags.get(OPT_IN_TAG).map(String::as_str) == Some(OPT_IN_VALUE)
-    }
-
     /// The partition that the role is in; `None` if it is one this software does not know.
     #[must_use]
     pub fn partition(&self) -> Option<Partition> {

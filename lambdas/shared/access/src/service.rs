@@ -15,6 +15,7 @@ use crate::converge::{Converger, Outcome};
 use crate::error::Error;
 use crate::guardrails::{GuardrailError, Guardrails};
 use crate::iam::{ArnPrefix, ArnPrefixError, IamRoles};
+use crate::opt_in::{OptIn, OptInError};
 use crate::packing::Packing;
 use crate::ports::Roles;
 use crate::record::Cause;
@@ -53,6 +54,9 @@ pub enum SetupError {
     /// The prefix of managed policies makes no sense.
     #[error(transparent)]
     ArnPrefix(#[from] ArnPrefixError),
+    /// The path that opts roles in makes no sense.
+    #[error(transparent)]
+    OptIn(#[from] OptInError),
 }
 
 impl SetupError {
@@ -61,7 +65,7 @@ impl SetupError {
     pub fn is_retryable(&self) -> bool {
         match self {
             SetupError::Environment(error) => error.is_retryable(),
-            SetupError::Guardrails(_) | SetupError::ArnPrefix(_) => false,
+            SetupError::Guardrails(_) | SetupError::ArnPrefix(_) | SetupError::OptIn(_) => false,
         }
     }
 }
@@ -81,7 +85,8 @@ impl Service {
     /// Builds all from the environment: `DMM_BASE_URL`, `DMM_API_KEY_SECRET_ID`, `STATE_BUCKET`, and the
     /// guardrails in `ALLOWED_ROLES`, `PROTECTED_ROLES` and `ALLOWED_RESOURCE_ACCOUNTS` (lists, see
     /// [`Guardrails::new`]); `MANAGED_POLICY_ARN_PREFIX` is how the ARNs of managed policies of ours begin
-    /// ([`ArnPrefix`]).
+    /// ([`ArnPrefix`]), and `OPT_IN_PATH` the path that opts roles in as the tag does
+    /// ([`OptIn`]).
     ///
     /// # Errors
     ///
@@ -149,12 +154,14 @@ impl Parts {
         let records = S3Store::new(aws_sdk_s3::Client::new(aws.sdk_config()), bucket);
         let arns = settings::required("MANAGED_POLICY_ARN_PREFIX").map_err(EnvironmentError::from)?;
         let arns: ArnPrefix = arns.parse()?;
+        let opt_in: OptIn = settings::required("OPT_IN_PATH").map_err(EnvironmentError::from)?.parse()?;
         let quotas = aws_sdk_servicequotas::config::Builder::from(aws.sdk_config());
         let quotas = quotas.region(aws_sdk_servicequotas::config::Region::new(arns.quota_region()));
         let iam = IamRoles::new(
             aws_sdk_iam::Client::new(aws.sdk_config()),
             aws_sdk_servicequotas::Client::from_conf(quotas.build()),
             arns,
+            opt_in,
         );
         Ok(Parts { client: environment::api_client(&aws)?, iam, records, guardrails })
     }

@@ -183,6 +183,7 @@ fn meaning(name: &str) -> &'static str {
         "MANAGED_POLICY_ARN_PREFIX" => {
             "how the ARNs of this stack's managed policies begin, e.g. arn:aws:iam::123456789012:policy/my-stack/"
         }
+        "OPT_IN_PATH" => "the path of roles that may be given access without the tag, e.g. /dmm-consumers/",
         "SCAN_ROLES" => {
             "true, or to false where policies named DMM_… on the account's roles are not all of this stack"
         }

@@ -126,7 +126,7 @@ fn what_becomes_impossible_is_taken_back_and_its_reason_told_once() {
 fn a_role_that_lost_its_tag_gets_nothing_new_and_loses_what_it_has() {
     let world = World::new(Access);
     world.run(Access).unwrap();
-    world.state().roles.get_mut("consumer").unwrap().tags.clear();
+    world.state().roles.get_mut("consumer").unwrap().has_opted_in = false;
     assert!(matches!(world.run(Access).unwrap(), Outcome::Refused(Refusal::RoleNotOptedIn { .. })));
     assert_eq!(world.state().standing(), Vec::<String>::new());
 }
@@ -218,7 +218,7 @@ fn the_predecessors_policy_goes_when_the_agreement_ends_although_no_record_knows
         let world = World::new(kind);
         world.state().set_active(false);
         world.state().policies.insert(("consumer".to_owned(), policy.to_owned()), document("orders-data"));
-        world.state().roles.get_mut("consumer").unwrap().tags.clear();
+        world.state().roles.get_mut("consumer").unwrap().has_opted_in = false;
         assert_eq!(world.run(kind).unwrap(), Outcome::Revoked);
         assert_eq!(world.state().standing(), Vec::<String>::new());
     }

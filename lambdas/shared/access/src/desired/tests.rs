@@ -43,7 +43,7 @@ fn role() -> Role {
         name: "consumer".parse().unwrap(),
         arn: "arn:aws:iam::123456789012:role/consumer".to_owned(),
         path: "/".to_owned(),
-        tags: BTreeMap::from([("dmm-integration".to_owned(), "enabled".to_owned())]),
+        has_opted_in: true,
     }
 }
 
@@ -166,7 +166,7 @@ fn what_is_gone_or_forbidden_is_refused() {
     assert!(matches!(refused(&other, Some(&role()), Some(&provider())), Refusal::PortGone { .. }));
     let kafka = with_provider(json!({ "dataProductId": "orders", "outputPortId": "stream" }));
     assert!(matches!(refused(&kafka, Some(&role()), Some(&provider())), Refusal::PortTypeUnsupported { .. }));
-    let untagged = Role { tags: BTreeMap::new(), ..role() };
+    let untagged = Role { has_opted_in: false, ..role() };
     assert!(matches!(refused(&active, Some(&untagged), Some(&provider())), Refusal::RoleNotOptedIn { .. }));
     let user = agreement(&json!({ "userId": "jane" }));
     assert!(matches!(refused(&user, None, Some(&provider())), Refusal::ConsumerIsUser { .. }));
@@ -179,6 +179,6 @@ fn a_role_that_is_out_of_reach_is_not_looked_at_either() {
     let ended = Agreement::from_value(reference(AgreementKind::Access), raw).unwrap();
     let protected = Role { name: "protected".parse().unwrap(), ..role() };
     assert_eq!(decide(&ended, Some(&protected), None).today, None);
-    let untagged = Role { tags: BTreeMap::new(), ..role() };
+    let untagged = Role { has_opted_in: false, ..role() };
     assert!(decide(&ended, Some(&untagged), None).today.is_some());
 }

@@ -15,7 +15,7 @@ use aws_sdk_iam::operation::list_attached_role_policies::ListAttachedRolePolicie
 use aws_sdk_iam::operation::list_policy_versions::ListPolicyVersionsError;
 use aws_sdk_iam::operation::list_role_policies::ListRolePoliciesError;
 
-use super::{AT_ONCE, IamRoles, decoded, failure, is_denied, read};
+use super::{AT_ONCE, IamRoles, decoded, failure, is_denied};
 use crate::document::Document;
 use crate::error::{RoleListError, RolesError};
 use crate::ports::{Attached, ManagedPolicy, Put, Roles, Room};
@@ -38,7 +38,7 @@ impl Room for IamRoles {
                 if is_denied { RoleListError::Denied { source } } else { RoleListError::Failed { source } }
             })?;
             match role.role_name.parse() {
-                Ok(name) => roles.push(read(name, role)),
+                Ok(name) => roles.push(self.read(name, role)),
                 Err(problem) => tracing::warn!(role.arn, %problem, "a role's name is not understood"),
             }
         }
@@ -207,7 +207,7 @@ impl IamRoles {
                 // taken out of, which leaves the rest as it is.
                 RolesError::Denied { action, role, source } => match self.role(&role).await? {
                     None => Ok(Put::Rejected(Refusal::RoleMissing { role })),
-                    Some(found) if found.has_opted_in() => Err(RolesError::Denied { action, role, source }),
+                    Some(found) if found.has_opted_in => Err(RolesError::Denied { action, role, source }),
                     Some(_) => Ok(Put::Rejected(Refusal::RoleNotOptedIn { role })),
                 },
                 failed => Err(failed),

@@ -34,7 +34,15 @@ pub(super) async fn iam(answers: &[(&str, u16, &str)]) -> (MockServer, IamRoles)
     let quotas = aws_sdk_servicequotas::config::Builder::from(aws.sdk_config());
     let quotas = quotas.retry_config(RetryConfig::disabled()).build();
     let arns = "arn:aws:iam::123456789012:policy/dmm-test/".parse().unwrap();
-    (server, IamRoles::new(client, aws_sdk_servicequotas::Client::from_conf(quotas), arns))
+    (
+        server,
+        IamRoles::new(
+            client,
+            aws_sdk_servicequotas::Client::from_conf(quotas),
+            arns,
+            "/consumers/".parse().unwrap(),
+        ),
+    )
 }
 
 pub(super) fn failed(code: &str) -> String {
@@ -57,7 +65,7 @@ fn grant() -> Grant {
 }
 
 #[tokio::test]
-async fn a_role_is_read_with_its_path_and_tags() {
+async fn a_role_is_read_with_its_path_and_whether_its_tag_opts_it_in() {
     let body = "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role>\
         <Path>/data/</Path><RoleName>consumer</RoleName><RoleId>AROA1</RoleId>\
         <Arn>arn:aws:iam::123456789012:role/data/consumer</Arn><CreateDate>2023-06-01T00:00:00Z</CreateDate>\
@@ -69,7 +77,21 @@ async fn a_role_is_read_with_its_path_and_tags() {
         (role.arn.as_str(), role.path.as_str()),
         ("arn:aws:iam::123456789012:role/data/consumer", "/data/")
     );
-    assert_eq!(role.tags["dmm-integration"], "enabled");
+    assert!(role.has_opted_in);
+}
+
+#[tokio::test]
+async fn a_role_without_tags_is_opted_in_below_the_path_alone() {
+    for (path, has_opted_in) in [("/consumers/", true), ("/consumers/eu/", true), ("/", false)] {
+        let body = format!(
+            "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role>\
+             <Path>{path}</Path><RoleName>consumer</RoleName><RoleId>AROA1</RoleId>\
+             <Arn>arn:aws:iam::123456789012:role{path}consumer</Arn><CreateDate>2023-06-01T00:00:00Z</CreateDate>\
+             </Role></GetRoleResult></GetRoleResponse>"
+        );
+        let (_server, roles) = roles("GetRole", 200, &body).await;
+        assert_eq!(roles.role(&place().role).await.unwrap().unwrap().has_opted_in, has_opted_in, "{path}");
+    }
 }
 
 #[tokio::test]

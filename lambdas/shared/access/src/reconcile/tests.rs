@@ -95,7 +95,7 @@ async fn a_policy_of_ours_that_no_agreement_and_no_record_knows_is_found_on_its_
     for name in ["other", "closed", "stack-iam-grant"] {
         mesh.state().roles.insert(name.to_owned(), role(name));
     }
-    mesh.state().roles.get_mut("closed").unwrap().tags.clear();
+    mesh.state().roles.get_mut("closed").unwrap().has_opted_in = false;
     let cut = format!("DMM_Access_{}", "z".repeat(117));
     for (on, name) in [
         ("consumer", "DMM_DataUsageAgreement_gone"),

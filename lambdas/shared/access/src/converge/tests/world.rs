@@ -138,7 +138,7 @@ pub(super) fn role(name: &str) -> Role {
         name: name.parse().unwrap(),
         arn: format!("arn:aws:iam::123456789012:role/{name}"),
         path: "/".to_owned(),
-        tags: BTreeMap::from([("dmm-integration".to_owned(), "enabled".to_owned())]),
+        has_opted_in: true,
     }
 }
 

@@ -128,12 +128,11 @@ fn denied(role: &RoleName) -> RolesError {
 impl Roles for FakeIam {
     async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
         let state = self.state();
-        let value = if state.has_opted_in { "enabled" } else { "disabled" };
         Ok(state.exists.then(|| Role {
             name: name.clone(),
             arn: format!("arn:aws:iam::123456789012:role/{name}"),
             path: "/".to_owned(),
-            tags: BTreeMap::from([("dmm-integration".to_owned(), value.to_owned())]),
+            has_opted_in: state.has_opted_in,
         }))
     }
 

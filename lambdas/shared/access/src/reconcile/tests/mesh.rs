@@ -150,7 +150,7 @@ pub(super) fn role(name: &str) -> Role {
         name: name.parse().unwrap(),
         arn: format!("arn:aws:iam::123456789012:role/{name}"),
         path: "/".to_owned(),
-        tags: BTreeMap::from([("dmm-integration".to_owned(), "enabled".to_owned())]),
+        has_opted_in: true,
     }
 }
 
@@ -249,7 +249,7 @@ impl Roles for Mesh {
 impl RoleList for Mesh {
     async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
         let roles = self.state().roles.values().rev().cloned().collect::<Vec<_>>();
-        Ok(roles.into_iter().map(|role| Role { tags: BTreeMap::new(), ..role }).collect())
+        Ok(roles.into_iter().map(|role| Role { has_opted_in: false, ..role }).collect())
     }
 
     async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {

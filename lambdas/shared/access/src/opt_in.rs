@@ -1,0 +1,91 @@
+//! By what a role opts in: nobody gets access by a role whose owner did not say so.
+
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// The tag by which a role opts in.
+const TAG: &str = "dmm-integration";
+/// The value of that tag.
+const VALUE: &str = "enabled";
+/// The longest path that IAM takes
+/// ([`Role`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html)).
+const LONGEST: usize = 512;
+
+/// A role opts in by the tag `dmm-integration` = `enabled`, or by being below a path that the operator has named: who
+/// makes a role there has decided. Unlike tags, paths never change.
+///
+/// As text, it is that path, from `/` to `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptIn {
+    path: String,
+}
+
+/// The text is no path that a role could opt in by.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "OPT_IN_PATH is `{text}`: it has to be the path of roles that are opted in without the tag {TAG}={VALUE}, from `/` \
+     to `/`, e.g. /dmm-consumers/, and not `/` alone, which would be every role"
+)]
+pub struct OptInError {
+    text: String,
+}
+
+impl OptIn {
+    /// Whether a role with this path and these tags has opted in.
+    pub(crate) fn holds<'a>(&self, path: &str, mut tags: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
+        tags.any(|tag| tag == (TAG, VALUE)) || path.starts_with(&self.path)
+    }
+}
+
+impl FromStr for OptIn {
+    type Err = OptInError;
+
+    fn from_str(text: &str) -> Result<OptIn, OptInError> {
+        let is_path = text.len() > 2
+            && text.len() <= LONGEST
+            && text.starts_with('/')
+            && text.ends_with('/')
+            && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"*?".contains(&byte));
+        if is_path { Ok(OptIn { path: text.to_owned() }) } else { Err(OptInError { text: text.to_owned() }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_opts_in_anywhere_and_nothing_like_it() {
+        let opt_in: OptIn = "/data/".parse().unwrap();
+        assert!(opt_in.holds("/", [("team", "a"), ("dmm-integration", "enabled")].into_iter()));
+        for tag in [("dmm-integration", "disabled"), ("DMM-Integration", "enabled"), ("team", "enabled")] {
+            assert!(!opt_in.holds("/", [tag].into_iter()), "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_opts_in_what_is_below_it_and_nothing_else() {
+        let opt_in: OptIn = "/data/".parse().unwrap();
+        for (path, holds) in [
+            ("/data/", true),
+            ("/data/reports/", true),
+            ("/", false),
+            ("/database/", false),
+            ("/x/data/", false),
+        ] {
+            assert_eq!(opt_in.holds(path, [].into_iter()), holds, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_would_open_every_role_or_none_is_refused() {
+        for text in ["", "/", "//", "data", "/data", "data/", "/da ta/", "/*/", "/d?ta/"] {
+            let error = text.parse::<OptIn>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}`")) && error.contains("/dmm-consumers/"), "{error}");
+        }
+        let longest = format!("/{}/", "x".repeat(LONGEST - 2));
+        assert!(longest.parse::<OptIn>().is_ok());
+        assert!(format!("{longest}x/").parse::<OptIn>().is_err());
+    }
+}
