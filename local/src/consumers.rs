@@ -5,13 +5,18 @@ use aws_sdk_iam::types::Tag;
 use serde_json::json;
 use simulator::ConsumerRole;
 
-use crate::clients::Clients;
+use crate::clients::{Clients, Place};
 use crate::deploy::{DeployError, aws};
 
 /// The tag by which a role opts in, and its value.
 const OPT_IN: (&str, &str) = ("dmm-integration", "enabled");
 /// The user whose credentials deploy and look.
 const OPERATOR: &str = "dmm-local-operator";
+
+/// The operator's ARN.
+pub(crate) fn operator_arn(place: &Place) -> String {
+    format!("arn:aws:iam::{}:user/{OPERATOR}", place.account)
+}
 
 /// Creates the consumers' roles.
 pub(crate) async fn create(clients: &Clients, roles: &[ConsumerRole]) -> Result<(), DeployError> {

@@ -6,6 +6,7 @@
 
 mod common;
 
+use aws_credential_types::Credentials;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
@@ -383,4 +384,36 @@ async fn a_role_below_the_opt_in_path_needs_no_tag_and_one_elsewhere_does() {
     set_active(&stack, "below", false);
     stack.poll(PATIENCE).await.unwrap();
     assert_eq!(standing(&stack).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_do_everything_but_is_no_operator_sends_to_no_queue() {
+    let stack = stack(mesh()).await;
+    let iam = &stack.view().clients().iam;
+    let everything = json!({
+        "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
+    });
+    iam.create_user().user_name("admin").send().await.unwrap();
+    let put = iam.put_user_policy().user_name("admin").policy_name("everything");
+    put.policy_document(everything.to_string()).send().await.unwrap();
+    let key = iam.create_access_key().user_name("admin").send().await.unwrap().access_key.unwrap();
+    let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "admin");
+    let admin = Clients::new(stack.aws_url(), &Place::default(), credentials).sqs;
+    let operator = &stack.view().clients().sqs;
+    for (output_name, is_fifo) in [
+        ("eventsQueueUrl", true),
+        ("deadLetterQueueUrl", true),
+        ("undeliveredQueueUrl", false),
+        ("failureQueueUrl", false),
+    ] {
+        let url = output(&stack, output_name);
+        let send = async |sqs: &aws_sdk_sqs::Client| {
+            let send = sqs.send_message().queue_url(url).message_body("by hand");
+            let group = is_fifo.then(|| "by-hand".to_owned());
+            send.set_message_group_id(group.clone()).set_message_deduplication_id(group).send().await
+        };
+        let denied = DisplayErrorContext(send(&admin).await.unwrap_err()).to_string();
+        assert!(denied.contains("AccessDenied"), "{output_name}: {denied}");
+        send(operator).await.unwrap();
+    }
 }

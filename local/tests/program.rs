@@ -93,6 +93,34 @@ async fn queues_and_buckets_are_encrypted_and_answer_over_tls_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_queue_takes_messages_from_its_own_function_or_rule_and_from_the_operators() {
+    let on_call = "arn:aws:iam::123456789012:role/on-call";
+    let report = program(&[("operators", on_call)]).await;
+    let role = |name: &str| format!("arn:aws:iam::123456789012:role/datamesh-manager-aws-test-{name}");
+    let senders = BTreeMap::from([
+        ("eventsPolicy", vec![role("feed")]),
+        ("deadLettersPolicy", vec![role("router")]),
+        ("failuresPolicy", vec![role("iam-grant"), role("iam-revoke")]),
+        // Rules are a service.
+        ("undeliveredPolicy", vec![]),
+    ]);
+    let policies = of(&report, "aws:sqs:QueuePolicy");
+    assert_eq!(policies.len(), senders.len());
+    for policy in policies {
+        let mut expected = senders[policy.name.as_str()].clone();
+        expected.push(on_call.to_owned());
+        let statements = statements(policy);
+        let deny = statements.iter().find(|statement| statement["Sid"] == "NobodyElseSends").unwrap();
+        assert_eq!((&deny["Effect"], &deny["Action"]), (&json!("Deny"), &json!("sqs:SendMessage")));
+        let condition = json!({
+            "StringNotLike": { "aws:PrincipalArn": expected },
+            "Bool": { "aws:PrincipalIsAWSService": "false" },
+        });
+        assert_eq!(deny["Condition"], condition, "{}", policy.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_watches_every_place_where_an_event_can_end_and_tells_its_targets() {
     let topic = "arn:aws:sns:eu-central-1:123456789012:on-call";
     let report = program(&[("alarmTargets", &json!([topic]).to_string())]).await;
