@@ -85,7 +85,9 @@ async fn follow_queues(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> R
             let before = depths.insert(arn.clone(), now).unwrap_or(0);
             if now != before {
                 let name = arn.rsplit(':').next().unwrap_or(arn);
-                println!("{} {name} holds {now} messages", if now > before { '+' } else { '-' });
+                let (mark, messages) =
+                    (if now > before { '+' } else { '-' }, if now == 1 { "message" } else { "messages" });
+                println!("{mark} {name} holds {now} {messages}");
             }
         }
     }

@@ -153,6 +153,53 @@ async fn an_alarm_watches_every_place_where_an_event_can_end_and_tells_its_targe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_metric_of_its_own_that_is_watched_is_one_that_the_function_writes() {
+    let report = program(&[]).await;
+    // The table of docs/telemetry.md: name, unit, dimensions, writers, meaning.
+    let table =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/telemetry.md")).unwrap();
+    let written: BTreeMap<&str, &str> = table
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [name, _, _, writers, _] = cells[..] else { return None };
+            Some((name.trim_matches('`'), writers))
+        })
+        .collect();
+    let mut watched = Vec::new();
+    for alarm in of(&report, "aws:cloudwatch:MetricAlarm") {
+        let alone = Value::Object(alarm.properties.clone());
+        let metrics: Vec<&Value> = match alone["metricQueries"].as_array() {
+            Some(queries) => queries.iter().map(|query| &query["metric"]).collect(),
+            None => vec![&alone],
+        };
+        for metric in metrics {
+            if metric["namespace"] == "DataMeshManager" {
+                watched.push((metric["metricName"].clone(), metric["dimensions"]["service"].clone()));
+            }
+        }
+    }
+    let dashboard = of(&report, "aws:cloudwatch:Dashboard").into_iter().next().unwrap();
+    for widget in document(dashboard, "dashboardBody")["widgets"].as_array().unwrap() {
+        for metric in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+            if metric[0] == "DataMeshManager" {
+                watched.push((metric[1].clone(), metric[3].clone()));
+            }
+        }
+    }
+    assert!(watched.len() > 10, "{watched:?}");
+    for (metric, service) in watched {
+        let (metric, service) = (metric.as_str().unwrap(), service.as_str().unwrap());
+        let writers = written.get(metric).unwrap_or_else(|| panic!("{metric} is not in docs/telemetry.md"));
+        let function = service.strip_prefix("datamesh-manager-aws-test-").unwrap();
+        assert!(
+            writers.split(", ").any(|writer| [function, "all"].contains(&writer)),
+            "{metric} of {function}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_role_has_a_star_resource_but_for_listing_roles_nor_a_star_action() {
     let report = program(&[]).await;
     let mut stars = Vec::new();

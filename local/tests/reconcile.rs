@@ -323,6 +323,19 @@ async fn one_agreement_that_fails_does_not_keep_the_others() {
     assert!(reason.contains("iam:PutRolePolicy") && reason.contains(ROLE), "{reason}");
     assert_eq!(standing(&stack).await, ["f-1", "f-3"].map(|id| ours(&format!("DMM_Access_{id}"))));
     assert_eq!(repaired(&stack).await["granted"], 1);
+    reconcile(&stack, json!({ "dry_run": true })).await;
+
+    // What an alarm is made of: the two runs that worked, and not the one that looked.
+    let log = stack.logs().join(format!("aws.lambda.{}.log", stack.function("iam-reconcile").unwrap()));
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_default());
+    let figures: Vec<[f64; 3]> = lines
+        .filter(|line| line["AgreementsFailed"].is_number())
+        .map(|line| {
+            ["AgreementsChecked", "Grants", "AgreementsFailed"].map(|name| line[name].as_f64().unwrap())
+        })
+        .collect();
+    assert_eq!(figures, [[3.0, 2.0, 1.0], [3.0, 1.0, 0.0]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

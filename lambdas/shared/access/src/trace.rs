@@ -68,8 +68,12 @@ pub(crate) fn outcome(outcome: &Outcome, rounds: usize, event_time: Option<Times
     }
 }
 
-/// What a run of the reconciliation came to.
-pub(crate) fn report(report: &Report) {
+/// What a run of the reconciliation came to. One that only looked changed nothing, and is no figure.
+pub(crate) fn report(report: &Report, only_looked: bool) {
+    if !only_looked {
+        let Report { checked, granted, revoked, refused, failed, .. } = report;
+        metrics::reconciled(*checked, *granted, *revoked, *refused, failed.len());
+    }
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     attribute("dmm.reconcile.checked", count(report.checked));
     attribute("dmm.reconcile.granted", count(report.granted));

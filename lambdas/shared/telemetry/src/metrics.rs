@@ -80,6 +80,12 @@ pub const REVOCATIONS: Metric = metric("Revocations", Unit::Count);
 pub const REFUSALS: Metric = Metric { name: "Refusals", unit: Unit::Count, dimensions: &["reason"] };
 /// How often an agreement was looked at until IAM agreed with it.
 pub const CONVERGENCE_ROUNDS: Metric = metric("ConvergenceRounds", Unit::Count);
+/// Agreements that a run of the reconciliation compared with IAM.
+pub const AGREEMENTS_CHECKED: Metric = metric("AgreementsChecked", Unit::Count);
+/// Agreements of such a run that are active and get nothing.
+pub const AGREEMENTS_REFUSED: Metric = metric("AgreementsRefused", Unit::Count);
+/// Agreements of such a run that could not be brought in line.
+pub const AGREEMENTS_FAILED: Metric = metric("AgreementsFailed", Unit::Count);
 /// How much of what IAM lets a role hold is used.
 pub const ROLE_POLICY_USAGE: Metric = metric("RolePolicyUsage", Unit::Percent);
 /// From the event's `time` to the end of this stage's work on it; of a batch, the oldest one's.
@@ -88,7 +94,7 @@ pub const EVENT_AGE: Metric = metric("EventAge", Unit::Seconds);
 pub const STAGE_DURATION: Metric = metric("StageDuration", Unit::Milliseconds);
 
 /// All metrics.
-pub const METRICS: [Metric; 14] = [
+pub const METRICS: [Metric; 17] = [
     FEED_LAG,
     EVENTS_POLLED,
     EVENTS_QUEUED,
@@ -100,6 +106,9 @@ pub const METRICS: [Metric; 14] = [
     REVOCATIONS,
     REFUSALS,
     CONVERGENCE_ROUNDS,
+    AGREEMENTS_CHECKED,
+    AGREEMENTS_REFUSED,
+    AGREEMENTS_FAILED,
     ROLE_POLICY_USAGE,
     EVENT_AGE,
     STAGE_DURATION,
@@ -141,6 +150,19 @@ pub fn refused(reason: &str) {
 /// An agreement was brought in line in this many rounds, 1 where nobody else worked on it.
 pub fn convergence_rounds(rounds: usize) {
     emit(&[(CONVERGENCE_ROUNDS, number(rounds))], &[]);
+}
+
+/// What a run of the reconciliation came to: how many agreements it checked, gave access for or changed it, took it back,
+/// refused it, and failed on.
+pub fn reconciled(checked: usize, granted: usize, revoked: usize, refused: usize, failed: usize) {
+    let values = [
+        (AGREEMENTS_CHECKED, checked),
+        (GRANTS, granted),
+        (REVOCATIONS, revoked),
+        (AGREEMENTS_REFUSED, refused),
+        (AGREEMENTS_FAILED, failed),
+    ];
+    emit(&values.map(|(metric, value)| (metric, number(value))), &[]);
 }
 
 /// How much of what IAM lets a role hold is used, in percent. The role is a property of the line.

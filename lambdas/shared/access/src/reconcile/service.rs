@@ -102,7 +102,7 @@ impl Service {
         let stored = progress.as_ref().and_then(|progress| progress.next.clone());
         let from = request.from.or(stored);
         let (report, result) = reconciler.run(from, request.limit, &cause).await;
-        trace::report(&report);
+        trace::report(&report, request.dry_run);
         tracing::info!(
             checked = report.checked,
             granted = report.granted,
