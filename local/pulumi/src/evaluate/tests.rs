@@ -262,3 +262,38 @@ fn the_archive_of_a_property_is_the_path_as_the_program_has_it() {
         Some(r#"{"fn::fileArchive":"../x/feed"}"#)
     );
 }
+
+#[test]
+fn the_outputs_of_another_stack_are_those_of_the_resource_that_refers_to_it() {
+    let text = "
+resources:
+  mesh:
+    type: pulumi:pulumi:StackReference
+    properties: {name: '${pulumi.organization}/mesh/${pulumi.stack}'}
+  queue:
+    type: aws:sqs:Queue
+    properties: {name: '${mesh.outputs.busName}-copies'}
+outputs: {bus: '${mesh.outputs[\"busName\"]}'}
+";
+    let mut evaluation = evaluation(text, &[]).expect("a program");
+    assert_eq!(evaluation.stack_name(), "acme/shop/dev");
+    assert_eq!(evaluation.order().expect("an order"), ["mesh", "queue"]);
+    let mesh = evaluation.resolve("mesh", &nothing).expect("properties");
+    assert_eq!(mesh.properties_json()["name"], "acme/mesh/dev");
+    evaluation
+        .set_outputs("mesh", object(json!({"id": "acme/mesh/dev", "outputs": {"busName": "dmm"}})))
+        .expect("outputs");
+    let queue = evaluation.resolve("queue", &nothing).expect("properties");
+    assert_eq!(queue.properties_json()["name"], "dmm-copies");
+    evaluation.set_outputs("queue", object(json!({"id": "q"}))).expect("outputs");
+    assert_eq!(evaluation.outputs(&nothing).expect("outputs")["bus"], "dmm");
+}
+
+#[test]
+fn a_program_says_which_config_keys_it_declares() {
+    let text = "name: shop\nruntime: yaml\nconfig: {queue: {type: string}}\n";
+    let program = Program::parse(text, Path::new("shop/Pulumi.yaml")).expect("a program");
+    for (key, declared) in [("queue", true), ("shop:queue", true), ("other:queue", false), ("bus", false)] {
+        assert_eq!(program.has_config(key), declared, "{key}");
+    }
+}
