@@ -1,22 +1,19 @@
 //! The whole stack on one machine: emulated AWS, a simulated (or the real) Data Mesh Manager, the recording proxy between
 //! them and the Lambdas, and the Lambdas themselves, as `pulumi/Pulumi.yaml` wires them.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::traces::Collector;
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use emulator::Emulator;
-use functions::{FunctionService, Speed};
+use functions::FunctionService;
 use proxy::Proxy;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use simulator::{ConsumerRole, Landscape, Simulator, WorldHandle};
+use simulator::{Simulator, WorldHandle};
 use uuid::Uuid;
 
 use crate::bus;
@@ -30,88 +27,10 @@ use crate::progress::Progress;
 use crate::traces;
 use crate::view::View;
 
-/// How often a condition is looked at while something waits for it.
-const LOOK: Duration = Duration::from_millis(50);
+mod options;
+mod waiting;
 
-/// Whose events are polled.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// A Data Mesh Manager that this process simulates.
-    Simulated {
-        /// What it knows at first.
-        landscape: Box<Landscape>,
-        /// Where it listens; port 0 takes a free one.
-        listen: SocketAddr,
-        /// How many events an answer of its feed holds at the most (the vendor's: 1000).
-        page_limit: usize,
-    },
-    /// A real one.
-    Real {
-        /// Its base address.
-        url: Url,
-        /// An API key of it.
-        api_key: SecretString,
-    },
-}
-
-/// What to start.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Whose events are polled.
-    pub source: Source,
-    /// The roles of consumers, which exist in the emulated account before anything else.
-    pub roles: Vec<ConsumerRole>,
-    /// How fast the stack's own waits pass: schedule, visibility time-outs, retries.
-    pub speed: Speed,
-    /// Whether the schedule invokes the feed, or only [`Stack::poll`] does.
-    pub scheduled: bool,
-    /// Values of config keys, besides those that the stack sets itself: as `key` of the main program, as `project:key` of
-    /// the program of that name.
-    pub config: BTreeMap<String, String>,
-    /// The folders of programs that are deployed beside the main one.
-    pub extensions: Vec<PathBuf>,
-    /// What an extension's config key `webhookUrl` is where nobody set it.
-    pub webhook: Option<String>,
-    /// Another AWS emulator than moto, already running.
-    pub aws_endpoint: Option<Url>,
-    /// The port of moto's server; a free one where there is none.
-    pub emulator_port: Option<u16>,
-    /// The folder of the functions' logs; one that goes with the stack where there is none.
-    pub logs: Option<PathBuf>,
-    /// The file of the functions' spans; one that goes with the stack where there is none.
-    pub traces: Option<PathBuf>,
-    /// An OTLP endpoint that gets every span, too.
-    pub otlp_endpoint: Option<Url>,
-    /// How progress is shown.
-    pub progress: Progress,
-}
-
-impl Options {
-    /// A simulated Data Mesh Manager with `landscape`, on free ports, a minute passing in a tenth of a second, polled by
-    /// hand: what tests want.
-    #[must_use]
-    pub fn by_hand(landscape: Landscape) -> Self {
-        Self {
-            roles: landscape.roles().to_vec(),
-            source: Source::Simulated {
-                landscape: Box::new(landscape),
-                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-                page_limit: 1000,
-            },
-            speed: Speed::times(600),
-            scheduled: false,
-            config: BTreeMap::new(),
-            extensions: Vec::new(),
-            webhook: None,
-            aws_endpoint: None,
-            emulator_port: None,
-            logs: None,
-            traces: None,
-            otlp_endpoint: None,
-            progress: Progress::Silent,
-        }
-    }
-}
+pub use options::{Options, Source};
 
 /// What [`Stack::replay`] did.
 #[derive(Clone, Copy, Debug)]
@@ -371,89 +290,6 @@ impl Stack {
             .get(binary)
             .map(String::as_str)
             .ok_or_else(|| StackError::NoFunction(binary.to_owned()))
-    }
-
-    /// Polls by hand until the feed has nothing new and everything that was sent has come to its end.
-    ///
-    /// # Errors
-    ///
-    /// [`StackError::Feed`] when the feed fails, [`StackError::Waited`] when it does not end in time.
-    pub async fn poll(&self, patience: Duration) -> Result<(), StackError> {
-        loop {
-            // First: what is still at work may report, and a report is an event, too.
-            if !self.wait(patience, async || self.is_quiet().await).await? {
-                return Err(self.waited(patience, "events are still on their way".to_owned()));
-            }
-            let summary = self.feed().await?;
-            if summary.get("polled").and_then(Value::as_u64) == Some(0) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Waits until the schedule has brought every event of the simulated feed to its end.
-    ///
-    /// # Errors
-    ///
-    /// [`StackError::Waited`] when that does not happen in time.
-    pub async fn settled(&self, patience: Duration) -> Result<(), StackError> {
-        let world = self.world().ok_or(StackError::NoSimulator)?;
-        let settled = self
-            .wait(patience, async || {
-                let last =
-                    world.events().last().and_then(|event| event.get("id")?.as_str().map(str::to_owned));
-                // In the order of an event's way: what has left one place is found at the next.
-                Ok(self.view.cursor().await? == last && self.is_quiet().await? && {
-                    // Reports that came back meanwhile are events, too.
-                    let again =
-                        world.events().last().and_then(|event| event.get("id")?.as_str().map(str::to_owned));
-                    again == last
-                })
-            })
-            .await?;
-        if settled { Ok(()) } else { Err(self.waited(patience, "events are still on their way".to_owned())) }
-    }
-
-    /// Whether no event is on its way between the queue and the last function's answer.
-    ///
-    /// # Errors
-    ///
-    /// When the emulated AWS does not answer.
-    pub async fn is_quiet(&self) -> Result<bool, StackError> {
-        for url in self.view.queues_on_the_way() {
-            if self.view.depth(url).await?.total() > 0 {
-                return Ok(false);
-            }
-        }
-        Ok(!self.functions.is_busy())
-    }
-
-    /// Looks at `condition` until it holds; false when `patience` has passed first.
-    ///
-    /// # Errors
-    ///
-    /// What `condition` returns.
-    pub async fn wait(
-        &self,
-        patience: Duration,
-        mut condition: impl AsyncFnMut() -> Result<bool, StackError>,
-    ) -> Result<bool, StackError> {
-        let end = tokio::time::Instant::now() + patience;
-        loop {
-            if condition().await? {
-                return Ok(true);
-            }
-            if tokio::time::Instant::now() >= end {
-                return Ok(false);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    /// The error for something that did not happen in time.
-    #[must_use]
-    pub fn waited(&self, patience: Duration, what: String) -> StackError {
-        StackError::Waited { seconds: patience.as_secs(), what, logs: self.logs.display().to_string() }
     }
 
     /// Ends every process.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
 
 mod common;
+mod events;
 mod permissions;
 mod process;
 mod services;

@@ -4,14 +4,12 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
-use aws_sdk_eventbridge::types::{InputTransformer, PutEventsRequestEntry, RuleState, Target};
 use aws_sdk_sqs::types::{
     Message, MessageSystemAttributeName, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
     QueueAttributeName, SendMessageBatchRequestEntry,
 };
-use aws_smithy_types::DateTime;
 use aws_types::SdkConfig;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::common::{self, ACCOUNT, REGION};
 
@@ -25,27 +23,23 @@ static URL: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Made anew for each test: connections belong to its runtime.
-fn config() -> SdkConfig {
+pub(crate) fn config() -> SdkConfig {
     common::sdk_config(&URL, Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
 }
 
-fn sqs() -> aws_sdk_sqs::Client {
+pub(crate) fn sqs() -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(&config())
-}
-
-fn events() -> aws_sdk_eventbridge::Client {
-    aws_sdk_eventbridge::Client::new(&config())
 }
 
 fn iam() -> aws_sdk_iam::Client {
     aws_sdk_iam::Client::new(&config())
 }
 
-fn arn(queue: &str) -> String {
+pub(crate) fn arn(queue: &str) -> String {
     format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}")
 }
 
-async fn queue(name: &str, attributes: &[(QueueAttributeName, &str)]) -> String {
+pub(crate) async fn queue(name: &str, attributes: &[(QueueAttributeName, &str)]) -> String {
     let mut request = sqs().create_queue().queue_name(name);
     for (name, value) in attributes {
         request = request.attributes(name.clone(), *value);
@@ -77,7 +71,7 @@ async fn send(url: &str, entries: Vec<SendMessageBatchRequestEntry>) {
     assert!(sent.failed.is_empty(), "{:?}", sent.failed);
 }
 
-async fn receive(url: &str, wait_seconds: i32) -> Vec<Message> {
+pub(crate) async fn receive(url: &str, wait_seconds: i32) -> Vec<Message> {
     receive_for(30, url, wait_seconds).await
 }
 
@@ -228,132 +222,6 @@ async fn a_message_sent_to_a_dead_letter_queue_directly_has_no_way_back_but_to_a
     let no_dead_letter_queue =
         sqs().start_message_move_task().source_arn(arn("source-of-none.fifo")).send().await;
     no_dead_letter_queue.unwrap_err();
-}
-
-async fn rule(
-    bus: &str,
-    name: &str,
-    pattern: &Value,
-    target: aws_sdk_eventbridge::types::builders::TargetBuilder,
-) {
-    events()
-        .put_rule()
-        .name(name)
-        .event_bus_name(bus)
-        .event_pattern(pattern.to_string())
-        .send()
-        .await
-        .unwrap();
-    let target: Target = target.id("queue").build().unwrap();
-    events().put_targets().rule(name).event_bus_name(bus).targets(target).send().await.unwrap();
-}
-
-fn event(detail_type: &str, detail: &Value) -> PutEventsRequestEntry {
-    PutEventsRequestEntry::builder()
-        .source("com.datamesh-manager")
-        .detail_type(detail_type)
-        .detail(detail.to_string())
-        .time(DateTime::from_secs(1_700_000_000))
-        .trace_header("Root=1-5759e988-bd862e3fe1be46a994272793")
-        .event_bus_name("dmm")
-        .build()
-}
-
-#[tokio::test]
-async fn an_event_reaches_queues_whole_as_a_part_and_transformed() {
-    events().create_event_bus().name("dmm").send().await.unwrap();
-    let mut urls = Vec::new();
-    for name in ["whole", "part", "constant", "transformed", "disabled"] {
-        urls.push(queue(name, &[]).await);
-    }
-    let pattern = json!({"detail-type": ["AccessActivatedEvent"], "source": [{"prefix": "com."}]});
-    let to = |name: &str| Target::builder().arn(arn(name));
-    let transformer = InputTransformer::builder()
-        .input_paths_map("type", "$.detail-type")
-        .input_paths_map("data", "$.detail.data")
-        .input_template(r#"{"text": "got <type>", "data": <data>}"#)
-        .build()
-        .unwrap();
-    rule("dmm", "whole", &pattern, to("whole")).await;
-    rule("dmm", "part", &pattern, to("part").input_path("$.detail.data")).await;
-    rule("dmm", "constant", &pattern, to("constant").input("{\"a\": 1}")).await;
-    rule("dmm", "transformed", &pattern, to("transformed").input_transformer(transformer)).await;
-    rule("dmm", "disabled", &pattern, to("disabled")).await;
-    rule("dmm", "nowhere", &pattern, to("no-such-queue")).await;
-    let disabled = events().put_rule().name("disabled").event_bus_name("dmm").state(RuleState::Disabled);
-    disabled.event_pattern(pattern.to_string()).send().await.unwrap();
-
-    // What a text template would break: quotes, placeholders, letters outside ASCII.
-    let detail = json!({"id": "1", "data": {"text": "<id> \"quoted\" ü", "list": [1, {"a": null}]}});
-    let put = events().put_events().entries(event("AccessActivatedEvent", &detail));
-    let put = put.entries(event("TeamUpdatedEvent", &json!({}))).send().await.unwrap();
-    assert_eq!(put.failed_entry_count(), 0);
-
-    let whole = receive(&urls[0], 0).await;
-    assert_eq!(whole.len(), 1);
-    let body: Value = serde_json::from_str(whole[0].body().unwrap()).unwrap();
-    assert_eq!(body["detail"], detail);
-    assert_eq!(body["time"], "2023-11-14T22:13:20Z");
-    assert_eq!(
-        (&body["source"], &body["detail-type"], &body["account"], &body["region"], &body["version"]),
-        (
-            &json!("com.datamesh-manager"),
-            &json!("AccessActivatedEvent"),
-            &json!(ACCOUNT),
-            &json!(REGION),
-            &json!("0")
-        )
-    );
-    assert_eq!(body["id"], put.entries()[0].event_id().unwrap());
-    let header = &whole[0].attributes().unwrap()[&MessageSystemAttributeName::AwsTraceHeader];
-    assert_eq!(header, "Root=1-5759e988-bd862e3fe1be46a994272793");
-
-    let parsed = async |url: &str| -> Value {
-        serde_json::from_str(receive(url, 0).await[0].body().unwrap()).unwrap()
-    };
-    assert_eq!(parsed(&urls[1]).await, detail["data"]);
-    assert_eq!(parsed(&urls[2]).await, json!({"a": 1}));
-    assert_eq!(parsed(&urls[3]).await, json!({"text": "got AccessActivatedEvent", "data": detail["data"]}));
-    assert!(receive(&urls[4], 0).await.is_empty());
-}
-
-#[tokio::test]
-async fn patterns_are_matched_and_refused_as_eventbridge_does() {
-    let bus = "patterns";
-    events().create_event_bus().name(bus).send().await.unwrap();
-    // In a list of objects, each of them is looked at; what is empty has no leaf.
-    let patterns = [
-        ("in-list", json!({"detail": {"list": {"kind": [{"equals-ignore-case": "B"}]}}})),
-        ("not-in-list", json!({"detail": {"list": {"kind": ["c"]}}})),
-        ("empty", json!({"detail": {"empty": [{"exists": true}]}})),
-        ("time", json!({"time": [{"prefix": "2023-11-14T"}]})),
-        (
-            "either",
-            json!({"detail": {"$or": [{"n": [{"numeric": [">", 1]}]}, {"ip": [{"cidr": "10.0.0.0/8"}]}]}}),
-        ),
-    ];
-    for (name, pattern) in &patterns {
-        queue(name, &[]).await;
-        rule(bus, name, pattern, Target::builder().arn(arn(name))).await;
-    }
-    let detail = json!({"list": [{"kind": "a"}, {"kind": "b"}], "empty": {}, "ip": "10.1.2.3"});
-    let mut entry = event("AccessActivatedEvent", &detail);
-    entry.event_bus_name = Some(bus.to_owned());
-    assert_eq!(events().put_events().entries(entry).send().await.unwrap().failed_entry_count(), 0);
-    let mut matched = Vec::new();
-    for (name, _) in &patterns {
-        let url = sqs().get_queue_url().queue_name(*name).send().await.unwrap().queue_url.unwrap();
-        if !receive(&url, 0).await.is_empty() {
-            matched.push(*name);
-        }
-    }
-    assert_eq!(matched, ["in-list", "time", "either"]);
-
-    let invalid = json!({"detail": {"id": [{"prefix": 1}]}}).to_string();
-    let refused = events().put_rule().name("invalid").event_bus_name(bus).event_pattern(invalid).send().await;
-    let refused = refused.unwrap_err().into_service_error();
-    assert!(refused.is_invalid_event_pattern_exception(), "{refused:?}");
-    assert!(refused.to_string().contains("detail.id"), "{refused}");
 }
 
 fn document(length: usize) -> String {
