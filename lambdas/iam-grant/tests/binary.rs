@@ -1,47 +1,17 @@
 //! The function as Lambda runs it: its binary, against servers that stand for the Runtime API, AWS and Data Mesh Manager.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, where a failure is a panic")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a failure is a panic")]
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rehearsal::{Answered, IAM, answer, answered, function, hand};
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
 use wiremock::matchers::{body_string_contains, method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_iam-grant");
-const IAM: &str = "xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"";
-
-/// A function whose environment is set as the stack sets it; everything it calls is `server`.
-fn function(server: &MockServer) -> Command {
-    let address = server.uri();
-    let mut command = Command::new(BINARY);
-    command.env_clear().kill_on_drop(true).stdout(Stdio::piped());
-    command.envs([
-        ("AWS_LAMBDA_RUNTIME_API", address.trim_start_matches("http://")),
-        ("AWS_LAMBDA_FUNCTION_NAME", "dmm-test-iam-grant"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_ENDPOINT_URL", &address),
-        ("DMM_BASE_URL", &address),
-        ("DMM_API_KEY_SECRET_ID", "dmm/api-key"),
-        ("STATE_BUCKET", "state"),
-        ("OPT_IN_PATH", "/dmm-consumers/"),
-        ("ALLOWED_ROLES", "consumer-*"),
-        ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:iam::123456789012:policy/dmm-test/"),
-    ]);
-    command
-}
-
-async fn answer(server: &MockServer, verb: &str, address: &str, response: ResponseTemplate) {
-    Mock::given(method(verb)).and(path(address)).respond_with(response).mount(server).await;
-}
 
 async fn iam(server: &MockServer, action: &str, response: ResponseTemplate) {
     let marked = body_string_contains(format!("Action={action}&"));
@@ -68,45 +38,10 @@ async fn bucket(server: &MockServer) {
     Mock::given(method("GET")).and(path_regex("grants/|packs/")).respond_with(get).mount(server).await;
 }
 
-/// One invocation, and then none any more.
-async fn invoke(server: &MockServer, event: &Value) {
-    let next = ResponseTemplate::new(200)
-        .insert_header("lambda-runtime-aws-request-id", "r1")
-        .insert_header("lambda-runtime-deadline-ms", "99999999999999")
-        .insert_header(
-            "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:eu-central-1:123456789012:function:f",
-        )
-        .set_body_json(event);
-    let address = "/2018-06-01/runtime/invocation/next";
-    Mock::given(method("GET")).and(path(address)).respond_with(next).up_to_n_times(1).mount(server).await;
-    let never = ResponseTemplate::new(200).set_delay(Duration::from_hours(1));
-    answer(server, "GET", address, never).await;
-    let taken = ResponseTemplate::new(202);
-    Mock::given(method("POST"))
-        .and(path_regex("^/2018-06-01/runtime/invocation/r1/(response|error)$"))
-        .respond_with(taken)
-        .mount(server)
-        .await;
-}
-
-/// Waits until the function has answered, and returns all requests that it made.
-async fn answered(server: &MockServer, function: &mut Child) -> Vec<Request> {
-    for _ in 0..600 {
-        let requests = server.received_requests().await.unwrap();
-        if requests.iter().any(|request| request.url.path().contains("/invocation/r1/")) {
-            return requests;
-        }
-        assert!(function.try_wait().unwrap().is_none(), "the function ended");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the function does not answer");
-}
-
 #[tokio::test]
 async fn an_activated_access_is_granted_recorded_and_reported() {
     let server = MockServer::start().await;
-    invoke(
+    hand(
         &server,
         &json!({
             "version": "0", "id": "b1", "detail-type": "AccessActivatedEvent", "source": "com.datamesh-manager",
@@ -153,8 +88,9 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
     let record = "grants/access/a1.json";
     bucket(&server).await;
 
-    let mut running = function(&server).spawn().unwrap();
-    let requests = answered(&server, &mut running).await;
+    let mut running = function(BINARY, &server).spawn().unwrap();
+    let Answered { succeeded, requests, .. } = answered(&server, &mut running).await;
+    assert!(succeeded);
 
     let position = |wanted: &dyn Fn(&Request) -> bool| requests.iter().position(wanted);
     let is_record =
@@ -172,13 +108,12 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
     }));
     let said = requests.iter().filter(|request| request.url.path().starts_with("/api/"));
     assert!(said.into_iter().all(|request| request.headers["x-api-key"] == "the-key"));
-    assert!(requests.iter().any(|request| request.url.path().ends_with("/r1/response")));
 }
 
 #[tokio::test]
 async fn without_a_setting_the_function_ends_and_says_which() {
     let server = MockServer::start().await;
-    let ended = function(&server).env_remove("ALLOWED_ROLES").spawn().unwrap();
+    let ended = function(BINARY, &server).env_remove("ALLOWED_ROLES").spawn().unwrap();
     let output =
         tokio::time::timeout(Duration::from_mins(1), ended.wait_with_output()).await.unwrap().unwrap();
     assert!(!output.status.success());
