@@ -129,8 +129,15 @@ impl<R: Roles + Room> Packing<R> {
         if !pack.unsure.is_empty() {
             return Ok(false);
         }
-        for number in pack.layout.numbers() {
-            if !self.look(role, number).await?.is(pack.layout.document(number).as_ref()) {
+        let mut numbers = pack.layout.numbers().peekable();
+        if numbers.peek().is_none() {
+            return Ok(true);
+        }
+        let ours = self.iam.attached(role).await?.ours;
+        for number in numbers {
+            let document = self.iam.managed(&ManagedPolicy { role: role.clone(), number }).await?;
+            let held = Held { document, is_attached: ours.contains(&number) };
+            if !held.is(pack.layout.document(number).as_ref()) {
                 return Ok(false);
             }
         }
