@@ -41,7 +41,7 @@ pub struct Options {
     pub roles: Vec<ConsumerRole>,
     /// How fast the stack's own waits pass: schedule, visibility time-outs, retries.
     pub speed: Speed,
-    /// Whether the schedule invokes the feed, or only [`Stack::poll`] does.
+    /// Whether the schedule invokes the feed, or only [`Stack::poll`](super::Stack::poll) does.
     pub scheduled: bool,
     /// Values of config keys, besides those that the stack sets itself: as `key` of the main program, as `project:key` of
     /// the program of that name.
