@@ -24,7 +24,7 @@ pub enum GuardrailError {
     /// No role is allowed.
     #[error(
         "ALLOWED_ROLES is empty: list the roles that may get access, e.g. `consumer-*,/data/*`, or `*` for \
-         every role that carries the tag dmm-integration=enabled"
+         every role that has opted in"
     )]
     NoRoles,
     /// A pattern can match no role.
