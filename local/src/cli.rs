@@ -8,6 +8,8 @@ use functions::Speed;
 use reqwest::Url;
 use simulator::Landscape;
 
+use crate::error::StackError;
+use crate::kept;
 use crate::package::Architecture;
 use crate::progress::Progress;
 use crate::stack::{Options, Source};
@@ -177,6 +179,18 @@ pub struct Package {
 }
 
 impl Common {
+    /// Where the run keeps its spans, and where its events.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::Executable`] when this program's own path is not known.
+    pub(crate) fn kept(&self) -> Result<(PathBuf, PathBuf), StackError> {
+        let file = |named: &Option<PathBuf>, name| {
+            kept::file(named.as_deref(), name).map_err(StackError::Executable)
+        };
+        Ok((file(&self.traces, kept::TRACES)?, file(&self.events, kept::EVENTS)?))
+    }
+
     /// What to start with a simulated Data Mesh Manager, `speed` times faster than in AWS unless told otherwise.
     pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: Progress) -> Options {
         Options {

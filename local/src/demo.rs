@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -13,7 +12,6 @@ use crate::board::Board;
 use crate::bus::Journal;
 use crate::cli::Demo;
 use crate::error::StackError;
-use crate::kept;
 use crate::progress::Progress;
 use crate::stack::Stack;
 use crate::traces;
@@ -109,11 +107,10 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
     let mut options = args.common.options(&landscape, SPEED, progress);
-    let kept =
-        |named: &Option<PathBuf>, name| kept::file(named.as_deref(), name).map_err(StackError::Executable);
-    options.traces = Some(kept(&args.common.traces, kept::TRACES)?);
+    let (traces, events) = args.common.kept()?;
+    options.traces = Some(traces);
     let stack = Stack::start(options).await?;
-    let mut journal = Journal::start(kept(&args.common.events, kept::EVENTS)?, &stack)?;
+    let mut journal = Journal::start(events, &stack)?;
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;
 

@@ -1,7 +1,6 @@
 //! The stack, kept running for people to play with.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use functions::Speed;
@@ -13,7 +12,6 @@ use crate::cli::Up;
 use crate::control::{self, Control};
 use crate::deploy::Extension;
 use crate::error::StackError;
-use crate::kept;
 use crate::progress::Progress;
 use crate::stack::{Source, Stack};
 use crate::view::Standing;
@@ -38,15 +36,14 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
         options.roles = args.role.iter().map(|name| opted_in(name)).collect();
     }
     options.logs.clone_from(&args.logs);
-    let kept =
-        |named: &Option<PathBuf>, name| kept::file(named.as_deref(), name).map_err(StackError::Executable);
-    options.traces = Some(kept(&args.common.traces, kept::TRACES)?);
+    let (traces, events) = args.common.kept()?;
+    options.traces = Some(traces);
     options.extensions.clone_from(&args.extension);
     let (control, mut asked) = Control::start().await?;
     options.webhook = Some(control.webhook_url());
     let speed = options.speed;
     let stack = Stack::start(options).await?;
-    let mut journal = Journal::start(kept(&args.common.events, kept::EVENTS)?, &stack)?;
+    let mut journal = Journal::start(events, &stack)?;
     introduce(&stack, speed);
     println!("`dmm-local replay` reaches this stack at {}.", control.url());
     introduce_extensions(&stack);

@@ -31,15 +31,8 @@ async fn run() -> Result<(), Error> {
     let feed = &feed;
     // The schedule's event says nothing that matters here.
     let handler = async |event: LambdaEvent<IgnoredAny>| {
-        let context = &event.context;
-        let invocation = Invocation {
-            trigger: Trigger::Timer,
-            request_id: &context.request_id,
-            function_arn: &context.invoked_function_arn,
-            trace_header: context.xray_trace_id.as_deref(),
-            deadline: context.deadline(),
-        };
-        invocation.run(feed.poll(context.deadline())).await
+        let invocation = Invocation::of(Trigger::Timer, &event.context);
+        invocation.run(feed.poll(invocation.deadline)).await
     };
     lambda_runtime::run(service_fn(handler)).await
 }

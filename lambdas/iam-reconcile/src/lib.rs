@@ -10,8 +10,6 @@
 //! asked for. The answer is an [`access::reconcile::Report`]. What it goes through, and what it cannot find,
 //! is said in [`access::reconcile`].
 
-use std::time::SystemTime;
-
 use access::reconcile::{Report, Service};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
@@ -26,18 +24,10 @@ use telemetry::{Invocation, Trigger};
 /// is no failure of the run, but a part of its report.
 pub async fn handle(service: &Service, event: LambdaEvent<Value>) -> Result<Report, Diagnostic> {
     let LambdaEvent { payload, context } = event;
-    let invocation = Invocation {
-        trigger: Trigger::Timer,
-        request_id: &context.request_id,
-        function_arn: &context.invoked_function_arn,
-        trace_header: context.xray_trace_id.as_deref(),
-        deadline: context.deadline(),
-    };
-    let time_left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let invocation = Invocation::of(Trigger::Timer, &context);
     // Too large for the stack of everything around it.
-    let run = Box::pin(service.run(payload, &context.request_id, time_left));
-    let report = invocation.run(run).await;
-    report.map_err(|error| Diagnostic {
+    let run = Box::pin(service.run(payload, &context.request_id, invocation.time_left()));
+    invocation.run(run).await.map_err(|error| Diagnostic {
         error_type: error.class().to_owned(),
         error_message: telemetry::causes(&error),
     })

@@ -27,14 +27,8 @@ async fn run() -> Result<(), Error> {
     };
     let router = &router;
     let handler = async |LambdaEvent { payload, context }: LambdaEvent<SqsEvent>| {
-        let invocation = Invocation {
-            trigger: Trigger::PubSub,
-            request_id: &context.request_id,
-            function_arn: &context.invoked_function_arn,
-            trace_header: context.xray_trace_id.as_deref(),
-            deadline: context.deadline(),
-        };
-        invocation.run(router.route(payload, context.deadline())).await
+        let invocation = Invocation::of(Trigger::PubSub, &context);
+        invocation.run(router.route(payload, invocation.deadline)).await
     };
     lambda_runtime::run(service_fn(handler)).await
 }

@@ -23,6 +23,7 @@ pub mod document;
 pub mod error;
 pub mod guardrails;
 pub mod iam;
+pub mod lambda;
 pub mod name;
 pub mod opt_in;
 pub mod packing;

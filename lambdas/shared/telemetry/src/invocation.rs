@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use dmm::CloudEvent;
 use opentelemetry::trace::TraceContextExt;
@@ -43,7 +43,25 @@ pub struct Invocation<'a> {
 /// Whether this process has not run an invocation yet.
 static IS_COLD: AtomicBool = AtomicBool::new(true);
 
-impl Invocation<'_> {
+impl<'a> Invocation<'a> {
+    /// An invocation of which Lambda's runtime tells this.
+    #[must_use]
+    pub fn of(trigger: Trigger, context: &'a lambda_runtime::Context) -> Invocation<'a> {
+        Invocation {
+            trigger,
+            request_id: &context.request_id,
+            function_arn: &context.invoked_function_arn,
+            trace_header: context.xray_trace_id.as_deref(),
+            deadline: context.deadline(),
+        }
+    }
+
+    /// How long there is until the deadline; nothing once it has passed.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.deadline.duration_since(SystemTime::now()).unwrap_or_default()
+    }
+
     /// Does the work of an invocation in a span of its own, which follows the tracing header. All spans have left when
     /// this returns, or were given up.
     ///

@@ -48,21 +48,7 @@ impl EventSpan {
     /// called. An event that brings a context stays in the trace that it names.
     #[must_use]
     pub fn create(destination: &str, event: &CloudEvent) -> EventSpan {
-        let name = destination.strip_suffix(".fifo").unwrap_or(destination);
-        let span = tracing::info_span!(
-            target: TARGET,
-            parent: None,
-            "create",
-            otel.name = format!("{name} create"),
-            otel.kind = "producer",
-            messaging.system = "aws_sqs",
-            messaging.destination.name = destination,
-            messaging.operation.name = "create",
-            messaging.operation.type = "create",
-            cloudevents.event_id = event.id(),
-            dmm.agreement.id = field::Empty,
-        );
-        begin(span, event, None)
+        begin("create", "producer", destination, None, event, None)
     }
 
     /// The work on a message of a queue: a consumer span in the event's trace, linked to the span in which this is
@@ -74,22 +60,7 @@ impl EventSpan {
         header: Option<&str>,
         event: &CloudEvent,
     ) -> EventSpan {
-        let name = destination.strip_suffix(".fifo").unwrap_or(destination);
-        let span = tracing::info_span!(
-            target: TARGET,
-            parent: None,
-            "process",
-            otel.name = format!("{name} process"),
-            otel.kind = "consumer",
-            messaging.system = "aws_sqs",
-            messaging.destination.name = destination,
-            messaging.message.id = message_id,
-            messaging.operation.name = "process",
-            messaging.operation.type = "process",
-            cloudevents.event_id = event.id(),
-            dmm.agreement.id = field::Empty,
-        );
-        begin(span, event, header)
+        begin("process", "consumer", destination, Some(message_id), event, header)
     }
 
     /// What goes along with the event; `None` where nothing is traced.
@@ -114,8 +85,30 @@ impl EventSpan {
     }
 }
 
-/// Sets a span's trace, link and what both ends of the queue tell of an event.
-fn begin(span: Span, event: &CloudEvent, header: Option<&str>) -> EventSpan {
+/// The span of an event at one end of the queue: its trace, its link, and what both ends tell.
+fn begin(
+    operation: &str,
+    kind: &str,
+    destination: &str,
+    message_id: Option<&str>,
+    event: &CloudEvent,
+    header: Option<&str>,
+) -> EventSpan {
+    let name = destination.strip_suffix(".fifo").unwrap_or(destination);
+    let span = tracing::info_span!(
+        target: TARGET,
+        parent: None,
+        "event",
+        otel.name = format!("{name} {operation}"),
+        otel.kind = kind,
+        messaging.system = "aws_sqs",
+        messaging.destination.name = destination,
+        messaging.message.id = message_id,
+        messaging.operation.name = operation,
+        messaging.operation.type = operation,
+        cloudevents.event_id = event.id(),
+        dmm.agreement.id = field::Empty,
+    );
     let named = of_event(event.as_object());
     let parent = if named.has_active_span() { named } else { of_xray(header) };
     // Refused only where there is no such span, and then there is nothing to set.

@@ -1,18 +1,11 @@
-//! Brings IAM in line with an agreement that became active.
-//!
-//! The bus sends `DataContractActivatedEvent`, `DataUsageAgreementActivatedEvent` and `AccessActivatedEvent`
-//! here, by asynchronous invocation. The event only says that it is time to look: what stands afterwards is
-//! what the agreement says by then (see [`access::Service`]), so that a late or repeated event does no harm.
-//! `iam-revoke` hears of agreements that ended and does the same; they are two functions so that each has its
-//! own queue, concurrency and alarms, and one cannot hold the other up.
+//! How Lambda calls this crate: what iam-grant and iam-revoke do with an event.
 
-use std::time::SystemTime;
-
-use access::Service;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use telemetry::{Invocation, Trigger};
+
+use crate::service::Service;
 
 /// Handles one event, the `detail` of which is the event as the feed had it.
 ///
@@ -27,17 +20,10 @@ pub async fn handle(
     event: LambdaEvent<EventBridgeEvent<Value>>,
 ) -> Result<(), Diagnostic> {
     let LambdaEvent { payload, context } = event;
-    let invocation = Invocation {
-        trigger: Trigger::PubSub,
-        request_id: &context.request_id,
-        function_arn: &context.invoked_function_arn,
-        trace_header: context.xray_trace_id.as_deref(),
-        deadline: context.deadline(),
-    };
-    let time_left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let invocation = Invocation::of(Trigger::PubSub, &context);
     let detail = payload.detail;
     // Too large for the stack of everything around it.
-    let work = Box::pin(service.handle(detail.clone(), time_left));
+    let work = Box::pin(service.handle(detail.clone(), invocation.time_left()));
     let outcome = invocation.run_for_event(&detail, work).await;
     outcome.map(drop).map_err(|error| Diagnostic {
         error_type: error.class().to_owned(),
