@@ -241,8 +241,7 @@ impl Batch {
         answer.set_failures(self.lanes.failed().map(|index| &self.items[index].message.id));
         metrics::routed(self.published, self.dead_lettered, answer.batch_item_failures.len());
         if let Some(oldest) = self.items.iter().filter_map(|item| item.time).min() {
-            // Where the clocks differ, it is new.
-            metrics::event_age(Timestamp::now().duration_since(oldest).try_into().unwrap_or_default());
+            metrics::event_age(oldest);
         }
         tracing::info!(
             messages = self.items.len(),

@@ -63,8 +63,7 @@ pub(crate) fn outcome(outcome: &Outcome, rounds: usize, event_time: Option<Times
     attribute("dmm.rounds", i64::try_from(rounds).unwrap_or(i64::MAX));
     metrics::convergence_rounds(rounds);
     if let Some(time) = event_time {
-        // Where the clocks differ, it is new.
-        metrics::event_age(Timestamp::now().duration_since(time).try_into().unwrap_or_default());
+        metrics::event_age(time);
     }
 }
 

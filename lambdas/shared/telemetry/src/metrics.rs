@@ -170,8 +170,10 @@ pub fn role_policy_usage(role: &str, percent: f64) {
     emit(&[(ROLE_POLICY_USAGE, percent)], &[("role", role)]);
 }
 
-/// How old an event was when this function was done with it; of a batch, the oldest one.
-pub fn event_age(age: Duration) {
+/// This function is done with an event that happened then; of a batch, with the oldest one.
+pub fn event_age(happened: Timestamp) {
+    // Where the clocks differ, it is new.
+    let age = Duration::try_from(Timestamp::now().duration_since(happened)).unwrap_or_default();
     emit(&[(EVENT_AGE, age.as_secs_f64())], &[]);
 }
 
