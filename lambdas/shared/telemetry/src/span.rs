@@ -74,11 +74,6 @@ impl EventSpan {
         self.0 = Span::none();
     }
 
-    /// Tells one thing of it.
-    pub fn attribute(&self, name: &'static str, value: impl Into<Value>) {
-        self.0.set_attribute(name, value);
-    }
-
     /// Says that it failed: `kind` is one of a few words, `reason` is for people.
     pub fn fail(&self, kind: &'static str, reason: &str) {
         fail(&self.0, kind, reason);
