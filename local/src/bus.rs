@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use proxy::Request;
+use dmm_proxy::Request;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;

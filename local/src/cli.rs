@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use functions::Speed;
+use dmm_lambda_service::Speed;
 use reqwest::Url;
-use simulator::Landscape;
+use dmm_simulator::Landscape;
 
 use crate::error::StackError;
 use crate::kept;

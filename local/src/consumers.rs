@@ -3,7 +3,7 @@
 use aws_credential_types::Credentials;
 use aws_sdk_iam::types::Tag;
 use serde_json::json;
-use simulator::ConsumerRole;
+use dmm_simulator::ConsumerRole;
 
 use crate::clients::{Clients, Place};
 use crate::deploy::{DeployError, aws};

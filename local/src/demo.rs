@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
-use simulator::{AgreementRef, Ending, Landscape, Outcome, ScriptedAgreement, WorldHandle};
+use dmm_simulator::{AgreementRef, Ending, Landscape, Outcome, ScriptedAgreement, WorldHandle};
 
 use crate::board::Board;
 use crate::bus::Journal;

@@ -16,16 +16,16 @@ pub enum StackError {
     Package(#[from] crate::package::PackageError),
     /// The emulated AWS did not start.
     #[error(transparent)]
-    Emulator(#[from] emulator::EmulatorError),
+    Emulator(#[from] dmm_emulator::EmulatorError),
     /// The simulated Data Mesh Manager did not start.
     #[error(transparent)]
-    Simulator(#[from] simulator::SimulatorError),
+    Simulator(#[from] dmm_simulator::SimulatorError),
     /// The proxy did not start.
     #[error(transparent)]
-    Proxy(#[from] proxy::ProxyError),
+    Proxy(#[from] dmm_proxy::ProxyError),
     /// The program could not be evaluated.
     #[error(transparent)]
-    Program(#[from] pulumi::Error),
+    Program(#[from] dmm_pulumi::Error),
     /// The program could not be deployed, or the emulated AWS did not answer.
     #[error(transparent)]
     Deploy(#[from] DeployError),
@@ -45,7 +45,7 @@ pub enum StackError {
     NoSimulator,
     /// The simulated world refused a change.
     #[error("the simulated Data Mesh Manager refuses: {0}")]
-    World(#[from] simulator::WorldError),
+    World(#[from] dmm_simulator::WorldError),
     /// A config key of a program that is not there.
     #[error("the config key {key} is of no program that is deployed: those are {known}")]
     UnknownProject {
@@ -74,7 +74,7 @@ pub enum StackError {
     NoFunction(String),
     /// A function could not be invoked, or failed.
     #[error(transparent)]
-    Function(#[from] functions::InvokeError),
+    Function(#[from] dmm_lambda_service::InvokeError),
     /// A value of the environment is missing.
     #[error("set the variable {0} {1}")]
     Variable(&'static str, &'static str),
@@ -97,10 +97,10 @@ pub enum StackError {
     },
     /// Spans cannot be taken.
     #[error(transparent)]
-    Collector(#[from] ::traces::CollectorError),
+    Collector(#[from] dmm_trace_collector::CollectorError),
     /// The spans of the last run cannot be read.
     #[error(transparent)]
-    Traces(#[from] ::traces::StoreError),
+    Traces(#[from] dmm_trace_collector::StoreError),
     /// The last run has no such trace.
     #[error(
         "the last run has no trace of {0}. Give the id of an event or of a trace, or none for the last one; `dmm-local \

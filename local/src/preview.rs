@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
-use functions::{FunctionService, Speed};
-use pulumi::{Program, Secrets};
+use dmm_lambda_service::{FunctionService, Speed};
+use dmm_pulumi::{Program, Secrets};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use termtree::Tree;
@@ -77,7 +77,7 @@ pub async fn preview(
     progress: Progress,
 ) -> Result<Report, StackError> {
     config.entry("apiKey".to_owned()).or_insert_with(|| NO_KEY.to_owned());
-    let evaluation = Program::load(&workspace().join("pulumi"))?.evaluate(pulumi::Settings {
+    let evaluation = Program::load(&workspace().join("pulumi"))?.evaluate(dmm_pulumi::Settings {
         stack: stack.to_owned(),
         organization: "organization".to_owned(),
         config,
@@ -88,7 +88,7 @@ pub async fn preview(
     let root = Credentials::new("root", "root", None, None, "before enforcement");
     let clients = Clients::new(emulator.url(), &place, root);
     let operator = consumers::operator(&clients).await?;
-    let functions = FunctionService::new(functions::Settings {
+    let functions = FunctionService::new(dmm_lambda_service::Settings {
         region: place.region.clone(),
         account: place.account.clone(),
         endpoint_url: emulator.url().to_owned(),
@@ -126,7 +126,7 @@ fn report(stack: &str, deployed: &Deployed) -> Report {
     }
 }
 
-fn masked(map: &pulumi::Map) -> Map<String, Value> {
+fn masked(map: &dmm_pulumi::Map) -> Map<String, Value> {
     map.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Masked))).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use pulumi::{Evaluation, Program};
+use dmm_pulumi::{Evaluation, Program};
 
 use crate::error::StackError;
 use crate::lambdas::workspace;
@@ -65,7 +65,7 @@ impl Programs {
     /// Begins the evaluations, all for the stack `local` of `organization`.
     pub(crate) fn evaluate(self) -> Result<(Evaluation, Vec<Evaluation>), StackError> {
         let begin = |(program, config): Configured| {
-            program.evaluate(pulumi::Settings {
+            program.evaluate(dmm_pulumi::Settings {
                 stack: "local".to_owned(),
                 organization: "organization".to_owned(),
                 config,

@@ -18,7 +18,7 @@ pub async fn run(args: &Replay) -> Result<(), StackError> {
     };
     let address = Url::parse(&base)
         .map_err(|_| StackError::NotRunning(format!("{base:?} is not the address of a stack")))?;
-    let asked = proxy::client(&address)?
+    let asked = dmm_proxy::client(&address)?
         .post(format!("{base}/replay"))
         .query(&ReplayQuery { from: args.from.clone() })
         .send()

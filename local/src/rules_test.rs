@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rules::{Mismatch, Pattern, PatternError};
+use dmm_rules::{Mismatch, Pattern, PatternError};
 use serde_json::Value;
 
 use crate::cli::RulesTest;
@@ -52,7 +52,7 @@ pub fn run(args: &RulesTest) -> Result<bool, RulesTestError> {
     let events = match &args.event {
         Some(path) => from_file(path)?,
         None if args.recorded => recorded()?,
-        None => schemas::samples().into_iter().map(|(name, event)| (name.to_owned(), event)).collect(),
+        None => dmm_schemas::samples().into_iter().map(|(name, event)| (name.to_owned(), event)).collect(),
     };
     let verdicts: Vec<(String, Result<(), Mismatch>)> =
         events.iter().map(|(name, event)| (name.clone(), pattern.check(event))).collect();

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use ::traces::Collector;
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use emulator::Emulator;
-use functions::FunctionService;
-use proxy::Proxy;
+use dmm_emulator::Emulator;
+use dmm_lambda_service::FunctionService;
+use dmm_proxy::Proxy;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use simulator::{Simulator, WorldHandle};
+use dmm_simulator::{Simulator, WorldHandle};
 use uuid::Uuid;
 
 use crate::bus;
@@ -94,7 +94,7 @@ impl Stack {
         };
         let (simulator, api_url, api_key) = start_source(options.source).await?;
         let proxy =
-            Proxy::start(proxy::Options { aws_upstream: parse(&aws_url)?, api_upstream: api_url }).await?;
+            Proxy::start(dmm_proxy::Options { aws_upstream: parse(&aws_url)?, api_upstream: api_url }).await?;
 
         let root = Clients::new(
             &aws_url,
@@ -110,7 +110,7 @@ impl Stack {
 
         let traces = options.traces.unwrap_or_else(|| folder.path().join("traces.jsonl"));
         let (collector, tracing) = traces::start(traces, options.otlp_endpoint).await?;
-        let functions = FunctionService::new(functions::Settings {
+        let functions = FunctionService::new(dmm_lambda_service::Settings {
             region: place.region.clone(),
             account: place.account.clone(),
             endpoint_url: proxy.aws_url(),
@@ -313,7 +313,7 @@ pub(crate) async fn start_emulator(
 ) -> Result<Emulator, StackError> {
     let step = Arc::new(progress.step("Starting the emulated AWS (moto)"));
     let told = Arc::clone(&step);
-    let options = emulator::Options {
+    let options = dmm_emulator::Options {
         workspace_target: lambdas.target().to_path_buf(),
         port,
         on_progress: Box::new(move |line| told.detail(line)),
@@ -329,7 +329,7 @@ async fn start_source(source: Source) -> Result<(Option<Simulator>, Url, SecretS
         Source::Real { url, api_key } => Ok((None, url, api_key)),
         Source::Simulated { landscape, listen, page_limit } => {
             let api_key = SecretString::from(format!("dmm_local_{}", Uuid::new_v4().simple()));
-            let options = simulator::Options {
+            let options = dmm_simulator::Options {
                 listen,
                 page_limit,
                 ..simulator::Options::new(api_key.clone(), *landscape)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ::traces::{Collector, Forward, Options, Store, Trace};
-use functions::{Segment, Tracing};
+use dmm_lambda_service::{Segment, Tracing};
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -26,7 +26,7 @@ const LAMBDA: &str = "AWS::Lambda";
 /// Starts the daemon and the receiver, and says what functions need to know of them.
 pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collector, Tracing), StackError> {
     let forward = match forward {
-        Some(endpoint) => Some(Forward { client: proxy::client(&endpoint)?, endpoint }),
+        Some(endpoint) => Some(Forward { client: dmm_proxy::client(&endpoint)?, endpoint }),
         None => None,
     };
     let collector = Collector::start(Options { file, forward }).await?;

@@ -1,6 +1,6 @@
 //! Counts events by what the Lambdas' requests and the answers to them say.
 
-use proxy::Request;
+use dmm_proxy::Request;
 use serde_json::Value;
 
 use crate::demo::Events;

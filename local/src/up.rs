@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use functions::Speed;
+use dmm_lambda_service::Speed;
 use secrecy::{ExposeSecret, SecretString};
-use simulator::{AgreementKind, ConsumerRole, Landscape};
+use dmm_simulator::{AgreementKind, ConsumerRole, Landscape};
 
 use crate::bus::Journal;
 use crate::cli::Up;

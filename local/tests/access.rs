@@ -10,7 +10,7 @@ use common::{
 };
 use dmm_local::Stack;
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 
 async fn poll(stack: &Stack) {
     stack.poll(PATIENCE).await.unwrap();
@@ -210,8 +210,8 @@ async fn a_role_of_the_stack_itself_is_never_given_access() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_a_retry_can_give_is_given_by_the_retry() {
     let stack = stack(mesh_with_access()).await;
-    let error = proxy::FaultKind::aws_error(500, "ServiceFailure", "try again");
-    let fault = stack.proxy().inject(proxy::Fault::new("iam", "PutRolePolicy", error).times(6));
+    let error = dmm_proxy::FaultKind::aws_error(500, "ServiceFailure", "try again");
+    let fault = stack.proxy().inject(dmm_proxy::Fault::new("iam", "PutRolePolicy", error).times(6));
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     poll(&stack).await;
     assert!(fault.hits() >= 4, "the SDK's own tries and a second invocation");
@@ -222,8 +222,8 @@ async fn a_policy_that_a_retry_can_give_is_given_by_the_retry() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_retry_gave_ends_at_the_on_failure_destination() {
     let stack = stack(mesh_with_access()).await;
-    let error = proxy::FaultKind::aws_error(500, "ServiceFailure", "try again");
-    stack.proxy().inject(proxy::Fault::new("iam", "PutRolePolicy", error).always());
+    let error = dmm_proxy::FaultKind::aws_error(500, "ServiceFailure", "try again");
+    stack.proxy().inject(dmm_proxy::Fault::new("iam", "PutRolePolicy", error).always());
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     poll(&stack).await;
     assert_eq!(standing(&stack).await, []);

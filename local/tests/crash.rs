@@ -13,9 +13,9 @@ use common::{
     PATIENCE, ROLE, agreement, announce, forecast, mesh, mesh_with_access, published, queued, stack, world,
 };
 use dmm_local::{Options, Source, Stack};
-use proxy::{Fault, FaultKind};
+use dmm_proxy::{Fault, FaultKind};
 use serde_json::json;
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 
 const INTENT: usize = 0;
 const SETTLED: usize = 1;

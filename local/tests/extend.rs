@@ -17,7 +17,7 @@ use dmm_local::lambdas::workspace;
 use dmm_local::{Options, Stack};
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 use tokio::task::JoinHandle;
 
 const PAYMENTS: &str = "c9f4b0de-6f5e-4a86-9d57-1e7f2f7f4f10";
@@ -144,7 +144,7 @@ async fn what_a_webhook_refuses_for_good_goes_to_the_extension_s_dead_letter_que
     })
     .await
     .unwrap();
-    let event = &schemas::samples().into_iter().find(|(name, _)| *name == "AccessApprovedEvent").unwrap().1;
+    let event = &dmm_schemas::samples().into_iter().find(|(name, _)| *name == "AccessApprovedEvent").unwrap().1;
     stack.world().unwrap().append_raw_event(event["detail"].clone());
     stack.poll(PATIENCE).await.unwrap();
     let letters = messages(&stack, "undeliveredQueueUrl").await;
@@ -174,8 +174,8 @@ resources:
     );
 }
 
-fn validator(event: &schemas::EventType) -> Validator {
-    jsonschema::options().with_draft(Draft::Draft4).build(&schemas::schema(event)).unwrap()
+fn validator(event: &dmm_schemas::EventType) -> Validator {
+    jsonschema::options().with_draft(Draft::Draft4).build(&dmm_schemas::schema(event)).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,13 +230,13 @@ outputs: { allUrl: '${all.url}' }
     };
     let events = sorted(events);
     assert_eq!(events, sorted(stack.published()), "what is recorded is what targets receive");
-    let any = validator(&schemas::UNKNOWN);
+    let any = validator(&dmm_schemas::UNKNOWN);
     let mut known = std::collections::BTreeSet::new();
     for event in &events {
         let verdict = any.validate(event).map_err(|error| error.to_string());
         assert_eq!(verdict, Ok(()), "{event:#}");
         let name = event["detail-type"].as_str().unwrap();
-        if let Some(found) = schemas::EVENTS.iter().find(|event| event.detail_type == name) {
+        if let Some(found) = dmm_schemas::EVENTS.iter().find(|event| event.detail_type == name) {
             let verdict = validator(found).validate(event).map_err(|error| error.to_string());
             assert_eq!(verdict, Ok(()), "{event:#}");
             known.insert(name);
@@ -321,7 +321,7 @@ async fn the_schemas_program_is_deployed_and_each_schema_is_one_that_the_registr
     assert_eq!(made("aws:schemas:Registry"), 1);
     assert_eq!(
         made("aws:schemas:Schema"),
-        schemas::EVENTS.len() + 1,
+        dmm_schemas::EVENTS.len() + 1,
         "one per type, and one for unknown ones"
     );
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use common::{PATIENCE, announce, assert_no_violations, dead_letters, ids, queued, stack, world};
 use dmm_local::{Options, Source, Stack, StackError};
-use proxy::{Fault, FaultKind};
+use dmm_proxy::{Fault, FaultKind};
 use serde_json::json;
-use simulator::Landscape;
+use dmm_simulator::Landscape;
 
 const EVENTS: &str = "GET /api/events";
 

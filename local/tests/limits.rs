@@ -10,9 +10,9 @@ use common::faults::{after, before, grant, hits, kill, owners_policy, quiet};
 use common::truth::assert_right;
 use common::{ROLE, agreement, forecast, mesh, stack, standing, world};
 use dmm_local::Stack;
-use proxy::{Fault, FaultKind};
+use dmm_proxy::{Fault, FaultKind};
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 
 const KIND: AgreementKind = AgreementKind::Access;
 
@@ -180,7 +180,7 @@ async fn a_grant_and_a_revoke_in_one_managed_policy_at_the_same_moment_end_as_th
     hits(&held, 1).await;
     world(&stack).approve(KIND, "a-2").unwrap();
     stack.feed().await.unwrap();
-    let granted = |world: &simulator::WorldHandle| world.provisioning("a-2").is_some();
+    let granted = |world: &dmm_simulator::WorldHandle| world.provisioning("a-2").is_some();
     assert!(
         world(&stack).wait_until(common::PATIENCE, granted).await,
         "the grant does not wait for the revoke"

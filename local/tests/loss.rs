@@ -9,9 +9,9 @@ use common::faults::{cancel, grant, quiet, report};
 use common::truth::{assert_letters, assert_right, times_published};
 use common::{agreement, announce, forecast, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::Stack;
-use proxy::{Fault, FaultKind};
+use dmm_proxy::{Fault, FaultKind};
 use serde_json::json;
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 
 /// What is asked is done, but the answer is lost.
 fn lost(binary: &str, service: &str, operation: &str) -> Fault {
@@ -158,6 +158,6 @@ async fn a_connection_that_is_cut_under_every_kind_of_request_in_turn_loses_noth
     assert!(
         cuts.iter().all(|cut| cut.hits() == 1),
         "{:?}",
-        cuts.iter().map(proxy::FaultHandle::hits).collect::<Vec<_>>()
+        cuts.iter().map(dmm_proxy::FaultHandle::hits).collect::<Vec<_>>()
     );
 }

@@ -16,11 +16,11 @@ use common::faults::{cancel, grant, quiet};
 use common::truth::{assert_letters, assert_right, assert_right_but};
 use common::{ROLE, agreement, announce, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::{Options, Stack};
-use functions::Speed;
-use proxy::{Fault, FaultKind};
+use dmm_lambda_service::Speed;
+use dmm_proxy::{Fault, FaultKind};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 
 const RECORD: &str = "grants/access/a-1.json";
 const CURSOR: &str = "feed/last_event_id";

@@ -16,8 +16,8 @@ use common::{PATIENCE, ROLE, agreement, consumer, mesh, mesh_with_access, stack,
 use dmm_local::clients::{Clients, Place};
 use dmm_local::{Options, Stack};
 use serde_json::{Value, json};
-use simulator::AgreementKind::Access;
-use simulator::{ConsumerRole, Landscape};
+use dmm_simulator::AgreementKind::Access;
+use dmm_simulator::{ConsumerRole, Landscape};
 
 /// What Lambda does with the role in places that this machine has not: logs are files here, and no daemon takes traces.
 const NOT_HERE: [&str; 4] =

@@ -9,7 +9,7 @@ use std::process::Command;
 use dmm_local::lambdas::workspace;
 use dmm_local::preview::{Report, Shown, preview};
 use dmm_local::progress::Progress;
-use emulator::Emulator;
+use dmm_emulator::Emulator;
 use serde_json::{Value, json};
 
 const SECRET: &str = "dmm_live_hunter2";
@@ -275,7 +275,7 @@ async fn pulumi_takes_the_program_where_it_is_installed() {
         // What is in them plays no part in a preview.
         std::fs::write(zips.join(format!("{function}.zip")), b"").unwrap();
     }
-    let emulator = Emulator::start(emulator::Options {
+    let emulator = Emulator::start(dmm_emulator::Options {
         workspace_target: workspace().join("target"),
         port: None,
         on_progress: Box::new(|_| {}),

@@ -10,9 +10,9 @@ use common::faults::{after, before, cancel, event, grant, hits, quiet};
 use common::truth::{assert_right, times_published};
 use common::{PATIENCE, ROLE, agreement, announce, forecast, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::Stack;
-use proxy::{Fault, FaultHandle, FaultKind};
+use dmm_proxy::{Fault, FaultHandle, FaultKind};
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Landscape, WorldHandle};
+use dmm_simulator::{AgreementKind, Landscape, WorldHandle};
 
 // --- two feeds ---
 

@@ -11,7 +11,7 @@ use common::{
 };
 use dmm_local::{Options, Source, Stack};
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 
 const ACCESS: &str = "DMM_Access_a-1";
 
@@ -300,8 +300,8 @@ async fn a_run_that_stops_early_is_taken_up_by_the_next_one() {
 async fn throttling_from_iam_is_waited_out() {
     let stack = granted().await;
     wipe(&stack, ROLE, ACCESS).await;
-    let throttling = proxy::FaultKind::aws_error(400, "Throttling", "Rate exceeded");
-    let fault = stack.proxy().inject(proxy::Fault::new("iam", "PutRolePolicy", throttling).times(5));
+    let throttling = dmm_proxy::FaultKind::aws_error(400, "Throttling", "Rate exceeded");
+    let fault = stack.proxy().inject(dmm_proxy::Fault::new("iam", "PutRolePolicy", throttling).times(5));
     assert_eq!(repaired(&stack).await["granted"], 1);
     assert_eq!(fault.hits(), 5, "more than one call of the SDK tries");
     assert_eq!(standing(&stack).await, [ours(ACCESS)]);
@@ -314,8 +314,8 @@ async fn one_agreement_that_fails_does_not_keep_the_others() {
     for id in ids {
         world(&stack).approve(AgreementKind::Access, id).unwrap();
     }
-    let denied = proxy::FaultKind::aws_error(403, "AccessDenied", "by a service control policy");
-    stack.proxy().inject(proxy::Fault::new("iam", "PutRolePolicy", denied).skip(1).times(1));
+    let denied = dmm_proxy::FaultKind::aws_error(403, "AccessDenied", "by a service control policy");
+    stack.proxy().inject(dmm_proxy::Fault::new("iam", "PutRolePolicy", denied).skip(1).times(1));
     let report = reconcile(&stack, json!({})).await;
     assert_eq!((&report["granted"], &report["complete"]), (&json!(2), &json!(true)), "{report}");
     assert_eq!(report["failed"][0]["agreement"], "access f-2", "{report}");
@@ -341,8 +341,8 @@ async fn one_agreement_that_fails_does_not_keep_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_data_mesh_manager_does_not_answer_nothing_is_taken_for_deleted() {
     let stack = granted().await;
-    for kind in [proxy::FaultKind::status(500), proxy::FaultKind::status(404)] {
-        let fault = stack.proxy().inject(proxy::Fault::new("dmm", "GET /api/access", kind).always());
+    for kind in [dmm_proxy::FaultKind::status(500), dmm_proxy::FaultKind::status(404)] {
+        let fault = stack.proxy().inject(dmm_proxy::Fault::new("dmm", "GET /api/access", kind).always());
         assert!(cures::reconcile(&stack, &json!({})).await.is_err());
         assert!(fault.hits() > 0);
         stack.proxy().clear_faults();

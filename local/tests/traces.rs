@@ -12,10 +12,10 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use common::cures::redrive_dead_letters;
 use common::{PATIENCE, ROLE, announce, assert_no_violations, dead_letters, ids, published, standing, world};
 use dmm_local::{Options, Stack};
-use proxy::{Fault, FaultKind};
+use dmm_proxy::{Fault, FaultKind};
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Landscape};
-use traces::{Collector, Recorded, Store, Trace, text};
+use dmm_simulator::{AgreementKind, Landscape};
+use dmm_trace_collector::{Collector, Recorded, Store, Trace, text};
 
 const EVENT_ID: &str = "cloudevents.event_id";
 
@@ -341,7 +341,7 @@ async fn a_dead_exporter_and_no_telemetry_at_all_change_nothing_but_the_traces()
 #[tokio::test(flavor = "multi_thread")]
 async fn with_an_endpoint_spans_leave_by_otlp() {
     let folder = tempfile::tempdir().unwrap();
-    let options = traces::Options { file: folder.path().join("traces.jsonl"), forward: None };
+    let options = dmm_trace_collector::Options { file: folder.path().join("traces.jsonl"), forward: None };
     let collector = Collector::start(options).await.unwrap();
     let stack = stack_with(common::mesh_with_access(), &[("otlpEndpoint", collector.url())]).await;
     activate(&stack).await;

@@ -49,7 +49,7 @@ fn program() -> String {
     let mut text = format!(
         "\
 # Publishes the schemas of the events to an EventBridge schema registry, for code bindings. Deploy it once per account
-# and region in which somebody writes consumers. Written by `cargo run -p schemas`: change schemas/src, not this file.
+# and region in which somebody writes consumers. Written by `cargo run -p dmm-schemas`: change schemas/src, not this file.
 name: datamesh-manager-aws-schemas
 runtime: yaml
 description: The schemas of the events of Data Mesh Manager on the bus

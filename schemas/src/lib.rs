@@ -3,8 +3,8 @@
 //! [`catalogue`](EVENTS) is the one source: the files of this folder follow from it.
 //!
 //! ```sh
-//! cargo run -p schemas                       # writes the files anew
-//! cargo run -p schemas -- vendor openapi.yaml  # writes tests/fixtures/vendor.json from the vendor's API description
+//! cargo run -p dmm-schemas                       # writes the files anew
+//! cargo run -p dmm-schemas -- vendor openapi.yaml  # writes tests/fixtures/vendor.json from the vendor's API description
 //! ```
 //!
 //! A test fails while a file differs from the catalogue, and while the catalogue differs from what the vendor describes, from

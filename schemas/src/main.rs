@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => write_files(),
         ["vendor", path] => write_vendor(Path::new(path)),
-        _ => Err("usage: cargo run -p schemas [vendor OPENAPI.YAML]".to_owned()),
+        _ => Err("usage: cargo run -p dmm-schemas [vendor OPENAPI.YAML]".to_owned()),
     };
     match outcome {
         Ok(done) => {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 }
 
 fn write_files() -> Result<String, String> {
-    let files = schemas::files();
+    let files = dmm_schemas::files();
     for folder in ["schemas/events", "schemas/custom-fields"] {
         let folder = root().join(folder);
         // So that nothing stays of a type that was renamed.
@@ -43,7 +43,7 @@ fn write_files() -> Result<String, String> {
 fn write_vendor(description: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(description)
         .map_err(|error| format!("cannot read {}: {error}", description.display()))?;
-    let names = schemas::vendor(&text).map_err(|error| error.to_string())?;
+    let names = dmm_schemas::vendor(&text).map_err(|error| error.to_string())?;
     let path = root().join("schemas/tests/fixtures/vendor.json");
     let text = serde_json::to_string_pretty(&names).map_err(|error| error.to_string())?;
     write(&path, &format!("{text}\n"))?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use dmm::{CloudEvent, OutputPort};
 use jsonschema::{Draft, Validator};
-use schemas::{CUSTOM_FIELDS, EVENTS, EventType, Generation, UNKNOWN, example, schema};
+use dmm_schemas::{CUSTOM_FIELDS, EVENTS, EventType, Generation, UNKNOWN, example, schema};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -28,16 +28,16 @@ fn custom_fields(name: &str) -> Validator {
 
 #[test]
 fn the_files_are_those_of_the_catalogue() {
-    let files = schemas::files();
+    let files = dmm_schemas::files();
     for file in &files {
         let found = std::fs::read_to_string(root().join(&file.path)).unwrap_or_default();
-        assert!(found == file.content, "{} is out of date: run `cargo run -p schemas`", file.path);
+        assert!(found == file.content, "{} is out of date: run `cargo run -p dmm-schemas`", file.path);
     }
     let known: BTreeSet<PathBuf> = files.iter().map(|file| root().join(&file.path)).collect();
     for folder in ["schemas/events", "schemas/custom-fields"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
-            assert!(known.contains(&path), "{} is of no type: run `cargo run -p schemas`", path.display());
+            assert!(known.contains(&path), "{} is of no type: run `cargo run -p dmm-schemas`", path.display());
         }
     }
 }
@@ -94,7 +94,7 @@ fn more_members_and_null_where_the_vendor_has_it_are_valid() {
     }
 }
 
-/// The fixture is made by `cargo run -p schemas -- vendor openapi.yaml` from <https://app.entropy-data.com/openapi.yaml>.
+/// The fixture is made by `cargo run -p dmm-schemas -- vendor openapi.yaml` from <https://app.entropy-data.com/openapi.yaml>.
 #[test]
 fn the_types_of_today_and_their_required_members_are_the_vendor_s() {
     let vendor: BTreeMap<String, BTreeSet<String>> =
@@ -112,7 +112,7 @@ fn the_types_of_today_and_their_required_members_are_the_vendor_s() {
 
 #[test]
 fn a_description_without_the_types_is_refused() {
-    assert!(schemas::vendor("openapi: 3.0.0").unwrap_err().to_string().contains("its structure has changed"));
+    assert!(dmm_schemas::vendor("openapi: 3.0.0").unwrap_err().to_string().contains("its structure has changed"));
     let yaml = "
 paths:
   /api/events:
@@ -126,7 +126,7 @@ components:
   schemas:
     OneEvent: {required: [id, extra]}
 ";
-    assert_eq!(schemas::vendor(yaml).unwrap()["OneEvent"], ["id", "extra"]);
+    assert_eq!(dmm_schemas::vendor(yaml).unwrap()["OneEvent"], ["id", "extra"]);
 }
 
 #[test]

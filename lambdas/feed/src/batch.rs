@@ -28,7 +28,7 @@ pub(crate) fn batches(messages: Vec<Message>) -> Vec<Vec<Message>> {
 
 #[cfg(test)]
 mod tests {
-    use telemetry::EventSpan;
+    use dmm_telemetry::EventSpan;
 
     use super::*;
 

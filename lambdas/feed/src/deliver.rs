@@ -40,7 +40,7 @@ pub(crate) async fn deliver(
                 delivery.refused.extend(part.into_iter().map(|message| (message, reason.clone())));
             }
             Err((error, unsent)) => {
-                let reason = telemetry::causes(&error);
+                let reason = dmm_telemetry::causes(&error);
                 for message in parts.iter().flatten().chain(&unsent) {
                     message.span.fail("NotSent", &reason);
                 }

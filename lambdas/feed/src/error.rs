@@ -77,6 +77,6 @@ impl FeedError {
 
 impl From<FeedError> for Diagnostic {
     fn from(error: FeedError) -> Diagnostic {
-        Diagnostic { error_type: "FeedError".to_owned(), error_message: telemetry::causes(&error) }
+        Diagnostic { error_type: "FeedError".to_owned(), error_message: dmm_telemetry::causes(&error) }
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use state::ObjectStore;
-use telemetry::metrics;
+use dmm_telemetry::metrics;
 use tokio::time::Instant;
 
 use crate::batch::batches;
@@ -69,7 +69,7 @@ impl Feed {
         let counts =
             [("dmm.feed.polled", polled), ("dmm.feed.queued", queued), ("dmm.feed.quarantined", quarantined)];
         for (name, count) in counts {
-            telemetry::attribute(name, i64::try_from(count).unwrap_or(i64::MAX));
+            dmm_telemetry::attribute(name, i64::try_from(count).unwrap_or(i64::MAX));
         }
         match outcome {
             Ok(()) => {
@@ -85,7 +85,7 @@ impl Feed {
                 Ok(summary)
             }
             Err(error) => {
-                let causes = telemetry::causes(&error);
+                let causes = dmm_telemetry::causes(&error);
                 tracing::error!(
                     polled,
                     queued,
@@ -230,7 +230,7 @@ impl Feed {
 /// The run's failure, when this error comes on top: the first one. The other is logged here.
 fn first(outcome: Result<(), FeedError>, error: FeedError) -> Result<(), FeedError> {
     if outcome.is_err() {
-        tracing::error!(error = telemetry::causes(&error), "this failed, too");
+        tracing::error!(error = dmm_telemetry::causes(&error), "this failed, too");
         return outcome;
     }
     Err(error)

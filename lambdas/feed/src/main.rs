@@ -9,15 +9,15 @@ use feed::{Feed, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 use state::S3Store;
-use telemetry::{Invocation, Trigger};
+use dmm_telemetry::{Invocation, Trigger};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::exit_code(run().await)
+    dmm_telemetry::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Error> {
-    telemetry::init("feed")?;
+    dmm_telemetry::init("feed")?;
     let aws = Aws::from_environment()?;
     let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());
     let s3 = aws_sdk_s3::Client::new(aws.sdk_config());

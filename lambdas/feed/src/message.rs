@@ -5,7 +5,7 @@ use std::mem;
 use dmm::{CloudEvent, EventProblem};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use telemetry::EventSpan;
+use dmm_telemetry::EventSpan;
 use thiserror::Error;
 
 /// The largest message, and the largest sum of the messages of one call, in bytes of bodies and attributes:

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rehearsal::{Answered, IAM, answer, answered, function, hand};
+use dmm_lambda_test::{Answered, IAM, answer, answered, function, hand};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};

@@ -13,7 +13,7 @@
 use access::reconcile::{Report, Service};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
-use telemetry::{Invocation, Trigger};
+use dmm_telemetry::{Invocation, Trigger};
 
 /// Does one run.
 ///
@@ -29,6 +29,6 @@ pub async fn handle(service: &Service, event: LambdaEvent<Value>) -> Result<Repo
     let run = Box::pin(service.run(payload, &context.request_id, invocation.time_left()));
     invocation.run(run).await.map_err(|error| Diagnostic {
         error_type: error.class().to_owned(),
-        error_message: telemetry::causes(&error),
+        error_message: dmm_telemetry::causes(&error),
     })
 }

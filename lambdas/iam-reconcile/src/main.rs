@@ -7,11 +7,11 @@ use lambda_runtime::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::exit_code(run().await)
+    dmm_telemetry::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Error> {
-    telemetry::init("iam-reconcile")?;
+    dmm_telemetry::init("iam-reconcile")?;
     let service = Service::from_environment()?;
     lambda_runtime::run(service_fn(async |event| iam_reconcile::handle(&service, event).await)).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rehearsal::{Answered, IAM, answer, answered, function, hand};
+use dmm_lambda_test::{Answered, IAM, answer, answered, function, hand};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use wiremock::matchers::{body_string_contains, header, method, query_param};

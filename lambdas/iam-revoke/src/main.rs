@@ -14,11 +14,11 @@ use lambda_runtime::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::exit_code(run().await)
+    dmm_telemetry::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Error> {
-    telemetry::init("iam-revoke")?;
+    dmm_telemetry::init("iam-revoke")?;
     let service = Service::from_environment()?;
     lambda_runtime::run(service_fn(async |event| lambda::handle(&service, event).await)).await
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a failure is a panic")]
 
-use rehearsal::{Answered, answered, function, hand};
+use dmm_lambda_test::{Answered, answered, function, hand};
 use serde_json::{Value, json};
 use wiremock::MockServer;
 

@@ -2,7 +2,7 @@
 
 use dmm::{CloudEvent, EventError, EventProblem};
 use jiff::Timestamp;
-use telemetry::TraceContext;
+use dmm_telemetry::TraceContext;
 use thiserror::Error;
 
 /// `Source` of every event on the bus.

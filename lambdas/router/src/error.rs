@@ -23,6 +23,6 @@ impl RouterError {
 
 impl From<RouterError> for Diagnostic {
     fn from(error: RouterError) -> Diagnostic {
-        Diagnostic { error_type: "RouterError".to_owned(), error_message: telemetry::causes(&error) }
+        Diagnostic { error_type: "RouterError".to_owned(), error_message: dmm_telemetry::causes(&error) }
     }
 }

@@ -8,15 +8,15 @@ use dmm::Backoff;
 use environment::{Aws, settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use router::{EventBridgeBus, Router, SqsDeadLetters};
-use telemetry::{Invocation, Trigger};
+use dmm_telemetry::{Invocation, Trigger};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::exit_code(run().await)
+    dmm_telemetry::exit_code(run().await)
 }
 
 async fn run() -> Result<(), Error> {
-    telemetry::init("router")?;
+    dmm_telemetry::init("router")?;
     let aws = Aws::from_environment()?;
     let eventbridge = aws_sdk_eventbridge::Client::new(aws.sdk_config());
     let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());

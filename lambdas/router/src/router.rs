@@ -14,7 +14,7 @@ use crate::message::Message;
 use crate::ports::{BusError, DeadLetters, EntryFailure, EventBus, FailureKind};
 use dmm::{Backoff, CloudEvent};
 use jiff::Timestamp;
-use telemetry::{EventSpan, metrics};
+use dmm_telemetry::{EventSpan, metrics};
 
 /// The time at the end of an invocation that is kept for the answer.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -73,10 +73,10 @@ impl Router {
         let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
         let stop = Instant::now() + left.saturating_sub(MARGIN);
         let mut batch = Batch::new(event).inspect_err(|error| {
-            tracing::error!(error = telemetry::causes(error), "the batch cannot be routed");
+            tracing::error!(error = dmm_telemetry::causes(error), "the batch cannot be routed");
         })?;
         let count = i64::try_from(batch.items.len()).unwrap_or(i64::MAX);
-        telemetry::attribute("messaging.batch.message_count", count);
+        dmm_telemetry::attribute("messaging.batch.message_count", count);
         loop {
             let heads = batch.lanes.heads();
             if heads.is_empty() {
@@ -129,7 +129,7 @@ impl Router {
                 Ok(heads.map(|(index, (head, _))| (*head, fate(index, &failures))).collect())
             }
             Ok(Err(BusError::Content { reason })) => Err(reason),
-            Ok(Err(error)) => Ok(all_failed(telemetry::causes(&error))),
+            Ok(Err(error)) => Ok(all_failed(dmm_telemetry::causes(&error))),
             Err(_) => Ok(all_failed("no time was left for the bus to answer".to_owned())),
         }
     }
@@ -204,7 +204,7 @@ impl Router {
                 );
                 Ok(())
             }
-            Ok(Err(error)) => Err(unburied(&telemetry::causes(&error))),
+            Ok(Err(error)) => Err(unburied(&dmm_telemetry::causes(&error))),
             Err(_) => Err(unburied("no time was left")),
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use rules::Pattern;
+use dmm_rules::Pattern;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;

@@ -3,7 +3,7 @@
 //! resource means is the caller's affair, who answers with its outputs:
 //!
 //! ```
-//! use pulumi::{Program, Settings};
+//! use dmm_pulumi::{Program, Settings};
 //! use serde_json::json;
 //!
 //! let text = "
@@ -29,7 +29,7 @@
 //!     evaluation.set_outputs(&name, outputs.into_iter().collect())?;
 //! }
 //! assert_eq!(evaluation.outputs(&invoke)?["url"], "https://example.com/dev-orders?account=123456789012");
-//! # Ok::<(), pulumi::Error>(())
+//! # Ok::<(), dmm_pulumi::Error>(())
 //! ```
 //!
 //! What the language has and this crate has not (components, `fn::stackReference`, adopting what exists, remote

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use pulumi::{Error, Evaluation, Program, Resource, Settings};
+use dmm_pulumi::{Error, Evaluation, Program, Resource, Settings};
 use serde_json::{Map, Value, json};
 
 const API_KEY: &str = "dmm_live_test";

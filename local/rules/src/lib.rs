@@ -6,7 +6,7 @@
 //! [Event Ruler](https://github.com/aws/event-ruler) does, the engine that AWS published.
 //!
 //! ```
-//! use rules::Pattern;
+//! use dmm_rules::Pattern;
 //! use serde_json::json;
 //!
 //! let pattern = Pattern::parse(r#"{"detail-type": [{"prefix": "Access"}], "detail": {"data": {"id": [{"exists": true}]}}}"#)?;
@@ -16,7 +16,7 @@
 //! assert_eq!(why.to_string(), "\
 //!     detail-type is \"TeamDeletedEvent\", but must begin with \"Access\"\n\
 //!     detail.data.id is missing, but must be present");
-//! # Ok::<(), rules::PatternError>(())
+//! # Ok::<(), dmm_rules::PatternError>(())
 //! ```
 //!
 //! # Layout

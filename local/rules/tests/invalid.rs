@@ -1,6 +1,6 @@
 //! What EventBridge refuses as a pattern, and what is said about it.
 
-use rules::{Pattern, PatternError};
+use dmm_rules::{Pattern, PatternError};
 
 #[test]
 fn what_is_no_pattern_is_refused_with_the_place_and_the_reason() {

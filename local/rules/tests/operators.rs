@@ -3,7 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that fails here has failed")]
 
-use rules::Pattern;
+use dmm_rules::Pattern;
 use serde_json::{Value, json};
 
 /// Whether the field `f` of an event fits a list of operators.

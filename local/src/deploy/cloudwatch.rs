@@ -155,7 +155,7 @@ mod tests {
     use std::path::PathBuf;
 
     use aws_credential_types::Credentials;
-    use functions::{FunctionService, Speed};
+    use dmm_lambda_service::{FunctionService, Speed};
 
     use super::*;
     use crate::clients::{Clients, Place};
@@ -166,7 +166,7 @@ mod tests {
         let place = Place::default();
         let key = Credentials::new("test", "test", None, None, "test");
         let endpoint = "http://127.0.0.1:1".to_owned();
-        let functions = FunctionService::new(functions::Settings {
+        let functions = FunctionService::new(dmm_lambda_service::Settings {
             region: place.region.clone(),
             account: place.account.clone(),
             endpoint_url: endpoint.clone(),

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use functions::Webhook;
+use dmm_lambda_service::Webhook;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 

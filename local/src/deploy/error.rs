@@ -7,7 +7,7 @@ use std::error::Error;
 pub enum DeployError {
     /// The program itself is wrong.
     #[error(transparent)]
-    Program(#[from] pulumi::Error),
+    Program(#[from] dmm_pulumi::Error),
     /// A resource could not be created.
     #[error("resource {name}: {source}")]
     Resource {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use aws_sdk_eventbridge::types::builders::TargetBuilder;
 use aws_sdk_eventbridge::types::{DeadLetterConfig, InputTransformer, RuleState, SqsParameters, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
-use functions::{Receiver, RetryPolicy, RuleTarget, Schedule};
-use rules::Pattern;
+use dmm_lambda_service::{Receiver, RetryPolicy, RuleTarget, Schedule};
+use dmm_rules::Pattern;
 use serde_json::json;
 
 use super::properties::Properties;

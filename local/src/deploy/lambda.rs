@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use functions::{AsyncConfig, FunctionConfig, Mapping, Permission};
-use pulumi::Resource;
+use dmm_lambda_service::{AsyncConfig, FunctionConfig, Mapping, Permission};
+use dmm_pulumi::Resource;
 use serde_json::json;
 
 use super::properties::Properties;

@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
-use functions::{FunctionService, Webhook};
-use pulumi::{Evaluation, Resource, Secrets};
+use dmm_lambda_service::{FunctionService, Webhook};
+use dmm_pulumi::{Evaluation, Resource, Secrets};
 use serde_json::{Map, Value};
 
 use crate::clients::{Clients, Place};
@@ -53,7 +53,7 @@ pub struct Deployed {
     /// The program's outputs.
     pub outputs: Map<String, Value>,
     /// The same, which mask secrets when they are shown.
-    pub shown_outputs: pulumi::Map,
+    pub shown_outputs: dmm_pulumi::Map,
     /// The resources, in the order in which they were made, each with the values that it was made with.
     pub resources: Vec<Resource>,
     /// The programs that were deployed beside it.
@@ -187,7 +187,7 @@ impl Deployer {
         mut evaluation: Evaluation,
         title: &str,
         progress: Progress,
-    ) -> Result<pulumi::Map, DeployError> {
+    ) -> Result<dmm_pulumi::Map, DeployError> {
         self.folder = evaluation.program().folder().to_path_buf();
         let stack = evaluation.stack_name();
         let order = evaluation.order()?;
@@ -316,7 +316,7 @@ fn outputs(value: Value) -> Outputs {
 }
 
 /// A program's outputs, secrets revealed.
-fn revealed(outputs: &pulumi::Map) -> Map<String, Value> {
+fn revealed(outputs: &dmm_pulumi::Map) -> Map<String, Value> {
     outputs.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Revealed))).collect()
 }
 

@@ -10,7 +10,7 @@ use super::binary::BinaryError;
 pub enum PackageError {
     /// cargo-lambda is not there and could not be installed.
     #[error(transparent)]
-    Tools(#[from] emulator::EmulatorError),
+    Tools(#[from] dmm_emulator::EmulatorError),
     /// The installation was interrupted.
     #[error("the installation of cargo-lambda was interrupted: start again")]
     Interrupted(#[source] tokio::task::JoinError),

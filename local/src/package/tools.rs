@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use emulator::Environment;
+use dmm_emulator::Environment;
 use tokio::process::Command;
 
 use super::PackageError;

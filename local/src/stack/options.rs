@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use functions::Speed;
+use dmm_lambda_service::Speed;
 use reqwest::Url;
 use secrecy::SecretString;
-use simulator::{ConsumerRole, Landscape};
+use dmm_simulator::{ConsumerRole, Landscape};
 
 use crate::progress::Progress;
 

@@ -1,9 +1,9 @@
 //! What goes wrong in the tests: functions that are killed in the middle, and requests that are held.
 
 use dmm_local::Stack;
-use proxy::{Fault, FaultHandle, FaultKind};
+use dmm_proxy::{Fault, FaultHandle, FaultKind};
 use serde_json::{Value, json};
-use simulator::AgreementKind;
+use dmm_simulator::AgreementKind;
 use tokio::time::timeout;
 
 use super::{PATIENCE, world};

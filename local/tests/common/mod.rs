@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dmm_local::{Options, Stack};
 use serde_json::{Value, json};
-use simulator::{AgreementKind, ConsumerRole, Landscape, WorldHandle};
+use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, WorldHandle};
 
 /// How long a test waits for something before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);

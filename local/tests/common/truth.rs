@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_local::Stack;
 use serde_json::{Value, json};
-use simulator::AgreementKind;
+use dmm_simulator::AgreementKind;
 
 use super::{assert_no_violations, ids, published, world};
 

@@ -281,7 +281,7 @@ async fn a_cursor_that_the_api_does_not_know_is_a_clear_error_and_is_kept() {
         let error = run.poll().await.unwrap_err();
         assert!(matches!(error, FeedError::StaleCursor { .. }), "{unknown}");
         assert!(!error.is_retryable());
-        let text = telemetry::causes(&error);
+        let text = dmm_telemetry::causes(&error);
         for part in ["gone", "feed/last_event_id", "delete the object", &unknown.to_string()] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }

@@ -3,7 +3,7 @@
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
-use telemetry::{Invocation, Trigger};
+use dmm_telemetry::{Invocation, Trigger};
 
 use crate::service::Service;
 
@@ -27,6 +27,6 @@ pub async fn handle(
     let outcome = invocation.run_for_event(&detail, work).await;
     outcome.map(drop).map_err(|error| Diagnostic {
         error_type: error.class().to_owned(),
-        error_message: telemetry::causes(&error),
+        error_message: dmm_telemetry::causes(&error),
     })
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use state::{ObjectStore, Precondition, StateError};
-use telemetry::metrics;
+use dmm_telemetry::metrics;
 
 use crate::converge::wait;
 use crate::document::Document;
@@ -171,7 +171,7 @@ impl<R: Roles + Room> Packing<R> {
                 }
             }
             Err(error) => {
-                let error = telemetry::causes(&error);
+                let error = dmm_telemetry::causes(&error);
                 tracing::warn!(%role, error, "the room for policies could not be measured");
             }
         }

@@ -371,7 +371,7 @@ impl Pass<'_> {
 
     fn failed(&mut self, what: String, error: &Error, is_retryable: bool) {
         self.failures_in_a_row = if is_retryable { self.failures_in_a_row + 1 } else { 0 };
-        let reason = telemetry::causes(error);
+        let reason = dmm_telemetry::causes(error);
         tracing::warn!(agreement = what, error = reason, "could not be brought in line");
         self.report.fail(what, reason);
     }

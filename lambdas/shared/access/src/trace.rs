@@ -2,7 +2,7 @@
 
 use dmm::{Agreement, AgreementRef, Consumer};
 use jiff::Timestamp;
-use telemetry::{attribute, metrics};
+use dmm_telemetry::{attribute, metrics};
 use tracing::Span;
 
 use crate::converge::Outcome;

@@ -1,19 +1,19 @@
 //! What a span costs: time and allocations, in a function as it is set up.
 //!
-//! `cargo bench -p telemetry` measures with traces, `OTEL_SDK_DISABLED=true cargo bench -p telemetry` without.
+//! `cargo bench -p dmm-telemetry` measures with traces, `OTEL_SDK_DISABLED=true cargo bench -p dmm-telemetry` without.
 
 use std::process::ExitCode;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use dmm::CloudEvent;
 use serde_json::json;
-use telemetry::EventSpan;
+use dmm_telemetry::EventSpan;
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 fn main() -> ExitCode {
-    if let Err(error) = telemetry::init("bench") {
+    if let Err(error) = dmm_telemetry::init("bench") {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }

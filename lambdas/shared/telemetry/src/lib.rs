@@ -50,7 +50,7 @@ use line::Line;
 pub use span::{EventSpan, attribute, current};
 
 /// The crates whose lines `LOG_LEVEL` is about, beside the function's own.
-const OUR_CRATES: [&str; 5] = ["access", "dmm", "environment", "state", "telemetry"];
+const OUR_CRATES: [&str; 5] = ["access", "dmm", "environment", "state", "dmm_telemetry"];
 
 /// The target of the spans of calls, which lines of the log need nothing of.
 const CALLS: &str = "otel::client";

@@ -6,9 +6,9 @@ use std::thread;
 
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
-use emulator::{Emulator, Options};
+use dmm_emulator::{Emulator, Options};
 use environment::{Aws, AwsSettings};
-use proxy::Proxy;
+use dmm_proxy::Proxy;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-central-1";
@@ -31,8 +31,8 @@ pub(crate) fn start<F: Future<Output = T> + 'static, T: Send + 'static>(
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let emulator = Emulator::start(options(None)).await.unwrap();
-            let upstream: proxy::Url = emulator.url().parse().unwrap();
-            let options = proxy::Options { aws_upstream: upstream.clone(), api_upstream: upstream };
+            let upstream: dmm_proxy::Url = emulator.url().parse().unwrap();
+            let options = dmm_proxy::Options { aws_upstream: upstream.clone(), api_upstream: upstream };
             let proxy = Proxy::start(options).await.unwrap();
             done.send(then(emulator, proxy.aws_url()).await).unwrap();
             std::future::pending::<()>().await;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use emulator::{Emulator, EmulatorError};
+use dmm_emulator::{Emulator, EmulatorError};
 
 use crate::common;
 
@@ -79,7 +79,7 @@ async fn the_python_modules_pass_their_own_tests() {
     // Its Python is there once an emulator was started.
     drop(Emulator::start(common::options(None)).await.unwrap());
     let python =
-        common::workspace_target().join(format!("moto-{}", emulator::MOTO_VERSION)).join("bin/python");
+        common::workspace_target().join(format!("moto-{}", dmm_emulator::MOTO_VERSION)).join("bin/python");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
     let output =
         Command::new(python).args(["-B", "-m", "unittest", "discover"]).current_dir(folder).output().unwrap();

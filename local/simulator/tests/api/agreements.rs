@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::caller::{Caller, access, landscape, problem};
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 
 #[tokio::test]
 async fn a_new_access_is_requested_whatever_its_body_says() {

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use simulator::{Landscape, Options, Simulator};
+use dmm_simulator::{Landscape, Options, Simulator};
 
 pub(crate) const KEY: &str = "the-right-key";
 

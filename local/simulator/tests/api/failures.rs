@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::caller::{Caller, KEY, access, landscape, problem};
 use reqwest::Method;
 use serde_json::json;
-use simulator::{AgreementKind, Fault, FaultKind, KeyRefusal, Landscape, Options, Simulator, SimulatorError};
+use dmm_simulator::{AgreementKind, Fault, FaultKind, KeyRefusal, Landscape, Options, Simulator, SimulatorError};
 
 #[tokio::test]
 async fn the_key_is_taken_from_either_header() {
@@ -158,7 +158,7 @@ async fn waiting_ends_when_the_condition_holds_or_the_time_is_up() {
     let world = caller.simulator.world();
     let waiting = world.clone();
     let wait = tokio::spawn(async move {
-        let provisioned = |world: &simulator::WorldHandle| world.provisioning("a").is_some();
+        let provisioned = |world: &dmm_simulator::WorldHandle| world.provisioning("a").is_some();
         waiting.wait_until(Duration::from_secs(10), provisioned).await
     });
     caller.post("/api/access/a/provisioning/provisioning-started").await;

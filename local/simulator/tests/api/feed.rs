@@ -2,7 +2,7 @@
 
 use crate::caller::{Caller, KEY, access, landscape, problem};
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Fault, FaultKind, Landscape, Options};
+use dmm_simulator::{AgreementKind, Fault, FaultKind, Landscape, Options};
 
 async fn page(caller: &Caller, last: Option<&str>) -> Vec<Value> {
     let path = last.map_or("/api/events".to_owned(), |id| format!("/api/events?lastEventId={id}"));

@@ -3,7 +3,7 @@
 use crate::caller::{Caller, access, landscape, problem};
 use reqwest::Method;
 use serde_json::{Value, json};
-use simulator::AgreementKind;
+use dmm_simulator::AgreementKind;
 
 const STATE: &str = "/api/access/a/provisioning";
 

@@ -2,7 +2,7 @@
 
 use crate::caller::{Caller, access, forecast, landscape, orders, problem};
 use serde_json::{Value, json};
-use simulator::{AgreementKind, Landscape};
+use dmm_simulator::{AgreementKind, Landscape};
 
 #[tokio::test]
 async fn a_data_product_tells_of_itself_and_of_its_ports() {

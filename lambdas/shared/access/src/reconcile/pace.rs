@@ -53,7 +53,7 @@ impl<R> Paced<R> {
                 result => return result,
             };
             let Some(wait) = self.backoff.wait(attempt) else { return Err(error) };
-            tracing::warn!(error = telemetry::causes(&error), attempt, "IAM is given time");
+            tracing::warn!(error = dmm_telemetry::causes(&error), attempt, "IAM is given time");
             sleep(wait).await;
             attempt += 1;
         }

@@ -95,7 +95,7 @@ impl Service {
             until,
             longest,
         };
-        let traceparent = telemetry::current().map(|context| context.traceparent);
+        let traceparent = dmm_telemetry::current().map(|context| context.traceparent);
         let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent };
 
         let progress = if request.dry_run { None } else { Some(Progress::read(&self.records).await?) };

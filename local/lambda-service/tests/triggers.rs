@@ -16,8 +16,8 @@ use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
-use emulator::Emulator;
-use functions::{
+use dmm_emulator::Emulator;
+use dmm_lambda_service::{
     AsyncConfig, FunctionConfig, FunctionService, Mapping, Permission, Receiver, RetryPolicy, RuleTarget,
     Schedule, Settings, Speed,
 };
@@ -38,7 +38,7 @@ impl Bench {
     async fn start() -> Self {
         let target = Path::new(env!("CARGO_BIN_EXE_probe")).ancestors().nth(2).unwrap().to_path_buf();
         let options =
-            emulator::Options { workspace_target: target, port: None, on_progress: Box::new(|_| {}) };
+            dmm_emulator::Options { workspace_target: target, port: None, on_progress: Box::new(|_| {}) };
         let emulator = Emulator::start(options).await.unwrap();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

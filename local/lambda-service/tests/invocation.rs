@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use functions::{FunctionConfig, FunctionService, InvokeError, Settings, Speed};
+use dmm_lambda_service::{FunctionConfig, FunctionService, InvokeError, Settings, Speed};
 use serde_json::Value;
 
 fn service() -> FunctionService {

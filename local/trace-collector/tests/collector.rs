@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use tempfile::TempDir;
-use traces::{Collector, Forward, Options, Store};
+use dmm_trace_collector::{Collector, Forward, Options, Store};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -47,7 +47,7 @@ fn datagram(request: &ExportTraceServiceRequest) -> Vec<u8> {
 }
 
 fn client() -> reqwest::Client {
-    proxy::client(&"http://127.0.0.1".parse().unwrap()).unwrap()
+    dmm_proxy::client(&"http://127.0.0.1".parse().unwrap()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
