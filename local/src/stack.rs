@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ::traces::Collector;
+use dmm_trace_collector::Collector;
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use dmm_emulator::Emulator;
@@ -332,7 +332,7 @@ async fn start_source(source: Source) -> Result<(Option<Simulator>, Url, SecretS
             let options = dmm_simulator::Options {
                 listen,
                 page_limit,
-                ..simulator::Options::new(api_key.clone(), *landscape)
+                ..dmm_simulator::Options::new(api_key.clone(), *landscape)
             };
             let simulator = Simulator::start(options).await?;
             let url = parse(&simulator.url())?;

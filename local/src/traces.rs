@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ::traces::{Collector, Forward, Options, Store, Trace};
+use dmm_trace_collector::{Collector, Forward, Options, Store, Trace};
 use dmm_lambda_service::{Segment, Tracing};
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
