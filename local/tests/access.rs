@@ -9,8 +9,8 @@ use common::{
     standing, world,
 };
 use dmm_local::Stack;
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::{Value, json};
 
 async fn poll(stack: &Stack) {
     stack.poll(PATIENCE).await.unwrap();

@@ -14,8 +14,8 @@ use common::{
 };
 use dmm_local::{Options, Source, Stack};
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::json;
 
 const INTENT: usize = 0;
 const SETTLED: usize = 1;

@@ -15,9 +15,9 @@ use common::{PATIENCE, dead_letters, published};
 use dmm_local::control::Control;
 use dmm_local::lambdas::workspace;
 use dmm_local::{Options, Stack};
+use dmm_simulator::{AgreementKind, Landscape};
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
-use dmm_simulator::{AgreementKind, Landscape};
 use tokio::task::JoinHandle;
 
 const PAYMENTS: &str = "c9f4b0de-6f5e-4a86-9d57-1e7f2f7f4f10";
@@ -144,7 +144,8 @@ async fn what_a_webhook_refuses_for_good_goes_to_the_extension_s_dead_letter_que
     })
     .await
     .unwrap();
-    let event = &dmm_schemas::samples().into_iter().find(|(name, _)| *name == "AccessApprovedEvent").unwrap().1;
+    let event =
+        &dmm_schemas::samples().into_iter().find(|(name, _)| *name == "AccessApprovedEvent").unwrap().1;
     stack.world().unwrap().append_raw_event(event["detail"].clone());
     stack.poll(PATIENCE).await.unwrap();
     let letters = messages(&stack, "undeliveredQueueUrl").await;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use common::{PATIENCE, announce, assert_no_violations, dead_letters, ids, queued, stack, world};
 use dmm_local::{Options, Source, Stack, StackError};
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::Landscape;
+use serde_json::json;
 
 const EVENTS: &str = "GET /api/events";
 

@@ -11,8 +11,8 @@ use common::truth::assert_right;
 use common::{ROLE, agreement, forecast, mesh, stack, standing, world};
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::{Value, json};
 
 const KIND: AgreementKind = AgreementKind::Access;
 

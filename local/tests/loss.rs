@@ -10,8 +10,8 @@ use common::truth::{assert_letters, assert_right, times_published};
 use common::{agreement, announce, forecast, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::json;
 
 /// What is asked is done, but the answer is lost.
 fn lost(binary: &str, service: &str, operation: &str) -> Fault {

@@ -15,12 +15,12 @@ use common::cures::{
 use common::faults::{cancel, grant, quiet};
 use common::truth::{assert_letters, assert_right, assert_right_but};
 use common::{ROLE, agreement, announce, mesh, mesh_with_access, stack, standing, world};
-use dmm_local::{Options, Stack};
 use dmm_lambda_service::Speed;
+use dmm_local::{Options, Stack};
 use dmm_proxy::{Fault, FaultKind};
+use dmm_simulator::{AgreementKind, Landscape};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use dmm_simulator::{AgreementKind, Landscape};
 
 const RECORD: &str = "grants/access/a-1.json";
 const CURSOR: &str = "feed/last_event_id";

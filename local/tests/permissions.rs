@@ -15,9 +15,9 @@ use common::faults::{kill, owners_policy};
 use common::{PATIENCE, ROLE, agreement, consumer, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::clients::{Clients, Place};
 use dmm_local::{Options, Stack};
-use serde_json::{Value, json};
 use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
+use serde_json::{Value, json};
 
 /// What Lambda does with the role in places that this machine has not: logs are files here, and no daemon takes traces.
 const NOT_HERE: [&str; 4] =

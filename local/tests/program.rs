@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use dmm_emulator::Emulator;
 use dmm_local::lambdas::workspace;
 use dmm_local::preview::{Report, Shown, preview};
 use dmm_local::progress::Progress;
-use dmm_emulator::Emulator;
 use serde_json::{Value, json};
 
 const SECRET: &str = "dmm_live_hunter2";

@@ -11,8 +11,8 @@ use common::truth::{assert_right, times_published};
 use common::{PATIENCE, ROLE, agreement, announce, forecast, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultHandle, FaultKind};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape, WorldHandle};
+use serde_json::{Value, json};
 
 // --- two feeds ---
 

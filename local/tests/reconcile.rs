@@ -10,8 +10,8 @@ use common::{
     stack, standing, world,
 };
 use dmm_local::{Options, Source, Stack};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::{Value, json};
 
 const ACCESS: &str = "DMM_Access_a-1";
 

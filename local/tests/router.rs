@@ -4,8 +4,8 @@ mod common;
 
 use common::{PATIENCE, announce, assert_no_violations, dead_letters, published, stack, world};
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::Landscape;
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_an_unknown_type_is_published_with_every_member_it_came_with() {

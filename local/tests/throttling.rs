@@ -9,8 +9,8 @@ use common::truth::{assert_letters, assert_right, times_published};
 use common::{agreement, announce, forecast, ids, mesh, mesh_with_access, published, stack, standing, world};
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::json;
 
 /// How often the functions call AWS before they give up: the next try is Lambda's or the queue's.
 const ATTEMPTS: usize = 4;

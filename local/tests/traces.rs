@@ -13,9 +13,9 @@ use common::cures::redrive_dead_letters;
 use common::{PATIENCE, ROLE, announce, assert_no_violations, dead_letters, ids, published, standing, world};
 use dmm_local::{Options, Stack};
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape};
 use dmm_trace_collector::{Collector, Recorded, Store, Trace, text};
+use serde_json::{Value, json};
 
 const EVENT_ID: &str = "cloudevents.event_id";
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use dmm::{CloudEvent, OutputPort};
-use jsonschema::{Draft, Validator};
+use dmm_mesh::{CloudEvent, OutputPort};
 use dmm_schemas::{CUSTOM_FIELDS, EVENTS, EventType, Generation, UNKNOWN, example, schema};
+use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -37,7 +37,11 @@ fn the_files_are_those_of_the_catalogue() {
     for folder in ["schemas/events", "schemas/custom-fields"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
-            assert!(known.contains(&path), "{} is of no type: run `cargo run -p dmm-schemas`", path.display());
+            assert!(
+                known.contains(&path),
+                "{} is of no type: run `cargo run -p dmm-schemas`",
+                path.display()
+            );
         }
     }
 }
@@ -112,7 +116,9 @@ fn the_types_of_today_and_their_required_members_are_the_vendor_s() {
 
 #[test]
 fn a_description_without_the_types_is_refused() {
-    assert!(dmm_schemas::vendor("openapi: 3.0.0").unwrap_err().to_string().contains("its structure has changed"));
+    assert!(
+        dmm_schemas::vendor("openapi: 3.0.0").unwrap_err().to_string().contains("its structure has changed")
+    );
     let yaml = "
 paths:
   /api/events:
@@ -197,7 +203,7 @@ fn the_schemas_and_the_lambdas_agree_on_roles() {
         "arn:aws-cn:iam::123456789012:role/data/x/consumer",
         longest.as_str(),
     ] {
-        assert!(good.parse::<access::role::RoleReference>().is_ok(), "{good}");
+        assert!(good.parse::<dmm_access::role::RoleReference>().is_ok(), "{good}");
         let fields = json!({"aws-role-name": good});
         assert!(consumer.is_valid(&fields) && team.is_valid(&fields), "{good}");
     }
@@ -212,7 +218,7 @@ fn the_schemas_and_the_lambdas_agree_on_roles() {
         "arn:aws:iam::123456789012:role/data/",
         too_long.as_str(),
     ] {
-        assert!(bad.parse::<access::role::RoleReference>().is_err(), "{bad}");
+        assert!(bad.parse::<dmm_access::role::RoleReference>().is_err(), "{bad}");
         let fields = json!({"aws-role-name": bad});
         assert!(!consumer.is_valid(&fields) && !team.is_valid(&fields), "{bad}");
     }
@@ -224,7 +230,7 @@ fn the_schema_and_the_lambdas_agree_on_ports() {
     let provider = custom_fields("provider");
     let lambdas = |fields: &Value| {
         let custom = serde_json::from_value(fields.clone()).unwrap();
-        access::port::read(&OutputPort { custom, ..OutputPort::default() }).is_ok()
+        dmm_access::port::read(&OutputPort { custom, ..OutputPort::default() }).is_ok()
     };
     let bucket = |arn: &str| json!({"output-port-type": "s3_bucket", "aws-s3-bucket-arn": arn});
     let good = [

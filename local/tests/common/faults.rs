@@ -2,8 +2,8 @@
 
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultHandle, FaultKind};
-use serde_json::{Value, json};
 use dmm_simulator::AgreementKind;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{PATIENCE, world};

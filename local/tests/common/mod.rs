@@ -9,8 +9,8 @@ pub(crate) mod truth;
 use std::time::Duration;
 
 use dmm_local::{Options, Stack};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, WorldHandle};
+use serde_json::{Value, json};
 
 /// How long a test waits for something before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);

@@ -6,8 +6,8 @@ use std::thread;
 
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
+use dmm_aws::{Aws, AwsSettings};
 use dmm_emulator::{Emulator, Options};
-use environment::{Aws, AwsSettings};
 use dmm_proxy::Proxy;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
