@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use dmm_docs_test::markdown::Document;
+use dmm_docs_test::markdown::{Document, code};
 use dmm_docs_test::{files, program, root, text};
 
 use crate::documents;
@@ -197,4 +197,36 @@ fn the_index_of_decisions_repeats_their_titles_dates_and_statuses() {
     let index = text("docs/decisions/README.md");
     let listed: Vec<&str> = index.lines().filter(|line| line.starts_with("| [")).collect();
     assert_eq!(listed, decisions);
+}
+
+/// The crates of the project that a manifest names as `[dependencies]`.
+fn dependencies(manifest: &str) -> BTreeSet<String> {
+    let manifest = text(manifest);
+    let (_, rest) = manifest.split_once("[dependencies]\n").unwrap_or_default();
+    let section = rest.split("\n[").next().unwrap_or_default();
+    let names = section.lines().filter_map(|line| line.split(['.', ' ']).next());
+    names.filter(|name| name.starts_with("dmm-")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_table_of_crates_has_their_dependencies_and_each_depends_on_those_above() {
+    let architecture = Document::read("ARCHITECTURE.md");
+    let table = architecture.table("crate");
+    let mut above: BTreeSet<String> = BTreeSet::new();
+    for (name, depends) in table.column("crate").zip(table.column("depends on")) {
+        let name = code(name).next().unwrap();
+        let documented: BTreeSet<String> = code(depends).map(str::to_owned).collect();
+        let folder = name.strip_prefix("dmm-").unwrap();
+        let declared = dependencies(&format!("lambdas/shared/{folder}/Cargo.toml"));
+        assert_eq!(documented, declared, "{name}");
+        assert!(declared.is_subset(&above), "{name} depends on a crate that is not above it: {declared:?}");
+        above.insert(name.to_owned());
+    }
+    let shared: BTreeSet<String> = files("lambdas/shared", &["Cargo.toml"])
+        .iter()
+        .map(|path| format!("dmm-{}", path.split('/').nth(2).unwrap()))
+        // For tests alone.
+        .filter(|name| name != "dmm-lambda-test")
+        .collect();
+    assert_eq!(above, shared);
 }
