@@ -2,7 +2,12 @@
 //!
 //! The tests are in two binaries: `documents` reads files only, `readme` runs the README's commands.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure here is the test's")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure here is the test's"
+)]
 
 pub mod markdown;
 

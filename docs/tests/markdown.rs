@@ -133,7 +133,9 @@ impl Document {
                     }
                 }
                 Event::Code(code) => {
-                    heading.iter_mut().for_each(|text| text.push_str(&code));
+                    if let Some(text) = &mut heading {
+                        text.push_str(&code);
+                    }
                     if let Some(text) = &mut cell {
                         text.extend(["`", &code, "`"]);
                     }
