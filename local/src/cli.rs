@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use dmm_lambda_service::Speed;
-use reqwest::Url;
 use dmm_simulator::Landscape;
+use reqwest::Url;
 
 use crate::error::StackError;
 use crate::kept;

@@ -2,8 +2,8 @@
 
 use aws_credential_types::Credentials;
 use aws_sdk_iam::types::Tag;
-use serde_json::json;
 use dmm_simulator::ConsumerRole;
+use serde_json::json;
 
 use crate::clients::{Clients, Place};
 use crate::deploy::{DeployError, aws};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use dmm_simulator::{AgreementRef, Ending, Landscape, Outcome, ScriptedAgreement, WorldHandle};
 use serde::Serialize;
 use serde_json::Value;
-use dmm_simulator::{AgreementRef, Ending, Landscape, Outcome, ScriptedAgreement, WorldHandle};
 
 use crate::board::Board;
 use crate::bus::Journal;

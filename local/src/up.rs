@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dmm_lambda_service::Speed;
-use secrecy::{ExposeSecret, SecretString};
 use dmm_simulator::{AgreementKind, ConsumerRole, Landscape};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::bus::Journal;
 use crate::cli::Up;

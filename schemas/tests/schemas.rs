@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use dmm::{CloudEvent, OutputPort};
-use jsonschema::{Draft, Validator};
 use dmm_schemas::{CUSTOM_FIELDS, EVENTS, EventType, Generation, UNKNOWN, example, schema};
+use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -37,7 +37,11 @@ fn the_files_are_those_of_the_catalogue() {
     for folder in ["schemas/events", "schemas/custom-fields"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
-            assert!(known.contains(&path), "{} is of no type: run `cargo run -p dmm-schemas`", path.display());
+            assert!(
+                known.contains(&path),
+                "{} is of no type: run `cargo run -p dmm-schemas`",
+                path.display()
+            );
         }
     }
 }
@@ -112,7 +116,9 @@ fn the_types_of_today_and_their_required_members_are_the_vendor_s() {
 
 #[test]
 fn a_description_without_the_types_is_refused() {
-    assert!(dmm_schemas::vendor("openapi: 3.0.0").unwrap_err().to_string().contains("its structure has changed"));
+    assert!(
+        dmm_schemas::vendor("openapi: 3.0.0").unwrap_err().to_string().contains("its structure has changed")
+    );
     let yaml = "
 paths:
   /api/events:

@@ -5,11 +5,11 @@
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use dmm_trace_collector::{Collector, Forward, Options, Store};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use tempfile::TempDir;
-use dmm_trace_collector::{Collector, Forward, Options, Store};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::caller::{Caller, access, landscape, problem};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_new_access_is_requested_whatever_its_body_says() {

@@ -1,8 +1,8 @@
 //! A simulator and a caller with the right key.
 
+use dmm_simulator::{Landscape, Options, Simulator};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use dmm_simulator::{Landscape, Options, Simulator};
 
 pub(crate) const KEY: &str = "the-right-key";
 

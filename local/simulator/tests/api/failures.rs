@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::caller::{Caller, KEY, access, landscape, problem};
+use dmm_simulator::{
+    AgreementKind, Fault, FaultKind, KeyRefusal, Landscape, Options, Simulator, SimulatorError,
+};
 use reqwest::Method;
 use serde_json::json;
-use dmm_simulator::{AgreementKind, Fault, FaultKind, KeyRefusal, Landscape, Options, Simulator, SimulatorError};
 
 #[tokio::test]
 async fn the_key_is_taken_from_either_header() {

@@ -1,8 +1,8 @@
 //! The event feed.
 
 use crate::caller::{Caller, KEY, access, landscape, problem};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Fault, FaultKind, Landscape, Options};
+use serde_json::{Value, json};
 
 async fn page(caller: &Caller, last: Option<&str>) -> Vec<Value> {
     let path = last.map_or("/api/events".to_owned(), |id| format!("/api/events?lastEventId={id}"));

@@ -1,9 +1,9 @@
 //! What a data platform reports about an access.
 
 use crate::caller::{Caller, access, landscape, problem};
+use dmm_simulator::AgreementKind;
 use reqwest::Method;
 use serde_json::{Value, json};
-use dmm_simulator::AgreementKind;
 
 const STATE: &str = "/api/access/a/provisioning";
 

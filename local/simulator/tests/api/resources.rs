@@ -1,8 +1,8 @@
 //! Teams and data products.
 
 use crate::caller::{Caller, access, forecast, landscape, orders, problem};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_data_product_tells_of_itself_and_of_its_ports() {
