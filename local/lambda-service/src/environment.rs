@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::error::{FunctionError, InvokeError};
 use crate::runtime_api::{Invocation, RuntimeApi};
-use crate::service::{FunctionConfig, Settings};
+use crate::config::{FunctionConfig, Settings};
 
 /// A started process with the listener that it talks to. Dropping it kills the process.
 pub(crate) struct Environment {
@@ -24,7 +24,7 @@ pub(crate) struct Environment {
 }
 
 /// How an invocation ended.
-pub(crate) enum Outcome {
+pub(crate) enum Invoked {
     /// The function answered; the environment can take another invocation.
     Answered(Result<Bytes, FunctionError>),
     /// The environment is gone, and the invocation with it.
@@ -104,7 +104,7 @@ impl Environment {
         request_id: &str,
         payload: Bytes,
         trace_header: String,
-    ) -> Outcome {
+    ) -> Invoked {
         let (answer, answered) = oneshot::channel();
         let now = Timestamp::now();
         let timeout_ms = i64::try_from(config.timeout.as_millis()).unwrap_or(i64::MAX);
@@ -117,16 +117,16 @@ impl Environment {
             answer,
         };
         if self.api.invocations.send(invocation).await.is_err() {
-            return Outcome::NeverTaken(FunctionError::new("Runtime.Unknown", "the Runtime API is closed"));
+            return Invoked::NeverTaken(FunctionError::new("Runtime.Unknown", "the Runtime API is closed"));
         }
         let error = tokio::select! {
             // An answer counts even when the process ends right after it.
             biased;
-            Ok(result) = answered => return Outcome::Answered(result),
+            Ok(result) = answered => return Invoked::Answered(result),
             ended = self.process.wait() => {
                 let taken = self.api.is_working();
                 let error = self.api.init_error().unwrap_or_else(|| exit_error(Some(request_id), ended));
-                return if taken { Outcome::Ended(error) } else { Outcome::NeverTaken(error) };
+                return if taken { Invoked::Ended(error) } else { Invoked::NeverTaken(error) };
             }
             () = self.kill.notified() => {
                 self.end().await;
@@ -138,7 +138,7 @@ impl Environment {
                 FunctionError::new("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"))
             }
         };
-        Outcome::Ended(error)
+        Invoked::Ended(error)
     }
 
     async fn end(&mut self) {

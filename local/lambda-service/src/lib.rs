@@ -16,8 +16,10 @@
 //! | `trace` | X-Ray's header and segments |
 
 mod asynchronous;
+mod config;
 mod environment;
 mod error;
+mod functions;
 mod mapping;
 mod runtime_api;
 mod schedule;
@@ -28,11 +30,11 @@ mod target;
 mod trace;
 mod webhook;
 
-pub use asynchronous::AsyncConfig;
+pub use config::{AsyncConfig, FunctionConfig, Permission, Settings};
 pub use error::{FunctionError, InvokeError, ServiceError};
 pub use mapping::Mapping;
 pub use schedule::{Rate, RateError, Schedule};
-pub use service::{FunctionConfig, FunctionService, Permission, Settings};
+pub use service::FunctionService;
 pub use speed::Speed;
 pub use target::{Receiver, RetryPolicy, RuleTarget};
 pub use trace::{Segment, Tracing};

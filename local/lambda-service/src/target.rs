@@ -9,7 +9,7 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::service::FunctionService;
+use crate::functions::Functions;
 use crate::speed::Speed;
 use crate::webhook::{Delivery, Webhook};
 
@@ -75,7 +75,7 @@ pub struct RuleTarget {
 }
 
 /// Hands events over until the service stops.
-pub(crate) async fn run(service: FunctionService, target: RuleTarget) {
+pub(crate) async fn run(service: Functions, target: RuleTarget) {
     loop {
         let received = target
             .client
@@ -112,7 +112,7 @@ struct Undelivered {
 
 /// Takes an event over from the queue. From then on it is this service's: it counts as under way until the function has
 /// it or the dead-letter queue.
-async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Message) {
+async fn hand_over(service: &Functions, target: &RuleTarget, message: &Message) {
     let event = Bytes::from(message.body().unwrap_or_default().to_owned());
     let trace =
         message.attributes().and_then(|them| them.get(&MessageSystemAttributeName::AwsTraceHeader)).cloned();
@@ -133,7 +133,7 @@ async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Mes
     }
 }
 
-async fn deliver(service: &FunctionService, target: &RuleTarget, event: Bytes, trace: Option<String>) {
+async fn deliver(service: &Functions, target: &RuleTarget, event: Bytes, trace: Option<String>) {
     let outcome = match &target.receiver {
         Receiver::Function(function) => hand_to_lambda(service, target, function, &event, trace).await,
         Receiver::Webhook(webhook) => hand_to_webhook(service, target, webhook, &event).await,
@@ -159,7 +159,7 @@ struct Retries {
 }
 
 impl Retries {
-    fn new(service: &FunctionService, policy: RetryPolicy) -> Self {
+    fn new(service: &Functions, policy: RetryPolicy) -> Self {
         Self { policy, speed: service.settings().speed, taken: Instant::now(), done: 0 }
     }
 
@@ -180,7 +180,7 @@ impl Retries {
 
 /// Tries until Lambda takes the event or the retry policy is used up.
 async fn hand_to_lambda(
-    service: &FunctionService,
+    service: &Functions,
     target: &RuleTarget,
     function: &str,
     event: &Bytes,
@@ -209,7 +209,7 @@ async fn hand_to_lambda(
 
 /// Tries until the endpoint takes the event, refuses it for good, or the retry policy is used up.
 async fn hand_to_webhook(
-    service: &FunctionService,
+    service: &Functions,
     target: &RuleTarget,
     webhook: &Webhook,
     event: &Bytes,
@@ -231,7 +231,7 @@ async fn hand_to_webhook(
 /// What `EventBridge` says of an event that it could not hand over.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>
 async fn put_aside(
-    service: &FunctionService,
+    service: &Functions,
     target: &RuleTarget,
     event: &str,
     undelivered: &Undelivered,
@@ -246,7 +246,7 @@ async fn put_aside(
         return Ok(());
     };
     let target_arn = match &target.receiver {
-        Receiver::Function(name) => service.function(name).map(|function| function.config.arn.clone()),
+        Receiver::Function(name) => service.get(name).map(|function| function.config.arn.clone()),
         Receiver::Webhook(webhook) => Some(webhook.arn.clone()),
     };
     let mut attributes = vec![
