@@ -6,10 +6,10 @@ use std::fmt;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::error::{Error, Place};
-use crate::expression::{Access, Expression, Part, Reference};
-use crate::graph::{self, Named};
-use crate::invocation::Invocation;
-use crate::parse::Program;
+use crate::expression::{Expression, Invocation};
+use crate::graph;
+use crate::program::{Named, Program};
+use crate::reference::{Access, Part, Reference};
 use crate::resource::{Declaration, Resource, long_token};
 use crate::value::{Map, Secrets, Value};
 

@@ -1,12 +1,11 @@
 //! Expressions: what may stand wherever the language takes a value.
 
-use std::fmt;
-
 use serde_json::{Number, Value as Json};
 
 use crate::error::{Error, Place};
-use crate::function::Function;
-use crate::invocation::Invocation;
+use crate::function::{Function, is_function};
+use crate::json;
+use crate::reference::{Part, Reference, parts};
 
 /// What may stand wherever the language takes a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,21 +33,6 @@ pub(crate) struct Call {
     pub(crate) place: Place,
 }
 
-/// A part of a text.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Part {
-    Text(String),
-    Reference(Reference),
-}
-
-/// `a.b[0]["c"]`: a name and a way from there.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Reference {
-    pub(crate) root: String,
-    pub(crate) path: Vec<Access>,
-    pub(crate) place: Place,
-}
-
 /// What an expression refers to.
 #[derive(Debug, Default)]
 pub(crate) struct References<'a> {
@@ -56,13 +40,6 @@ pub(crate) struct References<'a> {
     pub(crate) values: Vec<&'a Reference>,
     /// To resources that must be there before.
     pub(crate) resources: Vec<&'a Reference>,
-}
-
-/// A step of a reference.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Access {
-    Member(String),
-    Element(usize),
 }
 
 impl Expression {
@@ -79,7 +56,7 @@ impl Expression {
                 parts => Expression::Template(parts.to_vec()),
             },
             Json::Array(items) => Expression::List(list(items, place)?),
-            Json::Object(members) => match members.iter().find(|(key, _)| key.starts_with("fn::")) {
+            Json::Object(members) => match members.iter().find(|(key, _)| is_function(key)) {
                 Some((key, argument)) => {
                     let place = place.key(key);
                     let name = key.trim_start_matches("fn::");
@@ -156,124 +133,81 @@ fn call(name: &str, argument: &Json, place: &Place) -> Result<Expression, Error>
         return Ok(Expression::Invoke(Box::new(Invocation::short(name, argument, place)?)));
     }
     let function = Function::named(name, place)?;
-    let argument = Expression::parse(argument, place)?;
-    function.check(&argument, place)?;
-    Ok(Expression::Call(Box::new(Call { function, argument, place: place.clone() })))
+    let parsed = Expression::parse(argument, place)?;
+    function.check(argument, place)?;
+    Ok(Expression::Call(Box::new(Call { function, argument: parsed, place: place.clone() })))
 }
 
-/// Splits a text at its references. `$$` stands for a dollar sign.
-fn parts(text: &str, place: &Place) -> Result<Vec<Part>, Error> {
-    let wrong = |problem| Error::Reference { place: place.clone(), text: text.to_owned(), problem };
-    let mut parts = Vec::new();
-    let mut plain = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find('$') {
-        plain.push_str(&rest[..start]);
-        rest = &rest[start..];
-        if let Some(after) = rest.strip_prefix("$$") {
-            plain.push('$');
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("${") {
-            if !plain.is_empty() {
-                parts.push(Part::Text(std::mem::take(&mut plain)));
-            }
-            let (root, path, after) = reference(after).map_err(wrong)?;
-            parts.push(Part::Reference(Reference { root, path, place: place.clone() }));
-            rest = after;
-        } else {
-            plain.push('$');
-            rest = &rest[1..];
-        }
-    }
-    plain.push_str(rest);
-    if !plain.is_empty() {
-        parts.push(Part::Text(plain));
-    }
-    Ok(parts)
+/// A call of a provider's function.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Invocation {
+    /// The function, e.g. `aws:getCallerIdentity`.
+    pub(crate) token: String,
+    pub(crate) arguments: Expression,
+    /// The member of the answer that is the value; the whole answer without it.
+    pub(crate) returns: Option<String>,
+    /// Resources that must be there before.
+    pub(crate) depends_on: Vec<Reference>,
+    pub(crate) place: Place,
 }
 
-/// Reads a reference up to its brace, and returns what comes after that.
-fn reference(text: &str) -> Result<(String, Vec<Access>, &str), &'static str> {
-    let (first, mut rest) = if text.starts_with('[') { subscript(text)? } else { member(text)? };
-    let Access::Member(root) = first else { return Err("it must begin with a name") };
-    let mut path = Vec::new();
-    loop {
-        let (access, after) = match rest.as_bytes().first() {
-            Some(b'}') => return Ok((root, path, &rest[1..])),
-            Some(b'.') => member(&rest[1..])?,
-            Some(b'[') => subscript(rest)?,
-            Some(_) => return Err("after `]` comes `.`, `[` or `}`"),
-            None => return Err("its `}` is missing"),
+impl Invocation {
+    pub(crate) fn parse(argument: &Json, place: &Place) -> Result<Invocation, Error> {
+        let Some(members) = json::object(argument, place)? else {
+            return Err(Error::Missing { place: place.key("function") });
         };
-        path.push(access);
-        rest = after;
+        json::only(members, &["function", "arguments", "options", "return"], place)?;
+        let function =
+            members.get("function").ok_or_else(|| Error::Missing { place: place.key("function") })?;
+        let token = json::text(function, &place.key("function"))?.to_owned();
+        let arguments = arguments(members.get("arguments"), &place.key("arguments"))?;
+        let returns = match members.get("return") {
+            Some(name) => Some(json::text(name, &place.key("return"))?.to_owned()),
+            None => None,
+        };
+        let depends_on = options(members.get("options"), &place.key("options"))?;
+        Ok(Invocation { token, arguments, returns, depends_on, place: place.clone() })
+    }
+
+    /// `fn::aws:getRegion: {arguments}`.
+    pub(crate) fn short(token: &str, argument: &Json, place: &Place) -> Result<Invocation, Error> {
+        let arguments = arguments(Some(argument), place)?;
+        let place = place.clone();
+        Ok(Invocation { token: token.to_owned(), arguments, returns: None, depends_on: Vec::new(), place })
     }
 }
 
-fn member(text: &str) -> Result<(Access, &str), &'static str> {
-    let end = text.find(['.', '[', ']', '}']).ok_or("its `}` is missing")?;
-    let name = &text[..end];
-    if name.is_empty() {
-        return Err("a name is missing");
+fn arguments(value: Option<&Json>, place: &Place) -> Result<Expression, Error> {
+    let value = value.unwrap_or(&Json::Null);
+    match json::object(value, place)? {
+        Some(_) => Expression::parse(value, place),
+        None => Ok(Expression::Map(Vec::new())),
     }
-    if name.contains(char::is_whitespace) {
-        return Err("a name has no spaces");
-    }
-    if text[end..].starts_with(']') {
-        return Err("a `]` has no `[`");
-    }
-    Ok((Access::Member(name.to_owned()), &text[end..]))
 }
 
-fn subscript(text: &str) -> Result<(Access, &str), &'static str> {
-    const UNCLOSED: &str = "its `]` is missing";
-    let inner = text.strip_prefix('[').ok_or(UNCLOSED)?;
-    let Some(quoted) = inner.strip_prefix('"') else {
-        let (index, after) = inner.split_once(']').ok_or(UNCLOSED)?;
-        let index = index.parse().map_err(|_| "between `[` and `]` is an index or a name in quotes")?;
-        return Ok((Access::Element(index), after));
-    };
-    let mut name = String::new();
-    let mut chars = quoted.char_indices();
-    while let Some((at, char)) = chars.next() {
-        match char {
-            '"' => {
-                let after = quoted[at + 1..].strip_prefix(']').ok_or(UNCLOSED)?;
-                return Ok((Access::Member(name), after));
-            }
-            '\\' if quoted[at + 1..].starts_with('"') => {
-                chars.next();
-                name.push('"');
-            }
-            other => name.push(other),
+/// The resources that the options name.
+fn options(value: Option<&Json>, place: &Place) -> Result<Vec<Reference>, Error> {
+    let Some(options) = json::object(value.unwrap_or(&Json::Null), place)? else { return Ok(Vec::new()) };
+    json::only(options, &["dependsOn", "parent", "pluginDownloadURL", "provider", "version"], place)?;
+    let mut found = Vec::new();
+    for name in ["dependsOn", "parent", "provider"] {
+        if let Some(value) = options.get(name) {
+            found.extend(references_to_resources(value, &place.key(name))?);
         }
     }
-    Err("the quotes of a name do not end")
+    Ok(found)
 }
 
-impl Reference {
-    /// The first step, where it is a name.
-    pub(crate) fn first_member(&self) -> Option<&str> {
-        match self.path.first() {
-            Some(Access::Member(name)) => Some(name),
-            _ => None,
+/// The resources that an option names: one, or a list.
+pub(crate) fn references_to_resources(json: &Json, place: &Place) -> Result<Vec<Reference>, Error> {
+    match Expression::parse(json, place)? {
+        Expression::Reference(reference) if reference.path.is_empty() => Ok(vec![reference]),
+        Expression::List(_) => {
+            let items = json.as_array().into_iter().flatten().enumerate();
+            let each = items.map(|(index, item)| references_to_resources(item, &place.index(index)));
+            Ok(each.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
         }
-    }
-}
-
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.root)?;
-        for access in &self.path {
-            match access {
-                Access::Element(index) => write!(f, "[{index}]")?,
-                Access::Member(name) if name.contains(['.', '[', ']', '}', '"']) => {
-                    write!(f, "[\"{}\"]", name.replace('"', "\\\""))?;
-                }
-                Access::Member(name) => write!(f, ".{name}")?,
-            }
-        }
-        Ok(())
+        _ => Err(Error::NoResource { place: place.clone() }),
     }
 }
 
@@ -284,9 +218,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::reference::Access;
+
+    fn place() -> Place {
+        Place::new(Path::new("Pulumi.yaml").into()).key("x")
+    }
 
     fn parse(json: &Json) -> Result<Expression, Error> {
-        Expression::parse(json, &Place::new(Path::new("Pulumi.yaml").into()).key("x"))
+        Expression::parse(json, &place())
     }
 
     fn read(text: &str) -> Reference {
@@ -380,5 +319,30 @@ mod tests {
     fn a_function_beside_other_keys_is_refused() {
         let error = parse(&json!({"fn::toJSON": 1, "b": 2})).expect_err("two keys").to_string();
         assert!(error.contains("the only key"), "{error}");
+    }
+
+    #[test]
+    fn an_invocation_takes_nothing_but_its_four_keys() {
+        let parse = |json: Json| Invocation::parse(&json, &place()).map_err(|e| e.to_string());
+        let found =
+            parse(json!({"function": "aws:getX", "arguments": {"a": 1}, "return": "b"})).expect("a call");
+        assert_eq!((found.token.as_str(), found.returns.as_deref()), ("aws:getX", Some("b")));
+        assert!(parse(json!({"arguments": {}})).expect_err("no function").contains("x.function is missing"));
+        assert!(
+            parse(json!({"function": "f", "args": {}})).expect_err("a typo").contains("x.args: no such key")
+        );
+        assert!(
+            parse(json!({"function": "f", "arguments": []}))
+                .expect_err("a list")
+                .contains("x.arguments is a list")
+        );
+    }
+
+    #[test]
+    fn resources_that_options_name_must_be_there_before() {
+        let options = json!({"dependsOn": ["${a}"], "provider": "${b}", "version": "7.0.0"});
+        let found =
+            Invocation::parse(&json!({"function": "f", "options": options}), &place()).expect("a call");
+        assert_eq!(found.depends_on.iter().map(|r| r.root.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 }

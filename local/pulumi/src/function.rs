@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use crate::error::{Error, Place};
-use crate::expression::Expression;
 use crate::value::{Archive, Asset, Secrets, Value};
 
 /// A function of the language.
@@ -75,13 +74,14 @@ impl Function {
     }
 
     /// Refuses an argument that the language does not take, before anything is evaluated.
-    pub(crate) fn check(self, argument: &Expression, place: &Place) -> Result<(), Error> {
-        let pair = matches!(argument, Expression::List(items) if items.len() == 2);
+    pub(crate) fn check(self, argument: &Json, place: &Place) -> Result<(), Error> {
+        let pair = argument.as_array().is_some_and(|items| items.len() == 2);
+        let map = argument.as_object().is_some_and(|members| !members.keys().any(|key| is_function(key)));
         match self {
             Function::Join if !pair => Err(self.needs(place, "a list of a delimiter and a list")),
             Function::Split if !pair => Err(self.needs(place, "a list of a delimiter and a string")),
             Function::Select if !pair => Err(self.needs(place, "a list of an index and a list")),
-            Function::AssetArchive if !matches!(argument, Expression::Map(_)) => {
+            Function::AssetArchive if !map => {
                 Err(self.needs(place, "an object of assets and archives"))
             }
             _ => Ok(()),
@@ -189,6 +189,11 @@ impl Function {
     fn problem(self, place: &Place, problem: String) -> Error {
         Error::Function { place: place.clone(), function: self.name(), problem }
     }
+}
+
+/// Returns whether a key of an object is the name of a function.
+pub(crate) fn is_function(key: &str) -> bool {
+    key.starts_with("fn::")
 }
 
 fn pair(value: Value) -> Option<(Value, Value)> {
@@ -321,7 +326,7 @@ mod tests {
         let Value::String(text) = Function::ReadFile.call(argument, folder, &place()).expect("a file") else {
             panic!("a string")
         };
-        assert!(text.contains("name = \"pulumi\""));
+        assert!(text.contains("name = \"dmm-pulumi\""));
         let missing = Value::String("none.txt".to_owned());
         let error = Function::ReadFile.call(missing, folder, &place()).expect_err("no file");
         assert!(error.to_string().contains("none.txt"), "{error}");

@@ -3,45 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::expression::{Expression, Reference, References};
-use crate::parse::Program;
+use crate::expression::References;
+use crate::program::{MEMBERS, Named, PULUMI, Program};
+use crate::reference::Reference;
 use crate::resource::Declaration;
-
-/// The variable that Pulumi itself sets, and its members.
-pub(crate) const PULUMI: &str = "pulumi";
-pub(crate) const MEMBERS: [&str; 5] = ["cwd", "organization", "project", "rootDirectory", "stack"];
-
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Named<'a> {
-    Pulumi,
-    Config(&'a str),
-    Variable(&'a Expression),
-    Resource(usize),
-}
-
-impl Program {
-    /// What a name stands for. A config key may be named with the project's name before it.
-    pub(crate) fn named(&self, name: &str) -> Option<Named<'_>> {
-        if name == PULUMI {
-            return Some(Named::Pulumi);
-        }
-        if let Some(index) = self.resources.iter().position(|resource| resource.name == name) {
-            return Some(Named::Resource(index));
-        }
-        if let Some((_, value)) = self.variables.iter().find(|(variable, _)| variable == name) {
-            return Some(Named::Variable(value));
-        }
-        self.config_key(name).map(Named::Config)
-    }
-
-    /// The declared name of a config key that may be written with the project's name before it.
-    pub(crate) fn config_key(&self, name: &str) -> Option<&str> {
-        let own = |name: &str| self.config.iter().find(|key| key.name == name).map(|key| key.name.as_str());
-        let stripped = || name.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix(':'));
-        own(name).or_else(|| stripped().and_then(own))
-    }
-}
 
 /// Refuses names that stand for two things, and references to nothing.
 pub(crate) fn check(program: &Program) -> Result<(), Error> {

@@ -42,14 +42,15 @@ mod evaluate;
 mod expression;
 mod function;
 mod graph;
-mod invocation;
 mod json;
 mod parse;
+mod program;
+mod reference;
 mod resource;
 mod value;
 
 pub use error::{Error, Place};
 pub use evaluate::{Evaluation, Invoke, Settings};
-pub use parse::Program;
+pub use program::Program;
 pub use resource::Resource;
 pub use value::{Archive, Asset, Map, Secrets, Value};

@@ -1,6 +1,6 @@
 //! Reads a program.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -9,21 +9,9 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use crate::config::Key;
 use crate::error::{Error, Place};
 use crate::evaluate::{Evaluation, Settings};
-use crate::expression::Expression;
+use crate::program::Program;
 use crate::resource::{Declaration, expressions};
 use crate::{graph, json};
-
-/// A program: a `Pulumi.yaml` that was read and whose references name something.
-#[derive(Clone, Debug)]
-pub struct Program {
-    pub(crate) place: Place,
-    pub(crate) folder: PathBuf,
-    pub(crate) name: String,
-    pub(crate) config: Vec<Key>,
-    pub(crate) variables: Vec<(String, Expression)>,
-    pub(crate) resources: Vec<Declaration>,
-    pub(crate) outputs: Vec<(String, Expression)>,
-}
 
 /// Keys of a project file that an evaluation reads.
 /// <https://www.pulumi.com/docs/iac/concepts/projects/project-file/>
@@ -102,24 +90,6 @@ impl Program {
         })
     }
 
-    /// The project's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The folder where the program's paths begin.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Whether it declares a config key, which may be written as `key` or `project:key`.
-    #[must_use]
-    pub fn has_config(&self, key: &str) -> bool {
-        self.config_key(key).is_some()
-    }
-
     /// Begins an evaluation for one stack.
     ///
     /// # Errors
@@ -165,6 +135,7 @@ fn each<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expression::Expression;
 
     fn error(text: &str) -> String {
         let text = format!("name: p\nruntime: yaml\n{text}");

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::error::{Error, Place};
-use crate::expression::{Expression, Reference, References};
+use crate::expression::{Expression, References, references_to_resources};
 use crate::json;
+use crate::reference::Reference;
 use crate::value::{Archive, Map, Secrets, Value};
 
 /// A resource as the program declares it.
@@ -144,19 +145,6 @@ pub(crate) fn expressions(json: Option<&Json>, place: &Place) -> Result<Vec<(Str
         .flatten()
         .map(|(name, value)| Ok((name.clone(), Expression::parse(value, &place.key(name))?)))
         .collect()
-}
-
-/// The resources that an option names: one, or a list.
-pub(crate) fn references_to_resources(json: &Json, place: &Place) -> Result<Vec<Reference>, Error> {
-    match Expression::parse(json, place)? {
-        Expression::Reference(reference) if reference.path.is_empty() => Ok(vec![reference]),
-        Expression::List(_) => {
-            let items = json.as_array().into_iter().flatten().enumerate();
-            let each = items.map(|(index, item)| references_to_resources(item, &place.index(index)));
-            Ok(each.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
-        }
-        _ => Err(Error::NoResource { place: place.clone() }),
-    }
 }
 
 /// A resource to be made: every property has its value.
