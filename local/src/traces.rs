@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::ShowTrace;
 use crate::error::StackError;
-use crate::kept;
+use crate::artifacts;
 
 /// The columns of a waterfall.
 const WIDTH: usize = 118;
@@ -50,7 +50,7 @@ pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collec
 /// [`StackError::Traces`] when there was no run, [`StackError::NoTrace`] when it has no such trace.
 pub fn show(args: &ShowTrace) -> Result<String, StackError> {
     let store =
-        Store::read(&kept::file(args.traces.as_deref(), kept::TRACES).map_err(StackError::Executable)?)?;
+        Store::read(&artifacts::file(args.traces.as_deref(), artifacts::TRACES).map_err(StackError::Executable)?)?;
     let trace = match &args.id {
         Some(id) => store.find(id).ok_or_else(|| StackError::NoTrace(id.clone()))?,
         None => interesting(&store).ok_or_else(|| StackError::NoTrace("an event".to_owned()))?,

@@ -19,5 +19,5 @@ mod waterfall;
 
 pub use collector::{Collector, CollectorError, Forward, Options};
 pub use datagram::{DatagramError, decode};
-pub use store::{Recorded, Store, StoreError};
-pub use trace::{Trace, text};
+pub use store::{Store, StoreError};
+pub use trace::{Recorded, Trace, text};

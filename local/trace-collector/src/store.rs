@@ -6,18 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::Span;
 
-use crate::trace::{Trace, text};
-
-/// A span and who recorded it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
-    /// `service.name`.
-    pub service: String,
-    /// The span.
-    pub span: Span,
-}
+use crate::trace::{Recorded, Trace, text};
 
 /// The file of spans cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -5,8 +5,14 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 
-use crate::store::Recorded;
-use crate::waterfall;
+/// A span and who recorded it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// `service.name`.
+    pub service: String,
+    /// The span.
+    pub span: Span,
+}
 
 /// The spans of one trace, by the time at which they began.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,12 +87,6 @@ impl Trace {
     #[must_use]
     pub fn has_service(&self, name: &str) -> bool {
         self.spans.iter().any(|recorded| recorded.service.ends_with(name))
-    }
-
-    /// As text: who did what, when and for how long, in at most `width` columns (80 and more).
-    #[must_use]
-    pub fn waterfall(&self, width: usize) -> String {
-        waterfall::render(self, width)
     }
 
     /// As OTLP has it in JSON.

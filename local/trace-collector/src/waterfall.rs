@@ -6,8 +6,7 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-use crate::store::Recorded;
-use crate::trace::{Trace, text};
+use crate::trace::{Recorded, Trace, text};
 
 /// The columns of a bar.
 const BAR: usize = 30;
@@ -20,7 +19,15 @@ struct Row<'a> {
     recorded: &'a Recorded,
 }
 
-pub(crate) fn render(trace: &Trace, width: usize) -> String {
+impl Trace {
+    /// As text: who did what, when and for how long, in at most `width` columns (80 and more).
+    #[must_use]
+    pub fn waterfall(&self, width: usize) -> String {
+        render(self, width)
+    }
+}
+
+fn render(trace: &Trace, width: usize) -> String {
     let mut rows = Vec::new();
     for root in trace.roots() {
         rows.push(Row { label: short(&root.span.name).to_owned(), recorded: root });
