@@ -1,6 +1,6 @@
 //! Invocations of a real process through the Runtime API.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure here is the test's")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers: a panic fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

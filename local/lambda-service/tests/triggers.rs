@@ -1,6 +1,6 @@
 //! What invokes functions, over real queues of the emulator.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+#![expect(clippy::unwrap_used, reason = "test helpers: a panic fails the test")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,12 @@
-//! What EventBridge refuses as a pattern, and what is said about it.
+//! Patterns that EventBridge rejects, and the errors for them.
 
 use dmm_rules::{Pattern, PatternError};
 
 #[test]
-fn what_is_no_pattern_is_refused_with_the_place_and_the_reason() {
+fn an_invalid_pattern_is_rejected_with_the_place_and_the_reason() {
     for (text, reason) in [
-        ("", "not JSON"),
-        ("{", "not JSON"),
+        ("", "not valid JSON"),
+        ("{", "not valid JSON"),
         ("[]", "the pattern: it must be an object"),
         ("{}", "the pattern: an empty object is not allowed"),
         (r#"{"source": "x"}"#, r#"source: must be an object or a list; for one value write "source": ["x"]"#),
@@ -14,20 +14,20 @@ fn what_is_no_pattern_is_refused_with_the_place_and_the_reason() {
         (r#"{"detail": {}}"#, "detail: an empty object is not allowed"),
         (r#"{"detail": {"a": null}}"#, "detail.a: must be an object or a list"),
         (r#"{"a": [["x"]]}"#, "a: a list in a list is not allowed"),
-        (r#"{"a": [{}]}"#, "a: an empty object is no operator"),
+        (r#"{"a": [{}]}"#, "a: an empty object is not a valid operator"),
         (r#"{"a": [{"prefix": "x", "suffix": "y"}]}"#, "a: an object holds one operator"),
         (
             r#"{"a": [{"begins-with": "x"}]}"#,
-            r#"a: there is no operator "begins-with": known are anything-but, cidr"#,
+            r#"a: unknown operator "begins-with": use one of anything-but, cidr"#,
         ),
-        (r#"{"a": [{"prefix": 1}]}"#, "a: prefix takes a string, not 1"),
-        (r#"{"a": [{"prefix": ["x"]}]}"#, r#"a: prefix takes a string, not ["x"]"#),
+        (r#"{"a": [{"prefix": 1}]}"#, "a: prefix needs a string, not 1"),
+        (r#"{"a": [{"prefix": ["x"]}]}"#, r#"a: prefix needs a string, not ["x"]"#),
         (
             r#"{"a": [{"prefix": {"suffix": "x"}}]}"#,
-            "a: prefix takes a string or equals-ignore-case, not suffix",
+            "a: prefix needs a string or equals-ignore-case, not suffix",
         ),
-        (r#"{"a": [{"suffix": null}]}"#, "a: suffix takes a string"),
-        (r#"{"a": [{"equals-ignore-case": ["x"]}]}"#, "a: equals-ignore-case takes a string"),
+        (r#"{"a": [{"suffix": null}]}"#, "a: suffix needs a string"),
+        (r#"{"a": [{"equals-ignore-case": ["x"]}]}"#, "a: equals-ignore-case needs a string"),
         (r#"{"a": [{"wildcard": "x**y"}]}"#, "two wildcards * in a row"),
         (r#"{"a": [{"wildcard": "x\\y"}]}"#, "a backslash must be followed by * or another backslash"),
         (r#"{"a": [{"wildcard": "x\\"}]}"#, "a backslash must be followed by"),
@@ -36,8 +36,8 @@ fn what_is_no_pattern_is_refused_with_the_place_and_the_reason() {
         (r#"{"a": [{"cidr": "10.0.0.0/33"}]}"#, "an address has 32 bits"),
         (r#"{"a": [{"cidr": "10.0.0/8"}]}"#, "neither IPv4 nor IPv6"),
         (r#"{"a": [{"cidr": "2001:db8::/129"}]}"#, "an address has 128 bits"),
-        (r#"{"a": [{"numeric": []}]}"#, "a: numeric takes a list"),
-        (r#"{"a": [{"numeric": ["==", 1]}]}"#, r#"a: "==" is no comparison of numeric"#),
+        (r#"{"a": [{"numeric": []}]}"#, "a: numeric needs a list"),
+        (r#"{"a": [{"numeric": ["==", 1]}]}"#, r#"a: "==" is not a comparison of numeric"#),
         (r#"{"a": [{"numeric": [">"]}]}"#, "a: > must be followed by a number"),
         (r#"{"a": [{"numeric": [">", "1"]}]}"#, "a: > must be followed by a number"),
         (r#"{"a": [{"numeric": ["<", 5000000001]}]}"#, "out of range"),
@@ -49,19 +49,22 @@ fn what_is_no_pattern_is_refused_with_the_place_and_the_reason() {
         (r#"{"a": [{"numeric": ["=", 5, "<", 9]}]}"#, "a range is one comparison"),
         (r#"{"a": [{"numeric": [">", 1, "<", 5, "<", 9]}]}"#, "a range is one comparison"),
         (r#"{"a": [{"anything-but": []}]}"#, "a: the list of anything-but is empty"),
-        (r#"{"a": [{"anything-but": ["x", 1]}]}"#, "a: anything-but takes strings only or numbers only"),
-        (r#"{"a": [{"anything-but": null}]}"#, "a: anything-but takes strings only"),
-        (r#"{"a": [{"anything-but": {"prefix": ""}}]}"#, "a: anything-but with prefix takes no empty string"),
+        (r#"{"a": [{"anything-but": ["x", 1]}]}"#, "a: anything-but needs only strings, only numbers"),
+        (r#"{"a": [{"anything-but": null}]}"#, "a: anything-but needs only strings"),
+        (
+            r#"{"a": [{"anything-but": {"prefix": ""}}]}"#,
+            "a: anything-but with prefix does not support the empty string",
+        ),
         (r#"{"a": [{"anything-but": {"suffix": []}}]}"#, "a: the list of suffix is empty"),
         (
             r#"{"a": [{"anything-but": {"wildcard": ["*", 1]}}]}"#,
-            "a: anything-but with wildcard takes a string or a list",
+            "a: anything-but with wildcard needs a string or a list",
         ),
         (
             r#"{"a": [{"anything-but": {"numeric": ["=", 1]}}]}"#,
-            "a: anything-but takes no numeric: it takes equals-ignore-case",
+            "a: anything-but does not support numeric: use one of equals-ignore-case",
         ),
-        (r#"{"a": [{"anything-but": {"exists": "x"}}]}"#, "a: anything-but takes no exists"),
+        (r#"{"a": [{"anything-but": {"exists": "x"}}]}"#, "a: anything-but does not support exists"),
         (r#"{"$or": [{"a": [1]}]}"#, "$or: must be a list of at least two objects"),
         (r#"{"$or": {"a": [1]}}"#, "$or: must be a list of at least two objects"),
         (r#"{"x": {"$or": [{"a": [1]}, 5]}}"#, "x.$or[1]: must be an object"),
