@@ -1,76 +1,76 @@
-//! Expressions: what may stand wherever the language takes a value.
+//! Expressions: everything that the language accepts as a value.
 
 use serde_json::{Number, Value as Json};
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Location};
 use crate::function::{Function, is_function};
 use crate::json;
 use crate::reference::{Part, Reference, parts};
 
-/// What may stand wherever the language takes a value.
+/// Anything that the language accepts as a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expression {
     Null,
     Bool(bool),
     Number(Number),
     Text(String),
-    /// Text with references in it.
+    /// Text that contains references.
     Template(Vec<Part>),
-    /// A reference alone, which keeps the type of what it names.
+    /// A single reference. It keeps the type of the value that it refers to.
     Reference(Reference),
     List(Vec<Expression>),
-    /// The keys may be templates, too.
+    /// Keys may be templates, too.
     Map(Vec<(Vec<Part>, Expression)>),
     Call(Box<Call>),
     Invoke(Box<Invocation>),
 }
 
-/// A call of a function of the language.
+/// A call of a built-in function.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Call {
     pub(crate) function: Function,
     pub(crate) argument: Expression,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
 }
 
-/// What an expression refers to.
+/// The references in an expression.
 #[derive(Debug, Default)]
 pub(crate) struct References<'a> {
-    /// For a value.
+    /// References to values.
     pub(crate) values: Vec<&'a Reference>,
-    /// To resources that must be there before.
+    /// References to resources that must be created first.
     pub(crate) resources: Vec<&'a Reference>,
 }
 
 impl Expression {
-    /// Reads the expression that stands at `place`.
-    pub(crate) fn parse(json: &Json, place: &Place) -> Result<Expression, Error> {
+    /// Parses the expression at `location`.
+    pub(crate) fn parse(json: &Json, location: &Location) -> Result<Expression, Error> {
         Ok(match json {
             Json::Null => Expression::Null,
             Json::Bool(flag) => Expression::Bool(*flag),
             Json::Number(number) => Expression::Number(number.clone()),
-            Json::String(text) => match parts(text, place)?.as_mut_slice() {
+            Json::String(text) => match parts(text, location)?.as_mut_slice() {
                 [] => Expression::Text(String::new()),
                 [Part::Text(text)] => Expression::Text(std::mem::take(text)),
                 [Part::Reference(reference)] => Expression::Reference(reference.clone()),
                 parts => Expression::Template(parts.to_vec()),
             },
-            Json::Array(items) => Expression::List(list(items, place)?),
+            Json::Array(items) => Expression::List(list(items, location)?),
             Json::Object(members) => match members.iter().find(|(key, _)| is_function(key)) {
                 Some((key, argument)) => {
-                    let place = place.key(key);
+                    let location = location.key(key);
                     let name = key.trim_start_matches("fn::");
                     if members.len() > 1 {
-                        return Err(Error::FunctionBesideKeys { place });
+                        return Err(Error::FunctionBesideKeys { location });
                     }
-                    call(name, argument, &place)?
+                    call(name, argument, &location)?
                 }
                 None => Expression::Map(
                     members
                         .iter()
                         .map(|(key, value)| {
-                            let place = place.key(key);
-                            Ok((parts(key, &place)?, Expression::parse(value, &place)?))
+                            let location = location.key(key);
+                            Ok((parts(key, &location)?, Expression::parse(value, &location)?))
                         })
                         .collect::<Result<_, Error>>()?,
                 ),
@@ -78,7 +78,7 @@ impl Expression {
         })
     }
 
-    /// Every reference in it, in the order of the text.
+    /// Returns all references, in the order of the text.
     pub(crate) fn references(&self) -> References<'_> {
         let mut found = References::default();
         self.collect(&mut found);
@@ -107,7 +107,7 @@ impl Expression {
 }
 
 impl<'a> References<'a> {
-    /// The names that all of them begin with.
+    /// Returns the first name of each reference.
     pub(crate) fn roots(self) -> impl Iterator<Item = &'a str> {
         self.values.into_iter().chain(self.resources).map(|reference| reference.root.as_str())
     }
@@ -120,94 +120,94 @@ fn collect_parts<'a>(parts: &'a [Part], found: &mut References<'a>) {
     }));
 }
 
-fn list(items: &[Json], place: &Place) -> Result<Vec<Expression>, Error> {
-    items.iter().enumerate().map(|(index, item)| Expression::parse(item, &place.index(index))).collect()
+fn list(items: &[Json], location: &Location) -> Result<Vec<Expression>, Error> {
+    items.iter().enumerate().map(|(index, item)| Expression::parse(item, &location.index(index))).collect()
 }
 
-/// `fn::aws:getRegion` is short for `fn::invoke` with that function.
-fn call(name: &str, argument: &Json, place: &Place) -> Result<Expression, Error> {
+/// Parses a function call. `fn::aws:getRegion` is short for `fn::invoke` of that function.
+fn call(name: &str, argument: &Json, location: &Location) -> Result<Expression, Error> {
     if name == "invoke" {
-        return Ok(Expression::Invoke(Box::new(Invocation::parse(argument, place)?)));
+        return Ok(Expression::Invoke(Box::new(Invocation::parse(argument, location)?)));
     }
     if name.contains(':') {
-        return Ok(Expression::Invoke(Box::new(Invocation::short(name, argument, place)?)));
+        return Ok(Expression::Invoke(Box::new(Invocation::short(name, argument, location)?)));
     }
-    let function = Function::named(name, place)?;
-    let parsed = Expression::parse(argument, place)?;
-    function.check(argument, place)?;
-    Ok(Expression::Call(Box::new(Call { function, argument: parsed, place: place.clone() })))
+    let function = Function::named(name, location)?;
+    let parsed = Expression::parse(argument, location)?;
+    function.check(argument, location)?;
+    Ok(Expression::Call(Box::new(Call { function, argument: parsed, location: location.clone() })))
 }
 
-/// A call of a provider's function.
+/// A call of a provider function, `fn::invoke`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Invocation {
     /// The function, e.g. `aws:getCallerIdentity`.
     pub(crate) token: String,
     pub(crate) arguments: Expression,
-    /// The member of the answer that is the value; the whole answer without it.
+    /// The member of the result that is the value; `None` for the whole result.
     pub(crate) returns: Option<String>,
-    /// Resources that must be there before.
+    /// Resources that must be created first.
     pub(crate) depends_on: Vec<Reference>,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
 }
 
 impl Invocation {
-    pub(crate) fn parse(argument: &Json, place: &Place) -> Result<Invocation, Error> {
-        let Some(members) = json::object(argument, place)? else {
-            return Err(Error::Missing { place: place.key("function") });
+    pub(crate) fn parse(argument: &Json, location: &Location) -> Result<Invocation, Error> {
+        let Some(members) = json::object(argument, location)? else {
+            return Err(Error::Missing { location: location.key("function") });
         };
-        json::only(members, &["function", "arguments", "options", "return"], place)?;
+        json::only(members, &["function", "arguments", "options", "return"], location)?;
         let function =
-            members.get("function").ok_or_else(|| Error::Missing { place: place.key("function") })?;
-        let token = json::text(function, &place.key("function"))?.to_owned();
-        let arguments = arguments(members.get("arguments"), &place.key("arguments"))?;
+            members.get("function").ok_or_else(|| Error::Missing { location: location.key("function") })?;
+        let token = json::text(function, &location.key("function"))?.to_owned();
+        let arguments = arguments(members.get("arguments"), &location.key("arguments"))?;
         let returns = match members.get("return") {
-            Some(name) => Some(json::text(name, &place.key("return"))?.to_owned()),
+            Some(name) => Some(json::text(name, &location.key("return"))?.to_owned()),
             None => None,
         };
-        let depends_on = options(members.get("options"), &place.key("options"))?;
-        Ok(Invocation { token, arguments, returns, depends_on, place: place.clone() })
+        let depends_on = options(members.get("options"), &location.key("options"))?;
+        Ok(Invocation { token, arguments, returns, depends_on, location: location.clone() })
     }
 
     /// `fn::aws:getRegion: {arguments}`.
-    pub(crate) fn short(token: &str, argument: &Json, place: &Place) -> Result<Invocation, Error> {
-        let arguments = arguments(Some(argument), place)?;
-        let place = place.clone();
-        Ok(Invocation { token: token.to_owned(), arguments, returns: None, depends_on: Vec::new(), place })
+    pub(crate) fn short(token: &str, argument: &Json, location: &Location) -> Result<Invocation, Error> {
+        let arguments = arguments(Some(argument), location)?;
+        let location = location.clone();
+        Ok(Invocation { token: token.to_owned(), arguments, returns: None, depends_on: Vec::new(), location })
     }
 }
 
-fn arguments(value: Option<&Json>, place: &Place) -> Result<Expression, Error> {
+fn arguments(value: Option<&Json>, location: &Location) -> Result<Expression, Error> {
     let value = value.unwrap_or(&Json::Null);
-    match json::object(value, place)? {
-        Some(_) => Expression::parse(value, place),
+    match json::object(value, location)? {
+        Some(_) => Expression::parse(value, location),
         None => Ok(Expression::Map(Vec::new())),
     }
 }
 
-/// The resources that the options name.
-fn options(value: Option<&Json>, place: &Place) -> Result<Vec<Reference>, Error> {
-    let Some(options) = json::object(value.unwrap_or(&Json::Null), place)? else { return Ok(Vec::new()) };
-    json::only(options, &["dependsOn", "parent", "pluginDownloadURL", "provider", "version"], place)?;
+/// Returns the resources that the options refer to.
+fn options(value: Option<&Json>, location: &Location) -> Result<Vec<Reference>, Error> {
+    let Some(options) = json::object(value.unwrap_or(&Json::Null), location)? else { return Ok(Vec::new()) };
+    json::only(options, &["dependsOn", "parent", "pluginDownloadURL", "provider", "version"], location)?;
     let mut found = Vec::new();
     for name in ["dependsOn", "parent", "provider"] {
         if let Some(value) = options.get(name) {
-            found.extend(references_to_resources(value, &place.key(name))?);
+            found.extend(references_to_resources(value, &location.key(name))?);
         }
     }
     Ok(found)
 }
 
-/// The resources that an option names: one, or a list.
-pub(crate) fn references_to_resources(json: &Json, place: &Place) -> Result<Vec<Reference>, Error> {
-    match Expression::parse(json, place)? {
+/// Returns the resources that an option refers to: one, or a list.
+pub(crate) fn references_to_resources(json: &Json, location: &Location) -> Result<Vec<Reference>, Error> {
+    match Expression::parse(json, location)? {
         Expression::Reference(reference) if reference.path.is_empty() => Ok(vec![reference]),
         Expression::List(_) => {
             let items = json.as_array().into_iter().flatten().enumerate();
-            let each = items.map(|(index, item)| references_to_resources(item, &place.index(index)));
+            let each = items.map(|(index, item)| references_to_resources(item, &location.index(index)));
             Ok(each.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
         }
-        _ => Err(Error::NoResource { place: place.clone() }),
+        _ => Err(Error::NoResource { location: location.clone() }),
     }
 }
 
@@ -220,18 +220,18 @@ mod tests {
     use super::*;
     use crate::reference::Access;
 
-    fn place() -> Place {
-        Place::new(Path::new("Pulumi.yaml").into()).key("x")
+    fn location() -> Location {
+        Location::new(Path::new("Pulumi.yaml").into()).key("x")
     }
 
     fn parse(json: &Json) -> Result<Expression, Error> {
-        Expression::parse(json, &place())
+        Expression::parse(json, &location())
     }
 
     fn read(text: &str) -> Reference {
         match parse(&json!(text)).expect("a reference") {
             Expression::Reference(reference) => reference,
-            other => panic!("{other:?} is no reference"),
+            other => panic!("{other:?} is not a reference"),
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_takes_names_indices_and_quoted_names() {
+    fn a_reference_contains_names_indices_and_quoted_names() {
         let found = read(r#"${a.b[0]["c.d \"e\""].f[12]["€"]}"#);
         assert_eq!(found.root, "a");
         let path =
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_may_begin_with_a_quoted_name_and_a_name_may_have_a_colon() {
+    fn a_reference_may_start_with_a_quoted_name_and_a_name_may_contain_a_colon() {
         assert_eq!(read(r#"${["a.b"].c}"#).root, "a.b");
         assert_eq!(read("${aws:region}").root, "aws:region");
     }
@@ -267,14 +267,14 @@ mod tests {
     }
 
     #[test]
-    fn two_dollars_are_one_and_one_alone_is_itself() {
+    fn two_dollar_signs_are_an_escape_and_one_alone_is_literal() {
         for (text, read) in [("$${a}", "${a}"), ("$$", "$"), ("5 $", "5 $"), ("$a $$b", "$a $b"), ("", "")] {
             assert_eq!(parse(&json!(text)).expect("a text"), Expression::Text(read.to_owned()));
         }
     }
 
     #[test]
-    fn a_reference_that_cannot_be_read_is_refused_with_its_place() {
+    fn an_invalid_reference_is_rejected_with_its_place() {
         let texts = [
             "${a",
             "${}",
@@ -294,7 +294,7 @@ mod tests {
         for text in texts {
             let error = parse(&json!({"k": [text]})).expect_err(text).to_string();
             assert!(
-                error.starts_with("Pulumi.yaml: x.k[0]: ") && error.contains("cannot be read"),
+                error.starts_with("Pulumi.yaml: x.k[0]: ") && error.contains("is not a valid reference"),
                 "{error}"
             );
         }
@@ -316,20 +316,20 @@ mod tests {
     }
 
     #[test]
-    fn a_function_beside_other_keys_is_refused() {
+    fn a_function_beside_other_keys_is_rejected() {
         let error = parse(&json!({"fn::toJSON": 1, "b": 2})).expect_err("two keys").to_string();
         assert!(error.contains("the only key"), "{error}");
     }
 
     #[test]
-    fn an_invocation_takes_nothing_but_its_four_keys() {
-        let parse = |json: Json| Invocation::parse(&json, &place()).map_err(|e| e.to_string());
+    fn an_invocation_accepts_only_its_four_keys() {
+        let parse = |json: Json| Invocation::parse(&json, &location()).map_err(|e| e.to_string());
         let found =
             parse(json!({"function": "aws:getX", "arguments": {"a": 1}, "return": "b"})).expect("a call");
         assert_eq!((found.token.as_str(), found.returns.as_deref()), ("aws:getX", Some("b")));
         assert!(parse(json!({"arguments": {}})).expect_err("no function").contains("x.function is missing"));
         assert!(
-            parse(json!({"function": "f", "args": {}})).expect_err("a typo").contains("x.args: no such key")
+            parse(json!({"function": "f", "args": {}})).expect_err("a typo").contains("x.args: unknown key")
         );
         assert!(
             parse(json!({"function": "f", "arguments": []}))
@@ -339,10 +339,10 @@ mod tests {
     }
 
     #[test]
-    fn resources_that_options_name_must_be_there_before() {
+    fn resources_in_options_must_be_created_first() {
         let options = json!({"dependsOn": ["${a}"], "provider": "${b}", "version": "7.0.0"});
         let found =
-            Invocation::parse(&json!({"function": "f", "options": options}), &place()).expect("a call");
+            Invocation::parse(&json!({"function": "f", "options": options}), &location()).expect("a call");
         assert_eq!(found.depends_on.iter().map(|r| r.root.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 }

@@ -1,8 +1,8 @@
-//! References, `${a.b[0]}`, and the texts that contain them.
+//! References, e.g. `${a.b[0]}`, and texts that contain them.
 
 use std::fmt;
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Location};
 
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,24 +11,24 @@ pub(crate) enum Part {
     Reference(Reference),
 }
 
-/// `a.b[0]["c"]`: a name and a way from there.
+/// A name and a path from there, e.g. `a.b[0]["c"]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reference {
     pub(crate) root: String,
     pub(crate) path: Vec<Access>,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
 }
 
-/// A step of a reference.
+/// A step of a reference's path.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Access {
     Member(String),
     Element(usize),
 }
 
-/// Splits a text at its references. `$$` stands for a dollar sign.
-pub(crate) fn parts(text: &str, place: &Place) -> Result<Vec<Part>, Error> {
-    let wrong = |problem| Error::Reference { place: place.clone(), text: text.to_owned(), problem };
+/// Splits a text at its references. `$$` is an escaped dollar sign.
+pub(crate) fn parts(text: &str, location: &Location) -> Result<Vec<Part>, Error> {
+    let wrong = |problem| Error::Reference { location: location.clone(), text: text.to_owned(), problem };
     let mut parts = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
@@ -43,7 +43,7 @@ pub(crate) fn parts(text: &str, place: &Place) -> Result<Vec<Part>, Error> {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
             }
             let (root, path, after) = reference(after).map_err(wrong)?;
-            parts.push(Part::Reference(Reference { root, path, place: place.clone() }));
+            parts.push(Part::Reference(Reference { root, path, location: location.clone() }));
             rest = after;
         } else {
             plain.push('$');
@@ -57,17 +57,17 @@ pub(crate) fn parts(text: &str, place: &Place) -> Result<Vec<Part>, Error> {
     Ok(parts)
 }
 
-/// Reads a reference up to its brace, and returns what comes after that.
+/// Parses a reference up to its closing brace. Returns the first name, the path and the rest of the text.
 fn reference(text: &str) -> Result<(String, Vec<Access>, &str), &'static str> {
     let (first, mut rest) = if text.starts_with('[') { subscript(text)? } else { member(text)? };
-    let Access::Member(root) = first else { return Err("it must begin with a name") };
+    let Access::Member(root) = first else { return Err("it must start with a name") };
     let mut path = Vec::new();
     loop {
         let (access, after) = match rest.as_bytes().first() {
             Some(b'}') => return Ok((root, path, &rest[1..])),
             Some(b'.') => member(&rest[1..])?,
             Some(b'[') => subscript(rest)?,
-            Some(_) => return Err("after `]` comes `.`, `[` or `}`"),
+            Some(_) => return Err("`]` must be followed by `.`, `[` or `}`"),
             None => return Err("its `}` is missing"),
         };
         path.push(access);
@@ -82,10 +82,10 @@ fn member(text: &str) -> Result<(Access, &str), &'static str> {
         return Err("a name is missing");
     }
     if name.contains(char::is_whitespace) {
-        return Err("a name has no spaces");
+        return Err("a name must not contain spaces");
     }
     if text[end..].starts_with(']') {
-        return Err("a `]` has no `[`");
+        return Err("a `]` has no matching `[`");
     }
     Ok((Access::Member(name.to_owned()), &text[end..]))
 }
@@ -95,7 +95,7 @@ fn subscript(text: &str) -> Result<(Access, &str), &'static str> {
     let inner = text.strip_prefix('[').ok_or(UNCLOSED)?;
     let Some(quoted) = inner.strip_prefix('"') else {
         let (index, after) = inner.split_once(']').ok_or(UNCLOSED)?;
-        let index = index.parse().map_err(|_| "between `[` and `]` is an index or a name in quotes")?;
+        let index = index.parse().map_err(|_| "`[` and `]` must enclose an index or a name in quotes")?;
         return Ok((Access::Element(index), after));
     };
     let mut name = String::new();
@@ -113,11 +113,11 @@ fn subscript(text: &str) -> Result<(Access, &str), &'static str> {
             other => name.push(other),
         }
     }
-    Err("the quotes of a name do not end")
+    Err("a quoted name has no closing quote")
 }
 
 impl Reference {
-    /// The first step, where it is a name.
+    /// Returns the first step of the path, if it is a name.
     pub(crate) fn first_member(&self) -> Option<&str> {
         match self.path.first() {
             Some(Access::Member(name)) => Some(name),
