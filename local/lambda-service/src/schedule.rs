@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::service::FunctionService;
+use crate::functions::Functions;
 use crate::target::EVENTS;
 
 /// A rule that invokes a function again and again.
@@ -56,7 +56,7 @@ impl FromStr for Rate {
 }
 
 /// Invokes the function at once, and then whenever it is due.
-pub(crate) async fn run(service: FunctionService, schedule: Schedule) {
+pub(crate) async fn run(service: Functions, schedule: Schedule) {
     let mut ticks = tokio::time::interval(service.settings().speed.scale(schedule.rate.0));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -70,7 +70,7 @@ pub(crate) async fn run(service: FunctionService, schedule: Schedule) {
     }
 }
 
-fn scheduled_event(service: &FunctionService, schedule: &Schedule) -> Bytes {
+fn scheduled_event(service: &Functions, schedule: &Schedule) -> Bytes {
     let settings = service.settings();
     let now = Timestamp::now().round(jiff::Unit::Second).unwrap_or_else(|_| Timestamp::now());
     let event = json!({

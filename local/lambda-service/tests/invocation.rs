@@ -1,6 +1,6 @@
 //! Invocations of a real process through the Runtime API.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure here is the test's")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers: a panic fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -143,7 +143,7 @@ async fn an_invocation_beyond_the_concurrency_is_throttled_and_killing_ends_the_
         tokio::task::yield_now().await;
     }
     let error = service.invoke("probe", Bytes::from_static(b"1")).await.unwrap_err();
-    assert!(matches!(error, InvokeError::Throttled(_)) && error.is_retryable(), "{error}");
+    assert!(matches!(error, InvokeError::Throttled(_)), "{error}");
     let killed = async {
         while !hanging.is_finished() {
             service.kill("probe");
@@ -159,7 +159,7 @@ async fn an_invocation_beyond_the_concurrency_is_throttled_and_killing_ends_the_
 async fn an_unknown_function_and_a_missing_binary_are_errors_that_name_them() {
     let service = service();
     let error = service.invoke("nothing", Bytes::new()).await.unwrap_err();
-    assert!(error.to_string().contains("nothing") && !error.is_retryable(), "{error}");
+    assert!(error.to_string().contains("nothing") && matches!(error, InvokeError::Unknown(_)), "{error}");
     let config = FunctionConfig { binary: "/nowhere/bootstrap".into(), ..probe(Duration::from_secs(1)) };
     service.add_function(config).unwrap();
     let error = answer(&service, "1").await.unwrap_err();

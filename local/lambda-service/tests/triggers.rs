@@ -1,6 +1,6 @@
-//! What invokes functions, over real queues of the emulator.
+//! Triggers that invoke functions, with real queues in the emulator.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+#![expect(clippy::unwrap_used, reason = "test helpers: a panic fails the test")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -81,13 +81,13 @@ impl Bench {
         self.folder.path().join("probe.log")
     }
 
-    /// Every event that the probe was given, in order.
+    /// Returns all events that the probe received, in order.
     fn events(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         log.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("event: ")?).ok()).collect()
     }
 
-    /// The bodies of the messages in each batch.
+    /// Returns the bodies of the messages in each batch.
     fn batches(&self) -> Vec<Vec<String>> {
         let body = |record: &Value| record["body"].as_str().unwrap().to_owned();
         self.events()

@@ -1,6 +1,6 @@
-//! Both ways in, by the wire.
+//! Receiving spans over UDP and HTTP.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+#![expect(clippy::unwrap_used, reason = "test helpers: a panic fails the test")]
 
 use std::net::UdpSocket;
 use std::time::Duration;
