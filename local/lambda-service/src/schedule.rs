@@ -55,7 +55,9 @@ impl FromStr for Rate {
     }
 }
 
-/// Invokes the function at once, and then whenever it is due.
+/// Invokes the function at once, and then whenever it is due. A due time is skipped while the function still works on the
+/// last event or waits to retry it: where time passes faster than in AWS, the function itself does not work faster, and
+/// events would pile up.
 pub(crate) async fn run(service: Functions, schedule: Schedule) {
     let mut ticks = tokio::time::interval(service.settings().speed.scale(schedule.rate.0));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -66,7 +68,7 @@ pub(crate) async fn run(service: Functions, schedule: Schedule) {
             continue;
         }
         let event = scheduled_event(&service, &schedule);
-        service.invoke_async(&schedule.function, event, None);
+        service.work_off(&schedule.function, event, None).await;
     }
 }
 
