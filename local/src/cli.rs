@@ -1,18 +1,11 @@
 //! The command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use dmm_lambda_service::Speed;
-use dmm_simulator::Landscape;
 use reqwest::Url;
 
-use crate::error::StackError;
-use crate::kept;
-use crate::package::Architecture;
-use crate::progress::Progress;
-use crate::stack::{Options, Source};
+use crate::architecture::Architecture;
 
 /// The Data Mesh Manager – AWS integration on one machine: emulated AWS, the real Lambda binaries and a simulated Data
 /// Mesh Manager, wired as pulumi/Pulumi.yaml deploys them.
@@ -176,43 +169,6 @@ pub struct Package {
     /// What the functions will run on: the value of the config key `architecture`.
     #[arg(long, value_name = "NAME", default_value = "arm64")]
     pub architecture: Architecture,
-}
-
-impl Common {
-    /// Where the run keeps its spans, and where its events.
-    ///
-    /// # Errors
-    ///
-    /// [`StackError::Executable`] when this program's own path is not known.
-    pub(crate) fn kept(&self) -> Result<(PathBuf, PathBuf), StackError> {
-        let file = |named: &Option<PathBuf>, name| {
-            kept::file(named.as_deref(), name).map_err(StackError::Executable)
-        };
-        Ok((file(&self.traces, kept::TRACES)?, file(&self.events, kept::EVENTS)?))
-    }
-
-    /// What to start with a simulated Data Mesh Manager, `speed` times faster than in AWS unless told otherwise.
-    pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: Progress) -> Options {
-        Options {
-            source: Source::Simulated {
-                landscape: Box::new(landscape.clone()),
-                listen: SocketAddr::from(([127, 0, 0, 1], self.dmm_port.unwrap_or(0))),
-                page_limit: 1000,
-            },
-            roles: landscape.roles().to_vec(),
-            speed: Speed::times(self.speed.unwrap_or(speed)),
-            scheduled: true,
-            config: self.config.iter().cloned().collect(),
-            extensions: Vec::new(),
-            webhook: None,
-            aws_endpoint: self.aws_endpoint.clone(),
-            emulator_port: self.aws_port,
-            logs: None,
-            traces: None,
-            otlp_endpoint: self.otlp_endpoint.clone(),
-            progress,
-        }
-    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use dmm_simulator::{AgreementRef, Ending, Landscape, Outcome, ScriptedAgreement, WorldHandle};
+use dmm_simulator::{AgreementRef, Ending, ExpectedOutcome, Landscape, ScriptedAgreement, WorldHandle};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::board::Board;
-use crate::bus::Journal;
 use crate::cli::Demo;
+use crate::demo_table::DemoTable;
 use crate::error::StackError;
+pub use crate::event_counts::EventCounts;
+use crate::journal::Journal;
 use crate::progress::Progress;
 use crate::stack::Stack;
 use crate::traces;
 use crate::view::Standing;
 
 /// How long the demonstration waits for something before it says that it did not happen.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// How many times faster than in AWS the demonstration's waits pass: the feed is polled every second.
 pub(crate) const SPEED: u32 = 60;
 
@@ -26,7 +27,7 @@ pub(crate) const SPEED: u32 = 60;
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// The events' way.
-    pub events: Events,
+    pub events: EventCounts,
     /// What stood in IAM while the agreements were active.
     pub granted: Vec<Granted>,
     /// What was taken back of it.
@@ -50,17 +51,6 @@ pub struct ShownTrace {
     pub id: String,
     /// The spans under each other.
     pub waterfall: String,
-}
-
-/// The events' way, as the requests and answers on it say.
-#[derive(Debug, Serialize)]
-pub struct Events {
-    /// Events that the feed was given.
-    pub polled: usize,
-    /// Messages that SQS accepted.
-    pub queued: usize,
-    /// Entries that `EventBridge` accepted.
-    pub published: usize,
 }
 
 /// A policy that stood while its agreement was active.
@@ -107,7 +97,7 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
     let mut options = args.common.options(&landscape, SPEED, progress);
-    let (traces, events) = args.common.kept()?;
+    let (traces, events) = args.common.artifact_files()?;
     options.traces = Some(traces);
     let stack = Stack::start(options).await?;
     let mut journal = Journal::start(events, &stack)?;
@@ -141,7 +131,7 @@ async fn activate(
     script: &[ScriptedAgreement],
     progress: Progress,
 ) -> Result<(), StackError> {
-    let mut board = Board::new(progress, "Agreements are approved and become active:", &titles(script));
+    let mut table = DemoTable::new(progress, "Agreements are approved and become active:", &titles(script));
     for scripted in script {
         world.approve(scripted.agreement.kind, &scripted.agreement.id)?;
     }
@@ -149,23 +139,23 @@ async fn activate(
         .wait(PATIENCE, async || {
             let granted = granted(stack).await?;
             for (index, scripted) in script.iter().enumerate() {
-                match &scripted.outcome {
-                    Outcome::Granted { .. } => {
+                match &scripted.expected {
+                    ExpectedOutcome::Granted { .. } => {
                         if let Some(found) = granted.iter().find(|found| is_of(found, &scripted.agreement)) {
-                            board.settle(index, '✓', &format!("{} on {}", found.policy_name, found.role));
+                            table.settle(index, '✓', &format!("{} on {}", found.policy_name, found.role));
                         }
                     }
-                    Outcome::Refused { .. } => {
+                    ExpectedOutcome::Refused { .. } => {
                         if let Some(reason) = refusal(world, &scripted.agreement) {
-                            board.settle(index, '✗', &format!("refused: {reason}"));
+                            table.settle(index, '✗', &format!("refused: {reason}"));
                         }
                     }
                 }
             }
-            Ok(board.waiting().is_empty())
+            Ok(table.waiting().is_empty())
         })
         .await?;
-    if let Some(title) = board.waiting().first() {
+    if let Some(title) = table.waiting().first() {
         return Err(stack.waited(PATIENCE, format!("nothing came of \"{title}\"")));
     }
     stack.settled(PATIENCE).await
@@ -189,7 +179,7 @@ async fn end(
             Ending::Deleted => format!("{} (deleted)", scripted.title),
         })
         .collect();
-    let mut board = Board::new(progress, "The agreements end:", &titles);
+    let mut table = DemoTable::new(progress, "The agreements end:", &titles);
     for scripted in script {
         let AgreementRef { kind, id } = &scripted.agreement;
         match scripted.ending {
@@ -206,13 +196,13 @@ async fn end(
                     .filter(|granted| is_of(granted, &scripted.agreement))
                     .any(|granted| standing.iter().any(|found| is_same(found, granted)));
                 if !stands {
-                    board.settle(index, '✓', "taken back");
+                    table.settle(index, '✓', "taken back");
                 }
             }
-            Ok(board.waiting().is_empty())
+            Ok(table.waiting().is_empty())
         })
         .await?;
-    if let Some(title) = board.waiting().first() {
+    if let Some(title) = table.waiting().first() {
         return Err(stack.waited(PATIENCE, format!("\"{title}\" still has access")));
     }
     stack.settled(PATIENCE).await
@@ -252,7 +242,7 @@ async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Resul
         })
         .collect();
     Ok(Report {
-        events: crate::traffic::events(stack),
+        events: EventCounts::of(stack),
         granted,
         revoked,
         left_over: standing,
@@ -314,7 +304,7 @@ impl fmt::Display for Report {
             }
             writeln!(formatter)?;
         }
-        let Events { polled, queued, published } = self.events;
+        let EventCounts { polled, queued, published } = self.events;
         write!(
             formatter,
             "{polled} events polled, {queued} queued, {published} published; {} policies granted, {} taken back; {} dead \

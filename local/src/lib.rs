@@ -19,17 +19,21 @@
 //! The parts are crates of their own: `emulator` (moto), `proxy`, `simulator` (Data Mesh Manager), `functions` (Lambda),
 //! `traces` (spans), `pulumi` (the program's evaluation) and `rules` (event patterns). None depends on a Lambda's crate: the binaries are run as they are deployed.
 
-mod board;
+pub mod architecture;
+mod artifacts;
 pub mod bus;
 pub mod cli;
 pub mod clients;
 mod consumers;
 pub mod control;
 pub mod demo;
+mod demo_table;
 pub mod deploy;
 mod error;
-mod kept;
+mod event_counts;
+mod journal;
 pub mod lambdas;
+mod launch;
 pub mod package;
 pub mod preview;
 mod programs;
@@ -38,7 +42,6 @@ pub mod replay;
 pub mod rules_test;
 pub mod stack;
 pub mod traces;
-mod traffic;
 pub mod up;
 pub mod view;
 

@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => end(Box::pin(up::run(&args)).await),
         Command::Trace(args) => end(traces::show(&args).map(|text| println!("{}", text.trim_end()))),
         Command::Preview(args) => end(preview::run(&args).await),
-        Command::Package(args) => end(package::run(&args).await),
+        Command::Package(args) => end(package::run(&args).await.map_err(StackError::from)),
         Command::Replay(args) => end(replay::run(&args).await),
         Command::Rules(Rules::Test(args)) => match rules_test::run(&args) {
             Ok(true) => ExitCode::SUCCESS,

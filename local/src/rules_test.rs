@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use dmm_rules::{Mismatch, Pattern, PatternError};
 use serde_json::Value;
 
+use crate::artifacts;
 use crate::cli::RulesTest;
-use crate::kept;
 
 /// Why a pattern cannot be tried.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ fn is_about_type_only(mismatch: &Mismatch) -> bool {
 
 /// The events of the last run.
 fn recorded() -> Result<Vec<(String, Value)>, RulesTestError> {
-    let path = kept::file(None, kept::EVENTS).map_err(RulesTestError::Recorded)?;
+    let path = artifacts::file(None, artifacts::EVENTS).map_err(RulesTestError::Recorded)?;
     if let Err(missing) = path.metadata() {
         return Err(RulesTestError::Recorded(missing));
     }

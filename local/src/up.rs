@@ -7,11 +7,11 @@ use dmm_lambda_service::Speed;
 use dmm_simulator::{AgreementKind, ConsumerRole, Landscape};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::bus::Journal;
 use crate::cli::Up;
 use crate::control::{self, Control};
 use crate::deploy::Extension;
 use crate::error::StackError;
+use crate::journal::Journal;
 use crate::progress::Progress;
 use crate::stack::{Source, Stack};
 use crate::view::Standing;
@@ -36,7 +36,7 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
         options.roles = args.role.iter().map(|name| opted_in(name)).collect();
     }
     options.logs.clone_from(&args.logs);
-    let (traces, events) = args.common.kept()?;
+    let (traces, events) = args.common.artifact_files()?;
     options.traces = Some(traces);
     options.extensions.clone_from(&args.extension);
     let (control, mut asked) = Control::start().await?;

@@ -1,45 +1,45 @@
-//! Every type of event, and what its `data` holds.
+//! Every event type, and the members of its `data`.
 
-/// A type of event.
+/// An event type.
 #[derive(Clone, Copy, Debug)]
 pub struct EventType {
-    /// `detail-type` on the bus: the vendor's type after its last dot.
+    /// `detail-type` on the bus: the part of the vendor's type after the last dot.
     pub detail_type: &'static str,
     /// What happened.
     pub description: &'static str,
-    /// Whether the feed still has new ones.
+    /// Whether the vendor still emits events of this type.
     pub generation: Generation,
-    /// What `data.id` is the id of.
+    /// The object that `data.id` identifies.
     pub subject: &'static str,
-    /// The id in the example.
+    /// The id used in the example.
     pub example_id: &'static str,
-    /// Members of `data` beside `id` and `timestamp`.
+    /// Members of `data` in addition to `id` and `timestamp`.
     pub members: &'static [Member],
 }
 
-/// Since when, or until when, the vendor's feed has events of a type.
+/// The period in which the vendor emits events of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generation {
-    /// The feed of today has them.
+    /// The vendor emits them today.
     Today,
-    /// Only a feed that is read from its beginning has them: agreements were called data contracts until 2023-09.
+    /// Historical: agreements were called data contracts until 2023-09. Only a feed that is read from its start contains them.
     DataContracts,
-    /// The same: agreements were called data usage agreements until accesses came.
+    /// Historical: agreements were called data usage agreements before they were called access.
     DataUsageAgreements,
-    /// A type that this software does not know.
+    /// A type that the catalogue does not contain.
     Unknown,
 }
 
 /// A member of `data`.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
-    /// Its name.
+    /// The member's name.
     pub name: &'static str,
-    /// What it says.
+    /// What it means.
     pub description: &'static str,
-    /// Whether every event of the type has it.
+    /// Whether every event of the type has this member.
     pub required: bool,
-    /// Its value in the example.
+    /// The value used in the example.
     pub example: &'static str,
 }
 
@@ -51,22 +51,22 @@ const OUTPUT_PORT: &[Member] = &[Member {
 }];
 
 const TEST_STATUS: &[Member] =
-    &[Member { name: "status", description: "The status of the tests", required: false, example: "passed" }];
+    &[Member { name: "status", description: "The result of the tests", required: false, example: "passed" }];
 
 const PLATFORM: Member = Member {
     name: "platform",
-    description: "The data platform that the reporting component named",
+    description: "The data platform, as reported by the component that provisions access",
     required: false,
     example: "aws",
 };
 
-/// `data` of an event about provisioning, its example with this status.
+/// The members of `data` of an event about provisioning; the example has the given status.
 macro_rules! provisioning {
     ($status:literal) => {
         &[
             Member {
                 name: "status",
-                description: "The status of the provisioning from now on",
+                description: "The new provisioning status",
                 required: true,
                 example: $status,
             },
@@ -95,7 +95,7 @@ const fn older(
 
 const PRODUCT: (&str, &str) = ("data product", "orders");
 const CONTRACT: (&str, &str) = ("data contract", "orders-events");
-const ACCESS: (&str, &str) = ("access", "640864de-83d4-4619-afba-ccea8037ed3a");
+const ACCESS: (&str, &str) = ("access agreement", "640864de-83d4-4619-afba-ccea8037ed3a");
 const SYSTEM: (&str, &str) = ("source system", "shop-backend");
 const TEAM: (&str, &str) = ("team", "marketing");
 const DEFINITION: (&str, &str) = ("definition", "shop/order-id");
@@ -103,11 +103,11 @@ const TAG: (&str, &str) = ("tag", "reviewed");
 const ASSET: (&str, &str) = ("asset", "glue:fulfillment.stock_levels");
 const TESTS: (&str, &str) = ("test results", "2f0720d5-e7b2-4b83-90d3-421fda9be54b");
 const OLD_CONTRACT: (&str, &str) =
-    ("agreement, then called a data contract", "c9f0a2d4-6f0e-4c39-8a53-0a7b53a4d1f7");
+    ("agreement (called a data contract at the time)", "c9f0a2d4-6f0e-4c39-8a53-0a7b53a4d1f7");
 const AGREEMENT: (&str, &str) =
-    ("agreement, then called a data usage agreement", "8c2f40f1-1f0e-4a58-b7a6-64a3a8b5c0de");
+    ("agreement (called a data usage agreement at the time)", "8c2f40f1-1f0e-4a58-b7a6-64a3a8b5c0de");
 
-/// Every type that this software knows: those of the vendor's feed of today, then the older generations of agreements.
+/// All known event types: first those that the vendor emits today, then the older generations of agreements.
 pub const EVENTS: &[EventType] = &[
     event("DataProductCreatedEvent", "A data product was created", PRODUCT, &[]),
     event("DataProductUpdatedEvent", "A data product was changed", PRODUCT, &[]),
@@ -117,69 +117,79 @@ pub const EVENTS: &[EventType] = &[
     event("OutputPortDeletedEvent", "An output port of a data product was deleted", PRODUCT, OUTPUT_PORT),
     event(
         "DataContractCreatedEvent",
-        "A data contract was created; until 2023-09, an agreement",
+        "A data contract was created (until 2023-09: an agreement)",
         CONTRACT,
         &[],
     ),
     event(
         "DataContractUpdatedEvent",
-        "A data contract was changed; until 2023-09, an agreement",
+        "A data contract was changed (until 2023-09: an agreement)",
         CONTRACT,
         &[],
     ),
     event(
         "DataContractDeletedEvent",
-        "A data contract was deleted; until 2023-09, an agreement",
+        "A data contract was deleted (until 2023-09: an agreement)",
         CONTRACT,
         &[],
     ),
-    event("AccessCreatedEvent", "An access was created", ACCESS, &[]),
-    event("AccessUpdatedEvent", "An access was changed", ACCESS, &[]),
-    event("AccessDeletedEvent", "An access was deleted; an active one ends with it", ACCESS, &[]),
-    event("AccessRequestedEvent", "Somebody asked for access", ACCESS, &[]),
+    event("AccessCreatedEvent", "An access agreement was created", ACCESS, &[]),
+    event("AccessUpdatedEvent", "An access agreement was changed", ACCESS, &[]),
+    event(
+        "AccessDeletedEvent",
+        "An access agreement was deleted; if it was active, it ends now",
+        ACCESS,
+        &[],
+    ),
+    event("AccessRequestedEvent", "Access was requested", ACCESS, &[]),
     event("AccessApprovedEvent", "A request for access was approved", ACCESS, &[]),
     event("AccessRejectedEvent", "A request for access was rejected", ACCESS, &[]),
     event(
         "AccessActivatedEvent",
-        "An access stands from now on: approved, and its start date is reached",
+        "An access agreement became active: it is approved and its start date has been reached",
         ACCESS,
         &[],
     ),
     event(
         "AccessDeactivatedEvent",
-        "An access stands no more: cancelled, or its end date is reached",
+        "An access agreement became inactive: it was cancelled or its end date has been reached",
         ACCESS,
         &[],
     ),
-    event("AccessCanceledEvent", "An access was cancelled", ACCESS, &[]),
+    event("AccessCanceledEvent", "An access agreement was cancelled", ACCESS, &[]),
     event(
         "AccessProvisioningStartedEvent",
-        "A platform began to give an access",
+        "A data platform started to provision access",
         ACCESS,
         provisioning!("provisioning"),
     ),
-    event("AccessProvisionedEvent", "A platform has given an access", ACCESS, provisioning!("provisioned")),
+    event(
+        "AccessProvisionedEvent",
+        "A data platform provisioned access",
+        ACCESS,
+        provisioning!("provisioned"),
+    ),
     event(
         "AccessProvisioningFailedEvent",
-        "A platform could not give an access",
+        "A data platform failed to provision access",
         ACCESS,
         provisioning!("provisioning-failed"),
     ),
     event(
         "AccessDeprovisioningStartedEvent",
-        "A platform began to take an access back",
+        "A data platform started to deprovision access",
         ACCESS,
         provisioning!("deprovisioning"),
     ),
     event(
         "AccessDeprovisionedEvent",
-        "A platform has taken an access back",
+        "A data platform deprovisioned access",
         ACCESS,
         provisioning!("deprovisioned"),
     ),
     event(
         "AccessDeprovisioningFailedEvent",
-        "A platform could not take an access back",
+        "A data platform failed to deprovision access",
         ACCESS,
         provisioning!("deprovisioning-failed"),
     ),
@@ -198,21 +208,21 @@ pub const EVENTS: &[EventType] = &[
     event("AssetCreatedEvent", "An asset was created", ASSET, &[]),
     event("AssetUpdatedEvent", "An asset was changed", ASSET, &[]),
     event("AssetDeletedEvent", "An asset was deleted", ASSET, &[]),
-    event("TestResultsCreatedEvent", "Results of tests were published", TESTS, TEST_STATUS),
-    event("TestResultsDeletedEvent", "Results of tests were deleted", TESTS, &[]),
-    older(Generation::DataContracts, "DataContractRequestedEvent", "Somebody asked for access", OLD_CONTRACT),
-    older(Generation::DataContracts, "DataContractApprovedEvent", "A request was approved", OLD_CONTRACT),
-    older(Generation::DataContracts, "DataContractRejectedEvent", "A request was rejected", OLD_CONTRACT),
+    event("TestResultsCreatedEvent", "Test results were published", TESTS, TEST_STATUS),
+    event("TestResultsDeletedEvent", "Test results were deleted", TESTS, &[]),
+    older(Generation::DataContracts, "DataContractRequestedEvent", "Access was requested", OLD_CONTRACT),
+    older(Generation::DataContracts, "DataContractApprovedEvent", "The request was approved", OLD_CONTRACT),
+    older(Generation::DataContracts, "DataContractRejectedEvent", "The request was rejected", OLD_CONTRACT),
     older(
         Generation::DataContracts,
         "DataContractActivatedEvent",
-        "An agreement stands from now on",
+        "An agreement became active",
         OLD_CONTRACT,
     ),
     older(
         Generation::DataContracts,
         "DataContractDeactivatedEvent",
-        "An agreement stands no more",
+        "An agreement became inactive",
         OLD_CONTRACT,
     ),
     older(Generation::DataContracts, "DataContractCanceledEvent", "An agreement was cancelled", OLD_CONTRACT),
@@ -231,37 +241,37 @@ pub const EVENTS: &[EventType] = &[
     older(
         Generation::DataUsageAgreements,
         "DataUsageAgreementDeletedEvent",
-        "An agreement was deleted; an active one ends with it",
+        "An agreement was deleted; if it was active, it ends now",
         AGREEMENT,
     ),
     older(
         Generation::DataUsageAgreements,
         "DataUsageAgreementRequestedEvent",
-        "Somebody asked for access",
+        "Access was requested",
         AGREEMENT,
     ),
     older(
         Generation::DataUsageAgreements,
         "DataUsageAgreementApprovedEvent",
-        "A request was approved",
+        "The request was approved",
         AGREEMENT,
     ),
     older(
         Generation::DataUsageAgreements,
         "DataUsageAgreementRejectedEvent",
-        "A request was rejected",
+        "The request was rejected",
         AGREEMENT,
     ),
     older(
         Generation::DataUsageAgreements,
         "DataUsageAgreementActivatedEvent",
-        "An agreement stands from now on",
+        "An agreement became active",
         AGREEMENT,
     ),
     older(
         Generation::DataUsageAgreements,
         "DataUsageAgreementDeactivatedEvent",
-        "An agreement stands no more",
+        "An agreement became inactive",
         AGREEMENT,
     ),
     older(
@@ -272,12 +282,12 @@ pub const EVENTS: &[EventType] = &[
     ),
 ];
 
-/// What holds of every event on the bus, also of a type that is not in [`EVENTS`]: the vendor may add one any day.
+/// What every event on the bus has in common, including types that are not in [`EVENTS`]: the vendor may add types at any time.
 pub const UNKNOWN: EventType = EventType {
     detail_type: "UnknownEvent",
-    description: "Any event of the bus, also of a type that this software does not know",
+    description: "Any event on the bus, including types that are not in this catalogue",
     generation: Generation::Unknown,
-    subject: "thing that the event is about",
+    subject: "object that the event is about",
     example_id: "data-scientists-2027",
     members: &[],
 };

@@ -1,19 +1,19 @@
-//! What users write into Data Mesh Manager: see `docs/custom-fields.md`.
+//! The custom fields that users set in Data Mesh Manager; see `docs/custom-fields.md`.
 
 use serde_json::{Value, json};
 
-/// The custom fields of one kind of thing.
+/// The custom fields of one kind of object.
 #[derive(Clone, Copy, Debug)]
 pub struct CustomFields {
-    /// Whose fields they are: `consumer`, `provider`, `team`.
+    /// The kind of object: `consumer`, `provider` or `team`.
     pub name: &'static str,
-    /// Their schema.
+    /// Returns the schema.
     pub schema: fn() -> Value,
-    /// Examples, each with what it is an example of; empty where there is but one.
+    /// Returns the examples, each with the case that it shows; the case is empty if there is only one example.
     pub examples: fn() -> Vec<(&'static str, Value)>,
 }
 
-/// All of them.
+/// All kinds.
 pub const CUSTOM_FIELDS: &[CustomFields] = &[
     CustomFields { name: "consumer", schema: consumer, examples: consumer_examples },
     CustomFields { name: "provider", schema: provider, examples: provider_examples },
@@ -21,13 +21,13 @@ pub const CUSTOM_FIELDS: &[CustomFields] = &[
 ];
 
 const DRAFT: &str = "http://json-schema.org/draft-04/schema#";
-/// A role's name, or its ARN. Blanks around it do not count.
+/// The name or the ARN of a role, with optional surrounding whitespace.
 const ROLE: &str = r"^\s*([A-Za-z0-9_+=,.@-]{1,64}|arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64})\s*$";
-/// The ARN of one resource: no wildcard and no policy variable.
+/// The ARN of one resource, without wildcards and policy variables.
 const ARN: &str = r"^\s*arn:aws(-cn|-us-gov)?:(services):[a-z0-9-]*:([0-9]{12})?:[^*?$\s][^*?$]*\s*$";
 
-fn role_of(what: &str, required: &[&str]) -> Value {
-    let mut schema = json!({
+fn role_of(what: &str, description: Option<&str>, required: &[&str]) -> Value {
+    let schema = json!({
         "$schema": DRAFT,
         "title": format!("Custom fields of a {what}"),
         "type": "object",
@@ -35,24 +35,30 @@ fn role_of(what: &str, required: &[&str]) -> Value {
             "aws-role-name": {
                 "type": "string",
                 "pattern": ROLE,
-                "description": "The name or the ARN of its IAM role, which opted in by the tag dmm-integration = enabled",
+                "description": "The name or the ARN of its IAM role. The role must opt in with the tag dmm-integration = enabled",
             },
         },
     });
-    if !required.is_empty() {
-        schema["required"] = json!(required);
+    let Value::Object(mut schema) = schema else { return schema };
+    if let Some(description) = description {
+        schema.insert("description".to_owned(), json!(description));
     }
-    schema
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), json!(required));
+    }
+    Value::Object(schema)
 }
 
 fn consumer() -> Value {
-    let mut schema = role_of("consuming data product", &[]);
-    schema["description"] = json!("Without aws-role-name, that of the team counts");
-    schema
+    role_of(
+        "consuming data product",
+        Some("If aws-role-name is missing, the team's aws-role-name is used"),
+        &[],
+    )
 }
 
 fn team() -> Value {
-    role_of("team that gets access", &["aws-role-name"])
+    role_of("team that gets access", None, &["aws-role-name"])
 }
 
 fn provider() -> Value {
@@ -70,7 +76,7 @@ fn provider() -> Value {
     json!({
         "$schema": DRAFT,
         "title": "Custom fields of an output port",
-        "description": "What the port is, and in every field from aws to arn where it is",
+        "description": "The type of the port, and the ARNs of its resources in the fields whose names start with aws and end with arn",
         "oneOf": [port("s3_bucket", "s3|kms", 2), port("glue_table", "s3|kms|glue|athena", 3)],
     })
 }

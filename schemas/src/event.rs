@@ -1,7 +1,7 @@
-//! The schema and the example of a type of event.
+//! The schema and the example of an event type.
 //!
-//! A schema promises what a consumer may rely on, and no more: members that it does not name may come at any time, and
-//! `null` stands wherever the vendor's description allows it.
+//! A schema states only what a consumer can rely on. Further members may be added at any time, and a member may be `null`
+//! wherever the vendor's description allows it.
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ pub const SOURCE: &str = "com.datamesh-manager";
 
 const DRAFT: &str = "http://json-schema.org/draft-04/schema#";
 
-/// The schema of the event as EventBridge hands it to targets:
+/// Returns the schema of the event as EventBridge delivers it to targets:
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>.
 #[must_use]
 pub fn schema(event: &EventType) -> Value {
@@ -35,11 +35,11 @@ pub fn schema(event: &EventType) -> Value {
         "required": ["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"],
         "properties": {
             "version": {"type": "string"},
-            "id": {"type": "string", "description": "The id that EventBridge gave; that of the event itself is in detail"},
-            "detail-type": described(detail_type, "The event's type after its last dot"),
+            "id": {"type": "string", "description": "The id that EventBridge assigned. The event's own id is detail.id"},
+            "detail-type": described(detail_type, "The part of the event's type after the last dot"),
             "source": {"type": "string", "enum": [SOURCE]},
             "account": {"type": "string", "pattern": "^[0-9]{12}$"},
-            "time": {"type": "string", "format": "date-time", "description": "When it happened, to the second"},
+            "time": {"type": "string", "format": "date-time", "description": "When it happened, in whole seconds"},
             "region": {"type": "string"},
             "resources": {"type": "array", "items": {"type": "string"}},
             "detail": {"$ref": "#/definitions/CloudEvent"},
@@ -50,19 +50,19 @@ pub fn schema(event: &EventType) -> Value {
 
 fn since(generation: Generation) -> &'static str {
     match generation {
-        Generation::Today => "The feed of today has such events.",
+        Generation::Today => "Data Mesh Manager emits these events today.",
         Generation::DataContracts => {
-            "Only a feed that is read from its beginning has such events, until 2023-09."
+            "Historical: emitted until 2023-09, so only a feed that is read from its start contains them."
         }
         Generation::DataUsageAgreements => {
-            "Only a feed that is read from its beginning has such events, from before accesses came."
+            "Historical: emitted before agreements were called access, so only a feed that is read from its start contains them."
         }
-        Generation::Unknown => "What is required here is what holds of all.",
+        Generation::Unknown => "It requires only what all events have in common.",
     }
 }
 
-/// The attributes are those of [CloudEvents](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md) and of its
-/// [distributed tracing](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/distributed-tracing.md).
+/// The attributes are defined by [CloudEvents](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md) and its
+/// [distributed tracing extension](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/distributed-tracing.md).
 fn cloud_event(event: &EventType) -> Value {
     let any = event.generation == Generation::Unknown;
     let required: &[&str] =
@@ -76,22 +76,22 @@ fn cloud_event(event: &EventType) -> Value {
     let data = if any { json!({}) } else { json!({"$ref": "#/definitions/Data"}) };
     json!({
         "type": "object",
-        "description": "The event as Data Mesh Manager sent it, and its trace",
+        "description": "The event as Data Mesh Manager sent it, with its trace context",
         "required": required,
         "properties": {
             "specversion": {"type": "string"},
-            "id": {"type": "string", "minLength": 1, "description": "The event's id; the same for one that comes twice"},
+            "id": {"type": "string", "minLength": 1, "description": "The event's id. An event that is delivered twice has the same id both times"},
             "source": {"type": "string"},
-            "type": described(event_type, "The whole type; its domain may change, what follows the last dot may not"),
-            "subject": text("The id of what the event is about"),
+            "type": described(event_type, "The full type. Its domain may change; the part after the last dot does not"),
+            "subject": text("The id of the object that the event is about"),
             "time": text("When it happened (RFC 3339)"),
             "datacontenttype": text("application/json"),
-            "dataschema": text("Where the vendor describes data"),
-            "principal": text("Who caused it: user:…, api-key:…, system"),
+            "dataschema": text("Where the vendor documents the member data"),
+            "principal": text("Who caused the event: user:…, api-key:… or system"),
             "traceparent": {
                 "type": "string",
                 "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}",
-                "description": "The trace of the event, as W3C Trace Context writes it",
+                "description": "The trace context of the event, in the format of W3C Trace Context",
             },
             "tracestate": {"type": "string"},
             "data": data,
@@ -117,11 +117,13 @@ fn data(event: &EventType) -> Value {
 }
 
 fn described(mut schema: Value, description: &str) -> Value {
-    schema["description"] = json!(description);
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("description".to_owned(), json!(description));
+    }
     schema
 }
 
-/// An event of the type as a target receives it.
+/// Returns an example of the event type, as a target receives it.
 #[must_use]
 pub fn example(event: &EventType) -> Value {
     let time = match event.generation {

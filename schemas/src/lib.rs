@@ -1,27 +1,27 @@
-//! The JSON Schemas of the events on the bus and of the custom fields, with an example of each.
+//! JSON Schemas for the events on the bus and for the custom fields, with an example of each.
 //!
-//! [`catalogue`](EVENTS) is the one source: the files of this folder follow from it.
+//! The [catalogue](EVENTS) is the only source: all files in this folder are generated from it.
 //!
 //! ```sh
-//! cargo run -p dmm-schemas                       # writes the files anew
-//! cargo run -p dmm-schemas -- vendor openapi.yaml  # writes tests/fixtures/vendor.json from the vendor's API description
+//! cargo run -p dmm-schemas                         # regenerates the files
+//! cargo run -p dmm-schemas -- vendor openapi.yaml  # regenerates tests/fixtures/vendor.json from the vendor's API description
 //! ```
 //!
-//! A test fails while a file differs from the catalogue, and while the catalogue differs from what the vendor describes, from
-//! what the Rust types of the Lambdas read, or from what the rules of the stack name.
+//! Tests fail if a file differs from the catalogue, or if the catalogue differs from the vendor's description, from the Rust
+//! types that the Lambdas read, or from the event types in the stack's rules.
 //!
-//! The schemas are of draft 4, which EventBridge's schema registry takes:
+//! The schemas use draft 4, the version that EventBridge's schema registry accepts:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-schema.html>.
 //!
 //! # Layout
 //!
 //! | module | subject |
 //! | --- | --- |
-//! | `catalogue` | every type of event, and what its `data` holds |
-//! | `event` | the schema and the example of a type |
-//! | `custom_fields` | the schemas and the examples of what users write |
-//! | `files` | the files of this folder and of `pulumi/schemas` |
-//! | `vendor` | the types and members that the vendor's API description names |
+//! | `catalogue` | every event type, and the members of its `data` |
+//! | `event` | the schema and the example of an event type |
+//! | `custom_fields` | the schemas and examples of the custom fields that users write |
+//! | `files` | the generated files, here and in `pulumi/schemas` |
+//! | `vendor` | reads event types and members from the vendor's API description |
 
 mod catalogue;
 mod custom_fields;
@@ -37,7 +37,8 @@ pub use vendor::{VendorError, vendor};
 
 use serde_json::Value;
 
-/// Every event of the catalogue as a target of a rule receives it, for trying out patterns: its type and the event.
+/// Returns an example of every event in the catalogue, as a rule's target receives it, with its type. Used to try out event
+/// patterns.
 #[must_use]
 pub fn samples() -> Vec<(&'static str, Value)> {
     EVENTS.iter().chain([&UNKNOWN]).map(|event| (event.detail_type, example(event))).collect()

@@ -1,4 +1,4 @@
-//! Writes the files that follow from the catalogue, or the fixture of the vendor's names.
+//! Writes the files that are generated from the catalogue, or the fixture with the vendor's event types.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ fn write_files() -> Result<String, String> {
     let files = dmm_schemas::files();
     for folder in ["schemas/events", "schemas/custom-fields"] {
         let folder = root().join(folder);
-        // So that nothing stays of a type that was renamed.
+        // Remove files of types that no longer exist.
         match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(format!("cannot empty {}: {error}", folder.display()));

@@ -1,27 +1,27 @@
-//! The types and members that the vendor's API description names: the yardstick for the catalogue.
+//! Reads the event types and their members from the vendor's API description. A test compares the catalogue with them.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use thiserror::Error;
 
-/// The feed's types, below the description's root.
+/// Where the API description lists the event types.
 const TYPES: &str = "/paths/~1api~1events/get/responses/200/content/application~1cloudevents-batch+json/schema/items/\
                      properties/type/x-extensible-enum";
 
-/// Why a description cannot be read.
+/// Why an API description cannot be read.
 #[derive(Debug, Error)]
 pub enum VendorError {
-    /// It is no YAML.
-    #[error("the API description is not YAML: {0}")]
+    /// It is not valid YAML.
+    #[error("the API description is not valid YAML: {0}")]
     Yaml(#[from] serde_saphyr::Error),
-    /// It does not have what is looked for.
+    /// It lacks a required part.
     #[error("the API description has no {0}: its structure has changed")]
     Missing(String),
 }
 
-/// The required members of `data` for each type that the feed has, by the type after its last dot. The description is that at
-/// <https://app.entropy-data.com/openapi.yaml>.
+/// Returns the required members of `data` for each event type, keyed by the part of the type after the last dot. The
+/// description is published at <https://app.entropy-data.com/openapi.yaml>.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! A function for the tests, told by each event what to do. It speaks the Runtime API with nothing but the standard
-//! library, so that the tests see the bytes on the wire.
+//! A function for the tests. Each event tells it what to do. It calls the Runtime API with the standard library only, so that the
+//! tests see the bytes on the wire.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ fn main() -> std::io::Result<()> {
         std::process::exit(1);
     }
     if std::env::var("PROBE_INIT").as_deref() == Ok("slow") {
-        std::thread::sleep(std::time::Duration::from_millis(700));
+        std::thread::sleep(std::time::Duration::from_secs(6));
     }
     loop {
         let (head, event) = call(&api, "GET", "/2018-06-01/runtime/invocation/next", "")?;
@@ -61,7 +61,7 @@ fn main() -> std::io::Result<()> {
                 let names: Vec<String> = std::env::vars().map(|(name, _)| format!("{name:?}")).collect();
                 call(&api, "POST", &format!("{base}/response"), &format!("[{}]", names.join(",")))?;
             }
-            // A batch of messages: those whose body is "fail" have failed.
+            // A batch of messages: those with the body "fail" fail.
             _ if event.contains("\"Records\"") => {
                 let failures: Vec<String> = event
                     .split("\"messageId\":\"")
@@ -73,7 +73,7 @@ fn main() -> std::io::Result<()> {
                 let answer = format!(r#"{{"batchItemFailures":[{}]}}"#, failures.join(","));
                 call(&api, "POST", &format!("{base}/response"), &answer)?;
             }
-            // An event of a rule whose detail says so.
+            // An event of a rule: it fails if its detail says so.
             _ if event.contains("\"detail\":{\"fail\":true}") => {
                 let error = r#"{"errorType":"Probe.Told","errorMessage":"told to fail"}"#;
                 call(&api, "POST", &format!("{base}/error"), error)?;
@@ -83,7 +83,7 @@ fn main() -> std::io::Result<()> {
     }
 }
 
-/// One request on a connection of its own; the answer's header lines and body.
+/// Sends a request on a new connection. Returns the header lines and the body of the answer.
 fn call(api: &str, method: &str, path: &str, body: &str) -> std::io::Result<(Vec<String>, String)> {
     let mut stream = TcpStream::connect(api)?;
     write!(

@@ -1,8 +1,8 @@
-"""Runs a Lambda function in Python: python runtime.py FOLDER HANDLER.
+"""Runs a Lambda function that is written in Python: python runtime.py FOLDER HANDLER.
 
-Asks the Runtime API for one invocation after the other and answers it, as
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html describes. AWS's own client, awslambdaric, is compiled when it is
-installed, which would ask more of a machine than the rest of this project.
+Gets invocations from the Runtime API and answers them one after the other; see
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. AWS's own runtime interface client, awslambdaric, must be compiled
+during installation, which needs tools that the rest of this project does not need.
 """
 
 import http.client
@@ -17,7 +17,7 @@ API = os.environ["AWS_LAMBDA_RUNTIME_API"]
 
 
 class Context:
-    """What a handler is told of its invocation, by the names that Lambda's own runtime has."""
+    """The context that a handler receives, with the same names as in Lambda's own runtime."""
 
     def __init__(self, headers):
         self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
@@ -34,7 +34,7 @@ class Context:
 
 
 def call(method, path, body=None):
-    # Without a time limit: the next invocation may be long in coming.
+    # No time limit: the next invocation may take long to arrive.
     connection = http.client.HTTPConnection(API)
     connection.request(method, f"/2018-06-01/runtime/{path}", body)
     answer = connection.getresponse()

@@ -9,37 +9,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::config::AsyncConfig;
 use crate::error::{FunctionError, InvokeError};
-use crate::service::{Busy, FunctionService, lock, new_request_id};
+use crate::functions::{Functions, lock, new_request_id};
 
 /// How long Lambda waits before the first and the second retry.
 const WAITS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
 /// How often writing to the destination is tried.
 const DESTINATION_TRIES: usize = 5;
-
-/// How a function's asynchronous invocations are handled. Lambda's own defaults: two retries, six hours.
-#[derive(Clone, Debug)]
-pub struct AsyncConfig {
-    /// Retries after a failure, 0 to 2.
-    pub maximum_retry_attempts: u32,
-    /// How old an event may get before it is no longer tried.
-    pub maximum_event_age: Duration,
-    /// The queue that takes what failed for good.
-    pub on_failure_queue_url: Option<String>,
-    /// Writes to that queue, with the function's role.
-    pub client: Option<aws_sdk_sqs::Client>,
-}
-
-impl Default for AsyncConfig {
-    fn default() -> Self {
-        Self {
-            maximum_retry_attempts: 2,
-            maximum_event_age: Duration::from_hours(6),
-            on_failure_queue_url: None,
-            client: None,
-        }
-    }
-}
 
 /// Why an event is given up.
 struct GivenUp {
@@ -48,17 +25,21 @@ struct GivenUp {
     error: FunctionError,
 }
 
-impl FunctionService {
+impl Functions {
     /// Takes an event for a function and returns at once.
     pub(crate) fn invoke_async(&self, function: &str, payload: Bytes, trace: Option<String>) {
         // Counted before this returns, so that whoever handed the event over can forget it.
         let busy = self.busy();
-        let (service, function) = (self.for_tasks(), function.to_owned());
-        self.spawn(async move { service.work_off(busy, &function, payload, trace).await });
+        let (service, function) = (self.clone(), function.to_owned());
+        self.spawn(async move {
+            let _busy = busy;
+            service.work_off(&function, payload, trace).await;
+        });
     }
 
-    async fn work_off(&self, _busy: Busy, function: &str, payload: Bytes, trace: Option<String>) {
-        let Some(known) = self.function(function) else {
+    /// Works on an event until the function has handled it or it is given up.
+    pub(crate) async fn work_off(&self, function: &str, payload: Bytes, trace: Option<String>) {
+        let Some(known) = self.get(function) else {
             tracing::error!(function, "an event for a function that does not exist is dropped");
             return;
         };
@@ -97,9 +78,9 @@ impl FunctionService {
         trace: Option<String>,
     ) -> Result<(), GivenUp> {
         let (speed, taken) = (self.settings().speed, Instant::now());
-        let mut invocations = 0;
+        let (mut invocations, mut waited) = (0, Duration::ZERO);
         loop {
-            let patience = speed.scale(config.maximum_event_age).saturating_sub(taken.elapsed());
+            let patience = config.maximum_event_age.saturating_sub(speed.age(taken.elapsed(), waited));
             let (payload, trace) = (payload.clone(), trace.clone());
             let error = match self.invoke_in_turn(function, request_id, payload, trace, Some(patience)).await
             {
@@ -117,10 +98,11 @@ impl FunctionService {
             let Some(wait) = WAITS.get(invocations - 1).filter(|_| invocations <= retries) else {
                 return Err(GivenUp { condition: "RetriesExhausted", invocations, error });
             };
-            if speed.unscale(taken.elapsed()) + *wait > config.maximum_event_age {
+            if speed.age(taken.elapsed(), waited) + *wait > config.maximum_event_age {
                 return Err(GivenUp { condition: "EventAgeExceeded", invocations, error });
             }
             tokio::time::sleep(speed.scale(*wait)).await;
+            waited += *wait;
         }
     }
 }

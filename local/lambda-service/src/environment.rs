@@ -1,4 +1,4 @@
-//! One execution environment: a process that runs one invocation after the other.
+//! An execution environment: a process that runs one invocation at a time.
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, Notify, oneshot};
 use uuid::Uuid;
 
+use crate::config::{FunctionConfig, Settings};
 use crate::error::{FunctionError, InvokeError};
 use crate::runtime_api::{Invocation, RuntimeApi};
-use crate::service::{FunctionConfig, Settings};
 
-/// A started process with the listener that it talks to. Dropping it kills the process.
+/// A running process with its Runtime API. Dropping it kills the process.
 pub(crate) struct Environment {
     process: Child,
     api: RuntimeApi,
@@ -24,22 +24,22 @@ pub(crate) struct Environment {
 }
 
 /// How an invocation ended.
-pub(crate) enum Outcome {
-    /// The function answered; the environment can take another invocation.
+pub(crate) enum Invoked {
+    /// The function answered. The environment can run another invocation.
     Answered(Result<Bytes, FunctionError>),
-    /// The environment is gone, and the invocation with it.
+    /// The process ended during the invocation.
     Ended(FunctionError),
-    /// The process had ended before it took the invocation, which another environment can run as if nothing had happened.
+    /// The process ended before it took the invocation, so another environment can run it.
     NeverTaken(FunctionError),
 }
 
-/// How long a start may take before it counts as part of the first invocation.
+/// The time limit of the init phase. A longer start continues within the first invocation.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib>
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 
 impl Environment {
-    /// Starts the function's binary with the variables that Lambda sets, those of the function, and no others, and waits
-    /// until it asks for its first invocation.
+    /// Starts the function's binary with exactly the environment variables that Lambda and the function set, and waits until it
+    /// asks for its first invocation.
     pub(crate) async fn start(
         config: &FunctionConfig,
         settings: &Settings,
@@ -70,10 +70,10 @@ impl Environment {
             }
         };
         if let Some(stdout) = process.stdout.take() {
-            tokio::spawn(keep_lines(config.name.clone(), stdout, log.clone()));
+            tokio::spawn(write_log(config.name.clone(), stdout, log.clone()));
         }
         if let Some(stderr) = process.stderr.take() {
-            tokio::spawn(keep_lines(config.name.clone(), stderr, log));
+            tokio::spawn(write_log(config.name.clone(), stderr, log));
         }
         let mut environment = Self { process, api, kill };
         environment
@@ -83,7 +83,7 @@ impl Environment {
         Ok(environment)
     }
 
-    /// A start that takes longer than [`INIT_LIMIT`] goes on within the time of the first invocation.
+    /// Waits until the process is initialized, for at most [`INIT_LIMIT`].
     async fn initialize(&mut self) -> Result<(), FunctionError> {
         tokio::select! {
             biased;
@@ -97,14 +97,17 @@ impl Environment {
         }
     }
 
-    /// Runs one invocation: until it answers, its time is up, or the process ends.
+    /// Runs one invocation until the function answers, the time limit is reached, or the process ends.
     pub(crate) async fn run(
         &mut self,
         config: &FunctionConfig,
         request_id: &str,
         payload: Bytes,
         trace_header: String,
-    ) -> Outcome {
+    ) -> Invoked {
+        // Created before the process can do anything: a kill that comes before the wait below is noticed, too.
+        let kill = Arc::clone(&self.kill);
+        let killed = kill.notified();
         let (answer, answered) = oneshot::channel();
         let now = Timestamp::now();
         let timeout_ms = i64::try_from(config.timeout.as_millis()).unwrap_or(i64::MAX);
@@ -117,18 +120,18 @@ impl Environment {
             answer,
         };
         if self.api.invocations.send(invocation).await.is_err() {
-            return Outcome::NeverTaken(FunctionError::new("Runtime.Unknown", "the Runtime API is closed"));
+            return Invoked::NeverTaken(FunctionError::new("Runtime.Unknown", "the Runtime API is closed"));
         }
         let error = tokio::select! {
-            // An answer counts even when the process ends right after it.
+            // An answer counts even if the process ends right after it.
             biased;
-            Ok(result) = answered => return Outcome::Answered(result),
+            Ok(result) = answered => return Invoked::Answered(result),
             ended = self.process.wait() => {
                 let taken = self.api.is_working();
                 let error = self.api.init_error().unwrap_or_else(|| exit_error(Some(request_id), ended));
-                return if taken { Outcome::Ended(error) } else { Outcome::NeverTaken(error) };
+                return if taken { Invoked::Ended(error) } else { Invoked::NeverTaken(error) };
             }
-            () = self.kill.notified() => {
+            () = killed => {
                 self.end().await;
                 FunctionError::new("Runtime.ExitError", format!("RequestId: {request_id} Error: Runtime was killed"))
             }
@@ -138,7 +141,7 @@ impl Environment {
                 FunctionError::new("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"))
             }
         };
-        Outcome::Ended(error)
+        Invoked::Ended(error)
     }
 
     async fn end(&mut self) {
@@ -154,7 +157,7 @@ fn exit_error(request_id: Option<&str>, ended: std::io::Result<ExitStatus>) -> F
     FunctionError::new("Runtime.ExitError", format!("{request}Error: Runtime exited with error: {how}"))
 }
 
-/// What a function may not set itself: Lambda refuses it.
+/// Returns whether Lambda reserves an environment variable. Functions must not set it.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 pub(crate) fn is_reserved(variable: &str) -> bool {
     const RESERVED: [&str; 17] = [
@@ -179,7 +182,7 @@ pub(crate) fn is_reserved(variable: &str) -> bool {
     RESERVED.contains(&variable)
 }
 
-/// The variables that Lambda sets.
+/// Returns the environment variables that Lambda sets.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 fn variables(config: &FunctionConfig, settings: &Settings, api: &RuntimeApi) -> Vec<(&'static str, String)> {
     let stream = format!("{}/[$LATEST]{}", Timestamp::now().strftime("%Y/%m/%d"), Uuid::new_v4().simple());
@@ -209,8 +212,8 @@ fn variables(config: &FunctionConfig, settings: &Settings, api: &RuntimeApi) -> 
     variables
 }
 
-/// Appends what a process prints to its function's log.
-async fn keep_lines(function: String, output: impl AsyncRead + Unpin, log: Option<Arc<Mutex<File>>>) {
+/// Appends the output of a process to its function's log.
+async fn write_log(function: String, output: impl AsyncRead + Unpin, log: Option<Arc<Mutex<File>>>) {
     let mut output = BufReader::new(output);
     let mut line = Vec::new();
     loop {
@@ -218,7 +221,7 @@ async fn keep_lines(function: String, output: impl AsyncRead + Unpin, log: Optio
         match output.read_until(b'\n', &mut line).await {
             Ok(0) => return,
             Ok(_) => {
-                // A function may print anything. Were reading to end here, its next line would break it.
+                // A function may print invalid UTF-8. If reading stopped here, its next write would fail.
                 let line = String::from_utf8_lossy(&line);
                 let line = line.trim_end_matches(['\n', '\r']);
                 tracing::debug!(function, line);
@@ -226,11 +229,11 @@ async fn keep_lines(function: String, output: impl AsyncRead + Unpin, log: Optio
                 let mut file = log.lock().await;
                 let written = file.write_all(format!("{line}\n").as_bytes()).await;
                 if let Err(error) = written.and(file.flush().await) {
-                    tracing::warn!(function, %error, "a line of the log could not be kept");
+                    tracing::warn!(function, %error, "a line cannot be written to the log");
                 }
             }
             Err(error) => {
-                tracing::warn!(function, %error, "the function's output cannot be read any more");
+                tracing::warn!(function, %error, "the function's output can no longer be read");
                 return;
             }
         }

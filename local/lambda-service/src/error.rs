@@ -1,18 +1,18 @@
-//! What can go wrong with a function.
+//! Errors of functions and of the service.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What a function's code, or Lambda in its place, says about a failed invocation.
+/// The error of a failed invocation, reported by the function or by Lambda.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{error_type}: {error_message}")]
 #[serde(rename_all = "camelCase")]
 pub struct FunctionError {
-    /// The kind, e.g. `Runtime.ExitError`.
+    /// The type, e.g. `Runtime.ExitError`.
     #[serde(default)]
     pub error_type: String,
-    /// What happened.
+    /// The message.
     #[serde(default)]
     pub error_message: String,
 }
@@ -23,46 +23,37 @@ impl FunctionError {
     }
 }
 
-/// Why an invocation gave no answer.
+/// Why an invocation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
-    /// There is no such function.
-    #[error("there is no function {0}")]
+    /// The function does not exist.
+    #[error("the function {0} does not exist")]
     Unknown(String),
-    /// As many invocations run as the function's concurrency allows.
-    #[error("{0} runs as often at once as its concurrency allows: try again later")]
+    /// The function's concurrency is used up.
+    #[error("{0} has reached its concurrency limit: try again later")]
     Throttled(String),
     /// The function failed.
     #[error("{function} failed: {error}")]
     Function {
-        /// Its name.
+        /// The function's name.
         function: String,
-        /// What it said.
+        /// Its error.
         error: FunctionError,
     },
-    /// The binary did not start.
+    /// The binary could not be started.
     #[error("cannot start {binary} for the function {function}: {source}")]
     Start {
         /// The function's name.
         function: String,
-        /// Its binary.
+        /// The binary.
         binary: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
 impl InvokeError {
-    /// Whether a retry can cure it.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Throttled(_) | Self::Function { .. } => true,
-            Self::Unknown(_) | Self::Start { .. } => false,
-        }
-    }
-
-    /// The error as Lambda reports it to callers.
+    /// Returns the error as Lambda reports it to callers.
     pub(crate) fn as_function_error(&self) -> FunctionError {
         match self {
             Self::Function { error, .. } => error.clone(),
@@ -71,45 +62,45 @@ impl InvokeError {
     }
 }
 
-/// Why a function, or something that invokes it, could not be added.
+/// Why a function or a trigger could not be added.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// There is one of that name already.
-    #[error("there is a function {0} already")]
+    /// A function with this name already exists.
+    #[error("a function named {0} already exists")]
     Exists(String),
-    /// There is no such function.
-    #[error("there is no function {0}")]
+    /// The function does not exist.
+    #[error("the function {0} does not exist")]
     Unknown(String),
-    /// A variable that Lambda sets itself.
-    #[error("the function {function} may not set {variable}: Lambda sets it")]
+    /// The function sets an environment variable that Lambda reserves.
+    #[error("the function {function} must not set {variable}: Lambda sets it")]
     ReservedVariable {
         /// The function's name.
         function: String,
         /// The variable.
         variable: String,
     },
-    /// A batching window on a FIFO queue, which AWS refuses.
-    #[error("the FIFO queue {0} takes no batching window: leave maximumBatchingWindowInSeconds out")]
+    /// A batching window on a FIFO queue, which AWS rejects.
+    #[error("the FIFO queue {0} does not support a batching window: remove maximumBatchingWindowInSeconds")]
     WindowOnFifo(String),
-    /// A batch of more than ten messages that nothing collects.
-    #[error("batches of more than 10 messages of {0} need a maximumBatchingWindowInSeconds of at least 1")]
+    /// A batch of more than ten messages without a batching window.
+    #[error("batches of more than 10 messages from {0} need a maximumBatchingWindowInSeconds of at least 1")]
     LargeBatchWithoutWindow(String),
-    /// A concurrency that AWS does not take.
-    #[error("{maximum} is no maximum concurrency for {queue}: it is 2 to 1000")]
+    /// A maximum concurrency that AWS does not allow.
+    #[error("{maximum} is not a valid maximum concurrency for {queue}: use 2 to 1000")]
     Concurrency {
         /// The queue's ARN.
         queue: String,
-        /// What was asked for.
+        /// The requested value.
         maximum: u32,
     },
-    /// More messages in a batch than AWS takes.
-    #[error("a batch of {size} messages is too large for {queue}: the most are {limit}")]
+    /// A batch size that AWS does not allow.
+    #[error("{size} is not a valid batch size for {queue}: use 1 to {limit}")]
     BatchSize {
         /// The queue's ARN.
         queue: String,
-        /// What was asked for.
+        /// The requested value.
         size: u32,
-        /// What AWS takes.
+        /// The maximum.
         limit: u32,
     },
 }

@@ -10,7 +10,7 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use tokio::time::Instant;
 
 use crate::error::ServiceError;
-use crate::service::{FunctionService, new_request_id};
+use crate::functions::{Functions, new_request_id};
 use crate::sqs_event::{self, Answer};
 
 /// The most messages of one `ReceiveMessage` and one `DeleteMessageBatch`.
@@ -82,7 +82,7 @@ impl Mapping {
 }
 
 /// Polls until the service stops.
-pub(crate) async fn run(service: FunctionService, mapping: Mapping) {
+pub(crate) async fn run(service: Functions, mapping: Mapping) {
     loop {
         match collect(&mapping).await {
             Ok(messages) if messages.is_empty() => {}
@@ -121,7 +121,8 @@ async fn collect(mapping: &Mapping) -> Result<Vec<Message>, String> {
     }
 }
 
-async fn work_off(service: &FunctionService, mapping: &Mapping, messages: Vec<Message>) {
+async fn work_off(service: &Functions, mapping: &Mapping, messages: Vec<Message>) {
+    let _busy = service.busy();
     let event = sqs_event::event(&messages, &mapping.queue_arn, &service.settings().region);
     // The messages' trace headers are in the event. The invocation has its own trace: a batch holds messages of many.
     let answer = match service.invoke_in_turn(&mapping.function, &new_request_id(), event, None, None).await {
@@ -176,7 +177,7 @@ async fn delete(mapping: &Mapping, messages: &[Message]) {
 }
 
 /// Failed messages stay until their visibility time-out; where time passes faster, that is shortened.
-async fn hurry(service: &FunctionService, mapping: &Mapping, messages: &[Message]) {
+async fn hurry(service: &Functions, mapping: &Mapping, messages: &[Message]) {
     let speed = service.settings().speed;
     if speed == crate::speed::Speed::REAL {
         return;

@@ -16,18 +16,18 @@ use tokio::task::JoinHandle;
 
 use crate::error::FunctionError;
 
-/// An invocation for the process to take.
+/// An invocation for the process.
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
     pub(crate) payload: Bytes,
-    /// When its time is up, in milliseconds since 1970.
+    /// The deadline, in milliseconds since 1970.
     pub(crate) deadline_ms: i64,
     pub(crate) function_arn: String,
     pub(crate) trace_header: String,
     pub(crate) answer: oneshot::Sender<Result<Bytes, FunctionError>>,
 }
 
-/// The listener that a process talks to. Dropping it closes it.
+/// The server that a process calls. Dropping it stops it.
 pub(crate) struct RuntimeApi {
     pub(crate) address: SocketAddr,
     pub(crate) invocations: mpsc::Sender<Invocation>,
@@ -53,7 +53,7 @@ struct Current {
 type Answer = (StatusCode, Json<Value>);
 
 impl RuntimeApi {
-    /// Listens on a free port.
+    /// Starts the server on a free port.
     pub(crate) async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -84,16 +84,16 @@ impl RuntimeApi {
 
     /// Waits until the process asks for its first invocation.
     pub(crate) async fn initialized(&mut self) {
-        // The sender goes only with the server, and that with this value.
+        // The sender lives as long as the server, and the server as long as this value.
         drop(self.initialized.wait_for(|initialized| *initialized).await);
     }
 
-    /// Whether the process is at an invocation: it has taken one and not answered.
+    /// Returns whether the process has taken an invocation and not answered it yet.
     pub(crate) fn is_working(&self) -> bool {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// What the process reported about its own start, if it failed.
+    /// Returns the error that the process reported for its initialization, if any.
     pub(crate) fn init_error(&self) -> Option<FunctionError> {
         self.init_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -108,7 +108,7 @@ impl Drop for RuntimeApi {
 async fn next(State(shared): State<Shared>) -> Result<(HeaderMap, Bytes), Answer> {
     shared.initialized.send_replace(true);
     let Some(invocation) = shared.waiting.lock().await.recv().await else {
-        return Err(refusal(StatusCode::GONE, "the environment is being shut down"));
+        return Err(refusal(StatusCode::GONE, "the environment is shutting down"));
     };
     let mut headers = HeaderMap::new();
     let named = [
@@ -149,7 +149,7 @@ fn complete(shared: &Shared, id: &str, outcome: Result<Bytes, FunctionError>) ->
     let mut current = shared.current.lock().unwrap_or_else(PoisonError::into_inner);
     match current.take_if(|current| current.request_id == id) {
         Some(current) => {
-            // Nobody waits any more where the time is up; the process is killed then.
+            // Fails if the time limit was reached; the process is then killed.
             drop(current.answer.send(outcome));
             accepted()
         }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::service::FunctionService;
+use crate::functions::Functions;
 use crate::target::EVENTS;
 
 /// A rule that invokes a function again and again.
@@ -55,8 +55,10 @@ impl FromStr for Rate {
     }
 }
 
-/// Invokes the function at once, and then whenever it is due.
-pub(crate) async fn run(service: FunctionService, schedule: Schedule) {
+/// Invokes the function at once, and then whenever it is due. A due time is skipped while the function still works on the
+/// last event or waits to retry it: where time passes faster than in AWS, the function itself does not work faster, and
+/// events would pile up.
+pub(crate) async fn run(service: Functions, schedule: Schedule) {
     let mut ticks = tokio::time::interval(service.settings().speed.scale(schedule.rate.0));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -66,11 +68,11 @@ pub(crate) async fn run(service: FunctionService, schedule: Schedule) {
             continue;
         }
         let event = scheduled_event(&service, &schedule);
-        service.invoke_async(&schedule.function, event, None);
+        service.work_off(&schedule.function, event, None).await;
     }
 }
 
-fn scheduled_event(service: &FunctionService, schedule: &Schedule) -> Bytes {
+fn scheduled_event(service: &Functions, schedule: &Schedule) -> Bytes {
     let settings = service.settings();
     let now = Timestamp::now().round(jiff::Unit::Second).unwrap_or_else(|_| Timestamp::now());
     let event = json!({

@@ -1,38 +1,39 @@
-//! How fast the service's own waits pass.
+//! Scales the service's own waits.
 
 use std::time::Duration;
 
-/// How many times faster than in AWS the service's own waits pass: schedules, retries, visibility time-outs. The
-/// functions' time limits are not touched, because their code is as fast as it is.
+/// How many times faster than in AWS the service's own waits pass: schedules, retries, visibility timeouts. The functions' time
+/// limits are not scaled, because their code does not run faster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Speed(u32);
 
 impl Speed {
-    /// As in AWS.
+    /// The speed of AWS.
     pub const REAL: Speed = Speed(1);
 
-    /// `times` as fast as in AWS; 0 is taken as 1.
+    /// Creates a speed that is `times` as fast as AWS. 0 means 1.
     #[must_use]
     pub fn times(times: u32) -> Speed {
         Speed(times.max(1))
     }
 
-    /// How long a wait of AWS's takes here.
+    /// Converts a duration in AWS to a duration here.
     #[must_use]
     pub fn scale(self, wait: Duration) -> Duration {
         wait / self.0
     }
 
-    /// How many seconds a wait of AWS's takes here, at least one: SQS counts in whole seconds.
+    /// Converts a number of seconds in AWS to a number of seconds here, at least 1: SQS uses whole seconds.
     #[must_use]
     pub fn seconds(self, seconds: u32) -> u32 {
         seconds.div_ceil(self.0).max(1)
     }
 
-    /// How long something that took `elapsed` here would have taken in AWS.
+    /// How old something would be in AWS that is `elapsed` old here and has waited `waited` of AWS's time in between.
+    /// Only the waits count for more than they took: what functions and other programs do takes as long as in AWS.
     #[must_use]
-    pub fn unscale(self, elapsed: Duration) -> Duration {
-        elapsed * self.0
+    pub fn age(self, elapsed: Duration, waited: Duration) -> Duration {
+        elapsed.saturating_sub(self.scale(waited)) + waited
     }
 }
 
@@ -47,7 +48,13 @@ mod tests {
         assert_eq!(speed.seconds(180), 3);
         assert_eq!(speed.seconds(61), 2);
         assert_eq!(Speed::times(1000).seconds(30), 1);
-        assert_eq!(speed.unscale(Duration::from_secs(2)), Duration::from_mins(2));
+        let age = speed.age(Duration::from_secs(5), Duration::from_mins(2));
+        assert_eq!(
+            age,
+            Duration::from_secs(123),
+            "two minutes pass in two seconds, and three seconds are three"
+        );
+        assert_eq!(Speed::REAL.age(Duration::from_secs(5), Duration::from_secs(5)), Duration::from_secs(5));
         assert_eq!(Speed::times(0), Speed::REAL);
     }
 }

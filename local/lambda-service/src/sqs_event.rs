@@ -1,4 +1,4 @@
-//! Messages of a queue as the event that Lambda makes of them, and the answer to it.
+//! The event that Lambda creates for a batch of messages, and the function's batch response.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-/// The event for a batch.
+/// Creates the event for a batch.
 pub(crate) fn event(messages: &[Message], queue_arn: &str, region: &str) -> Bytes {
     let records: Vec<Value> = messages.iter().map(|message| record(message, queue_arn, region)).collect();
     Bytes::from(json!({ "Records": records }).to_string())
@@ -48,16 +48,16 @@ fn message_attribute(value: &MessageAttributeValue) -> Value {
     })
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// These messages failed, the others are done.
+    /// The messages with these ids failed; the others succeeded.
     Failed(BTreeSet<String>),
     /// The whole batch failed, for this reason.
     AllFailed(String),
 }
 
-/// Reads the function's answer as Lambda does: what it does not understand fails the whole batch.
+/// Reads the function's answer like Lambda: an invalid answer fails the whole batch.
 pub(crate) fn answer(body: &[u8], messages: &[Message]) -> Answer {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Answer::Failed(BTreeSet::new());
@@ -65,12 +65,12 @@ pub(crate) fn answer(body: &[u8], messages: &[Message]) -> Answer {
     let failures = match serde_json::from_slice(body) {
         Ok(Value::Null) => Value::Null,
         Ok(Value::Object(mut response)) => response.remove("batchItemFailures").unwrap_or_default(),
-        Ok(_) | Err(_) => return Answer::AllFailed("the answer is no batch response".to_owned()),
+        Ok(_) | Err(_) => return Answer::AllFailed("the answer is not a batch response".to_owned()),
     };
     let failures = match failures {
         Value::Null => Vec::new(),
         Value::Array(failures) => failures,
-        _ => return Answer::AllFailed("batchItemFailures is no list".to_owned()),
+        _ => return Answer::AllFailed("batchItemFailures is not a list".to_owned()),
     };
     let mut failed = BTreeSet::new();
     for failure in &failures {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_understood_fails_the_whole_batch() {
+    fn an_invalid_answer_fails_the_whole_batch() {
         for body in [
             r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
             r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,

@@ -1,5 +1,5 @@
-//! Targets of event rules that the emulated `EventBridge` does not reach: functions and API destinations. It writes their
-//! events to a queue; this takes them from there and hands them over as `EventBridge` does.
+//! Targets of event rules that the emulated `EventBridge` does not support: functions and API destinations. The emulator writes
+//! their events to a queue. This module reads them from there and delivers them like `EventBridge`.
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html>
 
 use std::time::Duration;
@@ -9,25 +9,25 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::service::FunctionService;
+use crate::functions::Functions;
 use crate::speed::Speed;
 use crate::webhook::{Delivery, Webhook};
 
 /// `EventBridge` as the principal of a function's resource policy.
 pub(crate) const EVENTS: &str = "events.amazonaws.com";
-/// How long a poller rests after SQS refused it.
-const REST: Duration = Duration::from_millis(500);
-/// The wait before the first retry; it doubles from one to the next. `EventBridge` does not say how long its own are.
+/// The pause after a failed call of SQS.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The wait before the first retry. It doubles with each retry. `EventBridge` does not document its own waits.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait before a retry.
+/// The maximum wait before a retry.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
-/// How long `EventBridge` tries to hand an event over. Its defaults: 185 times, 24 hours.
+/// How long `EventBridge` retries to deliver an event. The defaults are its own: 185 retries, 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The most retries, 0 to 185.
+    /// The maximum number of retries, 0 to 185.
     pub maximum_retry_attempts: u32,
-    /// How old an event may get, one minute to 24 hours.
+    /// The maximum age of an event, one minute to 24 hours.
     pub maximum_event_age: Duration,
 }
 
@@ -37,17 +37,17 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Who gets a rule's events.
+/// The receiver of a rule's events.
 #[derive(Clone, Debug)]
 pub enum Receiver {
-    /// The function of this name, invoked asynchronously.
+    /// The function with this name. It is invoked asynchronously.
     Function(String),
     /// An API destination.
     Webhook(Box<Webhook>),
 }
 
 impl Receiver {
-    /// Its name, for logs.
+    /// Returns its name, for logs.
     fn name(&self) -> &str {
         match self {
             Receiver::Function(name) => name,
@@ -56,26 +56,26 @@ impl Receiver {
     }
 }
 
-/// A target that a rule's events are handed to.
+/// A target of an event rule.
 #[derive(Clone, Debug)]
 pub struct RuleTarget {
-    /// The queue that the emulator writes the rule's events to.
+    /// The URL of the queue that the emulator writes the rule's events to.
     pub queue_url: String,
     /// The operator's client.
     pub client: aws_sdk_sqs::Client,
-    /// Who gets them.
+    /// The receiver of the events.
     pub receiver: Receiver,
     /// The rule's ARN.
     pub rule_arn: String,
-    /// How long handing over is tried while Lambda takes no invocations, see
-    /// [`FunctionService::set_reachable`](crate::FunctionService::set_reachable), or the API destination fails.
+    /// How long delivery is retried while Lambda does not accept invocations (see
+    /// [`FunctionService::set_reachable`](crate::FunctionService::set_reachable)) or while the API destination fails.
     pub retry_policy: RetryPolicy,
-    /// The queue that takes events that could not be handed over.
+    /// The URL of the dead-letter queue for events that could not be delivered.
     pub dead_letter_queue_url: Option<String>,
 }
 
-/// Hands events over until the service stops.
-pub(crate) async fn run(service: FunctionService, target: RuleTarget) {
+/// Delivers events until the service stops.
+pub(crate) async fn run(service: Functions, target: RuleTarget) {
     loop {
         let received = target
             .client
@@ -89,38 +89,42 @@ pub(crate) async fn run(service: FunctionService, target: RuleTarget) {
         match received {
             Ok(answer) => {
                 for message in answer.messages.unwrap_or_default() {
-                    hand_over(&service, &target, &message).await;
+                    take(&service, &target, &message).await;
                 }
             }
             Err(error) => {
                 let error = DisplayErrorContext(&error).to_string();
-                tracing::error!(target = target.receiver.name(), error, "the rule's events cannot be read");
-                tokio::time::sleep(REST).await;
+                tracing::error!(
+                    target = target.receiver.name(),
+                    error,
+                    "the rule's events cannot be received"
+                );
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
 }
 
-/// Why an event could not be handed over.
+/// Why an event could not be delivered.
 struct Undelivered {
     code: &'static str,
     message: String,
     retries: u32,
-    /// What of the retry policy was used up; `None` where no retry would have helped.
+    /// The limit of the retry policy that was reached; `None` if the error cannot be retried.
     exhausted: Option<&'static str>,
 }
 
-/// Takes an event over from the queue. From then on it is this service's: it counts as under way until the function has
-/// it or the dead-letter queue.
-async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Message) {
+/// Takes an event from the queue and starts its delivery. The event counts as in progress until the receiver or the dead-letter
+/// queue has it.
+async fn take(service: &Functions, target: &RuleTarget, message: &Message) {
     let event = Bytes::from(message.body().unwrap_or_default().to_owned());
     let trace =
         message.attributes().and_then(|them| them.get(&MessageSystemAttributeName::AwsTraceHeader)).cloned();
     let busy = service.busy();
-    let (keeper, kept) = (service.clone(), target.clone());
+    let (owned_service, owned_target) = (service.clone(), target.clone());
     service.spawn(async move {
         let _busy = busy;
-        deliver(&keeper, &kept, event, trace).await;
+        deliver(&owned_service, &owned_target, event, trace).await;
     });
     let deleted = target
         .client
@@ -129,72 +133,75 @@ async fn hand_over(service: &FunctionService, target: &RuleTarget, message: &Mes
         .set_receipt_handle(message.receipt_handle.clone());
     if let Err(error) = deleted.send().await {
         let error = DisplayErrorContext(&error).to_string();
-        tracing::warn!(target = target.receiver.name(), error, "an event may be handed over twice");
+        tracing::warn!(target = target.receiver.name(), error, "an event may be delivered twice");
     }
 }
 
-async fn deliver(service: &FunctionService, target: &RuleTarget, event: Bytes, trace: Option<String>) {
+async fn deliver(service: &Functions, target: &RuleTarget, event: Bytes, trace: Option<String>) {
     let outcome = match &target.receiver {
-        Receiver::Function(function) => hand_to_lambda(service, target, function, &event, trace).await,
-        Receiver::Webhook(webhook) => hand_to_webhook(service, target, webhook, &event).await,
+        Receiver::Function(function) => deliver_to_lambda(service, target, function, &event, trace).await,
+        Receiver::Webhook(webhook) => deliver_to_webhook(service, target, webhook, &event).await,
     };
     let Err(undelivered) = outcome else { return };
     let event = String::from_utf8_lossy(&event);
-    while let Err(error) = put_aside(service, target, &event, &undelivered).await {
+    while let Err(error) = send_to_dead_letter_queue(service, target, &event, &undelivered).await {
         tracing::error!(
             target = target.receiver.name(),
             error,
             "the target's dead-letter queue cannot be written to"
         );
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// What is left of a retry policy for one event.
+/// The remaining retries for one event.
 struct Retries {
     policy: RetryPolicy,
     speed: Speed,
     taken: Instant,
+    waited: Duration,
     done: u32,
 }
 
 impl Retries {
-    fn new(service: &FunctionService, policy: RetryPolicy) -> Self {
-        Self { policy, speed: service.settings().speed, taken: Instant::now(), done: 0 }
+    fn new(service: &Functions, policy: RetryPolicy) -> Self {
+        let speed = service.settings().speed;
+        Self { policy, speed, taken: Instant::now(), waited: Duration::ZERO, done: 0 }
     }
 
-    /// Waits until the next try; what is used up when there is none.
+    /// Waits until the next retry. If there is none, returns the limit that was reached.
     async fn wait(&mut self) -> Result<(), &'static str> {
         let wait = FIRST_WAIT.saturating_mul(1 << self.done.min(10)).min(LONGEST_WAIT);
         if self.done >= self.policy.maximum_retry_attempts {
             return Err("MaximumRetryAttempts");
         }
-        if self.speed.unscale(self.taken.elapsed()) + wait > self.policy.maximum_event_age {
+        if self.speed.age(self.taken.elapsed(), self.waited) + wait > self.policy.maximum_event_age {
             return Err("MaximumEventAgeInSeconds");
         }
         tokio::time::sleep(self.speed.scale(wait)).await;
+        self.waited += wait;
         self.done += 1;
         Ok(())
     }
 }
 
-/// Tries until Lambda takes the event or the retry policy is used up.
-async fn hand_to_lambda(
-    service: &FunctionService,
+/// Retries until Lambda accepts the event or the retry policy is exhausted.
+async fn deliver_to_lambda(
+    service: &Functions,
     target: &RuleTarget,
     function: &str,
     event: &Bytes,
     trace: Option<String>,
 ) -> Result<(), Undelivered> {
     if !service.allows(function, EVENTS, &target.rule_arn) {
-        // EventBridge does not retry what it has no permission for.
+        // EventBridge does not retry without permission.
         let message = "The function's resource policy does not allow the rule to invoke it".to_owned();
         return Err(Undelivered { code: "NO_PERMISSIONS", message, retries: 0, exhausted: None });
     }
     let mut retries = Retries::new(service, target.retry_policy);
     while !service.is_reachable(function) {
         if let Err(exhausted) = retries.wait().await {
-            let message = "Lambda does not take invocations of the function".to_owned();
+            let message = "Lambda does not accept invocations of the function".to_owned();
             return Err(Undelivered {
                 code: "SDK_CLIENT_ERROR",
                 message,
@@ -207,9 +214,9 @@ async fn hand_to_lambda(
     Ok(())
 }
 
-/// Tries until the endpoint takes the event, refuses it for good, or the retry policy is used up.
-async fn hand_to_webhook(
-    service: &FunctionService,
+/// Retries until the endpoint accepts the event, rejects it permanently, or the retry policy is exhausted.
+async fn deliver_to_webhook(
+    service: &Functions,
     target: &RuleTarget,
     webhook: &Webhook,
     event: &Bytes,
@@ -217,8 +224,8 @@ async fn hand_to_webhook(
     let mut retries = Retries::new(service, target.retry_policy);
     loop {
         let (message, exhausted) = match webhook.deliver(event.clone()).await {
-            Delivery::Taken => return Ok(()),
-            Delivery::Refused(message) => (message, None),
+            Delivery::Accepted => return Ok(()),
+            Delivery::Rejected(message) => (message, None),
             Delivery::Failed(message) => match retries.wait().await {
                 Ok(()) => continue,
                 Err(exhausted) => (message, Some(exhausted)),
@@ -228,10 +235,10 @@ async fn hand_to_webhook(
     }
 }
 
-/// What `EventBridge` says of an event that it could not hand over.
+/// Sends an event that could not be delivered to the dead-letter queue, with the attributes that `EventBridge` sets.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>
-async fn put_aside(
-    service: &FunctionService,
+async fn send_to_dead_letter_queue(
+    service: &Functions,
     target: &RuleTarget,
     event: &str,
     undelivered: &Undelivered,
@@ -241,12 +248,12 @@ async fn put_aside(
             target = target.receiver.name(),
             target.rule_arn,
             undelivered.message,
-            "an event is dropped"
+            "an event that could not be delivered is dropped: the target has no dead-letter queue"
         );
         return Ok(());
     };
     let target_arn = match &target.receiver {
-        Receiver::Function(name) => service.function(name).map(|function| function.config.arn.clone()),
+        Receiver::Function(name) => service.get(name).map(|function| function.config.arn.clone()),
         Receiver::Webhook(webhook) => Some(webhook.arn.clone()),
     };
     let mut attributes = vec![

@@ -1,4 +1,4 @@
-//! X-Ray's part in an invocation: the trace header, and the segment that Lambda itself records.
+//! X-Ray: the trace header of an invocation, and the segment that Lambda itself records.
 
 use std::net::SocketAddr;
 
@@ -10,32 +10,33 @@ use crate::error::InvokeError;
 /// Where spans and segments go.
 #[derive(Clone, Debug)]
 pub struct Tracing {
-    /// The X-Ray daemon beside every function.
+    /// The address of the X-Ray daemon.
     pub daemon: SocketAddr,
-    /// Takes what Lambda itself records.
+    /// Receives the segments that Lambda records.
     pub segments: UnboundedSender<Segment>,
 }
 
-/// What Lambda records of an invocation that begins a trace: with active tracing, the function's spans are below it.
+/// The segment that Lambda records for an invocation that starts a trace. With active tracing, it is the parent of the
+/// function's spans.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// The trace's id, 16 bytes; the first four are seconds since 1970.
+    /// The trace's id. The first four bytes are the seconds since 1970.
     pub trace_id: [u8; 16],
     /// The segment's id.
     pub id: [u8; 8],
     /// The function's name.
     pub function: String,
-    /// When Lambda took the invocation.
+    /// When the invocation started.
     pub start: Timestamp,
-    /// When it was answered.
+    /// When the invocation ended.
     pub end: Timestamp,
-    /// Why it failed, if it did.
+    /// The error type, if the invocation failed.
     pub error: Option<String>,
 }
 
 impl Segment {
-    /// The beginning of a trace.
+    /// Starts a trace.
     pub(crate) fn begin(function: &str, now: Timestamp) -> Segment {
         let (mut trace_id, id): ([u8; 16], [u8; 8]) = (rand::random(), rand::random());
         let seconds = u32::try_from(now.as_second()).unwrap_or(0);
@@ -43,7 +44,7 @@ impl Segment {
         Segment { trace_id, id, function: function.to_owned(), start: now, end: now, error: None }
     }
 
-    /// The header that the function gets.
+    /// Returns the trace header for the function.
     /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>
     pub(crate) fn header(&self, is_sampled: bool) -> String {
         let (seconds, rest) = self.trace_id.split_at(4);
@@ -51,11 +52,11 @@ impl Segment {
         format!("Root=1-{seconds}-{rest};Parent={parent};Sampled={}", u8::from(is_sampled))
     }
 
-    /// Records how the invocation ended.
+    /// Records the end of the invocation.
     pub(crate) fn end<T>(mut self, result: &Result<T, InvokeError>, tracing: &Tracing) {
         self.end = Timestamp::now();
         self.error = result.as_ref().err().map(|error| error.as_function_error().error_type);
-        // Nobody takes it any more while everything stops.
+        // Fails while the stack is stopping.
         drop(tracing.segments.send(self));
     }
 }
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_header_has_the_form_of_x_ray() {
+    fn a_new_header_has_x_rays_format() {
         let segment = Segment::begin("feed", "2026-01-02T03:04:05Z".parse().unwrap());
         for (is_sampled, expected) in [(true, "Sampled=1"), (false, "Sampled=0")] {
             let header = segment.header(is_sampled);

@@ -1,4 +1,4 @@
-//! One request to an API destination.
+//! Requests to API destinations.
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html>
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Client, Method, StatusCode, Url, redirect};
 use rustls::{ClientConfig, RootCertStore};
 
-/// How long EventBridge waits for an answer.
+/// EventBridge's time limit for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An API destination with its connection.
@@ -21,41 +21,40 @@ pub struct Webhook {
     pub arn: String,
     endpoint: Url,
     method: Method,
-    /// What its connection is authorized by; marked as sensitive, so that nothing shows the value.
+    /// The authorization header of its connection. The value is marked as sensitive, so that it is never displayed.
     authorization: (HeaderName, HeaderValue),
     client: Client,
 }
 
-/// Why an API destination makes no sense.
+/// Why an API destination is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
-    /// EventBridge takes HTTPS only; on one machine, plain HTTP to this machine is taken, too.
-    #[error(
-        "the endpoint {0:?} must be https://…, or http:// on 127.0.0.1, [::1] or localhost for trying it out"
-    )]
+    /// EventBridge accepts only HTTPS. Here, plain HTTP to this machine is accepted, too.
+    #[error("the endpoint {0:?} must start with https://, or with http:// and 127.0.0.1, [::1] or localhost")]
     Endpoint(String),
-    /// No such method.
-    #[error("{0:?} is no HTTP method")]
+    /// The HTTP method is invalid.
+    #[error("{0:?} is not a valid HTTP method")]
     Method(String),
-    /// The connection's header cannot be sent. The value is a secret and not shown.
-    #[error("the key's name {0:?} is no name of a header, or its value no value of one")]
+    /// The connection's header is invalid. The message does not contain the value, because it is a secret.
+    #[error("{0:?} or its value is not valid in an HTTP header")]
     Header(String),
-    /// No client can be made.
-    #[error("cannot prepare HTTP: {0}")]
+    /// The HTTP client cannot be set up.
+    #[error("cannot set up the HTTP client: {0}")]
     Client(String),
 }
 
-/// What became of a request.
+/// The result of a request.
 pub(crate) enum Delivery {
-    Taken,
-    /// It failed in a way that EventBridge tries again.
+    /// The endpoint accepted the event.
+    Accepted,
+    /// It failed in a way that EventBridge retries.
     Failed(String),
-    /// It failed for good.
-    Refused(String),
+    /// It failed in a way that EventBridge does not retry.
+    Rejected(String),
 }
 
 impl Webhook {
-    /// An API destination; `header` and `value` are what its connection is authorized by.
+    /// Creates an API destination. `header` and `value` authorize the connection's requests.
     ///
     /// # Errors
     ///
@@ -69,8 +68,8 @@ impl Webhook {
     ) -> Result<Self, WebhookError> {
         let wrong = || WebhookError::Endpoint(endpoint.to_owned());
         let url = Url::parse(endpoint).map_err(|_| wrong())?;
-        let here = is_here(&url);
-        if url.scheme() != "https" && !(url.scheme() == "http" && here) {
+        let is_local = is_local(&url);
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
             return Err(wrong());
         }
         let bad_header = || WebhookError::Header(header.to_owned());
@@ -82,7 +81,7 @@ impl Webhook {
             endpoint: url,
             method: method.parse().map_err(|_| WebhookError::Method(method.to_owned()))?,
             authorization: (header.parse().map_err(|_| bad_header())?, authorization),
-            client: client(here)?,
+            client: client(is_local)?,
         })
     }
 
@@ -96,28 +95,28 @@ impl Webhook {
             .header(header, value)
             .body(event);
         match request.send().await {
-            Ok(answer) if answer.status().is_success() => Delivery::Taken,
-            Ok(answer) if is_tried_again(answer.status()) => {
+            Ok(answer) if answer.status().is_success() => Delivery::Accepted,
+            Ok(answer) if is_retryable(answer.status()) => {
                 Delivery::Failed(format!("the endpoint answered {}", answer.status()))
             }
-            Ok(answer) => Delivery::Refused(format!("the endpoint answered {}", answer.status())),
-            // The address may hold a secret, as those of chats do.
+            Ok(answer) => Delivery::Rejected(format!("the endpoint answered {}", answer.status())),
+            // The URL may contain a secret, as chat webhooks do.
             Err(error) => Delivery::Failed(format!("the endpoint did not answer: {}", error.without_url())),
         }
     }
 }
 
-/// Every other error is for good.
-fn is_tried_again(status: StatusCode) -> bool {
+/// Returns whether EventBridge retries a request with this status.
+fn is_retryable(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 407 | 409 | 429) || status.is_server_error()
 }
 
-fn is_here(url: &Url) -> bool {
+fn is_local(url: &Url) -> bool {
     matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"))
 }
 
-/// Only endpoints on other machines are asked through the proxy that the environment may name (`HTTPS_PROXY`).
-fn client(here: bool) -> Result<Client, WebhookError> {
+/// Creates the HTTP client. It uses the proxy from the environment (`HTTPS_PROXY`) only for endpoints on other machines.
+fn client(is_local: bool) -> Result<Client, WebhookError> {
     let failed = |error: String| WebhookError::Client(error);
     let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -127,7 +126,7 @@ fn client(here: bool) -> Result<Client, WebhookError> {
         .with_no_client_auth();
     let builder =
         Client::builder().tls_backend_preconfigured(tls).redirect(redirect::Policy::none()).timeout(TIMEOUT);
-    let builder = if here { builder.no_proxy() } else { builder };
+    let builder = if is_local { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| failed(error.to_string()))
 }
 
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_an_error_nor_the_debug_form_shows_the_key() {
+    fn neither_an_error_nor_the_debug_output_shows_the_key() {
         let shown = format!("{:?}", webhook("https://chat.example.com/", "x-api-key", "s3cret").unwrap());
         assert!(!shown.contains("s3cret"), "{shown}");
         let error = webhook("https://chat.example.com/", "x-api-key", "s3cret\n").unwrap_err();
@@ -170,9 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_for_good_and_failures_are_not() {
-        let is_tried_again = |code: u16| is_tried_again(StatusCode::from_u16(code).unwrap());
-        assert!([401, 407, 409, 429, 500, 503].into_iter().all(is_tried_again));
-        assert!(![301, 400, 403, 404, 410].into_iter().any(is_tried_again));
+    fn rejections_are_permanent_and_failures_are_retried() {
+        let is_retryable = |code: u16| is_retryable(StatusCode::from_u16(code).unwrap());
+        assert!([401, 407, 409, 429, 500, 503].into_iter().all(is_retryable));
+        assert!(![301, 400, 403, 404, 410].into_iter().any(is_retryable));
     }
 }

@@ -1,4 +1,4 @@
-//! Answers, and AWS's errors in the form each service's protocol gives them.
+//! HTTP answers, including AWS errors in the format of each service's protocol.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -7,46 +7,46 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 
-/// A whole HTTP answer.
+/// A complete HTTP answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The headers; length and connection headers are set when the answer is sent.
+    /// The headers. Content length and connection headers are set when the answer is sent.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
 
-/// How a service speaks.
+/// The protocol of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// AWS JSON 1.0 or 1.1: SQS, EventBridge, Secrets Manager.
     AwsJson,
-    /// AWS Query, XML answers: IAM, STS.
+    /// AWS Query with XML answers: IAM, STS.
     Query,
-    /// S3's XML.
+    /// S3's REST protocol with XML answers.
     S3,
-    /// JSON over plain HTTP: the Data Mesh Manager API (errors are RFC 7807) and REST-JSON services of AWS.
+    /// REST with JSON: the Data Mesh Manager API (errors as in RFC 7807) and AWS services that use REST-JSON.
     Rest,
 }
 
 impl Answer {
-    /// An answer without headers.
+    /// Creates an answer without headers.
     #[must_use]
     pub fn new(status: u16, body: impl Into<Bytes>) -> Answer {
         Answer { status, headers: HeaderMap::new(), body: body.into() }
     }
 
     fn with(mut self, name: HeaderName, value: &str) -> Answer {
-        // A value that no header can hold is left out: these headers are hints beside the body.
+        // An invalid header value is omitted: these headers only repeat what the body says.
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
         self
     }
 
-    /// An error as `protocol` says it. For SQS the code also goes into `x-amzn-query-error`, where SDKs look first.
+    /// Creates an error in the format of `protocol`. For SQS, the code is also in `x-amzn-query-error`, which SDKs read first.
     #[must_use]
     pub(crate) fn error(protocol: Protocol, service: &str, status: u16, code: &str, message: &str) -> Answer {
         match protocol {

@@ -1,4 +1,4 @@
-//! What a request asks for: service, operation, caller, protocol.
+//! Identifies the service, operation, caller and protocol of a request.
 
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
@@ -9,7 +9,7 @@ use crate::answer::Protocol;
 /// The service name of requests to the Data Mesh Manager API.
 pub(crate) const API_SERVICE: &str = "dmm";
 
-/// What a request asks for.
+/// The service, operation, caller and protocol of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) service: String,
@@ -19,8 +19,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Reads a request to AWS: the service from the signature's credential scope (S3 when there is none), the operation
-    /// from `X-Amz-Target`, the form's `Action`, or S3's method, path and query.
+    /// Reads a request to AWS. The service is in the credential scope of the signature (S3 if there is none); the operation is
+    /// in `X-Amz-Target` or in the form field `Action`, or follows from S3's method, path and query.
     pub(crate) fn to_aws(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Call {
         let scope = header(headers, "authorization").and_then(Scope::parse);
         let access_key_id = scope.as_ref().map(|scope| scope.access_key_id.to_owned());
@@ -40,7 +40,7 @@ impl Call {
         Call { service, operation, access_key_id, protocol: Protocol::Rest }
     }
 
-    /// Reads a request to the Data Mesh Manager API: `GET /api/access/{id}`, its ids replaced by `{id}`.
+    /// Reads a request to the Data Mesh Manager API. In the operation, `{id}` replaces an id: `GET /api/access/{id}`.
     pub(crate) fn to_api(method: &Method, uri: &Uri) -> Call {
         let mut operation = format!("{method} ");
         let mut after_collection = None;
@@ -61,7 +61,7 @@ impl Call {
     }
 }
 
-/// A field of an `application/x-www-form-urlencoded` body, decoded.
+/// Returns a decoded field of an `application/x-www-form-urlencoded` body.
 pub(crate) fn form_field(body: &[u8], name: &str) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let mut form = Url::parse("http://form/").ok()?;
@@ -69,7 +69,7 @@ pub(crate) fn form_field(body: &[u8], name: &str) -> Option<String> {
     form.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-/// `Credential=AKIA.../20260101/eu-central-1/sqs/aws4_request` of an `Authorization` header.
+/// The credential scope of an `Authorization` header: `Credential=AKIA.../20260101/eu-central-1/sqs/aws4_request`.
 struct Scope<'a> {
     access_key_id: &'a str,
     service: &'a str,
@@ -90,7 +90,8 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The operations of S3 that this project knows, path style. Others are named `METHOD ?subresource`.
+/// Returns the S3 operation of a path-style request. Operations that this project does not use are named
+/// `METHOD ?subresource`.
 fn s3_operation(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
     let path = percent_decode_str(uri.path()).decode_utf8_lossy();
     let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_matches('/'), ""));
@@ -101,7 +102,7 @@ fn s3_operation(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .collect();
-    // SDKs say the operation's name where method and path alone are not clear.
+    // SDKs add the operation's name where method and path are ambiguous.
     if let Some((_, name)) = query.iter().find(|(key, _)| *key == "x-id") {
         return (*name).to_owned();
     }

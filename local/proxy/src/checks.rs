@@ -1,13 +1,13 @@
-//! Limits of AWS that emulators do not check, as the services' API models and quota pages give them:
+//! Checks AWS limits that emulators do not check. The limits are from the services' API models and quota pages:
 //!
-//! - SQS, `SendMessageBatch`: 1 to 10 entries, together at most 1 MiB (bodies and message attributes; system
-//!   attributes do not count); group and deduplication ids of 1 to 128 printable ASCII characters.
-//! - EventBridge, `PutEvents`: 1 to 10 entries, `DetailType` up to 128 characters, `TraceHeader` up to 500; one entry up to
-//!   1 MiB, several together up to 256 KiB.
-//! - IAM: names of policies up to 128 and of roles up to 64 of `[\w+=,.@-]`; documents of U+0009, U+000A, U+000D, U+0020 to
-//!   U+00FF.
+//! - SQS, `SendMessageBatch`: 1 to 10 entries with a total of at most 1 MiB (bodies and message attributes, but not system
+//!   attributes); group and deduplication ids of 1 to 128 printable ASCII characters.
+//! - EventBridge, `PutEvents`: 1 to 10 entries; `DetailType` of up to 128 characters, `TraceHeader` of up to 500; up to 1 MiB for
+//!   a single entry, up to 256 KiB in total for several entries.
+//! - IAM: policy names of up to 128 and role names of up to 64 characters from `[\w+=,.@-]`; policy documents with the
+//!   characters U+0009, U+000A, U+000D and U+0020 to U+00FF.
 //!
-//! What AWS would answer for one entry of a batch (a bad group id) is answered for the whole request here.
+//! Where AWS would reject a single entry of a batch (an invalid group id), the whole request is rejected here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,34 +18,34 @@ use crate::call::{Call, form_field};
 const SQS_MAX_BYTES: usize = 1024 * 1024;
 const EVENT_MAX_BYTES: usize = 1024 * 1024;
 const EVENTS_MAX_BYTES: usize = 256 * 1024;
-/// What an entry's `Time` counts for, see "Calculating `PutEvents` event entry size" in EventBridge's user guide.
+/// The size that an entry's `Time` counts for; see "Calculating `PutEvents` event entry size" in EventBridge's user guide.
 const TIME_BYTES: usize = 14;
 
-/// AWS's answer to a request it does not take.
+/// The error with which AWS rejects a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct Rejection {
     pub(crate) code: &'static str,
     pub(crate) message: String,
 }
 
-impl Refusal {
-    fn new(code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { code, message: message.into() }
+impl Rejection {
+    fn new(code: &'static str, message: impl Into<String>) -> Rejection {
+        Rejection { code, message: message.into() }
     }
 }
 
-/// Why AWS would not take this request, if it would not.
-pub(crate) fn refusal(call: &Call, body: &[u8]) -> Option<Refusal> {
+/// Returns the error with which AWS would reject this request, or `None` if it would accept it.
+pub(crate) fn rejection(call: &Call, body: &[u8]) -> Option<Rejection> {
     match (call.service.as_str(), call.operation.as_str()) {
-        ("sqs", "SendMessage") => message_refusal(&json(body)?),
-        ("sqs", "SendMessageBatch") => batch_refusal(&json(body)?),
-        ("events", "PutEvents") => events_refusal(&json(body)?),
-        ("iam", _) => iam_refusal(body),
+        ("sqs", "SendMessage") => message_rejection(&json(body)?),
+        ("sqs", "SendMessageBatch") => batch_rejection(&json(body)?),
+        ("events", "PutEvents") => events_rejection(&json(body)?),
+        ("iam", _) => iam_rejection(body),
         _ => None,
     }
 }
 
-/// What is no JSON is for the service to refuse.
+/// Parses a body. Invalid JSON is left to the service to reject.
 fn json(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body).ok()
 }
@@ -62,10 +62,10 @@ fn entries(body: &Value) -> &[Value] {
     body.get("Entries").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn batch_refusal(body: &Value) -> Option<Refusal> {
+fn batch_rejection(body: &Value) -> Option<Rejection> {
     let entries = entries(body);
     if entries.is_empty() {
-        return Some(Refusal::new(
+        return Some(Rejection::new(
             "AWS.SimpleQueueService.EmptyBatchRequest",
             "There should be at least one entry.",
         ));
@@ -73,20 +73,20 @@ fn batch_refusal(body: &Value) -> Option<Refusal> {
     if entries.len() > 10 {
         let message =
             format!("Maximum number of entries per request are 10. You have sent {}.", entries.len());
-        return Some(Refusal::new("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", message));
+        return Some(Rejection::new("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", message));
     }
     let bytes: usize = entries.iter().map(message_bytes).sum();
     if bytes > SQS_MAX_BYTES {
         let message =
             format!("Batch requests cannot be longer than {SQS_MAX_BYTES} bytes. You have sent {bytes}.");
-        return Some(Refusal::new("AWS.SimpleQueueService.BatchRequestTooLong", message));
+        return Some(Rejection::new("AWS.SimpleQueueService.BatchRequestTooLong", message));
     }
-    entries.iter().find_map(message_refusal)
+    entries.iter().find_map(message_rejection)
 }
 
-fn message_refusal(message: &Value) -> Option<Refusal> {
+fn message_rejection(message: &Value) -> Option<Rejection> {
     if message_bytes(message) > SQS_MAX_BYTES {
-        return Some(Refusal::new(
+        return Some(Rejection::new(
             "InvalidParameterValue",
             format!("Message must be shorter than {SQS_MAX_BYTES} bytes."),
         ));
@@ -99,7 +99,7 @@ fn message_refusal(message: &Value) -> Option<Refusal> {
                 "Value {id} for parameter {name} is invalid. Reason: {name} can only include alphanumeric and \
                  punctuation characters. 1 to 128 in length."
             );
-            return Some(Refusal::new("InvalidParameterValue", message));
+            return Some(Rejection::new("InvalidParameterValue", message));
         }
     }
     None
@@ -118,18 +118,18 @@ fn attribute_bytes(attribute: &Value) -> usize {
     length(attribute, "DataType") + length(attribute, "StringValue") + binary
 }
 
-fn events_refusal(body: &Value) -> Option<Refusal> {
+fn events_rejection(body: &Value) -> Option<Rejection> {
     const CODE: &str = "ValidationException";
     let entries = entries(body);
     if entries.is_empty() || entries.len() > 10 {
         let message = format!("'entries' must have 1 to 10 members, not {}.", entries.len());
-        return Some(Refusal::new(CODE, message));
+        return Some(Rejection::new(CODE, message));
     }
     for (name, limit) in [("DetailType", 128), ("TraceHeader", 500)] {
         let too_long = |entry: &&Value| text(entry, name).is_some_and(|value| value.chars().count() > limit);
         if let Some(entry) = entries.iter().find(too_long) {
             let length = text(entry, name).map_or(0, |value| value.chars().count());
-            return Some(Refusal::new(
+            return Some(Rejection::new(
                 CODE,
                 format!("{name} must have length less than or equal to {limit}, not {length}."),
             ));
@@ -140,7 +140,7 @@ fn events_refusal(body: &Value) -> Option<Refusal> {
     if bytes > limit {
         let message =
             format!("Total size of the entries in the request is over the limit: {bytes} of {limit} bytes.");
-        return Some(Refusal::new(CODE, message));
+        return Some(Rejection::new(CODE, message));
     }
     None
 }
@@ -152,7 +152,7 @@ fn event_bytes(entry: &Value) -> usize {
     time + resources + length(entry, "Source") + length(entry, "DetailType") + length(entry, "Detail")
 }
 
-fn iam_refusal(body: &[u8]) -> Option<Refusal> {
+fn iam_rejection(body: &[u8]) -> Option<Rejection> {
     for (name, limit) in [("PolicyName", 128), ("RoleName", 64)] {
         let Some(value) = form_field(body, name) else { continue };
         let valid = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
@@ -161,14 +161,14 @@ fn iam_refusal(body: &[u8]) -> Option<Refusal> {
                 "The specified value for {name} is invalid. It must contain only alphanumeric characters and/or the \
                  following: +=,.@_-, 1 to {limit} of them."
             );
-            return Some(Refusal::new("ValidationError", message));
+            return Some(Rejection::new("ValidationError", message));
         }
     }
     for name in ["PolicyDocument", "AssumeRolePolicyDocument"] {
         let Some(document) = form_field(body, name) else { continue };
         let valid = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FF}');
         if let Some(c) = document.chars().find(|c| !valid(*c)) {
-            return Some(Refusal::new(
+            return Some(Rejection::new(
                 "ValidationError",
                 format!(
                     "The specified value for {name} is invalid: it contains {c:?}, which is outside U+0020 to U+00FF."
@@ -192,7 +192,7 @@ mod tests {
             access_key_id: None,
             protocol: Protocol::AwsJson,
         };
-        refusal(&call, body).map(|refusal| refusal.code)
+        rejection(&call, body).map(|rejection| rejection.code)
     }
 
     fn send(entries: &Value) -> Option<&'static str> {

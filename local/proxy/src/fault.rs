@@ -1,4 +1,4 @@
-//! Faults: what goes wrong, with which requests, and how often.
+//! Faults: what goes wrong, for which requests, and how often.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,69 +10,69 @@ use tokio::sync::watch;
 
 use crate::answer::Answer;
 
-/// Changes an answer of the upstream.
+/// A function that changes an answer of the upstream.
 pub type ResponseRewrite = Arc<dyn Fn(Answer) -> Answer + Send + Sync>;
 
 /// What goes wrong.
 #[derive(Clone)]
 pub enum FaultKind {
-    /// This answer, without asking the upstream.
+    /// The caller gets this answer. The request is not forwarded.
     Respond {
         /// The HTTP status.
         status: u16,
-        /// Headers, e.g. `("retry-after", "1")`. One that no HTTP message can hold is left out.
+        /// The headers, e.g. `("retry-after", "1")`. An invalid header is omitted.
         headers: Vec<(String, String)>,
         /// The body.
         body: Bytes,
     },
-    /// This error in the protocol of the service asked, without asking the upstream.
+    /// The caller gets this error in the protocol of the service. The request is not forwarded.
     AwsError {
         /// The HTTP status.
         status: u16,
-        /// AWS's code, e.g. `ThrottlingException`.
+        /// AWS's error code, e.g. `ThrottlingException`.
         code: String,
         /// The message.
         message: String,
     },
-    /// The request waits before it is passed on.
+    /// The request is delayed, then forwarded.
     Delay(Duration),
-    /// The connection is closed; the upstream never sees the request.
+    /// The connection is closed. The request is not forwarded.
     CutBeforeForwarding,
-    /// The upstream does what is asked, then the connection is closed: the answer is lost.
+    /// The request is forwarded, then the connection is closed: the answer is lost.
     CutAfterForwarding,
-    /// The request waits until [`FaultHandle::release`]; if its caller goes away meanwhile, the upstream never sees it.
+    /// The request waits until [`FaultHandle::release`]. If its caller disconnects before that, it is not forwarded.
     Hold,
-    /// The upstream does what is asked, then the answer waits until [`FaultHandle::release`].
+    /// The request is forwarded, and the answer waits until [`FaultHandle::release`].
     HoldAnswer,
-    /// The request waits until [`FaultHandle::release`] and is passed on even if its caller has gone meanwhile: it was
-    /// sent, and comes late.
+    /// The request waits until [`FaultHandle::release`], and is forwarded even if its caller has disconnected: it was sent,
+    /// but arrives late.
     Late,
-    /// The upstream does what is asked, and this changes its answer.
+    /// The request is forwarded, and the answer is rewritten.
     RewriteResponse(ResponseRewrite),
 }
 
 impl FaultKind {
-    /// An error in the service's own form; see [`FaultKind::AwsError`].
+    /// Creates an error in the protocol of the service; see [`FaultKind::AwsError`].
     #[must_use]
     pub fn aws_error(status: u16, code: &str, message: &str) -> FaultKind {
         FaultKind::AwsError { status, code: code.to_owned(), message: message.to_owned() }
     }
 
-    /// An answer with a status and nothing else.
+    /// Creates an answer without headers and body.
     #[must_use]
     pub fn status(status: u16) -> FaultKind {
         FaultKind::Respond { status, headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// Makes the answer to `PutEvents` or `SendMessageBatch` say that the entries at `positions` (from 0) failed with
-    /// `code`, by no fault of the sender. The upstream has taken them all the same, as after an answer lost inside AWS.
+    /// Rewrites the answer to `PutEvents` or `SendMessageBatch`: the entries at `positions` (starting at 0) have failed with
+    /// `code` on the receiver's side. The upstream has accepted them nevertheless, as if an answer was lost inside AWS.
     #[must_use]
     pub fn failed_entries(positions: &[usize], code: &str) -> FaultKind {
         let (positions, code) = (positions.to_vec(), code.to_owned());
         FaultKind::RewriteResponse(Arc::new(move |answer| fail_entries(answer, &positions, &code)))
     }
 
-    /// A short name for records.
+    /// Returns a short name for records.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -95,50 +95,50 @@ impl fmt::Debug for FaultKind {
     }
 }
 
-/// What goes wrong, and with which requests.
+/// What goes wrong, and for which requests.
 #[derive(Debug, Clone)]
 pub struct Fault {
     /// The service, as in [`crate::Request`].
     pub service: String,
-    /// The operation, as in [`crate::Request`]; any when `None`.
+    /// The operation, as in [`crate::Request`]; `None` for any.
     pub operation: Option<String>,
-    /// The caller by its name; any when `None`.
+    /// The caller's name; `None` for any.
     pub principal: Option<String>,
-    /// This many matching requests pass first.
+    /// The number of matching requests that pass before the fault applies.
     pub skip: usize,
-    /// Then this many are struck. `usize::MAX`: all.
+    /// The number of requests that the fault then applies to; `usize::MAX` for all.
     pub times: usize,
     /// What goes wrong.
     pub kind: FaultKind,
 }
 
 impl Fault {
-    /// Strikes the next request for `operation` once.
+    /// Creates a fault that applies once, to the next request for `operation`.
     #[must_use]
     pub fn new(service: &str, operation: &str, kind: FaultKind) -> Fault {
         let operation = Some(operation.to_owned());
         Fault { service: service.to_owned(), operation, principal: None, skip: 0, times: 1, kind }
     }
 
-    /// Lets `count` matching requests pass first.
+    /// Lets `count` matching requests pass before the fault applies.
     #[must_use]
     pub fn skip(self, count: usize) -> Fault {
         Fault { skip: count, ..self }
     }
 
-    /// Strikes `count` requests.
+    /// Applies the fault to `count` requests.
     #[must_use]
     pub fn times(self, count: usize) -> Fault {
         Fault { times: count, ..self }
     }
 
-    /// Strikes every matching request.
+    /// Applies the fault to every matching request.
     #[must_use]
     pub fn always(self) -> Fault {
         self.times(usize::MAX)
     }
 
-    /// Strikes requests of this caller only.
+    /// Applies the fault only to requests of this caller.
     #[must_use]
     pub fn of(self, principal: &str) -> Fault {
         Fault { principal: Some(principal.to_owned()), ..self }
@@ -152,20 +152,20 @@ pub struct FaultHandle {
 }
 
 impl FaultHandle {
-    /// How many requests it has struck.
+    /// Returns the number of requests that the fault has been applied to.
     #[must_use]
     pub fn hits(&self) -> usize {
         *self.injected.hits.borrow()
     }
 
-    /// Waits until it has struck `count` requests.
+    /// Waits until the fault has been applied to `count` requests.
     pub async fn wait_for_hits(&self, count: usize) {
         let mut hits = self.injected.hits.subscribe();
-        // The sender lives in `self`, so that waiting cannot fail.
+        // The sender lives in `self`, so waiting cannot fail.
         drop(hits.wait_for(|hits| *hits >= count).await);
     }
 
-    /// Lets held requests go on, now and later.
+    /// Releases held requests, including those that come later.
     pub fn release(&self) {
         self.injected.released.send_replace(true);
     }
@@ -192,11 +192,11 @@ impl Injected {
 
     pub(crate) async fn released(&self) {
         let mut released = self.released.subscribe();
-        // The sender lives in `self`, so that waiting cannot fail.
+        // The sender lives in `self`, so waiting cannot fail.
         drop(released.wait_for(|released| *released).await);
     }
 
-    fn strikes(&self, service: &str, operation: &str, principal: Option<&str>) -> bool {
+    fn applies_to(&self, service: &str, operation: &str, principal: Option<&str>) -> bool {
         let fault = &self.fault;
         let matches = fault.service == service
             && fault.operation.as_deref().is_none_or(|wanted| wanted == operation)
@@ -236,17 +236,17 @@ impl Faults {
         FaultHandle { injected }
     }
 
-    /// The first fault, in the order of injection, that strikes this request.
-    pub(crate) fn strike(
+    /// Returns the first fault, in the order of injection, that applies to this request.
+    pub(crate) fn apply(
         &self,
         service: &str,
         operation: &str,
         principal: Option<&str>,
     ) -> Option<Arc<Injected>> {
-        let struck =
-            self.list().iter().find(|fault| fault.strikes(service, operation, principal)).cloned()?;
-        struck.hits.send_modify(|hits| *hits += 1);
-        Some(struck)
+        let applied =
+            self.list().iter().find(|fault| fault.applies_to(service, operation, principal)).cloned()?;
+        applied.hits.send_modify(|hits| *hits += 1);
+        Some(applied)
     }
 
     pub(crate) fn clear(&self) {
@@ -256,16 +256,16 @@ impl Faults {
     }
 }
 
-/// See [`FaultKind::failed_entries`]. An answer of another form stays as it is.
+/// Implements [`FaultKind::failed_entries`]. An answer with another structure is not changed.
 fn fail_entries(mut answer: Answer, positions: &[usize], code: &str) -> Answer {
-    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
-    let message = "failed by a fault of the proxy";
+    let Ok(Value::Object(mut body)) = serde_json::from_slice(&answer.body) else { return answer };
+    let message = "failed by an injected fault";
     if let Some(entries) = body.get_mut("Entries").and_then(Value::as_array_mut) {
         for (_, entry) in entries.iter_mut().enumerate().filter(|(i, _)| positions.contains(i)) {
             *entry = json!({"ErrorCode": code, "ErrorMessage": message});
         }
         let failed = entries.iter().filter(|entry| entry.get("ErrorCode").is_some()).count();
-        body["FailedEntryCount"] = json!(failed);
+        body.insert("FailedEntryCount".to_owned(), json!(failed));
     } else if let Some(successful) = body.get_mut("Successful").and_then(Value::as_array_mut) {
         let (mut kept, mut failed) = (Vec::new(), Vec::new());
         for (i, entry) in std::mem::take(successful).into_iter().enumerate() {
@@ -280,10 +280,10 @@ fn fail_entries(mut answer: Answer, positions: &[usize], code: &str) -> Answer {
         if let Some(earlier) = body.get_mut("Failed").and_then(Value::as_array_mut) {
             earlier.append(&mut failed);
         } else {
-            body["Failed"] = Value::Array(failed);
+            body.insert("Failed".to_owned(), Value::Array(failed));
         }
     }
-    answer.body = body.to_string().into();
+    answer.body = Value::Object(body).to_string().into();
     answer
 }
 
@@ -292,28 +292,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_skips_then_strikes_and_then_is_spent() {
+    fn a_fault_skips_requests_then_applies_and_then_is_used_up() {
         let faults = Faults::default();
         let handle =
             faults.inject(Fault::new("sqs", "SendMessageBatch", FaultKind::status(500)).skip(1).times(2));
-        let struck: Vec<bool> =
-            (0..5).map(|_| faults.strike("sqs", "SendMessageBatch", None).is_some()).collect();
-        assert_eq!(struck, [false, true, true, false, false]);
+        let applied: Vec<bool> =
+            (0..5).map(|_| faults.apply("sqs", "SendMessageBatch", None).is_some()).collect();
+        assert_eq!(applied, [false, true, true, false, false]);
         assert_eq!(handle.hits(), 2);
     }
 
     #[test]
-    fn a_fault_strikes_only_what_it_names() {
+    fn a_fault_applies_only_to_what_it_names() {
         let faults = Faults::default();
         faults.inject(Fault::new("iam", "PutRolePolicy", FaultKind::status(500)).always().of("iam-grant"));
-        assert!(faults.strike("iam", "DeleteRolePolicy", Some("iam-grant")).is_none());
-        assert!(faults.strike("iam", "PutRolePolicy", Some("iam-revoke")).is_none());
-        assert!(faults.strike("iam", "PutRolePolicy", None).is_none());
-        assert!(faults.strike("iam", "PutRolePolicy", Some("iam-grant")).is_some());
+        assert!(faults.apply("iam", "DeleteRolePolicy", Some("iam-grant")).is_none());
+        assert!(faults.apply("iam", "PutRolePolicy", Some("iam-revoke")).is_none());
+        assert!(faults.apply("iam", "PutRolePolicy", None).is_none());
+        assert!(faults.apply("iam", "PutRolePolicy", Some("iam-grant")).is_some());
     }
 
     #[test]
-    fn entries_of_a_batch_can_be_said_to_have_failed() {
+    fn entries_of_a_batch_can_be_reported_as_failed() {
         let sent = Answer::new(200, r#"{"Successful":[{"Id":"a"},{"Id":"b"}],"Failed":[]}"#);
         let body: Value = serde_json::from_slice(&fail_entries(sent, &[1], "InternalError").body).unwrap();
         assert_eq!(body["Successful"], json!([{"Id": "a"}]));

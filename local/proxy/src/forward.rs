@@ -1,4 +1,4 @@
-//! Takes requests in, applies checks and faults, passes them on, records them.
+//! Receives requests, applies checks and faults, forwards them, and records them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -25,15 +25,15 @@ use crate::listener::Cut;
 use crate::record::{Recorder, Request, Violation};
 use crate::{Options, ProxyError, checks};
 
-/// No request or answer is larger.
+/// The maximum size of a request's or an answer's body, in bytes.
 const MAX_BODY: usize = 64 * 1024 * 1024;
-/// The upstreams must accept a connection within this time. An answer may take as long as it takes: long polls do.
+/// The time limit for connecting to an upstream. Answers have no time limit, because of long polls.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Headers that concern one connection only (RFC 9110, 7.6.1).
+/// Headers that apply to a single connection (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 5] =
     [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")];
 
-/// What both listeners share.
+/// The state that both listeners share.
 pub(crate) struct Shared {
     aws: Upstream,
     api: Upstream,
@@ -62,7 +62,7 @@ impl Shared {
     }
 }
 
-/// Where one side's requests go, and with what.
+/// The upstream of one side, and the client that calls it.
 struct Upstream {
     base: Url,
     client: reqwest::Client,
@@ -75,8 +75,8 @@ impl Upstream {
     }
 }
 
-/// No redirects are followed: the callers must see exactly what the upstream says. Only upstreams on other machines are
-/// asked through the proxy that the environment may name (`HTTPS_PROXY`).
+/// Creates an HTTP client for an upstream. It does not follow redirects, so that callers see the upstream's own answers. It
+/// uses the proxy from the environment (`HTTPS_PROXY`) only for upstreams on other machines.
 ///
 /// # Errors
 ///
@@ -119,15 +119,15 @@ fn router(shared: Arc<Shared>, side: Side) -> Router {
     Router::new().fallback(handle).with_state((shared, side))
 }
 
-/// How a request ends for its caller.
+/// How a request ends, from the caller's point of view.
 enum End {
     Answer(Answer),
     Cut,
     CallerGone,
 }
 
-/// Lets a task of its own do the work, so that a request that is on its way to the upstream is recorded even when
-/// its caller goes away. The task sees that by its closed channel.
+/// Processes a request in a separate task, so that it is recorded even if its caller disconnects after it was forwarded. The
+/// task notices a disconnect because the channel is closed.
 async fn handle(
     State((shared, side)): State<(Arc<Shared>, Side)>,
     ConnectInfo(cut): ConnectInfo<Cut>,
@@ -136,7 +136,7 @@ async fn handle(
     let (mut answer, answered) = oneshot::channel();
     tokio::spawn(async move {
         let end = process(&shared, side, request, &mut answer).await;
-        // Nobody listens when the caller is gone.
+        // Fails if the caller has disconnected.
         drop(answer.send(end));
     });
     match answered.await {
@@ -159,11 +159,8 @@ async fn process(
     let body = match to_bytes(body, MAX_BODY).await {
         Ok(body) => body,
         Err(error) => {
-            tracing::warn!(%error, path = parts.uri.path(), "a request's body did not arrive or is over 64 MiB");
-            return End::Answer(Answer::new(
-                413,
-                format!("proxy: the request's body could not be read: {error}"),
-            ));
+            tracing::warn!(%error, path = parts.uri.path(), "a request body is incomplete or larger than 64 MiB");
+            return End::Answer(Answer::new(413, format!("proxy: cannot read the request body: {error}")));
         }
     };
     let call = match side {
@@ -171,8 +168,8 @@ async fn process(
         Side::Api => Call::to_api(&parts.method, &parts.uri),
     };
     let principal = shared.principal(call.access_key_id.as_deref());
-    let fault = shared.faults.strike(&call.service, &call.operation, principal.as_deref());
-    let struck_by = fault.as_ref().map(|fault| fault.kind().name());
+    let fault = shared.faults.apply(&call.service, &call.operation, principal.as_deref());
+    let applied_fault = fault.as_ref().map(|fault| fault.kind().name());
 
     let exchange = Exchange { shared, side, call: &call, parts: &parts, body: &body };
     let end = exchange.run(fault.as_deref(), principal.as_deref(), caller).await;
@@ -192,13 +189,13 @@ async fn process(
         headers: parts.headers,
         request_body: body,
         response_body,
-        fault: struck_by,
+        fault: applied_fault,
         duration: started.elapsed(),
     });
     end
 }
 
-/// One request on its way.
+/// A request that is being processed.
 struct Exchange<'a> {
     shared: &'a Shared,
     side: Side,
@@ -257,18 +254,18 @@ impl Exchange<'_> {
         }
     }
 
-    /// Refuses what AWS would refuse, passes the rest on.
+    /// Rejects requests that AWS would reject, and forwards the others.
     async fn checked(&self, principal: Option<&str>) -> End {
         if self.side == Side::Aws
-            && let Some(refusal) = checks::refusal(self.call, self.body)
+            && let Some(rejection) = checks::rejection(self.call, self.body)
         {
-            let answer = self.error(400, refusal.code, &refusal.message);
+            let answer = self.error(400, rejection.code, &rejection.message);
             self.shared.recorder.add_violation(Violation {
                 principal: principal.map(ToOwned::to_owned),
                 service: self.call.service.clone(),
                 operation: self.call.operation.clone(),
-                code: refusal.code.to_owned(),
-                message: refusal.message,
+                code: rejection.code.to_owned(),
+                message: rejection.message,
             });
             return End::Answer(answer);
         }
@@ -300,7 +297,7 @@ impl Exchange<'_> {
         let mut headers = response.headers().clone();
         strip_hop_by_hop(&mut headers);
         if !is_head {
-            // Set anew from the body, which a fault may change.
+            // Recomputed from the body, which a fault may change.
             headers.remove(CONTENT_LENGTH);
         }
         Ok(Answer { status, headers, body: limited(response).await? })
@@ -327,13 +324,13 @@ fn respond(status: u16, headers: &[(String, String)], body: Bytes) -> Answer {
     answer
 }
 
-/// The answer's body. What is over the limit is cut off, which its reader notices: such an answer is broken anyway.
+/// Reads the answer's body. A body over the limit is truncated; its reader notices that it is incomplete.
 async fn limited(mut response: reqwest::Response) -> Result<Bytes, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_BODY {
-            tracing::warn!("an answer over 64 MiB was cut off");
+            tracing::warn!("an answer over 64 MiB was truncated");
             body.truncate(MAX_BODY);
             break;
         }
@@ -347,7 +344,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// `base` with the request's path and query behind it, byte for byte where `Url` lets it.
+/// Appends the request's path and query to `base`, without changing their encoding.
 fn target(base: &Url, uri: &http::Uri) -> Url {
     let mut target = base.clone();
     let path = format!("{}{}", base.path().trim_end_matches('/'), uri.path());
@@ -361,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_keeps_its_encoding_and_goes_behind_the_bases_own() {
+    fn a_path_keeps_its_encoding_and_is_appended_to_that_of_the_base() {
         let base = Url::parse("https://host/prefix/").unwrap();
         let uri = "/bucket/grants/access/urn%3Ax%2F1.json?x-id=GetObject".parse().unwrap();
         assert_eq!(

@@ -1,13 +1,12 @@
-//! A reverse proxy for everything the Lambdas say: to AWS, and to the Data Mesh Manager API.
+//! A reverse proxy for all requests of the Lambdas, to AWS and to the Data Mesh Manager API.
 //!
-//! It runs inside the process, listens twice on 127.0.0.1 (once for AWS, once for the API), and
+//! It runs inside the process, listens on two ports of 127.0.0.1 (one for AWS, one for the API), and
 //!
 //! - records and counts every request per service and operation ([`Proxy::requests`], [`Proxy::count`]);
-//! - fails, delays, holds or cuts the n-th one ([`Proxy::inject`], [`Fault`]);
-//! - holds requests against limits of AWS that emulators do not check, answers as AWS would, and remembers each
-//!   [`Violation`].
+//! - injects faults: it fails, delays, holds or cuts the requests that a [`Fault`] selects ([`Proxy::inject`]);
+//! - enforces AWS limits that emulators do not check: it answers as AWS would, and records each [`Violation`].
 //!
-//! Requests pass unchanged, `Host` included on the AWS side: their signatures stay valid.
+//! Requests are forwarded unchanged. On the AWS side this includes the `Host` header, so that signatures stay valid.
 
 mod answer;
 mod call;
@@ -34,16 +33,16 @@ pub use reqwest::Url;
 use forward::Shared;
 use listener::CuttableListener;
 
-/// Where requests go.
+/// Where requests are forwarded to.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// AWS, or an emulator of it. Requests are passed to its root, their `Host` header untouched.
+    /// AWS or an emulator. Requests are forwarded to its root path with their original `Host` header.
     pub aws_upstream: Url,
-    /// The Data Mesh Manager API, real or simulated; a path in it is put before each request's path.
+    /// The Data Mesh Manager API, real or simulated. If the URL has a path, it is prepended to each request's path.
     pub api_upstream: Url,
 }
 
-/// A running proxy. It stops when dropped.
+/// A running proxy. Dropping it stops it.
 pub struct Proxy {
     shared: Arc<Shared>,
     aws_url: String,
@@ -52,36 +51,26 @@ pub struct Proxy {
     servers: Vec<JoinHandle<()>>,
 }
 
-/// Why the proxy does not run.
+/// Why the proxy could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
-    /// No port on 127.0.0.1.
-    #[error("the proxy could not listen on 127.0.0.1")]
+    /// No port could be opened on 127.0.0.1.
+    #[error("the proxy cannot listen on 127.0.0.1")]
     Listen(#[source] io::Error),
-    /// The TLS configuration for the upstreams is not accepted.
-    #[error("the proxy could not set TLS up")]
+    /// The TLS configuration for the upstreams is invalid.
+    #[error("the proxy cannot set up TLS")]
     Tls(#[source] rustls::Error),
     /// The HTTP client for the upstreams could not be built.
-    #[error("the proxy could not set its HTTP client up")]
+    #[error("the proxy cannot set up its HTTP client")]
     Client(#[source] reqwest::Error),
-}
-
-impl ProxyError {
-    /// Whether a retry can cure it.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            ProxyError::Listen(_) => true,
-            ProxyError::Tls(_) | ProxyError::Client(_) => false,
-        }
-    }
 }
 
 impl Proxy {
     /// Starts both listeners on free ports.
     ///
     /// # Errors
-    /// When there is no port or no TLS.
+    ///
+    /// [`ProxyError`] if no port can be opened, or TLS or the HTTP client cannot be set up.
     pub async fn start(options: Options) -> Result<Proxy, ProxyError> {
         let shared = Arc::new(Shared::new(options)?);
         let (shutdown, _) = watch::channel(false);
@@ -90,71 +79,72 @@ impl Proxy {
         Ok(Proxy { shared, aws_url, api_url, shutdown, servers: vec![aws, api] })
     }
 
-    /// The endpoint to give to AWS SDKs, e.g. `http://127.0.0.1:40001`, without a slash at the end.
+    /// Returns the endpoint URL for AWS SDKs, without a trailing slash, e.g. `http://127.0.0.1:40001`.
     #[must_use]
     pub fn aws_url(&self) -> String {
         self.aws_url.clone()
     }
 
-    /// The base address to give to clients of the Data Mesh Manager API, without a slash at the end.
+    /// Returns the base URL for clients of the Data Mesh Manager API, without a trailing slash.
     #[must_use]
     pub fn api_url(&self) -> String {
         self.api_url.clone()
     }
 
-    /// The latest requests, oldest first: at most 20,000, and at most 256 MiB of bodies. [`Proxy::count`] knows all.
+    /// Returns the latest requests, oldest first: at most 20,000, with at most 256 MiB of bodies. [`Proxy::count`] counts all
+    /// requests.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.shared.recorder.requests()
     }
 
-    /// How many requests there were for an operation, e.g. `("sqs", "SendMessageBatch")` or
-    /// `("dmm", "GET /api/access/{id}")`. Services are named as in the credential scope: EventBridge is `events`.
+    /// Returns the number of requests for an operation, e.g. `("sqs", "SendMessageBatch")` or
+    /// `("dmm", "GET /api/access/{id}")`. Services have their names from the credential scope: EventBridge is `events`.
     #[must_use]
     pub fn count(&self, service: &str, operation: &str) -> usize {
         self.shared.recorder.count(service, operation)
     }
 
-    /// How many requests there were, per service and operation.
+    /// Returns the number of requests per service and operation.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<(String, String), usize> {
         self.shared.recorder.counts()
     }
 
-    /// Lets requests fail from now on; see [`Fault`].
+    /// Injects a fault; see [`Fault`].
     pub fn inject(&self, fault: Fault) -> FaultHandle {
         self.shared.faults.inject(fault)
     }
 
-    /// Removes all faults and lets held requests go on.
+    /// Removes all faults and releases held requests.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
     }
 
-    /// The requests that AWS would have refused, oldest first; none is what a test wants. At most 1,000 are kept.
+    /// Returns the requests that AWS would have refused, oldest first; at most the latest 1,000. A test expects none.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
         self.shared.recorder.violations()
     }
 
-    /// Every request from now on, when it is finished. Who reads too slowly misses the oldest.
+    /// Subscribes to requests: each is delivered when it is finished. A slow receiver misses the oldest ones.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Request> {
         self.shared.recorder.subscribe()
     }
 
-    /// Says whose access key this is, so that records and faults can name the caller, e.g. its function.
+    /// Sets the name of the principal that uses an access key, e.g. the name of a function. Records and faults refer to it.
     pub fn name_principal(&self, access_key_id: impl Into<String>, name: impl Into<String>) {
         self.shared.name_principal(access_key_id.into(), name.into());
     }
 
-    /// Stops listening, lets held requests go, and waits for the listeners' end.
+    /// Stops listening, releases held requests, and waits until the listeners have ended.
     pub async fn stop(mut self) {
         self.shared.faults.clear();
         self.shutdown.send_replace(true);
         for server in self.servers.drain(..) {
             server.abort();
-            // An aborted task answers with the abortion, which is what was asked for.
+            // The task returns a cancellation error, as intended.
             drop(server.await);
         }
     }
@@ -170,7 +160,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Serves `router` on a free port; answers with its address.
+/// Serves `router` on a free port and returns its URL.
 async fn serve(
     router: axum::Router,
     shutdown: &watch::Sender<bool>,
@@ -180,12 +170,12 @@ async fn serve(
     let mut stopped = shutdown.subscribe();
     let service = router.into_make_service_with_connect_info::<listener::Cut>();
     let server = axum::serve(CuttableListener::new(listener), service).with_graceful_shutdown(async move {
-        // An error means that the proxy is gone, which is a reason to stop as well.
+        // An error means that the proxy was dropped: stop, too.
         drop(stopped.wait_for(|stop| *stop).await);
     });
     let task = tokio::spawn(async move {
         if let Err(error) = server.await {
-            tracing::error!(%error, "the proxy's listener ended");
+            tracing::error!(%error, "a listener of the proxy failed");
         }
     });
     Ok((format!("http://{address}"), task))

@@ -1,4 +1,4 @@
-//! A TCP listener whose connections can be cut from within a handler, before a byte of the answer is written.
+//! A TCP listener whose connections a handler can cut before any byte of the answer is written.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,12 +12,12 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The knife for one connection.
+/// A handle to cut one connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cut(Arc<AtomicBool>);
 
 impl Cut {
-    /// From now on nothing is written to the connection, which its server then closes.
+    /// Fails all further writes to the connection. The server then closes it.
     pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -36,7 +36,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Cut {
     }
 }
 
-/// See the module.
+/// A listener whose connections can be cut.
 #[derive(Debug)]
 pub(crate) struct CuttableListener(TcpListener);
 
@@ -53,7 +53,7 @@ impl Listener for CuttableListener {
     async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+            tracing::debug!(%error, "TCP_NODELAY cannot be set on a connection");
         }
         (CuttableStream { stream, cut: Cut::default() }, address)
     }
@@ -63,7 +63,7 @@ impl Listener for CuttableListener {
     }
 }
 
-/// A connection that fails to write once it is cut.
+/// A connection that fails all writes after it is cut.
 #[derive(Debug)]
 pub(crate) struct CuttableStream {
     stream: TcpStream,

@@ -1,4 +1,4 @@
-//! What was asked and answered: counted for ever, kept for a while.
+//! Records requests and answers. All are counted; the latest are kept.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -10,50 +10,50 @@ use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-/// At most this many requests are kept,
+/// The maximum number of requests that are kept.
 const REQUESTS_KEPT: usize = 20_000;
-/// and at most this much of their bodies.
+/// The maximum total size of the bodies that are kept, in bytes.
 const BYTES_KEPT: usize = 256 * 1024 * 1024;
-/// At most this many violations are kept.
+/// The maximum number of violations that are kept.
 const VIOLATIONS_KEPT: usize = 1_000;
-/// Subscribers may be this many requests behind.
+/// The number of requests that a subscriber may lag behind.
 const BACKLOG: usize = 4_096;
 
 const REDACTED: &str = "(redacted)";
 const SECRET_HEADERS: [&str; 4] = ["authorization", "x-amz-security-token", "x-api-key", "cookie"];
 
-/// A finished request. Secrets are redacted: the credential headers, and the bodies of operations that carry secrets
-/// (Secrets Manager's values, STS's credentials).
+/// A finished request. Secrets are redacted: credential headers, and the bodies of operations with secrets (Secrets Manager's
+/// values, STS's credentials).
 #[derive(Clone)]
 pub struct Request {
-    /// Counts from 1, in the order in which requests finished.
+    /// The sequence number, starting at 1, in the order in which requests finish.
     pub seq: u64,
-    /// When it came.
+    /// When the request arrived.
     pub at: Timestamp,
-    /// Who called, where [`crate::Proxy::name_principal`] knows the access key.
+    /// The caller, if [`crate::Proxy::name_principal`] was called for its access key.
     pub principal: Option<String>,
-    /// The service as in the credential scope (`sqs`, `events`, `iam`, `s3`, `secretsmanager`), or `dmm` for the API.
+    /// The service's name from the credential scope (`sqs`, `events`, `iam`, `s3`, `secretsmanager`), or `dmm` for the API.
     pub service: String,
     /// The operation, e.g. `SendMessageBatch`, `GetObject`, `GET /api/access/{id}`.
     pub operation: String,
-    /// Path and query as sent.
+    /// The path and the query, as sent.
     pub path: String,
-    /// The answer's status; none when no answer reached the caller.
+    /// The answer's status; `None` if no answer reached the caller.
     pub status: Option<u16>,
     /// The request's headers.
     pub headers: HeaderMap,
     /// The request's body.
     pub request_body: Bytes,
-    /// The answer's body; empty when no answer reached the caller.
+    /// The answer's body; empty if no answer reached the caller.
     pub response_body: Bytes,
-    /// The fault that struck, by [`crate::FaultKind::name`].
+    /// The [name](crate::FaultKind::name) of the fault that was applied, if any.
     pub fault: Option<&'static str>,
-    /// From the request's arrival to its end.
+    /// The time from the request's arrival to its end.
     pub duration: Duration,
 }
 
 impl fmt::Debug for Request {
-    /// Without headers and bodies.
+    /// Omits headers and bodies.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Request")
@@ -70,10 +70,10 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A request that AWS would have refused, and that was refused.
+/// A request that violates an AWS limit and was therefore rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The caller, where known.
+    /// The caller, if known.
     pub principal: Option<String>,
     /// The service, as in [`Request`].
     pub service: String,
@@ -81,11 +81,11 @@ pub struct Violation {
     pub operation: String,
     /// AWS's error code.
     pub code: String,
-    /// What is wrong.
+    /// AWS's error message.
     pub message: String,
 }
 
-/// See the module.
+/// Records requests and violations.
 pub(crate) struct Recorder {
     log: Mutex<Log>,
     news: broadcast::Sender<Request>,
@@ -109,7 +109,7 @@ impl Recorder {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps `request`, its secrets redacted and its `seq` set.
+    /// Redacts the secrets of `request`, sets its `seq` and keeps it.
     pub(crate) fn add(&self, mut request: Request) {
         redact(&mut request);
         let mut log = self.log();
@@ -122,12 +122,12 @@ impl Recorder {
             let Some(oldest) = log.requests.pop_front() else { break };
             log.bytes -= size(&oldest);
         }
-        // Sent under the lock, so that subscribers see the order of `seq`. Nobody may be listening.
+        // Sent while the lock is held, so that subscribers see the order of `seq`. Fails if there are no subscribers.
         drop(self.news.send(request));
     }
 
     pub(crate) fn add_violation(&self, violation: Violation) {
-        tracing::warn!(?violation, "AWS would refuse this request");
+        tracing::warn!(?violation, "AWS would reject this request");
         let mut log = self.log();
         log.violations.push_back(violation);
         if log.violations.len() > VIOLATIONS_KEPT {
@@ -218,7 +218,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn old_requests_go_but_stay_counted() {
+    fn old_requests_are_dropped_but_still_counted() {
         let recorder = Recorder::new();
         for _ in 0..REQUESTS_KEPT + 5 {
             recorder.add(request("sqs", "ReceiveMessage", Bytes::new()));

@@ -1,6 +1,6 @@
-//! What passes the proxy, what is recorded, and what faults do, over real connections.
+//! Forwarding, recording and faults, over real connections.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+#![expect(clippy::unwrap_used, reason = "test helpers: a panic fails the test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ async fn answering(status: u16, body: &str) -> MockServer {
 }
 
 fn client() -> reqwest::Client {
-    // A client of its own for each test, without TLS: everything is on 127.0.0.1.
+    // A separate client for each test, without TLS: everything is on 127.0.0.1.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -123,7 +123,7 @@ async fn the_length_in_an_answer_to_head_is_kept() {
 }
 
 #[tokio::test]
-async fn an_error_is_answered_in_the_services_own_form_and_the_upstream_not_asked() {
+async fn an_error_has_the_services_own_format_and_is_not_forwarded() {
     let upstream = answering(200, "{}").await;
     let proxy = proxy(&upstream).await;
     let fault = proxy.inject(batch_fault(FaultKind::aws_error(400, "OverLimit", "too much")));
@@ -134,7 +134,7 @@ async fn an_error_is_answered_in_the_services_own_form_and_the_upstream_not_aske
     assert_eq!(fault.hits(), 1);
     assert!(upstream.received_requests().await.unwrap().is_empty());
 
-    assert_eq!(batch(&proxy).send().await.unwrap().status(), 200, "the fault strikes once");
+    assert_eq!(batch(&proxy).send().await.unwrap().status(), 200, "the fault applies once");
     assert_eq!(proxy.requests()[0].fault, Some("aws-error"));
 }
 
@@ -248,7 +248,7 @@ async fn an_answer_can_be_rewritten() {
 }
 
 #[tokio::test]
-async fn what_aws_would_refuse_is_refused_and_remembered() {
+async fn a_request_that_aws_would_reject_is_rejected_and_recorded() {
     let upstream = answering(200, "{}").await;
     let proxy = proxy(&upstream).await;
     proxy.name_principal("AKIDFEED", "feed");

@@ -1,8 +1,8 @@
-//! Config keys: what a program lets its users set.
+//! Config keys: the values that users of a program can set.
 
 use serde_json::Value as Json;
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Location};
 use crate::json;
 use crate::value::Value;
 
@@ -10,7 +10,7 @@ use crate::value::Value;
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) name: String,
-    place: Place,
+    location: Location,
     kind: Option<Kind>,
     default: Option<Json>,
     secret: bool,
@@ -24,47 +24,47 @@ enum Kind {
     Number,
     Integer,
     Boolean,
-    /// Its elements' type, where the program says one.
+    /// The type of its elements, if the program declares it.
     Array(Option<Box<Kind>>),
     Object,
 }
 
 impl Key {
-    /// Reads the declaration of a key: its value, or an object that describes it.
-    pub(crate) fn parse(name: &str, declaration: &Json, place: Place) -> Result<Key, Error> {
+    /// Parses the declaration of a key: its value, or an object that describes it.
+    pub(crate) fn parse(name: &str, declaration: &Json, location: Location) -> Result<Key, Error> {
         let Json::Object(members) = declaration else {
             let default = Some(declaration.clone()).filter(|value| !value.is_null());
-            return Ok(Key { name: name.to_owned(), place, kind: None, default, secret: false });
+            return Ok(Key { name: name.to_owned(), location, kind: None, default, secret: false });
         };
-        json::only(members, &["type", "items", "default", "value", "description", "secret"], &place)?;
-        let kind = kind(members, &place)?;
+        json::only(members, &["type", "items", "default", "value", "description", "secret"], &location)?;
+        let kind = kind(members, &location)?;
         let secret = match members.get("secret") {
-            Some(flag) => json::boolean(flag, &place.key("secret"))?,
+            Some(flag) => json::boolean(flag, &location.key("secret"))?,
             None => false,
         };
         if let Some(text) = members.get("description") {
-            json::text(text, &place.key("description"))?;
+            json::text(text, &location.key("description"))?;
         }
         let default = members.get("value").or_else(|| members.get("default")).cloned();
-        let key = Key { name: name.to_owned(), place, kind, default, secret };
+        let key = Key { name: name.to_owned(), location, kind, default, secret };
         match (&key.kind, &key.default) {
-            (None, None) => Err(Error::Missing { place: key.place.key("type") }),
+            (None, None) => Err(Error::Missing { location: key.location.key("type") }),
             (Some(kind), Some(default)) if !kind.holds(default) => Err(key.mistyped(kind)),
             _ => Ok(key),
         }
     }
 
-    /// The key's value: what was given, else its default.
+    /// Returns the key's value: the given one, or else the default.
     pub(crate) fn value(&self, given: Option<&str>) -> Result<Value, Error> {
         let json = match (given, &self.default) {
             (Some(text), _) => self.read(text)?,
             (None, Some(default)) => default.clone(),
-            (None, None) => return Err(Error::MissingConfig { place: self.place.clone() }),
+            (None, None) => return Err(Error::MissingConfig { location: self.location.clone() }),
         };
         Ok(Value::from(json).secret_if(self.secret))
     }
 
-    /// Reads a value that was given as text, as the CLI takes it.
+    /// Parses a value that was given as text, like Pulumi's CLI.
     fn read(&self, text: &str) -> Result<Json, Error> {
         let kind = match (&self.kind, &self.default) {
             (Some(kind), _) => kind.clone(),
@@ -73,34 +73,34 @@ impl Key {
         if kind == Kind::String {
             return Ok(text.into());
         }
-        // The parser's own message would quote the text, which may be a secret.
+        // The parser's error would quote the text, which may be a secret.
         let json = serde_json::from_str(text).ok().filter(|json| kind.holds(json));
         json.ok_or_else(|| self.mistyped(&kind))
     }
 
     fn mistyped(&self, kind: &Kind) -> Error {
-        Error::ConfigType { place: self.place.clone(), expected: kind.name() }
+        Error::ConfigType { location: self.location.clone(), expected: kind.name() }
     }
 }
 
-fn kind(members: &serde_json::Map<String, Json>, place: &Place) -> Result<Option<Kind>, Error> {
+fn kind(members: &serde_json::Map<String, Json>, location: &Location) -> Result<Option<Kind>, Error> {
     let Some(name) = members.get("type") else { return Ok(None) };
-    let place_of_type = place.key("type");
-    let kind = match json::text(name, &place_of_type)? {
+    let location_of_type = location.key("type");
+    let kind = match json::text(name, &location_of_type)? {
         "string" => Kind::String,
         "number" => Kind::Number,
         "integer" => Kind::Integer,
         "boolean" => Kind::Boolean,
         "object" => Kind::Object,
         "array" => {
-            let place = place.key("items");
-            let items = json::object(members.get("items").unwrap_or(&Json::Null), &place)?;
-            let items = items.map(|items| kind(items, &place)).transpose()?.flatten();
+            let location = location.key("items");
+            let items = json::object(members.get("items").unwrap_or(&Json::Null), &location)?;
+            let items = items.map(|items| kind(items, &location)).transpose()?.flatten();
             Kind::Array(items.map(Box::new))
         }
         _ => {
             let expected = "string, number, integer, boolean, array or object";
-            return Err(Error::WrongType { place: place_of_type, expected, found: "another name" });
+            return Err(Error::WrongType { location: location_of_type, expected, found: "another name" });
         }
     };
     Ok(Some(kind))
@@ -154,8 +154,8 @@ mod tests {
     use crate::value::Secrets;
 
     fn key(declaration: &Json) -> Result<Key, String> {
-        let place = Place::new(Path::new("Pulumi.yaml").into()).key("config").key("k");
-        Key::parse("k", declaration, place).map_err(|error| error.to_string())
+        let location = Location::new(Path::new("Pulumi.yaml").into()).key("config").key("k");
+        Key::parse("k", declaration, location).map_err(|error| error.to_string())
     }
 
     fn value(declaration: &Json, given: Option<&str>) -> Result<Json, String> {

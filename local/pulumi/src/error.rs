@@ -1,42 +1,42 @@
-//! What can be wrong with a program, its settings, or the answers of who deploys it.
+//! Errors in a program, in its settings, or in the caller's answers.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where something stands: the program's file and the path of keys in it, e.g.
+/// A location in a program: the file and the path of keys in it, e.g.
 /// `Pulumi.yaml: resources.feed.properties.timeout`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     file: Arc<Path>,
     path: String,
 }
 
-impl Place {
-    pub(crate) fn new(file: Arc<Path>) -> Place {
-        Place { file, path: String::new() }
+impl Location {
+    pub(crate) fn new(file: Arc<Path>) -> Location {
+        Location { file, path: String::new() }
     }
 
-    /// The place of `key` in the object that stands here.
-    pub(crate) fn key(&self, key: &str) -> Place {
+    /// Returns the location of `key` in the object at this location.
+    pub(crate) fn key(&self, key: &str) -> Location {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
-        Place { file: Arc::clone(&self.file), path }
+        Location { file: Arc::clone(&self.file), path }
     }
 
-    /// The place of an element of the list that stands here.
-    pub(crate) fn index(&self, index: usize) -> Place {
-        Place { file: Arc::clone(&self.file), path: format!("{}[{index}]", self.path) }
+    /// Returns the location of an element of the list at this location.
+    pub(crate) fn index(&self, index: usize) -> Location {
+        Location { file: Arc::clone(&self.file), path: format!("{}[{index}]", self.path) }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
         if self.path.is_empty() { Ok(()) } else { write!(f, ": {}", self.path) }
     }
 }
 
-/// What can be wrong with a program, its settings, or the answers of who deploys it. Each says where, and what to do.
+/// An error in a program, in its settings, or in the caller's answers. Messages say where the error is and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -45,262 +45,235 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file is no YAML, or uses what a program must not use: merge keys, tags, a key twice.
-    #[error("{} is not a YAML document as Pulumi reads it: {source}", path.display())]
+    /// The file is not valid YAML, or uses something that Pulumi rejects: merge keys, tags, duplicate keys.
+    #[error("{} is not valid YAML for Pulumi: {source}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<serde_saphyr::Error>,
     },
-    /// A key that means nothing here.
-    #[error("{place}: no such key; known are {known}")]
+    /// A key that is not defined here.
+    #[error("{location}: unknown key; use one of {known}")]
     UnknownKey {
-        /// Where it stands.
-        place: Place,
-        /// What may stand there, comma-separated.
+        /// Where it is.
+        location: Location,
+        /// The defined keys, comma-separated.
         known: String,
     },
-    /// A key that must be there.
-    #[error("{place} is missing: give it a value")]
+    /// A required key is missing.
+    #[error("{location} is missing: give it a value")]
     Missing {
-        /// Where it should stand.
-        place: Place,
+        /// Where it should be.
+        location: Location,
     },
     /// A value of the wrong type.
-    #[error("{place} is {found}, but must be {expected}")]
+    #[error("{location} is {found}, but must be {expected}")]
     WrongType {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// What it must be.
         expected: &'static str,
         /// What it is.
         found: &'static str,
     },
-    /// A `${…}` that cannot be read.
-    #[error("{place}: {text:?} cannot be read, {problem}; `$$` stands for a dollar sign")]
+    /// An invalid `${…}`.
+    #[error("{location}: {text:?} is not a valid reference, {problem}; write `$$` for a dollar sign")]
     Reference {
-        /// Where it stands.
-        place: Place,
-        /// The text that it is part of.
+        /// Where it is.
+        location: Location,
+        /// The text that contains it.
         text: String,
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// An `fn::…` that Pulumi does not have.
-    #[error("{place}: there is no function fn::{name}")]
+    /// An `fn::…` that Pulumi does not define.
+    #[error("{location}: the function fn::{name} does not exist")]
     UnknownFunction {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// Its name.
         name: String,
     },
-    /// A function in an object that has other keys, too.
-    #[error("{place} must be the only key of its object")]
+    /// A function in an object that has other keys.
+    #[error("{location} must be the only key of its object")]
     FunctionBesideKeys {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
     },
-    /// A function cannot work with its argument.
-    #[error("{place}: fn::{function} {problem}")]
+    /// A function does not accept its argument.
+    #[error("{location}: fn::{function} {problem}")]
     Function {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// The function.
         function: &'static str,
         /// What it needs.
         problem: String,
     },
-    /// Pulumi has it, this crate has not.
-    #[error("{place}: {what} cannot be evaluated without Pulumi; {instead}")]
+    /// A feature of Pulumi that this crate does not support.
+    #[error("{location}: {what} is not supported without Pulumi; {instead}")]
     NotSupported {
-        /// Where it stands.
-        place: Place,
-        /// What it is.
+        /// Where it is.
+        location: Location,
+        /// The feature.
         what: String,
         /// What to write instead.
         instead: &'static str,
     },
-    /// Two things have the same name.
-    #[error("{place}: there is already {other} of this name; references could mean both, rename one")]
+    /// Two objects have the same name.
+    #[error(
+        "{location}: {other} of this name already exists, so references would be ambiguous; rename one of them"
+    )]
     DuplicateName {
-        /// Where the second one stands.
-        place: Place,
+        /// Where the second one is.
+        location: Location,
         /// What the first one is.
         other: &'static str,
     },
-    /// A reference to nothing.
-    #[error("{place}: ${{{reference}}} names no resource, variable or config key")]
+    /// A reference to something that does not exist.
+    #[error("{location}: ${{{reference}}} does not name a resource, variable or config key")]
     UnknownReference {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// The reference.
         reference: String,
     },
-    /// A reference to a resource where a value is needed.
-    #[error("{place}: ${{{name}}} is a whole resource; name one of its outputs, e.g. ${{{name}.id}}")]
+    /// A reference to a resource in a location that needs a value.
+    #[error(
+        "{location}: ${{{name}}} is a resource, not a value; refer to one of its outputs, e.g. ${{{name}.id}}"
+    )]
     WholeResource {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// The resource.
         name: String,
     },
-    /// An option that names resources names something else.
-    #[error("{place} must name a resource, as ${{resource}}")]
+    /// An option that must name resources names something else.
+    #[error("{location} must refer to a resource, e.g. ${{resource}}")]
     NoResource {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
     },
-    /// A resource has no such output.
-    #[error("{place}: ${{{reference}}} names an output that {token} does not have; it has {known}")]
+    /// A reference to an output that the resource does not have.
+    #[error(
+        "{location}: ${{{reference}}} refers to an output that {token} does not have; its outputs are {known}"
+    )]
     NoOutput {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// The reference.
         reference: String,
         /// The resource's type.
         token: String,
-        /// What it has, comma-separated.
+        /// The resource's outputs, comma-separated.
         known: String,
     },
-    /// A value has no such member.
-    #[error("{place}: ${{{reference}}} names a member that is not there")]
+    /// A reference to a member that the value does not have.
+    #[error("{location}: ${{{reference}}} refers to a member that does not exist")]
     NoMember {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// The reference.
         reference: String,
     },
-    /// A function of a provider answers without the member that `return` names.
-    #[error("{place}: {token} answers without {member}; it has {known}")]
+    /// A provider function's result lacks the member that `return` names.
+    #[error("{location}: the result of {token} has no member {member} (members: {known})")]
     NoReturn {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// The function.
         token: String,
-        /// What `return` names.
+        /// The value of `return`.
         member: String,
-        /// What the answer has, comma-separated.
+        /// The members of the result, comma-separated.
         known: String,
     },
-    /// Something needs itself.
-    #[error("{} needs itself: {}; take one of these references away", path.first().map_or("", String::as_str), path.join(" -> "))]
+    /// A cyclic dependency.
+    #[error("{} depends on itself: {}; remove one of these references", path.first().map_or("", String::as_str), path.join(" -> "))]
     Cycle {
-        /// The names, the first one again at the end.
+        /// The names along the cycle; the first one is repeated at the end.
         path: Vec<String>,
     },
     /// A value was given for a config key that the program does not declare.
-    #[error("the program has no config key {key}; it has {known}")]
+    #[error("the program has no config key {key} (declared keys: {known})")]
     UnknownConfig {
         /// The key.
         key: String,
-        /// What the program declares, comma-separated.
+        /// The keys that the program declares, comma-separated.
         known: String,
     },
-    /// A config key has two values: one by its name, one with the project before it.
-    #[error("{key} is given twice, with the project's name before it and without; leave one away")]
+    /// A config key was given twice: with and without the project's name as a prefix.
+    #[error("{key} is given twice, with and without the project's name as a prefix; remove one of them")]
     ConfigTwice {
         /// The key.
         key: String,
     },
-    /// A config key needs a value.
-    #[error("{place} has no default: give it a value")]
+    /// A config key without a default was not given a value.
+    #[error("{location} has no default: give it a value")]
     MissingConfig {
         /// Where it is declared.
-        place: Place,
+        location: Location,
     },
-    /// The value of a config key is not of the key's type. The value is not shown: it may be a secret.
-    #[error("the value of {place} must be {expected}")]
+    /// The value of a config key has the wrong type. The message does not contain the value, because it may be a secret.
+    #[error("the value of {location} must be {expected}")]
     ConfigType {
         /// Where the key is declared.
-        place: Place,
+        location: Location,
         /// What it must be.
         expected: String,
     },
-    /// The caller could not answer a function of a provider.
-    #[error("{place}: {token}: {message}")]
+    /// The caller could not evaluate a provider function.
+    #[error("{location}: {token}: {message}")]
     Invoke {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// The function.
         token: String,
-        /// What the caller said.
+        /// The caller's error message.
         message: String,
     },
     /// A file that the program reads cannot be read.
-    #[error("{place}: cannot read {}: {source}", path.display())]
+    #[error("{location}: cannot read {}: {source}", path.display())]
     File {
-        /// Where it stands.
-        place: Place,
+        /// Where it is.
+        location: Location,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A resource was asked for that the program does not have.
+    /// The caller asked for a resource that the program does not have.
     #[error("the program has no resource {name}")]
     UnknownResource {
         /// The name.
         name: String,
     },
-    /// A resource is needed before its outputs are known.
-    #[error("{place}: the outputs of {resource} are not known yet; deploy in the order of Evaluation::order")]
+    /// A resource is needed before its outputs were set.
+    #[error(
+        "{location}: the outputs of {resource} are not known yet; create resources in the order of Evaluation::order"
+    )]
     NotDeployed {
         /// Where it is needed.
-        place: Place,
+        location: Location,
         /// The resource.
         resource: String,
     },
-    /// Outputs of a resource that was never resolved.
-    #[error("outputs of {name} came before its properties were resolved; call Evaluation::resolve first")]
+    /// Outputs were set for a resource that was not resolved before.
+    #[error(
+        "the outputs of {name} were set before its properties were resolved; call Evaluation::resolve first"
+    )]
     NotResolved {
         /// The resource.
         name: String,
     },
-    /// A resource was made, but has no id.
-    #[error("the outputs of {name} have no id, as those of every resource do")]
+    /// The outputs of a resource lack an id.
+    #[error("the outputs of {name} must include an id")]
     NoId {
         /// The resource.
         name: String,
     },
-}
-
-impl Error {
-    /// Whether trying again can help: never, for a program is wrong until it is changed.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Error::Read { .. }
-            | Error::Syntax { .. }
-            | Error::UnknownKey { .. }
-            | Error::Missing { .. }
-            | Error::WrongType { .. }
-            | Error::Reference { .. }
-            | Error::UnknownFunction { .. }
-            | Error::FunctionBesideKeys { .. }
-            | Error::Function { .. }
-            | Error::NotSupported { .. }
-            | Error::DuplicateName { .. }
-            | Error::UnknownReference { .. }
-            | Error::WholeResource { .. }
-            | Error::NoResource { .. }
-            | Error::NoOutput { .. }
-            | Error::NoMember { .. }
-            | Error::NoReturn { .. }
-            | Error::Cycle { .. }
-            | Error::UnknownConfig { .. }
-            | Error::ConfigTwice { .. }
-            | Error::MissingConfig { .. }
-            | Error::ConfigType { .. }
-            | Error::Invoke { .. }
-            | Error::File { .. }
-            | Error::UnknownResource { .. }
-            | Error::NotDeployed { .. }
-            | Error::NotResolved { .. }
-            | Error::NoId { .. } => false,
-        }
-    }
 }

@@ -5,32 +5,32 @@ use std::fmt;
 
 use serde_json::{Map as JsonMap, Value as Json};
 
-use crate::error::{Error, Place};
-use crate::expression::{Access, Expression, Part, Reference};
-use crate::graph::{self, Named};
-use crate::invocation::Invocation;
-use crate::parse::Program;
+use crate::error::{Error, Location};
+use crate::expression::{Expression, Invocation};
+use crate::graph;
+use crate::program::{Named, Program};
+use crate::reference::{Access, Part, Reference};
 use crate::resource::{Declaration, Resource, long_token};
 use crate::value::{Map, Secrets, Value};
 
-/// Answers the functions of providers: from a token, e.g. `aws:getCallerIdentity`, and arguments, with secrets revealed,
-/// to an answer, or why there is none.
+/// Evaluates provider functions. Receives a token, e.g. `aws:getCallerIdentity`, and the arguments with secrets revealed;
+/// returns the result or an error message.
 pub type Invoke<'a> = dyn Fn(&str, &Json) -> Result<Json, String> + 'a;
 
-/// What an evaluation is for.
+/// The settings of an evaluation.
 #[derive(Clone, Default)]
 pub struct Settings {
     /// The stack's name: `${pulumi.stack}`.
     pub stack: String,
     /// The organization's name: `${pulumi.organization}`.
     pub organization: String,
-    /// Values of config keys, as `key` or `project:key`. All are text, as on Pulumi's command line; lists and objects
-    /// are JSON.
+    /// Values of config keys, by `key` or `project:key`. All values are text, as on Pulumi's command line; lists and objects
+    /// are written as JSON.
     pub config: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for Settings {
-    /// Values of config keys may be secrets; only their names are shown.
+    /// Shows only the names of config keys: their values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<&String> = self.config.keys().collect();
         let mut shown = f.debug_struct("Settings");
@@ -42,8 +42,8 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// A program on its way from settings to outputs: in the order of [`Evaluation::order`], each resource is resolved, made by
-/// the caller, and its outputs are set; [`Evaluation::outputs`] ends it.
+/// The evaluation of a program for one stack. In the order of [`Evaluation::order`], the caller resolves each resource, creates
+/// it, and sets its outputs. Finally, the caller reads the program's [outputs](Evaluation::outputs).
 #[derive(Debug)]
 pub struct Evaluation {
     program: Program,
@@ -77,41 +77,38 @@ impl Evaluation {
         Ok(Evaluation { program, stack, organization, config, variables, resolved, outputs })
     }
 
-    /// The program that is evaluated.
+    /// Returns the program.
     #[must_use]
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// The whole name of the stack, `organization/project/stack`, which other programs refer to it by:
+    /// Returns the full name of the stack, `organization/project/stack`, by which other programs refer to it:
     /// <https://www.pulumi.com/docs/iac/concepts/stacks/#stackreferences>
     #[must_use]
     pub fn stack_name(&self) -> String {
         format!("{}/{}/{}", self.organization, self.program.name(), self.stack)
     }
 
-    /// The names of the resources, each after those that it needs, otherwise as in the file.
+    /// Returns the names of the resources in the order of the file, except that each follows the resources that it needs.
     ///
     /// # Errors
     ///
-    /// [`Error::Cycle`], when one needs itself.
+    /// [`Error::Cycle`] if a resource depends on itself.
     pub fn order(&self) -> Result<Vec<String>, Error> {
         graph::order(&self.program)
     }
 
-    /// Evaluates the properties of a resource. What it needs must have its outputs.
+    /// Evaluates the properties of a resource. The outputs of all resources that it needs must be set.
     ///
     /// # Errors
     ///
-    /// [`Error`], when something in its properties cannot be evaluated.
+    /// [`Error`] if the properties cannot be evaluated.
     pub fn resolve(&mut self, name: &str, invoke: &Invoke<'_>) -> Result<Resource, Error> {
-        let Some(Named::Resource(index)) = self.program.named(name) else {
-            return Err(Error::UnknownResource { name: name.to_owned() });
-        };
-        let declaration = self.program.resources[index].clone();
+        let declaration = self.declaration(name)?.clone();
         let dependencies = graph::dependencies(&self.program, &declaration);
         if let Some(missing) = dependencies.iter().find(|name| !self.outputs.contains_key(*name)) {
-            return Err(Error::NotDeployed { place: declaration.place, resource: missing.clone() });
+            return Err(Error::NotDeployed { location: declaration.location, resource: missing.clone() });
         }
         let mut properties = Map::default();
         for (property, expression) in &declaration.properties {
@@ -124,22 +121,19 @@ impl Evaluation {
         Ok(resource)
     }
 
-    /// Says what making a resource gave. Its properties count as outputs, too, as they do in Pulumi, and an output is a
-    /// secret where the property of the same name is one.
+    /// Sets the outputs of a resource that was created. As in Pulumi, its properties are outputs, too, and an output is a secret
+    /// if the property of the same name is one.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownResource`]; [`Error::NotResolved`], when it was not resolved before; [`Error::NoId`], when `id` is
-    /// not among the outputs.
+    /// [`Error::UnknownResource`]; [`Error::NotResolved`] if it was not resolved before; [`Error::NoId`] if the outputs lack an
+    /// `id`.
     pub fn set_outputs(&mut self, name: &str, outputs: JsonMap<String, Json>) -> Result<(), Error> {
-        let Some(Named::Resource(index)) = self.program.named(name) else {
-            return Err(Error::UnknownResource { name: name.to_owned() });
-        };
+        let secret_outputs = &self.declaration(name)?.secret_outputs;
         let resource = self.resolved.get(name).ok_or_else(|| Error::NotResolved { name: name.to_owned() })?;
         if !outputs.contains_key("id") {
             return Err(Error::NoId { name: name.to_owned() });
         }
-        let secret_outputs = &self.program.resources[index].secret_outputs;
         let mut all = resource.properties.clone();
         all.set("urn".to_owned(), Value::String(resource.urn.clone()));
         for (output, value) in outputs {
@@ -151,17 +145,17 @@ impl Evaluation {
         Ok(())
     }
 
-    /// The program's outputs, secrets revealed. Every resource that they name must have its outputs.
+    /// Returns the program's outputs with secrets revealed. The outputs of all resources that they refer to must be set.
     ///
     /// # Errors
     ///
-    /// [`Error`], when one cannot be evaluated.
+    /// [`Error`] if an output cannot be evaluated.
     pub fn outputs(&mut self, invoke: &Invoke<'_>) -> Result<JsonMap<String, Json>, Error> {
         let values = self.output_values(invoke)?;
         Ok(values.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Revealed))).collect())
     }
 
-    /// The program's outputs, which mask secrets when they are shown.
+    /// Returns the program's outputs. Secrets are masked when the values are displayed.
     ///
     /// # Errors
     ///
@@ -169,6 +163,13 @@ impl Evaluation {
     pub fn output_values(&mut self, invoke: &Invoke<'_>) -> Result<Map, Error> {
         let declared = self.program.outputs.clone();
         declared.into_iter().map(|(name, value)| Ok((name, self.evaluate(&value, invoke)?))).collect()
+    }
+
+    fn declaration(&self, name: &str) -> Result<&Declaration, Error> {
+        match self.program.named(name) {
+            Some(Named::Resource(declaration)) => Ok(declaration),
+            _ => Err(Error::UnknownResource { name: name.to_owned() }),
+        }
     }
 
     fn urn(&self, declaration: &Declaration) -> String {
@@ -191,13 +192,13 @@ impl Evaluation {
             Expression::Map(members) => self.map(members, invoke)?,
             Expression::Call(call) => {
                 let argument = self.evaluate(&call.argument, invoke)?;
-                call.function.call(argument, &self.program.folder, &call.place)?
+                call.function.call(argument, &self.program.folder, &call.location)?
             }
             Expression::Invoke(invocation) => self.invoke(invocation, invoke)?,
         })
     }
 
-    /// A key that follows from a secret makes the whole map a secret: its keys are shown as they are.
+    /// A key that is computed from a secret makes the whole map a secret, because keys are never masked.
     fn map(&mut self, members: &[(Vec<Part>, Expression)], invoke: &Invoke<'_>) -> Result<Value, Error> {
         let mut map = Map::default();
         let mut secret = false;
@@ -220,8 +221,8 @@ impl Evaluation {
                     secret |= value.is_secret();
                     let value = value.revealed();
                     let part = value.text().ok_or_else(|| Error::WrongType {
-                        place: reference.place.clone(),
-                        expected: "a string, a number or a truth value, for it stands inside a text",
+                        location: reference.location.clone(),
+                        expected: "a string, a number or a boolean, because it is part of a text",
                         found: value.kind(),
                     })?;
                     text.push_str(&part);
@@ -232,26 +233,29 @@ impl Evaluation {
     }
 
     fn reference(&mut self, reference: &Reference, invoke: &Invoke<'_>) -> Result<Value, Error> {
-        let Reference { root, path, place } = reference;
-        let unknown = || Error::UnknownReference { place: place.clone(), reference: reference.to_string() };
+        let Reference { root, path, location } = reference;
+        let unknown =
+            || Error::UnknownReference { location: location.clone(), reference: reference.to_string() };
         let (start, path) = match self.program.named(root).ok_or_else(unknown)? {
             Named::Pulumi => {
                 let value =
                     reference.first_member().and_then(|name| self.pulumi(name)).ok_or_else(unknown)?;
-                (value, &path[1..])
+                (value, path.get(1..).unwrap_or_default())
             }
             Named::Config(key) => (self.config.get(key).cloned().ok_or_else(unknown)?, path.as_slice()),
             Named::Variable(value) => {
                 let value = value.clone();
                 (self.variable(root, &value, invoke)?, path.as_slice())
             }
-            Named::Resource(index) => (self.output(index, reference)?, path.get(1..).unwrap_or_default()),
+            Named::Resource(declaration) => {
+                (self.output(declaration, reference)?, path.get(1..).unwrap_or_default())
+            }
         };
         let step = |value: Value, access: &Access| match access {
             Access::Member(name) => value.member(name),
             Access::Element(index) => value.element(*index),
         };
-        let missing = || Error::NoMember { place: place.clone(), reference: reference.to_string() };
+        let missing = || Error::NoMember { location: location.clone(), reference: reference.to_string() };
         path.iter().try_fold(start, step).ok_or_else(missing)
     }
 
@@ -283,42 +287,42 @@ impl Evaluation {
         value
     }
 
-    fn output(&self, resource: usize, reference: &Reference) -> Result<Value, Error> {
-        let Declaration { name, token, .. } = &self.program.resources[resource];
-        let place = &reference.place;
-        let not_deployed = || Error::NotDeployed { place: place.clone(), resource: name.clone() };
+    fn output(&self, declaration: &Declaration, reference: &Reference) -> Result<Value, Error> {
+        let Declaration { name, token, .. } = declaration;
+        let location = &reference.location;
+        let not_deployed = || Error::NotDeployed { location: location.clone(), resource: name.clone() };
         let outputs = self.outputs.get(name).ok_or_else(not_deployed)?;
         let value = reference.first_member().and_then(|output| outputs.get(output)).cloned();
         value.ok_or_else(|| Error::NoOutput {
-            place: place.clone(),
+            location: location.clone(),
             reference: reference.to_string(),
             token: token.clone(),
             known: listed(outputs.names()),
         })
     }
 
-    /// The answer is a secret where the arguments are.
+    /// Calls a provider function. The result is a secret if the arguments contain one.
     fn invoke(&mut self, invocation: &Invocation, invoke: &Invoke<'_>) -> Result<Value, Error> {
-        let Invocation { token, returns, place, .. } = invocation;
+        let Invocation { token, returns, location, .. } = invocation;
         let arguments = self.evaluate(&invocation.arguments, invoke)?;
         let answer = invoke(token, &arguments.to_json(Secrets::Revealed))
-            .map_err(|message| Error::Invoke { place: place.clone(), token: token.clone(), message })?;
+            .map_err(|message| Error::Invoke { location: location.clone(), token: token.clone(), message })?;
         let answer = match returns {
-            Some(member) => returned(answer, member, token, place)?,
+            Some(member) => returned(answer, member, token, location)?,
             None => answer,
         };
         Ok(Value::from(answer).secret_if(arguments.is_secret()))
     }
 }
 
-fn returned(answer: Json, member: &str, token: &str, place: &Place) -> Result<Json, Error> {
+fn returned(answer: Json, member: &str, token: &str, location: &Location) -> Result<Json, Error> {
     let missing = |known| Error::NoReturn {
-        place: place.clone(),
+        location: location.clone(),
         token: token.to_owned(),
         member: member.to_owned(),
         known,
     };
-    let Json::Object(mut members) = answer else { return Err(missing("no members".to_owned())) };
+    let Json::Object(mut members) = answer else { return Err(missing("none".to_owned())) };
     match members.remove(member) {
         Some(value) => Ok(value),
         None => Err(missing(listed(members.keys().map(String::as_str)))),

@@ -1,99 +1,76 @@
-//! Expressions: what may stand wherever the language takes a value.
-
-use std::fmt;
+//! Expressions: everything that the language accepts as a value.
 
 use serde_json::{Number, Value as Json};
 
-use crate::error::{Error, Place};
-use crate::function::Function;
-use crate::invocation::Invocation;
+use crate::error::{Error, Location};
+use crate::function::{Function, is_function};
+use crate::json;
+use crate::reference::{Part, Reference, parts};
 
-/// What may stand wherever the language takes a value.
+/// Anything that the language accepts as a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expression {
     Null,
     Bool(bool),
     Number(Number),
     Text(String),
-    /// Text with references in it.
+    /// Text that contains references.
     Template(Vec<Part>),
-    /// A reference alone, which keeps the type of what it names.
+    /// A single reference. It keeps the type of the value that it refers to.
     Reference(Reference),
     List(Vec<Expression>),
-    /// The keys may be templates, too.
+    /// Keys may be templates, too.
     Map(Vec<(Vec<Part>, Expression)>),
     Call(Box<Call>),
     Invoke(Box<Invocation>),
 }
 
-/// A call of a function of the language.
+/// A call of a built-in function.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Call {
     pub(crate) function: Function,
     pub(crate) argument: Expression,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
 }
 
-/// A part of a text.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Part {
-    Text(String),
-    Reference(Reference),
-}
-
-/// `a.b[0]["c"]`: a name and a way from there.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Reference {
-    pub(crate) root: String,
-    pub(crate) path: Vec<Access>,
-    pub(crate) place: Place,
-}
-
-/// What an expression refers to.
+/// The references in an expression.
 #[derive(Debug, Default)]
 pub(crate) struct References<'a> {
-    /// For a value.
+    /// References to values.
     pub(crate) values: Vec<&'a Reference>,
-    /// To resources that must be there before.
+    /// References to resources that must be created first.
     pub(crate) resources: Vec<&'a Reference>,
 }
 
-/// A step of a reference.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Access {
-    Member(String),
-    Element(usize),
-}
-
 impl Expression {
-    /// Reads the expression that stands at `place`.
-    pub(crate) fn parse(json: &Json, place: &Place) -> Result<Expression, Error> {
+    /// Parses the expression at `location`.
+    pub(crate) fn parse(json: &Json, location: &Location) -> Result<Expression, Error> {
         Ok(match json {
             Json::Null => Expression::Null,
             Json::Bool(flag) => Expression::Bool(*flag),
             Json::Number(number) => Expression::Number(number.clone()),
-            Json::String(text) => match parts(text, place)?.as_mut_slice() {
+            Json::String(text) => match parts(text, location)?.as_mut_slice() {
                 [] => Expression::Text(String::new()),
                 [Part::Text(text)] => Expression::Text(std::mem::take(text)),
                 [Part::Reference(reference)] => Expression::Reference(reference.clone()),
                 parts => Expression::Template(parts.to_vec()),
             },
-            Json::Array(items) => Expression::List(list(items, place)?),
-            Json::Object(members) => match members.iter().find(|(key, _)| key.starts_with("fn::")) {
+            Json::Array(items) => Expression::List(list(items, location)?),
+            Json::Object(members) => match members.iter().find(|(key, _)| is_function(key)) {
                 Some((key, argument)) => {
-                    let place = place.key(key);
+                    let location = location.key(key);
                     let name = key.trim_start_matches("fn::");
                     if members.len() > 1 {
-                        return Err(Error::FunctionBesideKeys { place });
+                        return Err(Error::FunctionBesideKeys { location });
                     }
-                    call(name, argument, &place)?
+                    call(name, argument, &location)?
                 }
                 None => Expression::Map(
                     members
                         .iter()
                         .map(|(key, value)| {
-                            let place = place.key(key);
-                            Ok((parts(key, &place)?, Expression::parse(value, &place)?))
+                            let location = location.key(key);
+                            Ok((parts(key, &location)?, Expression::parse(value, &location)?))
                         })
                         .collect::<Result<_, Error>>()?,
                 ),
@@ -101,7 +78,7 @@ impl Expression {
         })
     }
 
-    /// Every reference in it, in the order of the text.
+    /// Returns all references, in the order of the text.
     pub(crate) fn references(&self) -> References<'_> {
         let mut found = References::default();
         self.collect(&mut found);
@@ -130,7 +107,7 @@ impl Expression {
 }
 
 impl<'a> References<'a> {
-    /// The names that all of them begin with.
+    /// Returns the first name of each reference.
     pub(crate) fn roots(self) -> impl Iterator<Item = &'a str> {
         self.values.into_iter().chain(self.resources).map(|reference| reference.root.as_str())
     }
@@ -143,137 +120,94 @@ fn collect_parts<'a>(parts: &'a [Part], found: &mut References<'a>) {
     }));
 }
 
-fn list(items: &[Json], place: &Place) -> Result<Vec<Expression>, Error> {
-    items.iter().enumerate().map(|(index, item)| Expression::parse(item, &place.index(index))).collect()
+fn list(items: &[Json], location: &Location) -> Result<Vec<Expression>, Error> {
+    items.iter().enumerate().map(|(index, item)| Expression::parse(item, &location.index(index))).collect()
 }
 
-/// `fn::aws:getRegion` is short for `fn::invoke` with that function.
-fn call(name: &str, argument: &Json, place: &Place) -> Result<Expression, Error> {
+/// Parses a function call. `fn::aws:getRegion` is short for `fn::invoke` of that function.
+fn call(name: &str, argument: &Json, location: &Location) -> Result<Expression, Error> {
     if name == "invoke" {
-        return Ok(Expression::Invoke(Box::new(Invocation::parse(argument, place)?)));
+        return Ok(Expression::Invoke(Box::new(Invocation::parse(argument, location)?)));
     }
     if name.contains(':') {
-        return Ok(Expression::Invoke(Box::new(Invocation::short(name, argument, place)?)));
+        return Ok(Expression::Invoke(Box::new(Invocation::short(name, argument, location)?)));
     }
-    let function = Function::named(name, place)?;
-    let argument = Expression::parse(argument, place)?;
-    function.check(&argument, place)?;
-    Ok(Expression::Call(Box::new(Call { function, argument, place: place.clone() })))
+    let function = Function::named(name, location)?;
+    let parsed = Expression::parse(argument, location)?;
+    function.check(argument, location)?;
+    Ok(Expression::Call(Box::new(Call { function, argument: parsed, location: location.clone() })))
 }
 
-/// Splits a text at its references. `$$` stands for a dollar sign.
-fn parts(text: &str, place: &Place) -> Result<Vec<Part>, Error> {
-    let wrong = |problem| Error::Reference { place: place.clone(), text: text.to_owned(), problem };
-    let mut parts = Vec::new();
-    let mut plain = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find('$') {
-        plain.push_str(&rest[..start]);
-        rest = &rest[start..];
-        if let Some(after) = rest.strip_prefix("$$") {
-            plain.push('$');
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("${") {
-            if !plain.is_empty() {
-                parts.push(Part::Text(std::mem::take(&mut plain)));
-            }
-            let (root, path, after) = reference(after).map_err(wrong)?;
-            parts.push(Part::Reference(Reference { root, path, place: place.clone() }));
-            rest = after;
-        } else {
-            plain.push('$');
-            rest = &rest[1..];
-        }
-    }
-    plain.push_str(rest);
-    if !plain.is_empty() {
-        parts.push(Part::Text(plain));
-    }
-    Ok(parts)
+/// A call of a provider function, `fn::invoke`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Invocation {
+    /// The function, e.g. `aws:getCallerIdentity`.
+    pub(crate) token: String,
+    pub(crate) arguments: Expression,
+    /// The member of the result that is the value; `None` for the whole result.
+    pub(crate) returns: Option<String>,
+    /// Resources that must be created first.
+    pub(crate) depends_on: Vec<Reference>,
+    pub(crate) location: Location,
 }
 
-/// Reads a reference up to its brace, and returns what comes after that.
-fn reference(text: &str) -> Result<(String, Vec<Access>, &str), &'static str> {
-    let (first, mut rest) = if text.starts_with('[') { subscript(text)? } else { member(text)? };
-    let Access::Member(root) = first else { return Err("it must begin with a name") };
-    let mut path = Vec::new();
-    loop {
-        let (access, after) = match rest.as_bytes().first() {
-            Some(b'}') => return Ok((root, path, &rest[1..])),
-            Some(b'.') => member(&rest[1..])?,
-            Some(b'[') => subscript(rest)?,
-            Some(_) => return Err("after `]` comes `.`, `[` or `}`"),
-            None => return Err("its `}` is missing"),
+impl Invocation {
+    pub(crate) fn parse(argument: &Json, location: &Location) -> Result<Invocation, Error> {
+        let Some(members) = json::object(argument, location)? else {
+            return Err(Error::Missing { location: location.key("function") });
         };
-        path.push(access);
-        rest = after;
+        json::only(members, &["function", "arguments", "options", "return"], location)?;
+        let function =
+            members.get("function").ok_or_else(|| Error::Missing { location: location.key("function") })?;
+        let token = json::text(function, &location.key("function"))?.to_owned();
+        let arguments = arguments(members.get("arguments"), &location.key("arguments"))?;
+        let returns = match members.get("return") {
+            Some(name) => Some(json::text(name, &location.key("return"))?.to_owned()),
+            None => None,
+        };
+        let depends_on = options(members.get("options"), &location.key("options"))?;
+        Ok(Invocation { token, arguments, returns, depends_on, location: location.clone() })
+    }
+
+    /// `fn::aws:getRegion: {arguments}`.
+    pub(crate) fn short(token: &str, argument: &Json, location: &Location) -> Result<Invocation, Error> {
+        let arguments = arguments(Some(argument), location)?;
+        let location = location.clone();
+        Ok(Invocation { token: token.to_owned(), arguments, returns: None, depends_on: Vec::new(), location })
     }
 }
 
-fn member(text: &str) -> Result<(Access, &str), &'static str> {
-    let end = text.find(['.', '[', ']', '}']).ok_or("its `}` is missing")?;
-    let name = &text[..end];
-    if name.is_empty() {
-        return Err("a name is missing");
+fn arguments(value: Option<&Json>, location: &Location) -> Result<Expression, Error> {
+    let value = value.unwrap_or(&Json::Null);
+    match json::object(value, location)? {
+        Some(_) => Expression::parse(value, location),
+        None => Ok(Expression::Map(Vec::new())),
     }
-    if name.contains(char::is_whitespace) {
-        return Err("a name has no spaces");
-    }
-    if text[end..].starts_with(']') {
-        return Err("a `]` has no `[`");
-    }
-    Ok((Access::Member(name.to_owned()), &text[end..]))
 }
 
-fn subscript(text: &str) -> Result<(Access, &str), &'static str> {
-    const UNCLOSED: &str = "its `]` is missing";
-    let inner = text.strip_prefix('[').ok_or(UNCLOSED)?;
-    let Some(quoted) = inner.strip_prefix('"') else {
-        let (index, after) = inner.split_once(']').ok_or(UNCLOSED)?;
-        let index = index.parse().map_err(|_| "between `[` and `]` is an index or a name in quotes")?;
-        return Ok((Access::Element(index), after));
-    };
-    let mut name = String::new();
-    let mut chars = quoted.char_indices();
-    while let Some((at, char)) = chars.next() {
-        match char {
-            '"' => {
-                let after = quoted[at + 1..].strip_prefix(']').ok_or(UNCLOSED)?;
-                return Ok((Access::Member(name), after));
-            }
-            '\\' if quoted[at + 1..].starts_with('"') => {
-                chars.next();
-                name.push('"');
-            }
-            other => name.push(other),
+/// Returns the resources that the options refer to.
+fn options(value: Option<&Json>, location: &Location) -> Result<Vec<Reference>, Error> {
+    let Some(options) = json::object(value.unwrap_or(&Json::Null), location)? else { return Ok(Vec::new()) };
+    json::only(options, &["dependsOn", "parent", "pluginDownloadURL", "provider", "version"], location)?;
+    let mut found = Vec::new();
+    for name in ["dependsOn", "parent", "provider"] {
+        if let Some(value) = options.get(name) {
+            found.extend(references_to_resources(value, &location.key(name))?);
         }
     }
-    Err("the quotes of a name do not end")
+    Ok(found)
 }
 
-impl Reference {
-    /// The first step, where it is a name.
-    pub(crate) fn first_member(&self) -> Option<&str> {
-        match self.path.first() {
-            Some(Access::Member(name)) => Some(name),
-            _ => None,
+/// Returns the resources that an option refers to: one, or a list.
+pub(crate) fn references_to_resources(json: &Json, location: &Location) -> Result<Vec<Reference>, Error> {
+    match Expression::parse(json, location)? {
+        Expression::Reference(reference) if reference.path.is_empty() => Ok(vec![reference]),
+        Expression::List(_) => {
+            let items = json.as_array().into_iter().flatten().enumerate();
+            let each = items.map(|(index, item)| references_to_resources(item, &location.index(index)));
+            Ok(each.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
         }
-    }
-}
-
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.root)?;
-        for access in &self.path {
-            match access {
-                Access::Element(index) => write!(f, "[{index}]")?,
-                Access::Member(name) if name.contains(['.', '[', ']', '}', '"']) => {
-                    write!(f, "[\"{}\"]", name.replace('"', "\\\""))?;
-                }
-                Access::Member(name) => write!(f, ".{name}")?,
-            }
-        }
-        Ok(())
+        _ => Err(Error::NoResource { location: location.clone() }),
     }
 }
 
@@ -284,15 +218,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::reference::Access;
+
+    fn location() -> Location {
+        Location::new(Path::new("Pulumi.yaml").into()).key("x")
+    }
 
     fn parse(json: &Json) -> Result<Expression, Error> {
-        Expression::parse(json, &Place::new(Path::new("Pulumi.yaml").into()).key("x"))
+        Expression::parse(json, &location())
     }
 
     fn read(text: &str) -> Reference {
         match parse(&json!(text)).expect("a reference") {
             Expression::Reference(reference) => reference,
-            other => panic!("{other:?} is no reference"),
+            other => panic!("{other:?} is not a reference"),
         }
     }
 
@@ -301,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_takes_names_indices_and_quoted_names() {
+    fn a_reference_contains_names_indices_and_quoted_names() {
         let found = read(r#"${a.b[0]["c.d \"e\""].f[12]["€"]}"#);
         assert_eq!(found.root, "a");
         let path =
@@ -311,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_may_begin_with_a_quoted_name_and_a_name_may_have_a_colon() {
+    fn a_reference_may_start_with_a_quoted_name_and_a_name_may_contain_a_colon() {
         assert_eq!(read(r#"${["a.b"].c}"#).root, "a.b");
         assert_eq!(read("${aws:region}").root, "aws:region");
     }
@@ -328,14 +267,14 @@ mod tests {
     }
 
     #[test]
-    fn two_dollars_are_one_and_one_alone_is_itself() {
+    fn two_dollar_signs_are_an_escape_and_one_alone_is_literal() {
         for (text, read) in [("$${a}", "${a}"), ("$$", "$"), ("5 $", "5 $"), ("$a $$b", "$a $b"), ("", "")] {
             assert_eq!(parse(&json!(text)).expect("a text"), Expression::Text(read.to_owned()));
         }
     }
 
     #[test]
-    fn a_reference_that_cannot_be_read_is_refused_with_its_place() {
+    fn an_invalid_reference_is_rejected_with_its_place() {
         let texts = [
             "${a",
             "${}",
@@ -355,7 +294,7 @@ mod tests {
         for text in texts {
             let error = parse(&json!({"k": [text]})).expect_err(text).to_string();
             assert!(
-                error.starts_with("Pulumi.yaml: x.k[0]: ") && error.contains("cannot be read"),
+                error.starts_with("Pulumi.yaml: x.k[0]: ") && error.contains("is not a valid reference"),
                 "{error}"
             );
         }
@@ -377,8 +316,33 @@ mod tests {
     }
 
     #[test]
-    fn a_function_beside_other_keys_is_refused() {
+    fn a_function_beside_other_keys_is_rejected() {
         let error = parse(&json!({"fn::toJSON": 1, "b": 2})).expect_err("two keys").to_string();
         assert!(error.contains("the only key"), "{error}");
+    }
+
+    #[test]
+    fn an_invocation_accepts_only_its_four_keys() {
+        let parse = |json: Json| Invocation::parse(&json, &location()).map_err(|e| e.to_string());
+        let found =
+            parse(json!({"function": "aws:getX", "arguments": {"a": 1}, "return": "b"})).expect("a call");
+        assert_eq!((found.token.as_str(), found.returns.as_deref()), ("aws:getX", Some("b")));
+        assert!(parse(json!({"arguments": {}})).expect_err("no function").contains("x.function is missing"));
+        assert!(
+            parse(json!({"function": "f", "args": {}})).expect_err("a typo").contains("x.args: unknown key")
+        );
+        assert!(
+            parse(json!({"function": "f", "arguments": []}))
+                .expect_err("a list")
+                .contains("x.arguments is a list")
+        );
+    }
+
+    #[test]
+    fn resources_in_options_must_be_created_first() {
+        let options = json!({"dependsOn": ["${a}"], "provider": "${b}", "version": "7.0.0"});
+        let found =
+            Invocation::parse(&json!({"function": "f", "options": options}), &location()).expect("a call");
+        assert_eq!(found.depends_on.iter().map(|r| r.root.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     }
 }

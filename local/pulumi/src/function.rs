@@ -1,4 +1,4 @@
-//! The functions of the language, `fn::…`.
+//! The language's built-in functions, `fn::…`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
-use crate::error::{Error, Place};
-use crate::expression::Expression;
+use crate::error::{Error, Location};
 use crate::value::{Archive, Asset, Secrets, Value};
 
-/// A function of the language.
+/// A built-in function.
 /// <https://www.pulumi.com/docs/iac/languages-sdks/yaml/yaml-language-reference/#built-in-functions>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Function {
@@ -47,7 +46,7 @@ const FUNCTIONS: [(&str, Function); 14] = [
     ("toJSON", Function::ToJson),
 ];
 
-/// Functions that need Pulumi, or a network.
+/// Functions that need Pulumi or a network, each with what to do instead.
 const NOT_SUPPORTED: [(&str, &str); 5] = [
     ("getResource", "write the resource's outputs as config keys"),
     ("method", "write the value as a config key"),
@@ -57,16 +56,16 @@ const NOT_SUPPORTED: [(&str, &str); 5] = [
 ];
 
 impl Function {
-    /// The function of this name, without `fn::`.
-    pub(crate) fn named(name: &str, place: &Place) -> Result<Function, Error> {
+    /// Returns the function of this name (without `fn::`).
+    pub(crate) fn named(name: &str, location: &Location) -> Result<Function, Error> {
         if let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) {
             return Ok(*function);
         }
         match NOT_SUPPORTED.iter().find(|(known, _)| *known == name) {
             Some((_, instead)) => {
-                Err(Error::NotSupported { place: place.clone(), what: format!("fn::{name}"), instead })
+                Err(Error::NotSupported { location: location.clone(), what: format!("fn::{name}"), instead })
             }
-            None => Err(Error::UnknownFunction { place: place.clone(), name: name.to_owned() }),
+            None => Err(Error::UnknownFunction { location: location.clone(), name: name.to_owned() }),
         }
     }
 
@@ -74,121 +73,129 @@ impl Function {
         FUNCTIONS.iter().find(|(_, function)| *function == self).map_or("", |(name, _)| name)
     }
 
-    /// Refuses an argument that the language does not take, before anything is evaluated.
-    pub(crate) fn check(self, argument: &Expression, place: &Place) -> Result<(), Error> {
-        let pair = matches!(argument, Expression::List(items) if items.len() == 2);
+    /// Rejects an argument that the language does not accept, before anything is evaluated.
+    pub(crate) fn check(self, argument: &Json, location: &Location) -> Result<(), Error> {
+        let pair = argument.as_array().is_some_and(|items| items.len() == 2);
+        let map = argument.as_object().is_some_and(|members| !members.keys().any(|key| is_function(key)));
         match self {
-            Function::Join if !pair => Err(self.needs(place, "a list of a delimiter and a list")),
-            Function::Split if !pair => Err(self.needs(place, "a list of a delimiter and a string")),
-            Function::Select if !pair => Err(self.needs(place, "a list of an index and a list")),
-            Function::AssetArchive if !matches!(argument, Expression::Map(_)) => {
-                Err(self.needs(place, "an object of assets and archives"))
-            }
+            Function::Join if !pair => Err(self.needs(location, "a list of a delimiter and a list")),
+            Function::Split if !pair => Err(self.needs(location, "a list of a delimiter and a string")),
+            Function::Select if !pair => Err(self.needs(location, "a list of an index and a list")),
+            Function::AssetArchive if !map => Err(self.needs(location, "an object of assets and archives")),
             _ => Ok(()),
         }
     }
 
-    /// Calls the function. What follows from a secret is a secret.
-    pub(crate) fn call(self, argument: Value, folder: &Path, place: &Place) -> Result<Value, Error> {
+    /// Calls the function. The result is a secret if the argument contains one.
+    pub(crate) fn call(self, argument: Value, folder: &Path, location: &Location) -> Result<Value, Error> {
         let secret = argument.is_secret();
-        let value = self.plain(argument.revealed(), folder, place)?;
+        let value = self.plain(argument.revealed(), folder, location)?;
         Ok(value.secret_if(secret))
     }
 
-    fn plain(self, argument: Value, folder: &Path, place: &Place) -> Result<Value, Error> {
+    fn plain(self, argument: Value, folder: &Path, location: &Location) -> Result<Value, Error> {
         match self {
-            Function::ToJson => to_json(&argument).ok_or_else(|| self.needs(place, "a value without assets")),
+            Function::ToJson => {
+                to_json(&argument).ok_or_else(|| self.needs(location, "a value without assets"))
+            }
             Function::FromJson => {
-                // The parser's own message would quote the text, which may be a secret.
-                let json: Json = serde_json::from_str(self.text(&argument, place)?)
-                    .map_err(|_| self.needs(place, "a text that is JSON"))?;
+                // The parser's error would quote the text, which may be a secret.
+                let json: Json = serde_json::from_str(self.text(&argument, location)?)
+                    .map_err(|_| self.needs(location, "a string that contains JSON"))?;
                 Ok(json.into())
             }
-            Function::ToBase64 => Ok(Value::String(STANDARD.encode(self.text(&argument, place)?))),
+            Function::ToBase64 => Ok(Value::String(STANDARD.encode(self.text(&argument, location)?))),
             Function::FromBase64 => STANDARD
-                .decode(self.text(&argument, place)?)
+                .decode(self.text(&argument, location)?)
                 .ok()
                 .and_then(|bytes| String::from_utf8(bytes).ok())
                 .map(Value::String)
-                .ok_or_else(|| self.needs(place, "a text in Base64 that holds UTF-8")),
-            Function::Join => self.join(argument, place),
-            Function::Split => self.split(argument, place),
-            Function::Select => self.select(argument, place),
+                .ok_or_else(|| self.needs(location, "a Base64 string that contains UTF-8")),
+            Function::Join => self.join(argument, location),
+            Function::Split => self.split(argument, location),
+            Function::Select => self.select(argument, location),
             Function::SingleOrNone => match argument {
                 Value::List(mut items) if items.len() < 2 => Ok(items.pop().unwrap_or(Value::Null)),
-                _ => Err(self.needs(place, "a list of one element or none")),
+                _ => Err(self.needs(location, "a list with at most one element")),
             },
             Function::Secret => Ok(argument.secret()),
             Function::ReadFile => {
-                let path = folder.join(self.text(&argument, place)?);
+                let path = folder.join(self.text(&argument, location)?);
                 std::fs::read_to_string(&path).map(Value::String).map_err(|source| Error::File {
-                    place: place.clone(),
+                    location: location.clone(),
                     path,
                     source,
                 })
             }
-            Function::FileArchive => Ok(Value::Archive(Archive::File(self.path(&argument, place)?))),
-            Function::FileAsset => Ok(Value::Asset(Asset::File(self.path(&argument, place)?))),
-            Function::StringAsset => Ok(Value::Asset(Asset::Text(self.text(&argument, place)?.to_owned()))),
+            Function::FileArchive => Ok(Value::Archive(Archive::File(self.path(&argument, location)?))),
+            Function::FileAsset => Ok(Value::Asset(Asset::File(self.path(&argument, location)?))),
+            Function::StringAsset => {
+                Ok(Value::Asset(Asset::Text(self.text(&argument, location)?.to_owned())))
+            }
             Function::AssetArchive => match argument {
                 Value::Map(map)
                     if map.iter().all(|(_, v)| matches!(v, Value::Asset(_) | Value::Archive(_))) =>
                 {
                     Ok(Value::Archive(Archive::Assets(map)))
                 }
-                _ => Err(self.needs(place, "an object of assets and archives")),
+                _ => Err(self.needs(location, "an object of assets and archives")),
             },
         }
     }
 
-    fn join(self, argument: Value, place: &Place) -> Result<Value, Error> {
+    fn join(self, argument: Value, location: &Location) -> Result<Value, Error> {
         let expected = "a list of a delimiter and a list of strings";
-        let (delimiter, items) = pair(argument).ok_or_else(|| self.needs(place, expected))?;
+        let (delimiter, items) = pair(argument).ok_or_else(|| self.needs(location, expected))?;
         let (Value::String(delimiter), Value::List(items)) = (delimiter, items) else {
-            return Err(self.needs(place, expected));
+            return Err(self.needs(location, expected));
         };
         let texts: Option<Vec<String>> = items.iter().map(Value::text).collect();
-        texts.map(|texts| Value::String(texts.join(&delimiter))).ok_or_else(|| self.needs(place, expected))
+        texts.map(|texts| Value::String(texts.join(&delimiter))).ok_or_else(|| self.needs(location, expected))
     }
 
-    fn split(self, argument: Value, place: &Place) -> Result<Value, Error> {
+    fn split(self, argument: Value, location: &Location) -> Result<Value, Error> {
         match pair(argument) {
             Some((Value::String(delimiter), Value::String(text))) if !delimiter.is_empty() => {
                 Ok(Value::List(text.split(&delimiter).map(|part| Value::String(part.to_owned())).collect()))
             }
-            _ => Err(self.needs(place, "a list of a delimiter and a string")),
+            _ => Err(self.needs(location, "a list of a delimiter and a string")),
         }
     }
 
-    fn select(self, argument: Value, place: &Place) -> Result<Value, Error> {
+    fn select(self, argument: Value, location: &Location) -> Result<Value, Error> {
         let Some((Value::Number(index), Value::List(mut items))) = pair(argument) else {
-            return Err(self.needs(place, "a list of an index and a list"));
+            return Err(self.needs(location, "a list of an index and a list"));
         };
         let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
         match index.filter(|index| *index < items.len()) {
             Some(index) => Ok(items.swap_remove(index)),
-            None => Err(self.needs(place, "an index inside its list")),
+            None => Err(self.needs(location, "an index inside its list")),
         }
     }
 
-    fn text<'a>(self, argument: &'a Value, place: &Place) -> Result<&'a str, Error> {
+    fn text<'a>(self, argument: &'a Value, location: &Location) -> Result<&'a str, Error> {
         match argument {
             Value::String(text) => Ok(text),
-            other => Err(self.problem(place, format!("needs a string, not {}", other.kind()))),
+            other => Err(self.problem(location, format!("needs a string, not {}", other.kind()))),
         }
     }
 
-    fn path(self, argument: &Value, place: &Place) -> Result<PathBuf, Error> {
-        self.text(argument, place).map(PathBuf::from)
+    fn path(self, argument: &Value, location: &Location) -> Result<PathBuf, Error> {
+        self.text(argument, location).map(PathBuf::from)
     }
 
-    fn needs(self, place: &Place, what: &str) -> Error {
-        self.problem(place, format!("needs {what}"))
+    fn needs(self, location: &Location, what: &str) -> Error {
+        self.problem(location, format!("needs {what}"))
     }
 
-    fn problem(self, place: &Place, problem: String) -> Error {
-        Error::Function { place: place.clone(), function: self.name(), problem }
+    fn problem(self, location: &Location, problem: String) -> Error {
+        Error::Function { location: location.clone(), function: self.name(), problem }
     }
+}
+
+/// Returns whether a key of an object is the name of a function.
+pub(crate) fn is_function(key: &str) -> bool {
+    key.starts_with("fn::")
 }
 
 fn pair(value: Value) -> Option<(Value, Value)> {
@@ -197,7 +204,7 @@ fn pair(value: Value) -> Option<(Value, Value)> {
     Some((first, second))
 }
 
-/// JSON with sorted keys, as Pulumi writes it; `None` where something is no JSON.
+/// Converts a value to JSON with sorted keys, like Pulumi; returns `None` if it contains assets.
 fn to_json(value: &Value) -> Option<Value> {
     fn is_json(value: &Value) -> bool {
         match value {
@@ -218,18 +225,18 @@ mod tests {
 
     use super::*;
 
-    fn place() -> Place {
-        Place::new(Path::new("Pulumi.yaml").into()).key("x")
+    fn location() -> Location {
+        Location::new(Path::new("Pulumi.yaml").into()).key("x")
     }
 
     fn call(name: &str, argument: Json) -> Result<Json, String> {
-        let function = Function::named(name, &place()).map_err(|e| e.to_string())?;
-        let value = function.call(argument.into(), Path::new("."), &place()).map_err(|e| e.to_string())?;
+        let function = Function::named(name, &location()).map_err(|e| e.to_string())?;
+        let value = function.call(argument.into(), Path::new("."), &location()).map_err(|e| e.to_string())?;
         Ok(value.to_json(Secrets::Masked))
     }
 
     #[test]
-    fn functions_answer_as_the_language_says() {
+    fn functions_return_what_the_language_defines() {
         let cases = [
             (
                 "toJSON",
@@ -256,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_a_function_does_not_take_are_refused_with_what_it_needs() {
+    fn an_invalid_argument_is_rejected_with_what_the_function_needs() {
         let cases = [
             ("fromJSON", json!("{"), "JSON"),
             ("toBase64", json!(1), "a string, not a number"),
@@ -267,7 +274,7 @@ mod tests {
             ("select", json!([3, ["a"]]), "inside"),
             ("select", json!([-1, ["a"]]), "inside"),
             ("select", json!(["0", ["a"]]), "index"),
-            ("singleOrNone", json!(["a", "b"]), "one element or none"),
+            ("singleOrNone", json!(["a", "b"]), "at most one element"),
             ("assetArchive", json!({"a": "b"}), "assets"),
             ("fileArchive", json!(["a"]), "a string, not a list"),
         ];
@@ -279,12 +286,12 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_from_a_secret_is_a_secret() {
+    fn a_value_that_is_computed_from_a_secret_is_a_secret() {
         let secret = Value::String("hunter2".to_owned()).secret();
         let list = Value::List(vec![Value::String(",".to_owned()), Value::List(vec![secret])]);
-        let joined = Function::Join.call(list.clone(), Path::new("."), &place()).expect("joined");
+        let joined = Function::Join.call(list.clone(), Path::new("."), &location()).expect("joined");
         assert_eq!(joined, Value::String("hunter2".to_owned()).secret());
-        let written = Function::ToJson.call(list, Path::new("."), &place()).expect("written");
+        let written = Function::ToJson.call(list, Path::new("."), &location()).expect("written");
         assert!(
             matches!(&written, Value::Secret(_)) && !format!("{written:?}").contains("hunter2"),
             "{written:?}"
@@ -295,19 +302,19 @@ mod tests {
     fn no_error_quotes_a_secret() {
         let secret = || Value::String("hunter2".to_owned()).secret();
         for function in [Function::FromJson, Function::FromBase64, Function::Split, Function::SingleOrNone] {
-            let error = function.call(secret(), Path::new("."), &place()).expect_err("a wrong argument");
+            let error = function.call(secret(), Path::new("."), &location()).expect_err("a wrong argument");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
     }
 
     #[test]
-    fn assets_cannot_be_written_as_json_but_packed_together() {
+    fn assets_cannot_be_converted_to_json_but_can_be_archived_together() {
         let asset = || {
             Value::Map([("a".to_owned(), Value::Asset(Asset::Text("b".to_owned())))].into_iter().collect())
         };
-        let error = Function::ToJson.call(asset(), Path::new("."), &place()).expect_err("an asset");
+        let error = Function::ToJson.call(asset(), Path::new("."), &location()).expect_err("an asset");
         assert!(error.to_string().contains("without assets"), "{error}");
-        let archive = Function::AssetArchive.call(asset(), Path::new("."), &place()).expect("an archive");
+        let archive = Function::AssetArchive.call(asset(), Path::new("."), &location()).expect("an archive");
         assert_eq!(
             archive.to_json(Secrets::Masked),
             json!({"fn::assetArchive": {"a": {"fn::stringAsset": "b"}}})
@@ -318,19 +325,24 @@ mod tests {
     fn a_file_is_read_relative_to_the_programs_folder() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let argument = Value::String("Cargo.toml".to_owned());
-        let Value::String(text) = Function::ReadFile.call(argument, folder, &place()).expect("a file") else {
+        let Value::String(text) = Function::ReadFile.call(argument, folder, &location()).expect("a file")
+        else {
             panic!("a string")
         };
-        assert!(text.contains("name = \"pulumi\""));
+        assert!(text.contains("name = \"dmm-pulumi\""));
         let missing = Value::String("none.txt".to_owned());
-        let error = Function::ReadFile.call(missing, folder, &place()).expect_err("no file");
+        let error = Function::ReadFile.call(missing, folder, &location()).expect_err("no file");
         assert!(error.to_string().contains("none.txt"), "{error}");
     }
 
     #[test]
-    fn functions_that_need_pulumi_are_refused_with_what_to_write_instead() {
+    fn functions_that_need_pulumi_are_rejected_with_what_to_do_instead() {
         let error = call("stackReference", json!(["a", "b"])).expect_err("not supported");
-        assert!(error.contains("fn::stackReference cannot be evaluated without Pulumi; use"), "{error}");
-        assert!(call("toJson", json!(1)).expect_err("misspelt").contains("there is no function fn::toJson"));
+        assert!(error.contains("fn::stackReference is not supported without Pulumi; use"), "{error}");
+        assert!(
+            call("toJson", json!(1))
+                .expect_err("misspelt")
+                .contains("the function fn::toJson does not exist")
+        );
     }
 }

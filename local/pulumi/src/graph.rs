@@ -1,49 +1,14 @@
-//! What needs what: whether every reference names something, and in which order resources can be made.
+//! The graph of references: checks that all references are valid, and orders the resources.
 
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::expression::{Expression, Reference, References};
-use crate::parse::Program;
+use crate::expression::References;
+use crate::program::{MEMBERS, Named, PULUMI, Program};
+use crate::reference::Reference;
 use crate::resource::Declaration;
 
-/// The variable that Pulumi itself sets, and its members.
-pub(crate) const PULUMI: &str = "pulumi";
-pub(crate) const MEMBERS: [&str; 5] = ["cwd", "organization", "project", "rootDirectory", "stack"];
-
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Named<'a> {
-    Pulumi,
-    Config(&'a str),
-    Variable(&'a Expression),
-    Resource(usize),
-}
-
-impl Program {
-    /// What a name stands for. A config key may be named with the project's name before it.
-    pub(crate) fn named(&self, name: &str) -> Option<Named<'_>> {
-        if name == PULUMI {
-            return Some(Named::Pulumi);
-        }
-        if let Some(index) = self.resources.iter().position(|resource| resource.name == name) {
-            return Some(Named::Resource(index));
-        }
-        if let Some((_, value)) = self.variables.iter().find(|(variable, _)| variable == name) {
-            return Some(Named::Variable(value));
-        }
-        self.config_key(name).map(Named::Config)
-    }
-
-    /// The declared name of a config key that may be written with the project's name before it.
-    pub(crate) fn config_key(&self, name: &str) -> Option<&str> {
-        let own = |name: &str| self.config.iter().find(|key| key.name == name).map(|key| key.name.as_str());
-        let stripped = || name.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix(':'));
-        own(name).or_else(|| stripped().and_then(own))
-    }
-}
-
-/// Refuses names that stand for two things, and references to nothing.
+/// Rejects duplicate names and references to something that does not exist.
 pub(crate) fn check(program: &Program) -> Result<(), Error> {
     check_names(program)?;
     let expressions = program.variables.iter().chain(&program.outputs).map(|(_, value)| value.references());
@@ -56,22 +21,22 @@ pub(crate) fn check(program: &Program) -> Result<(), Error> {
 }
 
 fn check_names(program: &Program) -> Result<(), Error> {
-    let mut seen = BTreeMap::from([(PULUMI, "a variable of Pulumi's own")]);
+    let mut seen = BTreeMap::from([(PULUMI, "a variable of Pulumi")]);
     let config = program.config.iter().map(|key| (key.name.as_str(), "config", "a config key"));
     let variables = program.variables.iter().map(|(name, _)| (name.as_str(), "variables", "a variable"));
     let resources =
         program.resources.iter().map(|resource| (resource.name.as_str(), "resources", "a resource"));
     for (name, section, kind) in config.chain(variables).chain(resources) {
         if let Some(other) = seen.insert(name, kind) {
-            return Err(Error::DuplicateName { place: program.place.key(section).key(name), other });
+            return Err(Error::DuplicateName { location: program.location.key(section).key(name), other });
         }
     }
     Ok(())
 }
 
-/// A resource itself is no value; its outputs are.
+/// A resource itself is not a value, but its outputs are.
 fn check_value(program: &Program, reference: &Reference) -> Result<(), Error> {
-    let (place, first) = (reference.place.clone(), reference.first_member());
+    let (location, first) = (reference.location.clone(), reference.first_member());
     match program.named(&reference.root) {
         Some(Named::Pulumi)
             if reference.path.len() == 1 && first.is_some_and(|name| MEMBERS.contains(&name)) =>
@@ -80,9 +45,9 @@ fn check_value(program: &Program, reference: &Reference) -> Result<(), Error> {
         }
         Some(Named::Config(_) | Named::Variable(_)) => Ok(()),
         Some(Named::Resource(_)) if first.is_some() => Ok(()),
-        Some(Named::Resource(_)) => Err(Error::WholeResource { place, name: reference.root.clone() }),
+        Some(Named::Resource(_)) => Err(Error::WholeResource { location, name: reference.root.clone() }),
         Some(Named::Pulumi) | None => {
-            Err(Error::UnknownReference { place, reference: reference.to_string() })
+            Err(Error::UnknownReference { location, reference: reference.to_string() })
         }
     }
 }
@@ -90,13 +55,13 @@ fn check_value(program: &Program, reference: &Reference) -> Result<(), Error> {
 fn check_resource(program: &Program, reference: &Reference) -> Result<(), Error> {
     match program.named(&reference.root) {
         Some(Named::Resource(_)) => Ok(()),
-        _ => Err(Error::NoResource { place: reference.place.clone() }),
+        _ => Err(Error::NoResource { location: reference.location.clone() }),
     }
 }
 
-/// The resources, each after what it needs, otherwise as in the file.
+/// Returns the resources in the order of the file, except that each follows the resources that it needs.
 pub(crate) fn order(program: &Program) -> Result<Vec<String>, Error> {
-    let mut walk = Walk { program, way: Vec::new(), done: Vec::new() };
+    let mut walk = Walk { program, path: Vec::new(), done: Vec::new() };
     for resource in &program.resources {
         walk.visit(&resource.name)?;
     }
@@ -104,9 +69,9 @@ pub(crate) fn order(program: &Program) -> Result<Vec<String>, Error> {
     Ok(walk.done.into_iter().filter(is_resource).map(str::to_owned).collect())
 }
 
-/// The resources that a resource needs, directly or through variables, as in the file.
+/// Returns the resources that a resource needs, directly or through variables, in the order of the file.
 pub(crate) fn dependencies(program: &Program, resource: &Declaration) -> Vec<String> {
-    let mut found = vec![false; program.resources.len()];
+    let mut found: Vec<&str> = Vec::new();
     let mut names: Vec<&str> = resource.references().roots().collect();
     let mut seen: Vec<&str> = Vec::new();
     while let Some(name) = names.pop() {
@@ -115,20 +80,20 @@ pub(crate) fn dependencies(program: &Program, resource: &Declaration) -> Vec<Str
         }
         seen.push(name);
         match program.named(name) {
-            Some(Named::Resource(index)) => found[index] = true,
+            Some(Named::Resource(needed)) => found.push(&needed.name),
             Some(Named::Variable(value)) => names.extend(value.references().roots()),
             _ => {}
         }
     }
-    let needed = program.resources.iter().zip(found).filter(|(_, found)| *found);
-    needed.map(|(resource, _)| resource.name.clone()).collect()
+    let names = program.resources.iter().map(|resource| &resource.name);
+    names.filter(|name| found.contains(&name.as_str())).cloned().collect()
 }
 
-/// A walk from what needs to what is needed.
+/// A depth-first walk along the references.
 struct Walk<'a> {
     program: &'a Program,
-    /// From where it began to where it is.
-    way: Vec<&'a str>,
+    /// The names from the start of the walk to the current one.
+    path: Vec<&'a str>,
     done: Vec<&'a str>,
 }
 
@@ -137,19 +102,19 @@ impl<'a> Walk<'a> {
         if self.done.contains(&name) {
             return Ok(());
         }
-        if let Some(start) = self.way.iter().position(|passed| *passed == name) {
-            let path = self.way[start..].iter().chain([&name]).map(|&name| name.to_owned()).collect();
+        if let Some(start) = self.path.iter().position(|passed| *passed == name) {
+            let path = self.path.iter().skip(start).chain([&name]).map(|&name| name.to_owned()).collect();
             return Err(Error::Cycle { path });
         }
-        self.way.push(name);
+        self.path.push(name);
         let program: &'a Program = self.program;
         let references = match program.named(name) {
-            Some(Named::Resource(index)) => program.resources[index].references(),
+            Some(Named::Resource(declaration)) => declaration.references(),
             Some(Named::Variable(value)) => value.references(),
             Some(Named::Pulumi | Named::Config(_)) | None => References::default(),
         };
         references.roots().try_for_each(|root| self.visit(root))?;
-        self.way.pop();
+        self.path.pop();
         self.done.push(name);
         Ok(())
     }
@@ -167,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_comes_after_what_it_needs_and_otherwise_where_the_file_has_it() {
+    fn a_resource_follows_what_it_needs_and_otherwise_keeps_the_order_of_the_file() {
         let text = "
 variables: {v: '${d.id}'}
 resources:
@@ -184,7 +149,7 @@ resources:
     }
 
     #[test]
-    fn a_cycle_is_refused_with_everything_on_its_way() {
+    fn a_cycle_is_rejected_with_all_names_on_it() {
         let text = "
 variables: {v: '${b.id}'}
 resources:
@@ -193,31 +158,34 @@ resources:
   b: {type: 't:m:T', options: {dependsOn: ['${a}']}}
 ";
         let error = order(&program(text).expect("a program")).expect_err("a cycle").to_string();
-        assert!(error.contains("a needs itself: a -> v -> b -> a;"), "{error}");
+        assert!(error.contains("a depends on itself: a -> v -> b -> a;"), "{error}");
     }
 
     #[test]
-    fn a_reference_to_nothing_is_refused_with_its_place() {
+    fn a_reference_to_something_that_does_not_exist_is_rejected_with_its_place() {
         let cases = [
-            ("outputs: {a: ['${none.id}']}", "outputs.a[0]: ${none.id} names no resource"),
-            ("outputs: {a: '${pulumi.name}'}", "outputs.a: ${pulumi.name} names no"),
-            ("outputs: {a: '${pulumi}'}", "outputs.a: ${pulumi} names no"),
+            ("outputs: {a: ['${none.id}']}", "outputs.a[0]: ${none.id} does not name a resource"),
+            ("outputs: {a: '${pulumi.name}'}", "outputs.a: ${pulumi.name} does not name"),
+            ("outputs: {a: '${pulumi}'}", "outputs.a: ${pulumi} does not name"),
             (
                 "resources: {r: {type: 't:m:T', properties: {p: {q: 'x${none}'}}}}",
                 "resources.r.properties.p.q: ${none}",
             ),
-            ("resources: {r: {type: 't:m:T'}}\noutputs: {a: '${r}'}", "outputs.a: ${r} is a whole resource"),
+            (
+                "resources: {r: {type: 't:m:T'}}\noutputs: {a: '${r}'}",
+                "outputs.a: ${r} is a resource, not a value",
+            ),
             (
                 "resources: {r: {type: 't:m:T'}}\noutputs: {a: '${r[0]}'}",
-                "outputs.a: ${r} is a whole resource",
+                "outputs.a: ${r} is a resource, not a value",
             ),
             (
                 "variables: {v: 1}\nresources: {r: {type: 't:m:T', options: {parent: '${v}'}}}",
-                "options.parent must name",
+                "options.parent must refer",
             ),
             (
                 "resources: {r: {type: 't:m:T', options: {dependsOn: ['${none}']}}}",
-                "options.dependsOn[0] must name",
+                "options.dependsOn[0] must refer",
             ),
         ];
         for (text, problem) in cases {
@@ -227,17 +195,20 @@ resources:
     }
 
     #[test]
-    fn two_things_of_the_same_name_are_refused() {
+    fn two_objects_of_the_same_name_are_rejected() {
         let error = program("config: {a: 1}\nresources: {a: {type: 't:m:T'}}").expect_err("the same name");
-        assert!(error.contains("resources.a: there is already a config key of this name"), "{error}");
+        assert!(error.contains("resources.a: a config key of this name already exists"), "{error}");
         let error = program("variables: {pulumi: 1}").expect_err("a reserved name");
-        assert!(error.contains("variables.pulumi: there is already a variable of Pulumi's own"), "{error}");
+        assert!(
+            error.contains("variables.pulumi: a variable of Pulumi of this name already exists"),
+            "{error}"
+        );
     }
 
     #[test]
-    fn a_config_key_may_be_named_with_the_project_before_it() {
+    fn the_name_of_a_config_key_may_have_the_project_as_a_prefix() {
         let program = program("config: {a: 1}\noutputs: {b: '${p:a}'}").expect("a program");
-        assert_eq!(program.named("p:a"), Some(Named::Config("a")));
-        assert_eq!(program.named("q:a"), None);
+        assert!(matches!(program.named("p:a"), Some(Named::Config("a"))));
+        assert!(program.named("q:a").is_none());
     }
 }

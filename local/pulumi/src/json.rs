@@ -1,51 +1,58 @@
-//! Reads the parts of a program that are no expressions, and says where one is not as it should be.
+//! Reads the parts of a program that are not expressions, with errors that name the location.
 
 use serde_json::{Map, Value as Json};
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Location};
 
-/// The object that must stand here; `None` where nothing does.
-pub(crate) fn object<'a>(value: &'a Json, place: &Place) -> Result<Option<&'a Map<String, Json>>, Error> {
+/// Returns the object at this location, or `None` if the value is null.
+pub(crate) fn object<'a>(
+    value: &'a Json,
+    location: &Location,
+) -> Result<Option<&'a Map<String, Json>>, Error> {
     match value {
         Json::Null => Ok(None),
         Json::Object(object) => Ok(Some(object)),
-        other => Err(wrong(place, "an object", other)),
+        other => Err(wrong(location, "an object", other)),
     }
 }
 
-/// The text that must stand here.
-pub(crate) fn text<'a>(value: &'a Json, place: &Place) -> Result<&'a str, Error> {
-    value.as_str().ok_or_else(|| wrong(place, "a string", value))
+/// Returns the string at this location.
+pub(crate) fn text<'a>(value: &'a Json, location: &Location) -> Result<&'a str, Error> {
+    value.as_str().ok_or_else(|| wrong(location, "a string", value))
 }
 
-/// The truth value that must stand here.
-pub(crate) fn boolean(value: &Json, place: &Place) -> Result<bool, Error> {
-    value.as_bool().ok_or_else(|| wrong(place, "true or false", value))
+/// Returns the boolean at this location.
+pub(crate) fn boolean(value: &Json, location: &Location) -> Result<bool, Error> {
+    value.as_bool().ok_or_else(|| wrong(location, "true or false", value))
 }
 
-/// The list of texts that must stand here.
-pub(crate) fn texts(value: &Json, place: &Place) -> Result<Vec<String>, Error> {
-    let items = value.as_array().ok_or_else(|| wrong(place, "a list of strings", value))?;
-    items.iter().enumerate().map(|(index, item)| text(item, &place.index(index)).map(str::to_owned)).collect()
+/// Returns the list of strings at this location.
+pub(crate) fn texts(value: &Json, location: &Location) -> Result<Vec<String>, Error> {
+    let items = value.as_array().ok_or_else(|| wrong(location, "a list of strings", value))?;
+    items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| text(item, &location.index(index)).map(str::to_owned))
+        .collect()
 }
 
-/// Refuses keys that are not among `known`.
-pub(crate) fn only(object: &Map<String, Json>, known: &[&str], place: &Place) -> Result<(), Error> {
+/// Rejects keys that are not in `known`.
+pub(crate) fn only(object: &Map<String, Json>, known: &[&str], location: &Location) -> Result<(), Error> {
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
-        Some(key) => Err(Error::UnknownKey { place: place.key(key), known: known.join(", ") }),
+        Some(key) => Err(Error::UnknownKey { location: location.key(key), known: known.join(", ") }),
     }
 }
 
-/// A value of the wrong type.
-pub(crate) fn wrong(place: &Place, expected: &'static str, found: &Json) -> Error {
+/// Creates the error for a value of the wrong type.
+pub(crate) fn wrong(location: &Location, expected: &'static str, found: &Json) -> Error {
     let found = match found {
         Json::Null => "nothing",
-        Json::Bool(_) => "a truth value",
+        Json::Bool(_) => "a boolean",
         Json::Number(_) => "a number",
         Json::String(_) => "a string",
         Json::Array(_) => "a list",
         Json::Object(_) => "an object",
     };
-    Error::WrongType { place: place.clone(), expected, found }
+    Error::WrongType { location: location.clone(), expected, found }
 }

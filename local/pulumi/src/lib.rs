@@ -1,6 +1,6 @@
 //! Evaluates a [Pulumi YAML](https://www.pulumi.com/docs/iac/languages-sdks/yaml/yaml-language-reference/) program without
-//! Pulumi: config, variables, references, functions and the order in which its resources are made. What making a
-//! resource means is the caller's affair, who answers with its outputs:
+//! Pulumi: config, variables, references, functions and the order of its resources. The caller creates each resource and returns
+//! its outputs:
 //!
 //! ```
 //! use dmm_pulumi::{Program, Settings};
@@ -32,9 +32,9 @@
 //! # Ok::<(), dmm_pulumi::Error>(())
 //! ```
 //!
-//! What the language has and this crate has not (components, `fn::stackReference`, adopting what exists, remote
-//! assets) is refused by name, never skipped, and so is everything that the language does not have. What follows from a
-//! secret is a secret: see [`Value::Secret`].
+//! Language features that this crate does not support (components, `fn::stackReference`, importing resources, remote assets) are
+//! rejected with an error that names them, and so is everything that the language does not define. Nothing is skipped silently.
+//! A value that is computed from a secret is a secret; see [`Value::Secret`].
 
 mod config;
 mod error;
@@ -42,14 +42,15 @@ mod evaluate;
 mod expression;
 mod function;
 mod graph;
-mod invocation;
 mod json;
 mod parse;
+mod program;
+mod reference;
 mod resource;
 mod value;
 
-pub use error::{Error, Place};
+pub use error::{Error, Location};
 pub use evaluate::{Evaluation, Invoke, Settings};
-pub use parse::Program;
+pub use program::Program;
 pub use resource::Resource;
 pub use value::{Archive, Asset, Map, Secrets, Value};

@@ -1,35 +1,23 @@
-//! Reads a program.
+//! Parses a program.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use crate::config::Key;
-use crate::error::{Error, Place};
+use crate::error::{Error, Location};
 use crate::evaluate::{Evaluation, Settings};
-use crate::expression::Expression;
+use crate::program::Program;
 use crate::resource::{Declaration, expressions};
 use crate::{graph, json};
 
-/// A program: a `Pulumi.yaml` that was read and whose references name something.
-#[derive(Clone, Debug)]
-pub struct Program {
-    pub(crate) place: Place,
-    pub(crate) folder: PathBuf,
-    pub(crate) name: String,
-    pub(crate) config: Vec<Key>,
-    pub(crate) variables: Vec<(String, Expression)>,
-    pub(crate) resources: Vec<Declaration>,
-    pub(crate) outputs: Vec<(String, Expression)>,
-}
-
-/// Keys of a project file that an evaluation reads.
+/// The keys of a project file that an evaluation uses.
 /// <https://www.pulumi.com/docs/iac/concepts/projects/project-file/>
 const READ: [&str; 7] = ["name", "runtime", "description", "config", "variables", "resources", "outputs"];
-/// Keys that matter to Pulumi's command line only.
-const NO_MATTER: [&str; 9] = [
+/// The keys that only Pulumi's CLI uses.
+const IGNORED: [&str; 9] = [
     "author",
     "backend",
     "license",
@@ -40,21 +28,21 @@ const NO_MATTER: [&str; 9] = [
     "template",
     "website",
 ];
-/// Keys that change what the program means.
+/// Keys that would change the meaning of the program, each with what to do instead.
 const NOT_SUPPORTED: [(&str, &str); 4] = [
-    ("components", "write their resources out"),
+    ("components", "write their resources into the program"),
     ("configuration", "call it config"),
     ("main", "put the program into the folder of the project file"),
     ("stackConfigDir", "keep the stacks' files beside the project file"),
 ];
 
 impl Program {
-    /// Reads the program of a folder, or a project file.
+    /// Loads a program from a project file, or from the folder that contains it.
     ///
     /// # Errors
     ///
-    /// [`Error`], when it cannot be read, has something that the language does not have or that this crate does not
-    /// support, or refers to something that it does not have. Cycles are found by [`Evaluation::order`].
+    /// [`Error`] if the file cannot be read, or if the program uses something that the language does not define or this crate
+    /// does not support, or has an invalid reference. [`Evaluation::order`] finds cycles.
     pub fn load(path: &Path) -> Result<Program, Error> {
         let file = if path.is_dir() { path.join("Pulumi.yaml") } else { path.to_owned() };
         match std::fs::read_to_string(&file) {
@@ -63,13 +51,13 @@ impl Program {
         }
     }
 
-    /// Reads a program from the text of `file`. The file's folder is where the program's paths begin.
+    /// Parses a program from the text of `file`. The program's paths are relative to the file's folder.
     ///
     /// # Errors
     ///
     /// As for [`Program::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Program, Error> {
-        // As Pulumi's own parser has them: only true and false are truth values, `<<` has no meaning.
+        // Like Pulumi's own parser: only true and false are booleans, and `<<` has no special meaning.
         let options = serde_saphyr::options! {
             duplicate_keys: DuplicateKeyPolicy::Error,
             merge_keys: MergeKeyPolicy::Error,
@@ -84,87 +72,71 @@ impl Program {
     }
 
     fn read(json: &Json, file: &Path) -> Result<Program, Error> {
-        let place = Place::new(Arc::from(file));
-        let Some(members) = json::object(json, &place)? else {
-            return Err(Error::Missing { place: place.key("name") });
+        let location = Location::new(Arc::from(file));
+        let Some(members) = json::object(json, &location)? else {
+            return Err(Error::Missing { location: location.key("name") });
         };
-        check_keys(members, &place)?;
-        let name = members.get("name").ok_or_else(|| Error::Missing { place: place.key("name") })?;
-        let section = |name: &str| expressions(members.get(name), &place.key(name));
+        check_keys(members, &location)?;
+        let name = members.get("name").ok_or_else(|| Error::Missing { location: location.key("name") })?;
+        let section = |name: &str| expressions(members.get(name), &location.key(name));
         Ok(Program {
-            name: json::text(name, &place.key("name"))?.to_owned(),
+            name: json::text(name, &location.key("name"))?.to_owned(),
             folder: file.parent().unwrap_or(Path::new("")).to_owned(),
-            config: each(members.get("config"), &place.key("config"), Key::parse)?,
+            config: each(members.get("config"), &location.key("config"), Key::parse)?,
             variables: section("variables")?,
-            resources: each(members.get("resources"), &place.key("resources"), Declaration::parse)?,
+            resources: each(members.get("resources"), &location.key("resources"), Declaration::parse)?,
             outputs: section("outputs")?,
-            place,
+            location,
         })
     }
 
-    /// The project's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The folder where the program's paths begin.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Whether it declares a config key, which may be written as `key` or `project:key`.
-    #[must_use]
-    pub fn has_config(&self, key: &str) -> bool {
-        self.config_key(key).is_some()
-    }
-
-    /// Begins an evaluation for one stack.
+    /// Starts the evaluation for one stack.
     ///
     /// # Errors
     ///
-    /// [`Error`], when a config key lacks a value, has one of another type, or is not declared.
+    /// [`Error`] if a config key lacks a value, has a value of the wrong type, or is not declared.
     pub fn evaluate(self, settings: Settings) -> Result<Evaluation, Error> {
         Evaluation::new(self, settings)
     }
 }
 
-fn check_keys(members: &Map<String, Json>, place: &Place) -> Result<(), Error> {
+fn check_keys(members: &Map<String, Json>, location: &Location) -> Result<(), Error> {
     for (key, instead) in NOT_SUPPORTED {
         if members.contains_key(key) {
             return Err(Error::NotSupported {
-                place: place.clone(),
+                location: location.clone(),
                 what: format!("the key {key}"),
                 instead,
             });
         }
     }
-    json::only(members, &[READ.as_slice(), NO_MATTER.as_slice()].concat(), place)?;
-    let runtime = members.get("runtime").ok_or_else(|| Error::Missing { place: place.key("runtime") })?;
+    json::only(members, &[READ.as_slice(), IGNORED.as_slice()].concat(), location)?;
+    let runtime =
+        members.get("runtime").ok_or_else(|| Error::Missing { location: location.key("runtime") })?;
     if let Some(text) = members.get("description") {
-        json::text(text, &place.key("description"))?;
+        json::text(text, &location.key("description"))?;
     }
     if runtime == "yaml" || runtime["name"] == "yaml" {
         return Ok(());
     }
-    let expected = "yaml: other languages need Pulumi";
-    Err(Error::WrongType { place: place.key("runtime"), expected, found: "another language" })
+    let expected = "yaml, because other languages need Pulumi";
+    Err(Error::WrongType { location: location.key("runtime"), expected, found: "another language" })
 }
 
-/// Reads each member of a section.
+/// Parses each member of a section.
 fn each<T>(
     json: Option<&Json>,
-    place: &Place,
-    parse: impl Fn(&str, &Json, Place) -> Result<T, Error>,
+    location: &Location,
+    parse: impl Fn(&str, &Json, Location) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    let members = json::object(json.unwrap_or(&Json::Null), place)?;
-    members.into_iter().flatten().map(|(name, value)| parse(name, value, place.key(name))).collect()
+    let members = json::object(json.unwrap_or(&Json::Null), location)?;
+    members.into_iter().flatten().map(|(name, value)| parse(name, value, location.key(name))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expression::Expression;
 
     fn error(text: &str) -> String {
         let text = format!("name: p\nruntime: yaml\n{text}");
@@ -179,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_true_and_false_are_truth_values() {
+    fn only_true_and_false_are_booleans() {
         let text = "name: p\nruntime: yaml\noutputs: {a: yes, b: on, c: true, d: '2012-10-17'}\n";
         let program = Program::parse(text, Path::new("Pulumi.yaml")).expect("a program");
         let [a, b, c, d] = program.outputs.as_slice() else { panic!("four outputs") };
@@ -188,20 +160,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_program_is_refused_with_its_place() {
+    fn an_invalid_program_is_rejected_with_the_place() {
         let cases = [
-            ("resource: {}", "p/Pulumi.yaml: resource: no such key; known are name, runtime"),
-            ("components: {}", "the key components cannot be evaluated without Pulumi; write"),
+            ("resource: {}", "p/Pulumi.yaml: resource: unknown key; use one of name, runtime"),
+            ("components: {}", "the key components is not supported without Pulumi; write"),
             ("configuration: {}", "call it config"),
             ("resources: []", "p/Pulumi.yaml: resources is a list, but must be an object"),
             (
                 "resources: {a: {type: 'a:b:C', propertys: {}}}",
-                "p/Pulumi.yaml: resources.a.propertys: no such key",
+                "p/Pulumi.yaml: resources.a.propertys: unknown key",
             ),
             ("description: 1", "p/Pulumi.yaml: description is a number"),
-            ("outputs: {a: 1, a: 2}", "p/Pulumi.yaml is not a YAML document as Pulumi reads it"),
-            ("outputs: {a: !custom 1}", "p/Pulumi.yaml is not a YAML document as Pulumi reads it"),
-            ("outputs: {<<: {a: 1}}", "p/Pulumi.yaml is not a YAML document as Pulumi reads it"),
+            ("outputs: {a: 1, a: 2}", "p/Pulumi.yaml is not valid YAML for Pulumi"),
+            ("outputs: {a: !custom 1}", "p/Pulumi.yaml is not valid YAML for Pulumi"),
+            ("outputs: {<<: {a: 1}}", "p/Pulumi.yaml is not valid YAML for Pulumi"),
         ];
         for (text, problem) in cases {
             let error = error(text);
@@ -210,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn other_languages_are_refused() {
+    fn other_languages_are_rejected() {
         let error = Program::parse("name: p\nruntime: nodejs", Path::new("Pulumi.yaml"))
             .expect_err("another language");
         assert!(error.to_string().contains("runtime is another language"), "{error}");
@@ -219,8 +191,8 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_a_program_is_refused_with_the_files_name() {
+    fn a_folder_without_a_program_is_rejected_with_the_name_of_the_file() {
         let error = Program::load(Path::new(env!("CARGO_MANIFEST_DIR"))).expect_err("no program");
-        assert!(error.to_string().contains("Pulumi.yaml") && !error.is_retryable(), "{error}");
+        assert!(error.to_string().contains("Pulumi.yaml") && matches!(error, Error::Read { .. }), "{error}");
     }
 }

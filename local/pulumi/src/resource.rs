@@ -1,37 +1,38 @@
-//! Resources: as a program declares them, and as they are to be made.
+//! Resources: as a program declares them, and as they are created.
 
 use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::error::{Error, Place};
-use crate::expression::{Expression, Reference, References};
+use crate::error::{Error, Location};
+use crate::expression::{Expression, References, references_to_resources};
 use crate::json;
+use crate::reference::Reference;
 use crate::value::{Archive, Map, Secrets, Value};
 
 /// A resource as the program declares it.
 #[derive(Clone, Debug)]
 pub(crate) struct Declaration {
-    /// What the program calls it.
+    /// Its name in the program.
     pub(crate) name: String,
-    pub(crate) place: Place,
-    /// What Pulumi's state calls it.
+    pub(crate) location: Location,
+    /// Its name in Pulumi's state.
     pub(crate) state_name: String,
     pub(crate) token: String,
     pub(crate) properties: Vec<(String, Expression)>,
-    /// Resources that are named by options, which must be there before this one.
+    /// Resources that options refer to. They must be created before this one.
     pub(crate) depends_on: Vec<Reference>,
-    /// Outputs that are secrets whatever they follow from.
+    /// Outputs that are always secrets.
     pub(crate) secret_outputs: Vec<String>,
 }
 
-/// What this crate does with an option of a resource.
+/// What an option of a resource means for this crate.
 enum Meaning {
-    /// It says how a resource is changed or deleted; evaluating a program does neither.
-    NoMatter,
-    /// It names resources.
+    /// It affects only changes and deletions of a resource, which an evaluation does not do.
+    Ignored,
+    /// It refers to resources.
     Resources,
-    /// It names resources by keys.
+    /// It is an object whose values refer to resources.
     ResourcesByKey,
     SecretOutputs,
     NotSupported(&'static str),
@@ -43,8 +44,8 @@ fn meaning(option: &str) -> Option<Meaning> {
         "dependsOn" | "parent" | "provider" | "deletedWith" | "replaceWith" => Meaning::Resources,
         "providers" => Meaning::ResourcesByKey,
         "additionalSecretOutputs" => Meaning::SecretOutputs,
-        "import" => Meaning::NotSupported("take it away once the resource is adopted"),
-        "hooks" => Meaning::NotSupported("do without hooks"),
+        "import" => Meaning::NotSupported("remove it after the resource was imported"),
+        "hooks" => Meaning::NotSupported("remove the hooks"),
         "aliases"
         | "customTimeouts"
         | "deleteBeforeReplace"
@@ -56,7 +57,7 @@ fn meaning(option: &str) -> Option<Meaning> {
         | "replaceOnChanges"
         | "replacementTrigger"
         | "retainOnDelete"
-        | "version" => Meaning::NoMatter,
+        | "version" => Meaning::Ignored,
         _ => return None,
     })
 }
@@ -66,65 +67,71 @@ const OPTIONS: &str = "additionalSecretOutputs, aliases, customTimeouts, deleteB
     replaceOnChanges, replaceWith, replacementTrigger, retainOnDelete, version";
 
 impl Declaration {
-    pub(crate) fn parse(name: &str, json: &Json, place: Place) -> Result<Declaration, Error> {
-        let Some(members) = json::object(json, &place)? else {
-            return Err(Error::Missing { place: place.key("type") });
+    pub(crate) fn parse(name: &str, json: &Json, location: Location) -> Result<Declaration, Error> {
+        let Some(members) = json::object(json, &location)? else {
+            return Err(Error::Missing { location: location.key("type") });
         };
-        json::only(members, &["type", "name", "properties", "options", "defaultProvider", "get"], &place)?;
+        json::only(members, &["type", "name", "properties", "options", "defaultProvider", "get"], &location)?;
         if members.contains_key("get") {
             let instead = "write the outputs that you need as config keys";
             return Err(Error::NotSupported {
-                place: place.key("get"),
-                what: "reading what exists".to_owned(),
+                location: location.key("get"),
+                what: "reading an existing resource".to_owned(),
                 instead,
             });
         }
-        let token = members.get("type").ok_or_else(|| Error::Missing { place: place.key("type") })?;
-        let token = short_token(json::text(token, &place.key("type"))?);
+        let token = members.get("type").ok_or_else(|| Error::Missing { location: location.key("type") })?;
+        let token = short_token(json::text(token, &location.key("type"))?);
         let state_name = match members.get("name") {
-            Some(given) => json::text(given, &place.key("name"))?.to_owned(),
+            Some(given) => json::text(given, &location.key("name"))?.to_owned(),
             None => name.to_owned(),
         };
         if let Some(flag) = members.get("defaultProvider") {
-            json::boolean(flag, &place.key("defaultProvider"))?;
+            json::boolean(flag, &location.key("defaultProvider"))?;
         }
         let mut declaration = Declaration {
             name: name.to_owned(),
             state_name,
             token,
-            properties: expressions(members.get("properties"), &place.key("properties"))?,
+            properties: expressions(members.get("properties"), &location.key("properties"))?,
             depends_on: Vec::new(),
             secret_outputs: Vec::new(),
-            place,
+            location,
         };
         declaration.read_options(members.get("options"))?;
         Ok(declaration)
     }
 
     fn read_options(&mut self, json: Option<&Json>) -> Result<(), Error> {
-        let place = self.place.key("options");
-        let Some(options) = json::object(json.unwrap_or(&Json::Null), &place)? else { return Ok(()) };
+        let location = self.location.key("options");
+        let Some(options) = json::object(json.unwrap_or(&Json::Null), &location)? else { return Ok(()) };
         for (name, value) in options {
-            let place = place.key(name);
+            let location = location.key(name);
             match meaning(name) {
-                None => return Err(Error::UnknownKey { place, known: OPTIONS.to_owned() }),
-                Some(Meaning::NoMatter) => {}
-                Some(Meaning::Resources) => self.depends_on.extend(references_to_resources(value, &place)?),
+                None => return Err(Error::UnknownKey { location, known: OPTIONS.to_owned() }),
+                Some(Meaning::Ignored) => {}
+                Some(Meaning::Resources) => {
+                    self.depends_on.extend(references_to_resources(value, &location)?)
+                }
                 Some(Meaning::ResourcesByKey) => {
-                    for (key, value) in json::object(value, &place)?.into_iter().flatten() {
-                        self.depends_on.extend(references_to_resources(value, &place.key(key))?);
+                    for (key, value) in json::object(value, &location)?.into_iter().flatten() {
+                        self.depends_on.extend(references_to_resources(value, &location.key(key))?);
                     }
                 }
-                Some(Meaning::SecretOutputs) => self.secret_outputs.extend(json::texts(value, &place)?),
+                Some(Meaning::SecretOutputs) => self.secret_outputs.extend(json::texts(value, &location)?),
                 Some(Meaning::NotSupported(instead)) => {
-                    return Err(Error::NotSupported { place, what: format!("the option {name}"), instead });
+                    return Err(Error::NotSupported {
+                        location,
+                        what: format!("the option {name}"),
+                        instead,
+                    });
                 }
             }
         }
         Ok(())
     }
 
-    /// What its properties and options refer to.
+    /// Returns all references in its properties and options.
     pub(crate) fn references(&self) -> References<'_> {
         let mut found = References::default();
         for (_, value) in &self.properties {
@@ -137,29 +144,19 @@ impl Declaration {
     }
 }
 
-/// Names and the expressions that stand there.
-pub(crate) fn expressions(json: Option<&Json>, place: &Place) -> Result<Vec<(String, Expression)>, Error> {
-    json::object(json.unwrap_or(&Json::Null), place)?
+/// Parses the members of an object as expressions.
+pub(crate) fn expressions(
+    json: Option<&Json>,
+    location: &Location,
+) -> Result<Vec<(String, Expression)>, Error> {
+    json::object(json.unwrap_or(&Json::Null), location)?
         .into_iter()
         .flatten()
-        .map(|(name, value)| Ok((name.clone(), Expression::parse(value, &place.key(name))?)))
+        .map(|(name, value)| Ok((name.clone(), Expression::parse(value, &location.key(name))?)))
         .collect()
 }
 
-/// The resources that an option names: one, or a list.
-pub(crate) fn references_to_resources(json: &Json, place: &Place) -> Result<Vec<Reference>, Error> {
-    match Expression::parse(json, place)? {
-        Expression::Reference(reference) if reference.path.is_empty() => Ok(vec![reference]),
-        Expression::List(_) => {
-            let items = json.as_array().into_iter().flatten().enumerate();
-            let each = items.map(|(index, item)| references_to_resources(item, &place.index(index)));
-            Ok(each.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
-        }
-        _ => Err(Error::NoResource { place: place.clone() }),
-    }
-}
-
-/// A resource to be made: every property has its value.
+/// A resource to create: all properties are evaluated.
 #[derive(Clone, Debug)]
 pub struct Resource {
     pub(crate) name: String,
@@ -170,39 +167,39 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// What the program calls it.
+    /// Returns its name in the program.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its type in the short form, e.g. `aws:sqs:Queue`, also where the program says `aws:sqs/queue:Queue`.
+    /// Returns its type in the short form, e.g. `aws:sqs:Queue`, even if the program has `aws:sqs/queue:Queue`.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// Its name among all resources of all stacks.
+    /// Returns its URN, which is unique among all resources of all stacks.
     /// <https://www.pulumi.com/docs/iac/concepts/resources/names/#urns>
     #[must_use]
     pub fn urn(&self) -> &str {
         &self.urn
     }
 
-    /// Its properties. Shown, they mask secrets.
+    /// Returns its properties. Secrets are masked when they are displayed.
     #[must_use]
     pub fn properties(&self) -> &Map {
         &self.properties
     }
 
-    /// Its properties as a JSON object, secrets revealed: for who makes the resource, never for a log.
+    /// Returns its properties as a JSON object with secrets revealed. For creating the resource; never log it.
     #[must_use]
     pub fn properties_json(&self) -> Json {
         Value::Map(self.properties.clone()).to_json(Secrets::Revealed)
     }
 
-    /// The path of the archive that a property is, relative to the program's folder; `None` where it is no archive, or
-    /// one made of several.
+    /// Returns the path of a property that is an archive, relative to the program's folder; `None` if the property is not an
+    /// archive, or is an archive of several assets.
     #[must_use]
     pub fn archive(&self, property: &str) -> Option<&Path> {
         match self.properties.get(property)? {
@@ -211,14 +208,14 @@ impl Resource {
         }
     }
 
-    /// The resources that must be there before it, by what the program calls them.
+    /// Returns the names of the resources that must be created before this one.
     #[must_use]
     pub fn dependencies(&self) -> &[String] {
         &self.dependencies
     }
 }
 
-/// `aws:sqs/queue:Queue` as `aws:sqs:Queue`.
+/// Shortens `aws:sqs/queue:Queue` to `aws:sqs:Queue`.
 fn short_token(token: &str) -> String {
     let parts: Vec<&str> = token.split(':').collect();
     match parts.as_slice() {
@@ -230,7 +227,7 @@ fn short_token(token: &str) -> String {
     }
 }
 
-/// `aws:sqs:Queue` as `aws:sqs/queue:Queue`, which URNs have.
+/// Expands `aws:sqs:Queue` to `aws:sqs/queue:Queue`, the form in URNs.
 pub(crate) fn long_token(token: &str) -> String {
     let parts: Vec<&str> = token.split(':').collect();
     match parts.as_slice() {
@@ -253,12 +250,12 @@ mod tests {
     use super::*;
 
     fn parse(json: &Json) -> Result<Declaration, String> {
-        let place = Place::new(Path::new("Pulumi.yaml").into()).key("resources").key("r");
-        Declaration::parse("r", json, place).map_err(|error| error.to_string())
+        let location = Location::new(Path::new("Pulumi.yaml").into()).key("resources").key("r");
+        Declaration::parse("r", json, location).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn a_resource_is_called_what_the_program_calls_it_unless_it_has_a_name() {
+    fn a_resource_has_its_name_in_the_program_unless_it_declares_another() {
         assert_eq!(parse(&json!({"type": "a:b:C"})).expect("a resource").state_name, "r");
         assert_eq!(parse(&json!({"type": "a:b:C", "name": "n"})).expect("a resource").state_name, "n");
     }
@@ -273,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_name_resources_make_it_wait_for_them() {
+    fn a_resource_depends_on_the_resources_in_its_options() {
         let options = json!({
             "dependsOn": ["${a}", "${b}"], "parent": "${c}", "providers": {"aws": "${d}"}, "protect": true,
         });
@@ -283,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_names_something_else_than_a_resource_is_refused() {
+    fn an_option_that_refers_to_something_else_than_a_resource_is_rejected() {
         for value in [json!("a"), json!("${a.id}"), json!(["a"]), json!({"a": "b"})] {
             let error =
                 parse(&json!({"type": "a:b:C", "options": {"dependsOn": value}})).expect_err("no resource");
@@ -295,16 +292,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_resource_does_not_have_is_refused() {
+    fn an_invalid_resource_is_rejected() {
         let cases = [
             (json!({"properties": {}}), "resources.r.type is missing"),
-            (json!({"type": "a:b:C", "property": {}}), "resources.r.property: no such key"),
+            (json!({"type": "a:b:C", "property": {}}), "resources.r.property: unknown key"),
             (
                 json!({"type": "a:b:C", "options": {"dependson": []}}),
-                "options.dependson: no such key; known are",
+                "options.dependson: unknown key; use one of",
             ),
-            (json!({"type": "a:b:C", "get": {"id": "x"}}), "resources.r.get: reading what exists cannot be"),
-            (json!({"type": "a:b:C", "options": {"import": "x"}}), "the option import cannot be"),
+            (
+                json!({"type": "a:b:C", "get": {"id": "x"}}),
+                "resources.r.get: reading an existing resource is not",
+            ),
+            (json!({"type": "a:b:C", "options": {"import": "x"}}), "the option import is not"),
             (json!({"type": "a:b:C", "properties": []}), "resources.r.properties is a list"),
             (json!({"type": 1}), "resources.r.type is a number"),
         ];

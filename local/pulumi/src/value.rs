@@ -1,85 +1,85 @@
-//! Values: JSON's, assets and archives, and secrets.
+//! Values: JSON values, assets, archives and secrets.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::{Number, Value as Json};
 
-/// What is shown in the place of a secret.
+/// The text that replaces a secret.
 const MASK: &str = "[secret]";
 
-/// A value of a program. `Display` and `Debug` show it as JSON with every secret masked.
+/// A value of a program. `Display` and `Debug` show it as JSON with all secrets masked.
 #[derive(Clone, PartialEq)]
 pub enum Value {
-    /// Nothing.
+    /// The null value.
     Null,
     /// True or false.
     Bool(bool),
     /// A number.
     Number(Number),
-    /// A text.
+    /// A string.
     String(String),
-    /// Values in a row.
+    /// A list of values.
     List(Vec<Value>),
-    /// Values by name.
+    /// A map of values by name.
     Map(Map),
-    /// A file or a text to be uploaded.
+    /// A file or a text to upload.
     Asset(Asset),
-    /// Files to be uploaded together.
+    /// Files to upload together.
     Archive(Archive),
-    /// A secret value, or one that follows from a secret.
+    /// A secret, or a value that is computed from a secret.
     Secret(Box<Value>),
 }
 
-/// A file or a text to be uploaded.
+/// A file or a text to upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asset {
-    /// A file, its path relative to the program's folder.
+    /// The path of a file, relative to the program's folder.
     File(PathBuf),
     /// A text.
     Text(String),
 }
 
-/// Files to be uploaded together.
+/// Files to upload together.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Archive {
-    /// A folder or an archive file, its path relative to the program's folder.
+    /// The path of a folder or an archive file, relative to the program's folder.
     File(PathBuf),
-    /// Assets and archives by their paths in the archive.
+    /// Assets and archives, by their paths in the archive.
     Assets(Map),
 }
 
-/// Whether [`Value::to_json`] shows secrets.
+/// How [`Value::to_json`] treats secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrets {
-    /// A mask stands in their place.
+    /// Secrets are replaced by a mask.
     Masked,
-    /// They stand there as they are: for who deploys, never for a log.
+    /// Secrets are included. For deployments; never for a log.
     Revealed,
 }
 
-/// Values by name, in the order of the program.
+/// A map of values by name, in the order of the program.
 #[derive(Clone, Default, PartialEq)]
 pub struct Map(Vec<(String, Value)>);
 
 impl Map {
-    /// The value of this name.
+    /// Returns the value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// Names and values, in order.
+    /// Returns the names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The names, in order.
+    /// Returns the names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Sets the value of a name; an earlier one is replaced in its place.
+    /// Sets the value of a name. An existing value is replaced without changing its position.
     pub fn set(&mut self, name: String, value: Value) {
         match self.0.iter_mut().find(|(key, _)| *key == name) {
             Some((_, old)) => *old = value,
@@ -108,12 +108,12 @@ impl Value {
         }
     }
 
-    /// Marks the value as a secret where `secret` holds.
+    /// Marks the value as a secret if `secret` is true.
     pub(crate) fn secret_if(self, secret: bool) -> Value {
         if secret { self.secret() } else { self }
     }
 
-    /// Whether the value or anything in it is a secret.
+    /// Returns whether the value is or contains a secret.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         match self {
@@ -124,7 +124,7 @@ impl Value {
         }
     }
 
-    /// The value without the marks of secrets.
+    /// Returns the value without any secret markers.
     #[must_use]
     pub fn revealed(self) -> Value {
         let reveal = |map: Map| map.0.into_iter().map(|(name, value)| (name, value.revealed())).collect();
@@ -137,7 +137,7 @@ impl Value {
         }
     }
 
-    /// The value as JSON. Assets and archives are written as in a program, e.g. `{"fn::fileArchive": "../x"}`.
+    /// Returns the value as JSON. Assets and archives are written as in a program, e.g. `{"fn::fileArchive": "../x"}`.
     #[must_use]
     pub fn to_json(&self, secrets: Secrets) -> Json {
         let object =
@@ -162,7 +162,7 @@ impl Value {
         }
     }
 
-    /// The member of this name, of a map; a secret's members are secrets.
+    /// Returns a member of a map. The members of a secret are secrets.
     pub(crate) fn member(&self, name: &str) -> Option<Value> {
         match self {
             Value::Map(map) => map.get(name).cloned(),
@@ -171,7 +171,7 @@ impl Value {
         }
     }
 
-    /// The element at this index, of a list; a secret's elements are secrets.
+    /// Returns an element of a list. The elements of a secret are secrets.
     pub(crate) fn element(&self, index: usize) -> Option<Value> {
         match self {
             Value::List(items) => items.get(index).cloned(),
@@ -180,7 +180,7 @@ impl Value {
         }
     }
 
-    /// A text, number or truth value as it stands inside another text. Secrets must be revealed before.
+    /// Returns a string, number or boolean as text, to be inserted into another text. Secrets must be revealed before.
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Value::String(text) => Some(text.clone()),
@@ -190,11 +190,11 @@ impl Value {
         }
     }
 
-    /// What kind of value it is, for errors.
+    /// Returns the kind of value, for error messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "nothing",
-            Value::Bool(_) => "a truth value",
+            Value::Bool(_) => "a boolean",
             Value::Number(_) => "a number",
             Value::String(_) => "a string",
             Value::List(_) => "a list",
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_masked_wherever_a_value_is_shown() {
+    fn a_secret_is_masked_when_a_value_is_displayed() {
         let value = landscape();
         for shown in
             [value.to_string(), format!("{value:?}"), format!("{value:#?}"), format!("{:?}", Some(&value))]
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn json_shows_a_secret_only_when_asked_to() {
+    fn json_contains_secrets_only_on_request() {
         let shown = landscape().to_json(Secrets::Revealed);
         assert_eq!(
             shown,
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_inside_a_secret_is_a_secret() {
+    fn a_part_of_a_secret_is_a_secret() {
         let secret = Value::from(json!({"a": ["b"]})).secret();
         let inside = secret.member("a").and_then(|list| list.element(0)).expect("an element");
         assert!(matches!(inside, Value::Secret(_)));
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_a_secret_in_it_is_one() {
+    fn a_value_that_contains_a_secret_is_a_secret() {
         assert!(landscape().is_secret());
         assert!(!landscape().revealed().is_secret());
         assert!(matches!(Value::Null.secret().secret(), Value::Secret(inner) if *inner == Value::Null));

@@ -1,4 +1,4 @@
-//! The deployed program, evaluated with plausible answers in the place of AWS's.
+//! The deployed program, evaluated with plausible outputs instead of those of AWS.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
@@ -33,7 +33,7 @@ fn invoke(token: &str, _: &Value) -> Result<Value, String> {
     }
 }
 
-/// What AWS would answer, as far as references need it: nothing but the outputs that are no properties.
+/// Returns the outputs that AWS would return, as far as references need them and they are not properties.
 fn made(resource: &Resource) -> Map<String, Value> {
     let properties = resource.properties_json();
     let name = ["name", "bucket"].iter().find_map(|property| properties[property].as_str());
@@ -55,7 +55,7 @@ fn made(resource: &Resource) -> Map<String, Value> {
             let url = format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{name}");
             json!({"id": url, "url": url, "arn": arn("sqs", regional(""))})
         }
-        // That of the other types is used in no name, so any will do.
+        // The ids of other types are not used in names, so any value works.
         _ => json!({"id": name, "arn": arn("any", regional(""))}),
     };
     match outputs {
@@ -64,7 +64,7 @@ fn made(resource: &Resource) -> Map<String, Value> {
     }
 }
 
-/// Everything of the program: its resources, in the order of their making, and its outputs.
+/// The evaluated program: its resources, in the order of their creation, and its outputs.
 fn deploy(config: &[(&str, &str)]) -> (Vec<Resource>, Map<String, Value>) {
     let mut evaluation = begin(config).expect("a program");
     let mut resources = Vec::new();
@@ -84,7 +84,7 @@ fn named<'a>(resources: &'a [Resource], name: &str) -> &'a Resource {
     resources.iter().find(|resource| resource.name() == name).expect("a resource of this name")
 }
 
-/// A JSON document that is a property's text.
+/// Parses a property that contains a JSON document as text.
 fn document(resource: &Resource, property: &str) -> Value {
     let properties = resource.properties_json();
     serde_json::from_str(properties[property].as_str().expect("a text")).expect("JSON")
@@ -108,7 +108,7 @@ fn every_expression_of_the_program_has_a_value() {
     );
     for resource in &resources {
         let text = resource.properties_json().to_string();
-        // What IAM fills in itself has a colon.
+        // Policy variables, which IAM replaces, contain a colon.
         let unresolved = text.replace("${aws:", "").contains("${");
         assert!(!unresolved, "{} has an unresolved reference: {text}", resource.name());
     }
@@ -210,7 +210,7 @@ fn policies_allow_named_actions_on_named_resources_only() {
             for action in list(&statement["Action"]) {
                 assert!(!action.contains('*'), "{}: {statement}", policy.name());
             }
-            // Which AWS gives for the whole account or not at all.
+            // Actions that cannot be restricted to a resource.
             let whole = [
                 json!("iam:ListRoles"),
                 json!("servicequotas:GetServiceQuota"),
@@ -237,7 +237,7 @@ fn policies_of_roles_are_written_only_where_the_role_opted_in_and_never_on_roles
             let is = |s: &&Value| s["Effect"] == effect && list(&s["Action"]).contains(&action);
             statements.iter().filter(is).collect()
         };
-        // By the tag, and by the path.
+        // By tag and by path.
         let [inline, inline_below] = that("Allow", "iam:PutRolePolicy")[..] else { continue };
         let [attached, attached_below] = that("Allow", "iam:AttachRolePolicy")[..] else {
             panic!("two that attach")
@@ -277,7 +277,7 @@ fn policies_of_roles_are_written_only_where_the_role_opted_in_and_never_on_roles
 #[test]
 fn names_are_as_long_as_aws_takes_them() {
     let (resources, _) = deploy(&[]);
-    // From the API references of each service.
+    // From the API reference of each service.
     let limits = BTreeMap::from([
         ("aws:cloudwatch:EventBus", ("name", 256)),
         ("aws:cloudwatch:EventRule", ("name", 64)),

@@ -1,19 +1,19 @@
-//! An event as its leaves: matching knows no objects and arrays, only the values in them and where they stand.
+//! An event as a list of its leaves. Patterns match leaves by their path and value, not objects and arrays.
 
 use serde_json::Value;
 
-/// A value that is neither object nor array.
+/// A value that is neither an object nor an array.
 #[derive(Debug)]
 pub(crate) struct Leaf<'a> {
-    /// The names on the way to it, joined by dots; arrays leave no trace in it.
+    /// The names on the path to it, joined by dots. Arrays do not contribute to the path.
     pub(crate) path: String,
     pub(crate) value: &'a Value,
-    /// The arrays that it is in, each as its number within the event and the element's index.
+    /// The arrays that contain it, each as the array's number within the event and the index of the element.
     places: Vec<(usize, usize)>,
 }
 
 impl Leaf<'_> {
-    /// Whether both can be meant at once: of an array that both are in, they are in the same element.
+    /// Returns whether both leaves can match together: in every array that contains both, they are in the same element.
     pub(crate) fn goes_with(&self, other: &Leaf<'_>) -> bool {
         let places = self.places.iter();
         places
@@ -22,7 +22,7 @@ impl Leaf<'_> {
     }
 }
 
-/// Every leaf of an event.
+/// Returns all leaves of an event.
 pub(crate) fn leaves(event: &Value) -> Vec<Leaf<'_>> {
     let mut walk = Walk { found: Vec::new(), arrays: 0 };
     walk.visit(String::new(), event, &[]);
@@ -54,7 +54,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A path and one more name.
+/// Appends a name to a path.
 pub(crate) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }

@@ -1,9 +1,9 @@
-//! Event patterns of EventBridge: whether one matches an event, and if not, why.
+//! EventBridge's event patterns: tells whether a pattern matches an event and, if not, why.
 //!
-//! The operators are those of
+//! The operators are documented in
 //! [EventBridge's user guide](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html). Where
-//! it is silent (arrays, the checks of a pattern, fields named twice), this does what
-//! [Event Ruler](https://github.com/aws/event-ruler) does, the engine that AWS published.
+//! the guide is silent (arrays, validation of patterns, fields that occur twice), this crate behaves like
+//! [Event Ruler](https://github.com/aws/event-ruler), the engine that AWS published.
 //!
 //! ```
 //! use dmm_rules::Pattern;
@@ -23,11 +23,11 @@
 //!
 //! | module | subject |
 //! | --- | --- |
-//! | `pattern` | [`Pattern`]: from its JSON text to branches of fields, and the error of an invalid one |
-//! | `operator` | what a field's value must be |
-//! | `numeric`, `wildcard`, `network` | the operators that need more than a comparison |
-//! | `event` | an event as its leaves |
-//! | `verdict` | matching, and the reasons against it |
+//! | `pattern` | [`Pattern`]: parsed from JSON to branches of fields; errors of invalid patterns |
+//! | `operator` | the conditions on a field's value |
+//! | `numeric`, `wildcard`, `network` | the operators that are more than a comparison |
+//! | `event` | an event as a list of its leaves |
+//! | `verdict` | matching, and the reasons for a mismatch |
 
 mod event;
 mod network;

@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// The largest number that EventBridge compares, on either side of zero.
+/// The largest absolute value that EventBridge compares.
 const LIMIT: f64 = 5.0e9;
-/// Digits after the decimal point beyond the sixth do not count.
+/// EventBridge compares six digits after the decimal point.
 const SCALE: f64 = 1.0e6;
 
-/// A range; each bound with whether it belongs to the range itself.
+/// A range of numbers: one or two comparisons that must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Range {
     terms: Vec<(Comparison, f64)>,
@@ -49,7 +49,7 @@ impl Comparison {
     }
 }
 
-/// Whether two numbers are the same one to EventBridge.
+/// Returns whether EventBridge treats two numbers as equal.
 pub(crate) fn equal(one: f64, other: f64) -> bool {
     same(scaled(one), scaled(other))
 }
@@ -58,12 +58,12 @@ fn scaled(value: f64) -> f64 {
     (value * SCALE).round()
 }
 
-#[expect(clippy::float_cmp, reason = "both are whole numbers by now")]
+#[expect(clippy::float_cmp, reason = "both values have been rounded to whole numbers")]
 fn same(one: f64, other: f64) -> bool {
     one == other
 }
 
-/// A number within what EventBridge compares.
+/// Returns the value if it is a number that EventBridge can compare.
 pub(crate) fn comparable(value: &Value) -> Option<f64> {
     value.as_f64().filter(|number| number.abs() <= LIMIT)
 }
@@ -74,13 +74,13 @@ impl Range {
         let items = value
             .as_array()
             .filter(|items| !items.is_empty())
-            .ok_or("numeric takes a list, e.g. [\">\", 0, \"<=\", 5]")?;
+            .ok_or("numeric needs a list, e.g. [\">\", 0, \"<=\", 5]")?;
         let mut terms = Vec::new();
         for pair in items.chunks(2) {
             let sign = pair.first().and_then(Value::as_str).unwrap_or_default();
             let Some((_, comparison)) = Comparison::ALL.into_iter().find(|(known, _)| *known == sign) else {
                 let found = pair.first().unwrap_or(value);
-                return Err(format!("{found} is no comparison of numeric: known are =, <, <=, >, >="));
+                return Err(format!("{found} is not a comparison of numeric: use =, <, <=, > or >="));
             };
             let bound = pair.get(1).filter(|bound| bound.is_number());
             let bound = bound.ok_or_else(|| format!("{sign} must be followed by a number"))?;
@@ -98,12 +98,12 @@ impl Range {
                     return Err(format!("the range is empty: {from} is not less than {to}"));
                 }
             }
-            _ => return Err("a range is one comparison, or > or >= and then < or <=".to_owned()),
+            _ => return Err("a range is one comparison, or > or >= followed by < or <=".to_owned()),
         }
         Ok(Range { terms })
     }
 
-    /// Whether a value is a number in the range.
+    /// Returns whether a value is a number in the range.
     pub(crate) fn holds(&self, value: &Value) -> bool {
         comparable(value).is_some_and(|number| {
             self.terms.iter().all(|(comparison, bound)| comparison.holds(number, *bound))

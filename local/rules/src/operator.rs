@@ -1,6 +1,6 @@
-//! What the value of a field must be.
+//! The conditions on the value of a field.
 //!
-//! Every operator looks at one leaf. Of several values, e.g. those of an array, it is enough that one of them fits.
+//! An operator tests one leaf. If a field has several values, e.g. in an array, one matching value is enough.
 
 use std::fmt;
 
@@ -10,22 +10,22 @@ use crate::network::Network;
 use crate::numeric::{self, Range};
 use crate::wildcard::Wildcard;
 
-/// One element of the list that a field has in a pattern.
+/// One element of a field's list in a pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operator {
-    /// A text, a number, a truth value or null.
+    /// A string, a number, a boolean or null.
     Exact(Value),
     Text(TextOperator),
     Numeric(Range),
     Cidr(String, Network),
     Exists(bool),
-    /// None of these values.
+    /// Any value except these.
     AnythingBut(Vec<Value>),
-    /// No text of these.
+    /// Any value except strings that match one of these.
     AnythingButText(Vec<TextOperator>),
 }
 
-/// What a text must be; another value never fits.
+/// A condition on a string. Other values never match.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum TextOperator {
     Prefix(String),
@@ -38,13 +38,13 @@ pub(crate) enum TextOperator {
 
 const KNOWN: &str = "anything-but, cidr, equals-ignore-case, exists, numeric, prefix, suffix, wildcard";
 
-/// What cannot be the name of a field inside `$or`, because it is an operator's.
+/// Returns whether a name is that of an operator. Fields inside `$or` must not have such a name.
 pub(crate) fn is_operator(name: &str) -> bool {
     KNOWN.split(", ").any(|known| known == name)
 }
 
 impl Operator {
-    /// Reads one element of a field's list.
+    /// Parses one element of a field's list.
     pub(crate) fn parse(value: &Value) -> Result<Operator, String> {
         match value {
             Value::Object(members) => {
@@ -54,7 +54,7 @@ impl Operator {
                     "exists" => argument
                         .as_bool()
                         .map(Operator::Exists)
-                        .ok_or_else(|| format!("exists is true or false, not {argument}")),
+                        .ok_or_else(|| format!("exists must be true or false, not {argument}")),
                     "cidr" => {
                         let network = string("cidr", argument)?;
                         Network::parse(network).map(|parsed| Operator::Cidr(network.to_owned(), parsed))
@@ -68,7 +68,7 @@ impl Operator {
         }
     }
 
-    /// Whether a leaf's value fits. Not for [`Operator::Exists`] with false, which is about leaves that are not there.
+    /// Returns whether a leaf's value matches. Does not apply to [`Operator::Exists`] with `false`, which is about missing leaves.
     pub(crate) fn holds(&self, value: &Value) -> bool {
         match self {
             Operator::Exact(wanted) => value == wanted,
@@ -95,7 +95,7 @@ impl TextOperator {
             ("prefix" | "suffix", Value::Object(members)) => {
                 let (inner, argument) = only(members)?;
                 if inner != "equals-ignore-case" {
-                    return Err(format!("{name} takes a string or equals-ignore-case, not {inner}"));
+                    return Err(format!("{name} needs a string or equals-ignore-case, not {inner}"));
                 }
                 let text = string(inner, argument)?.to_owned();
                 Ok(if name == "prefix" { Self::PrefixIgnoreCase(text) } else { Self::SuffixIgnoreCase(text) })
@@ -104,7 +104,7 @@ impl TextOperator {
             ("suffix", _) => Ok(Self::Suffix(string(name, argument)?.to_owned())),
             ("equals-ignore-case", _) => Ok(Self::EqualsIgnoreCase(string(name, argument)?.to_owned())),
             ("wildcard", _) => Wildcard::parse(string(name, argument)?).map(Self::Wildcard),
-            _ => Err(format!("there is no operator {name:?}: known are {KNOWN}")),
+            _ => Err(format!("unknown operator {name:?}: use one of {KNOWN}")),
         }
     }
 
@@ -121,18 +121,19 @@ impl TextOperator {
     }
 }
 
-/// `anything-but` takes a value, a list of values of one type, or one text operator with a text or a list of texts.
+/// Parses the argument of `anything-but`: a value, a list of values of one type, or a string operator with a string or a
+/// list of strings.
 fn anything_but(argument: &Value) -> Result<Operator, String> {
     match argument {
         Value::Object(members) => {
             let (name, argument) = only(members)?;
             if !TextOperator::NAMES.contains(&name) {
-                return Err(format!("anything-but takes no {name}: it takes {}", TextOperator::NAMES.join(", ")));
+                return Err(format!("anything-but does not support {name}: use one of {}", TextOperator::NAMES.join(", ")));
             }
             let each = |text: &Value| match text.as_str() {
-                Some("") => Err(format!("anything-but with {name} takes no empty string")),
+                Some("") => Err(format!("anything-but with {name} does not support the empty string")),
                 Some(_) => TextOperator::parse(name, text),
-                None => Err(format!("anything-but with {name} takes a string or a list of strings, not {text}")),
+                None => Err(format!("anything-but with {name} needs a string or a list of strings, not {text}")),
             };
             match argument {
                 Value::Array(texts) if texts.is_empty() => Err(format!("the list of {name} is empty")),
@@ -146,23 +147,26 @@ fn anything_but(argument: &Value) -> Result<Operator, String> {
             Ok(Operator::AnythingBut(values.clone()))
         }
         Value::String(_) | Value::Number(_) => Ok(Operator::AnythingBut(vec![argument.clone()])),
-        _ => Err("anything-but takes strings only or numbers only, or one of equals-ignore-case, prefix, suffix, wildcard"
+        _ => Err("anything-but needs only strings, only numbers, or one of equals-ignore-case, prefix, suffix, wildcard"
             .to_owned()),
     }
 }
 
-/// The one member of an operator's object.
+/// Returns the only member of an operator's object.
 fn only(members: &Map<String, Value>) -> Result<(&str, &Value), String> {
     let mut all = members.iter();
     match (all.next(), all.next()) {
         (Some((name, argument)), None) => Ok((name, argument)),
-        (None, _) => Err(format!("an empty object is no operator: known are {KNOWN}")),
-        _ => Err("an object holds one operator: write each in an object of its own".to_owned()),
+        (None, _) => Err(format!("an empty object is not a valid operator: use one of {KNOWN}")),
+        _ => {
+            Err("an object must contain exactly one operator: write each operator in its own object"
+                .to_owned())
+        }
     }
 }
 
 fn string<'a>(name: &str, argument: &'a Value) -> Result<&'a str, String> {
-    argument.as_str().ok_or_else(|| format!("{name} takes a string, not {argument}"))
+    argument.as_str().ok_or_else(|| format!("{name} needs a string, not {argument}"))
 }
 
 fn lower(text: &str) -> String {

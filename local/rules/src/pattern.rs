@@ -1,4 +1,4 @@
-//! From a pattern's JSON text to branches of fields.
+//! Parses a pattern from JSON to branches of fields.
 
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -6,10 +6,10 @@ use thiserror::Error;
 use crate::event::join;
 use crate::operator::{self, Operator};
 
-/// The longest pattern of a rule, in characters:
+/// The maximum length of a pattern, in characters:
 /// [PutRule](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html).
 const LONGEST: usize = 4096;
-/// The most branches that the `$or`s of a pattern may come to:
+/// The maximum number of branches that the `$or`s of a pattern may result in:
 /// [Or matching](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html#eb-filtering-complex-example-or).
 const MOST_BRANCHES: usize = 1000;
 
@@ -18,43 +18,43 @@ const OR: &str = "$or";
 /// An event pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
-    /// An event matches when one of them does: one without `$or`, else one per combination of its alternatives.
+    /// An event matches if it matches one of these branches. There is one branch per combination of `$or` alternatives.
     pub(crate) branches: Vec<Branch>,
 }
 
-/// Fields that must all fit, each with the operators of which one must.
+/// Fields that must all match, each with operators of which one must match.
 pub(crate) type Branch = Vec<(String, Vec<Operator>)>;
 
-/// Why a text is no event pattern.
+/// Why a text is not a valid event pattern.
 #[derive(Debug, Error)]
 pub enum PatternError {
-    /// It is not JSON.
-    #[error("the pattern is not JSON: {0}")]
+    /// It is not valid JSON.
+    #[error("the pattern is not valid JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// EventBridge takes no pattern of this length.
-    #[error("the pattern has {0} characters, EventBridge takes {LONGEST}")]
+    /// It is longer than EventBridge allows.
+    #[error("the pattern has {0} characters, but EventBridge allows at most {LONGEST}")]
     TooLong(usize),
-    /// Its `$or`s have too many combinations.
+    /// Its `$or`s result in too many combinations.
     #[error(
-        "the alternatives of $or come to more than {MOST_BRANCHES} combinations: split the pattern into rules"
+        "the alternatives of $or result in more than {MOST_BRANCHES} combinations: split the pattern into several rules"
     )]
     TooManyBranches,
-    /// Something in it is not allowed.
+    /// A part of it is not allowed.
     #[error("{place}: {problem}")]
     Invalid {
-        /// The field, its names joined by dots.
+        /// The path of the field, joined by dots.
         place: String,
-        /// What is wrong there.
+        /// What is wrong.
         problem: String,
     },
 }
 
 impl Pattern {
-    /// Reads a pattern and checks it as EventBridge does.
+    /// Parses a pattern and validates it like EventBridge.
     ///
     /// # Errors
     ///
-    /// [`PatternError`] with what is wrong where.
+    /// [`PatternError`] if the pattern is not valid.
     pub fn parse(text: &str) -> Result<Pattern, PatternError> {
         let length = text.chars().count();
         if length > LONGEST {
@@ -70,7 +70,7 @@ impl Pattern {
     }
 }
 
-/// Adds the fields of an object of the pattern to every branch.
+/// Adds the fields of an object in the pattern to every branch.
 fn read(
     branches: &mut Vec<Branch>,
     path: &str,
@@ -102,14 +102,14 @@ fn read(
                     .collect::<Result<Vec<_>, _>>()
                     .map_err(|problem| invalid(&place, problem))?;
                 for branch in branches.iter_mut() {
-                    // A field that is named again inside $or stands for itself there.
+                    // Inside $or, a field replaces an outer field with the same name.
                     branch.retain(|(known, _)| *known != place);
                     branch.push((place.clone(), operators.clone()));
                 }
             }
             other => {
                 let problem =
-                    format!("must be an object or a list; for one value write \"{name}\": [{other}]");
+                    format!("must be an object or a list; for a single value, write \"{name}\": [{other}]");
                 return Err(invalid(&place, problem));
             }
         }
@@ -117,7 +117,7 @@ fn read(
     Ok(())
 }
 
-/// Every branch with every alternative of an `$or`.
+/// Combines every branch with every alternative of an `$or`.
 fn alternatives(
     branches: &[Branch],
     path: &str,

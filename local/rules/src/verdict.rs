@@ -1,4 +1,4 @@
-//! Matching, and the reasons against it.
+//! Matches events, and explains mismatches.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
-    /// One sentence for each thing that is in the way.
+    /// Returns one sentence for each reason.
     #[must_use]
     pub fn reasons(&self) -> &[String] {
         &self.reasons
@@ -29,25 +29,25 @@ impl fmt::Display for Mismatch {
 }
 
 impl Pattern {
-    /// Whether an event matches: the whole envelope as targets receive it, with `source`, `detail-type` and `detail`.
+    /// Matches an event: the complete envelope as targets receive it, with `source`, `detail-type` and `detail`.
     ///
     /// # Errors
     ///
-    /// [`Mismatch`] with the reasons when it does not.
+    /// [`Mismatch`] with the reasons if the event does not match.
     pub fn check(&self, event: &Value) -> Result<(), Mismatch> {
         let leaves = leaves(event);
-        let mut against: Vec<Vec<String>> = Vec::new();
+        let mut objections_by_branch: Vec<Vec<String>> = Vec::new();
         for branch in &self.branches {
             match objections(branch, event, &leaves) {
                 found if found.is_empty() => return Ok(()),
-                found => against.push(found),
+                found => objections_by_branch.push(found),
             }
         }
-        Err(Mismatch { reasons: summary(&against) })
+        Err(Mismatch { reasons: summary(&objections_by_branch) })
     }
 }
 
-/// What is in the way of one branch.
+/// Returns the reasons why one branch does not match.
 fn objections(branch: &Branch, event: &Value, leaves: &[Leaf<'_>]) -> Vec<String> {
     let alone: Vec<String> = branch
         .iter()
@@ -65,7 +65,7 @@ fn objections(branch: &Branch, event: &Value, leaves: &[Leaf<'_>]) -> Vec<String
     )]
 }
 
-/// The leaves of a field that one of its operators takes.
+/// Returns the leaves of a field that match one of its operators.
 fn fitting<'a, 'e>(
     path: &str,
     operators: &[Operator],
@@ -76,12 +76,12 @@ fn fitting<'a, 'e>(
         .filter(move |leaf| leaf.path == path && operators.iter().any(|operator| operator.holds(leaf.value)))
 }
 
-/// `exists: false` is about the whole event: there must be no such leaf in any element of any array.
+/// Returns whether `exists: false` holds. It applies to the whole event: no element of any array may contain such a leaf.
 fn is_absent_as_wanted(path: &str, operators: &[Operator], leaves: &[Leaf<'_>]) -> bool {
     operators.contains(&Operator::Exists(false)) && leaves.iter().all(|leaf| leaf.path != path)
 }
 
-/// Whether a leaf can be chosen for each field so that all go together.
+/// Returns whether one leaf per field can be chosen such that all of them match together.
 fn agree<'a>(fields: &[(String, Vec<Operator>)], leaves: &'a [Leaf<'a>], chosen: &[&'a Leaf<'a>]) -> bool {
     let Some(((path, operators), rest)) = fields.split_first() else { return true };
     if is_absent_as_wanted(path, operators, leaves) {
@@ -114,12 +114,12 @@ fn objection(path: &str, operators: &[Operator], event: &Value, leaves: &[Leaf<'
     }
 }
 
-/// What a user may not expect of a comparison.
+/// Returns a hint about comparisons that may surprise a user.
 fn hint(operators: &[Operator], value: &Value) -> &'static str {
     for operator in operators {
         match (operator, value) {
             (Operator::Numeric(_), Value::String(_)) => return " (a string; numeric compares numbers only)",
-            (Operator::Text(_), value) if !value.is_string() => return " (no string)",
+            (Operator::Text(_), value) if !value.is_string() => return " (not a string)",
             (Operator::Exact(Value::Number(wanted)), Value::Number(found))
                 if wanted.as_f64() == found.as_f64() =>
             {
@@ -131,12 +131,12 @@ fn hint(operators: &[Operator], value: &Value) -> &'static str {
     ""
 }
 
-/// What is in the way of every branch is said once, the rest by alternative.
-fn summary(against: &[Vec<String>]) -> Vec<String> {
-    let [first, others @ ..] = against else { return Vec::new() };
+/// Lists reasons that apply to every branch once, and the others per alternative.
+fn summary(objections: &[Vec<String>]) -> Vec<String> {
+    let [first, others @ ..] = objections else { return Vec::new() };
     let in_all = |reason: &String| others.iter().all(|reasons| reasons.contains(reason));
     let mut summary: Vec<String> = first.iter().filter(|reason| in_all(reason)).cloned().collect();
-    for (index, reasons) in against.iter().enumerate() {
+    for (index, reasons) in objections.iter().enumerate() {
         let own: Vec<&str> =
             reasons.iter().filter(|reason| !summary.contains(*reason)).map(String::as_str).collect();
         if !own.is_empty() {

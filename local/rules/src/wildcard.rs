@@ -1,15 +1,15 @@
-//! The operator `wildcard`: `*` stands for any characters, also none.
+//! The operator `wildcard`: `*` matches any number of characters, including none.
 
-/// A text with wildcards.
+/// A string with wildcards.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Wildcard {
     source: String,
-    /// What stands between the wildcards; at least one.
+    /// The literal parts between the wildcards; at least one.
     pieces: Vec<String>,
 }
 
 impl Wildcard {
-    /// Reads a pattern: `\*` is an asterisk, `\\` a backslash.
+    /// Parses a string in which `\*` is an asterisk and `\\` is a backslash.
     pub(crate) fn parse(source: &str) -> Result<Wildcard, String> {
         let mut pieces = vec![String::new()];
         let mut chars = source.chars();
@@ -42,18 +42,18 @@ impl Wildcard {
         Ok(Wildcard { source: source.to_owned(), pieces })
     }
 
-    /// The pattern as it was written.
+    /// Returns the original string.
     pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether a whole text fits.
+    /// Returns whether the whole text matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let [first, between @ .., last] = self.pieces.as_slice() else {
             return self.pieces.first().is_some_and(|only| only == text);
         };
         let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
-        // The earliest place is always good enough: it leaves the most for the pieces after it.
+        // The first occurrence is always sufficient: it leaves the most text for the remaining pieces.
         for piece in between {
             let Some(at) = rest.find(piece.as_str()) else { return false };
             rest = rest.get(at + piece.len()..).unwrap_or_default();

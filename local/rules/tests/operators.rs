@@ -1,12 +1,12 @@
-//! Every operator on what its documentation says of it:
+//! Every operator, tested on the cases in its documentation:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>.
 
-#![expect(clippy::expect_used, reason = "a test that fails here has failed")]
+#![expect(clippy::expect_used, reason = "test helpers: a panic fails the test")]
 
 use dmm_rules::Pattern;
 use serde_json::{Value, json};
 
-/// Whether the field `f` of an event fits a list of operators.
+/// Returns whether the field `f` of an event matches a list of operators.
 fn fits(operators: &Value, value: &Value) -> bool {
     let pattern = Pattern::parse(&json!({ "f": operators }).to_string()).expect("a pattern");
     pattern.check(&json!({ "f": value })).is_ok()
@@ -99,7 +99,7 @@ fn wildcard() {
         &[json!("SimpleServic")],
     );
     assert_fits(&json!([{"wildcard": "*"}]), &[json!(""), json!("x")], &[Value::Null]);
-    // The pieces may not overlap.
+    // The pieces must not overlap.
     assert_fits(&json!([{"wildcard": "ab*ba"}]), &[json!("abba"), json!("abxba")], &[json!("aba")]);
     assert_fits(&json!([{"wildcard": "a*b*b"}]), &[json!("abb"), json!("axbxb")], &[json!("ab")]);
 }
@@ -125,7 +125,7 @@ fn anything_but_values() {
         &[json!("stopped"), json!("overloaded")],
     );
     assert_fits(&json!([{"anything-but": [100, 200, 300]}]), &[json!(101)], &[json!(200), json!(3e2)]);
-    // A field that is not there is not anything.
+    // A missing field does not match.
     let pattern = Pattern::parse(r#"{"f": [{"anything-but": "x"}]}"#).expect("a pattern");
     assert!(pattern.check(&json!({"g": 1})).is_err());
 }
@@ -188,7 +188,7 @@ fn numeric() {
         &[json!(9), json!(5_000_000_001_i64)],
     );
     assert_fits(&json!([{"numeric": ["=", 3.018e2]}]), &[json!(301.8)], &[json!(301.9)]);
-    // 15 digits of precision: the seventh after the decimal point does not count.
+    // Six digits after the decimal point are compared: the seventh is ignored.
     assert_fits(&json!([{"numeric": ["=", 1]}]), &[json!(1.000_000_1)], &[json!(1.000_001)]);
 }
 

@@ -1,7 +1,7 @@
-//! Whole patterns: fields together, `$or`, arrays, and the reasons of a mismatch. The cases are those that the README of
-//! <https://github.com/aws/event-ruler> describes.
+//! Complete patterns: several fields, `$or`, arrays, and the reasons for a mismatch. The cases are from the README of
+//! <https://github.com/aws/event-ruler>.
 
-#![expect(clippy::expect_used, reason = "a test that fails here has failed")]
+#![expect(clippy::expect_used, reason = "test helpers: a panic fails the test")]
 
 use dmm_rules::Pattern;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn all_fields_must_fit() {
 fn of_an_array_one_value_must_fit() {
     assert!(matches(&json!({"resources": [{"suffix": "/i-2"}]}), &instance()));
     assert!(!matches(&json!({"resources": [{"suffix": "/i-3"}]}), &instance()));
-    // Also of anything-but: i-2 is not i-1.
+    // This applies to anything-but, too: i-2 is not i-1.
     assert!(matches(&json!({"resources": [{"anything-but": {"suffix": "/i-1"}}]}), &instance()));
 }
 

@@ -20,7 +20,7 @@ use axum::routing::{get, post};
 use crate::agreement::AgreementKind;
 use crate::faults::Faults;
 use crate::handle::WorldHandle;
-use crate::server::KeyRefusal;
+pub use gate::KeyRefusal;
 use problem::Problem;
 
 /// The largest body taken, in bytes. The vendor names no figure.

@@ -1,10 +1,9 @@
 //! What a simulator starts with.
 
-mod company;
-mod history;
 mod sample;
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::agreement::{AgreementKind, AgreementRef};
@@ -22,17 +21,24 @@ pub struct Landscape {
     script: Script,
 }
 
-/// An event of the past.
-#[derive(Clone, Debug)]
+/// An event that happened before the simulator starts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PastEvent {
     time: Timestamp,
+    /// The type without its domain, e.g. `TeamCreatedEvent`.
+    #[serde(rename = "type")]
     name: String,
+    /// The id of the object that the event is about.
     subject: String,
+    /// Members of `data` in addition to `id` and `timestamp`.
+    #[serde(default)]
     data: Map<String, Value>,
 }
 
 /// An IAM role that a consumer of the landscape names in its custom fields.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConsumerRole {
     /// The role's name.
     pub name: String,
@@ -43,8 +49,9 @@ pub struct ConsumerRole {
 }
 
 /// What becomes of an agreement once it is active.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExpectedOutcome {
     /// Its consumer gets a policy on this role.
     Granted {
         /// The role's name.
@@ -58,7 +65,8 @@ pub enum Outcome {
 }
 
 /// How an agreement of the script ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Ending {
     /// It is cancelled.
     Cancelled,
@@ -67,14 +75,15 @@ pub enum Ending {
 }
 
 /// One agreement that a demonstration activates and ends.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ScriptedAgreement {
     /// Which agreement.
     pub agreement: AgreementRef,
     /// What it is about, for people.
     pub title: String,
     /// What its activation leads to.
-    pub outcome: Outcome,
+    pub expected: ExpectedOutcome,
     /// How it ends.
     pub ending: Ending,
 }

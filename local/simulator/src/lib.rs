@@ -30,8 +30,9 @@ mod server;
 mod world;
 
 pub use agreement::{AgreementKind, AgreementRef};
+pub use api::KeyRefusal;
 pub use faults::{Fault, FaultKind, Faults};
 pub use handle::{SeenRequest, WorldHandle};
-pub use landscape::{ConsumerRole, Ending, Landscape, Outcome, Script, ScriptedAgreement};
-pub use server::{KeyRefusal, Options, Simulator, SimulatorError};
+pub use landscape::{ConsumerRole, Ending, ExpectedOutcome, Landscape, Script, ScriptedAgreement};
+pub use server::{Options, Simulator, SimulatorError};
 pub use world::{Violation, WorldError};

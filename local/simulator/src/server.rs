@@ -9,23 +9,13 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::api;
+use crate::api::{self, KeyRefusal};
 use crate::faults::Faults;
 use crate::handle::WorldHandle;
 use crate::landscape::Landscape;
 
 /// How long [`Simulator::stop`] waits for answers that are still being written.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// How a missing or wrong API key is answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum KeyRefusal {
-    /// 403, as the vendor's API description says.
-    #[default]
-    Forbidden,
-    /// 401, as many other APIs and some gateways answer.
-    Unauthorized,
-}
 
 /// How to start a simulator.
 pub struct Options {

@@ -113,7 +113,7 @@ impl Deployer {
             found: "something else",
         })?;
         // Whichever version of Python this machine has, as it runs whichever architecture it has.
-        let runtime = workspace().join("local/functions/python/runtime.py");
+        let runtime = workspace().join("local/lambda-service/python/runtime.py");
         let arguments = ["-B".into(), runtime.into(), folder.into(), handler.into()];
         Ok(Code { key: name.to_owned(), binary: self.python.clone(), arguments: arguments.into() })
     }

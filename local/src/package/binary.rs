@@ -6,7 +6,7 @@ use object::elf::{EM_AARCH64, EM_X86_64, FileHeader64};
 use object::endian::LittleEndian;
 use object::read::elf::FileHeader;
 
-use super::Architecture;
+use crate::architecture::Architecture;
 
 /// The glibc of Amazon Linux 2023, which `provided.al2023` is.
 /// <https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html>

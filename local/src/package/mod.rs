@@ -9,52 +9,20 @@ mod binary;
 mod error;
 mod tools;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+use crate::architecture::Architecture;
 use crate::cli;
-use crate::error::StackError;
 use crate::lambdas::{FUNCTIONS, workspace};
 use crate::progress::Progress;
 use binary::Glibc;
 pub use error::PackageError;
-
-/// What a function runs on, named as Lambda names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Architecture {
-    /// AWS Graviton.
-    #[value(name = "arm64")]
-    Arm64,
-    /// Intel and AMD.
-    #[value(name = "x86_64")]
-    X86_64,
-}
-
-impl Architecture {
-    /// cargo-lambda's option for it.
-    fn option(self) -> &'static str {
-        match self {
-            Architecture::Arm64 => "--arm64",
-            Architecture::X86_64 => "--x86-64",
-        }
-    }
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Architecture::Arm64 => "arm64",
-            Architecture::X86_64 => "x86_64",
-        })
-    }
-}
 
 /// A function's package.
 #[derive(Clone, Debug)]
@@ -77,8 +45,8 @@ pub struct Packed {
 ///
 /// # Errors
 ///
-/// [`StackError::Package`], with what to do.
-pub async fn run(args: &cli::Package) -> Result<(), StackError> {
+/// [`PackageError`], with what to do.
+pub async fn run(args: &cli::Package) -> Result<(), PackageError> {
     let packed = package(args.architecture, Progress::detect()).await?;
     println!("{:<14} {:>10} {:>10}  {:<6} CodeSha256", "function", "bootstrap", "zip", "glibc");
     for one in &packed {

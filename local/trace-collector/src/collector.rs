@@ -1,4 +1,4 @@
-//! Both ways in, and the way on.
+//! Receives spans by UDP and by HTTP, stores them, and forwards them.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -24,51 +24,51 @@ use tokio::task::JoinHandle;
 use crate::datagram;
 use crate::store::{Store, StoreError};
 
-/// The media type of OTLP over HTTP.
+/// The media type of OTLP over HTTP in its binary encoding.
 const PROTOBUF: &str = "application/x-protobuf";
-/// The path under an OTLP endpoint that takes spans.
+/// The path of an OTLP endpoint that receives spans.
 const PATH: &str = "/v1/traces";
 
-/// What to start.
+/// How to start a collector.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The file that keeps the spans.
+    /// The file that stores the spans.
     pub file: PathBuf,
-    /// An OTLP endpoint that gets every span, too.
+    /// An OTLP endpoint to which all spans are forwarded, too.
     pub forward: Option<Forward>,
 }
 
-/// An OTLP endpoint that spans are passed on to.
+/// An OTLP endpoint that spans are forwarded to.
 #[derive(Clone, Debug)]
 pub struct Forward {
-    /// Its address without the path, e.g. `http://127.0.0.1:4318`.
+    /// Its base URL, e.g. `http://127.0.0.1:4318`.
     pub endpoint: Url,
-    /// What calls it.
+    /// The client that calls it.
     pub client: reqwest::Client,
 }
 
-/// The collector does not start.
+/// Why the collector could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectorError {
-    /// It cannot listen.
+    /// No port could be opened.
     #[error("cannot listen for spans on 127.0.0.1: {0}")]
     Listen(#[from] std::io::Error),
-    /// The file of spans cannot be made.
+    /// The file of spans could not be created.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Takes spans until it is dropped: as the X-Ray daemon by UDP, and by OTLP over HTTP, on free ports of this machine.
+/// Receives spans until it is dropped, on free ports of 127.0.0.1: by UDP like the X-Ray daemon, and by OTLP over HTTP.
 #[derive(Debug)]
 pub struct Collector {
     daemon: SocketAddr,
     url: String,
     inlet: Inlet,
-    is_over: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Where spans go that have come in.
+/// Passes received spans to the store and to the forwarding task.
 #[derive(Clone, Debug)]
 struct Inlet {
     store: Store,
@@ -76,7 +76,7 @@ struct Inlet {
 }
 
 impl Collector {
-    /// Listens.
+    /// Starts to listen.
     ///
     /// # Errors
     ///
@@ -86,17 +86,19 @@ impl Collector {
         let mut tasks = Vec::new();
         let forward = options.forward.map(|forward| {
             let (sender, receiver) = mpsc::unbounded_channel();
-            tasks.push(tokio::spawn(pass_on(forward, receiver)));
+            tasks.push(tokio::spawn(forward_all(forward, receiver)));
             sender
         });
         let inlet = Inlet { store, forward };
 
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let daemon = socket.local_addr()?;
-        let is_over = Arc::new(AtomicBool::new(false));
-        // A thread of its own: what is not read at once is dropped when the socket's buffer is full.
-        let (over, to) = (Arc::clone(&is_over), inlet.clone());
-        thread::Builder::new().name("xray-daemon".to_owned()).spawn(move || receive(&socket, &over, &to))?;
+        let stopped = Arc::new(AtomicBool::new(false));
+        // A separate thread: the system drops datagrams that are not read before the socket's buffer is full.
+        let (daemon_stopped, to) = (Arc::clone(&stopped), inlet.clone());
+        thread::Builder::new()
+            .name("xray-daemon".to_owned())
+            .spawn(move || receive(&socket, &daemon_stopped, &to))?;
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -109,28 +111,28 @@ impl Collector {
                 tracing::error!(%error, "the OTLP receiver failed");
             }
         }));
-        Ok(Collector { daemon, url, inlet, is_over, tasks })
+        Ok(Collector { daemon, url, inlet, stopped, tasks })
     }
 
-    /// The address of the daemon, for `AWS_XRAY_DAEMON_ADDRESS`.
+    /// Returns the address of the daemon, for `AWS_XRAY_DAEMON_ADDRESS`.
     #[must_use]
     pub fn daemon(&self) -> SocketAddr {
         self.daemon
     }
 
-    /// The address of the receiver, for `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// Returns the base URL of the OTLP receiver, for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What arrived.
+    /// Returns the received spans.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.inlet.store
     }
 
-    /// What takes spans in that are made in this process.
+    /// Returns a function that receives spans which were created in this process.
     pub fn inlet(&self) -> impl Fn(ExportTraceServiceRequest) + Send + 'static {
         let inlet = self.inlet.clone();
         move |request| inlet.take(request)
@@ -139,8 +141,8 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        // Wakes the daemon up. Where that fails, it ends with the process.
+        self.stopped.store(true, Ordering::SeqCst);
+        // Wakes up the daemon's thread. If that fails, the thread ends with the process.
         if let Ok(socket) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) {
             drop(socket.send_to(&[], self.daemon));
         }
@@ -151,27 +153,27 @@ impl Drop for Collector {
 impl Inlet {
     fn take(&self, request: ExportTraceServiceRequest) {
         if let Some(forward) = &self.forward {
-            // It is closed only while the collector ends.
+            // Fails only while the collector is stopping.
             drop(forward.send(request.clone()));
         }
         self.store.add(request);
     }
 }
 
-fn receive(socket: &UdpSocket, is_over: &AtomicBool, inlet: &Inlet) {
+fn receive(socket: &UdpSocket, stopped: &AtomicBool, inlet: &Inlet) {
     let mut buffer = vec![0; datagram::LARGEST];
-    while !is_over.load(Ordering::SeqCst) {
+    while !stopped.load(Ordering::SeqCst) {
         let length = match socket.recv(&mut buffer) {
             Ok(length) => length,
             Err(error) => {
-                tracing::warn!(%error, "the X-Ray daemon cannot read");
+                tracing::warn!(%error, "the X-Ray daemon cannot receive a datagram");
                 continue;
             }
         };
-        match datagram::decode(&buffer[..length]) {
+        match datagram::decode(buffer.get(..length).unwrap_or_default()) {
             Ok((_, request)) => inlet.take(request),
             Err(_) if length == 0 => {}
-            Err(error) => tracing::warn!(%error, length, "a datagram is dropped"),
+            Err(error) => tracing::warn!(%error, length, "an invalid datagram is dropped"),
         }
     }
 }
@@ -183,14 +185,16 @@ async fn take(State(inlet): State<Inlet>, headers: HeaderMap, body: Bytes) -> Re
     let answer = ExportTraceServiceResponse::default();
     if is(PROTOBUF) {
         let Ok(request) = ExportTraceServiceRequest::decode(body) else {
-            return (StatusCode::BAD_REQUEST, "no ExportTraceServiceRequest of OTLP").into_response();
+            return (StatusCode::BAD_REQUEST, "the body is not an OTLP ExportTraceServiceRequest")
+                .into_response();
         };
         inlet.take(request);
         return ([(CONTENT_TYPE, PROTOBUF)], answer.encode_to_vec()).into_response();
     }
     if is("application/json") {
         let Ok(request) = serde_json::from_slice(&body) else {
-            return (StatusCode::BAD_REQUEST, "no ExportTraceServiceRequest of OTLP in JSON").into_response();
+            return (StatusCode::BAD_REQUEST, "the body is not an OTLP ExportTraceServiceRequest in JSON")
+                .into_response();
         };
         inlet.take(request);
         return axum::Json(answer).into_response();
@@ -198,19 +202,19 @@ async fn take(State(inlet): State<Inlet>, headers: HeaderMap, body: Bytes) -> Re
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/x-protobuf or application/json").into_response()
 }
 
-/// Sends every request on to another endpoint. A failure is said once, until it has passed.
-async fn pass_on(forward: Forward, mut requests: mpsc::UnboundedReceiver<ExportTraceServiceRequest>) {
+/// Forwards every request to another endpoint. Consecutive failures are logged once.
+async fn forward_all(forward: Forward, mut requests: mpsc::UnboundedReceiver<ExportTraceServiceRequest>) {
     let Forward { endpoint, client } = forward;
     let address = format!("{}{PATH}", endpoint.as_str().trim_end_matches('/'));
-    let mut is_silent = false;
+    let mut is_failing = false;
     while let Some(request) = requests.recv().await {
         let sent =
             client.post(&address).header("content-type", PROTOBUF).body(request.encode_to_vec()).send();
         match sent.await.and_then(reqwest::Response::error_for_status) {
-            Ok(_) => is_silent = false,
+            Ok(_) => is_failing = false,
             Err(error) => {
-                if !std::mem::replace(&mut is_silent, true) {
-                    tracing::warn!(%error, "spans cannot be passed on");
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::warn!(%error, "spans cannot be forwarded");
                 }
             }
         }

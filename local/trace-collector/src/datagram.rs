@@ -1,32 +1,32 @@
-//! A datagram of the X-Ray daemon with OpenTelemetry's protobuf in it.
+//! Datagrams of the X-Ray daemon that contain spans as OpenTelemetry's protobuf.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
-/// The largest datagram that the daemon reads, in bytes:
+/// The maximum size of a datagram, in bytes:
 /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-daemon>
 pub(crate) const LARGEST: usize = 64 * 1024;
 
-/// A datagram that the daemon would drop.
+/// Why the daemon would drop a datagram.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatagramError {
-    /// It does not begin with the daemon's header and a line break.
-    #[error("it does not begin with the header {{\"format\":\"json\",\"version\":1}} and a line break")]
+    /// It does not start with the daemon's header and a line break.
+    #[error("it does not start with the header {{\"format\":\"json\",\"version\":1}} and a line break")]
     Header,
-    /// What follows is neither of a sampled nor of an unsampled trace.
-    #[error("neither T1S nor T1U follows the header")]
+    /// The header is followed by neither of the two markers for sampled and unsampled traces.
+    #[error("the header is not followed by T1S or T1U")]
     Kind,
-    /// The rest is not base64.
-    #[error("what follows T1S or T1U is not base64")]
+    /// The payload is not valid Base64.
+    #[error("the payload after T1S or T1U is not valid Base64")]
     Base64,
-    /// What that holds is no request of OTLP.
-    #[error("the base64 does not hold an ExportTraceServiceRequest of OTLP")]
+    /// The payload is not an OTLP request.
+    #[error("the payload is not an OTLP ExportTraceServiceRequest")]
     Protobuf,
 }
 
-/// The spans in a datagram, and whether their traces are sampled.
+/// Decodes a datagram: returns whether the traces are sampled, and the spans.
 ///
 /// # Errors
 ///
@@ -35,7 +35,8 @@ pub fn decode(datagram: &[u8]) -> Result<(bool, ExportTraceServiceRequest), Data
     let end = datagram.iter().position(|byte| *byte == b'\n').ok_or(DatagramError::Header)?;
     let (header, body) = datagram.split_at(end);
     let header: serde_json::Value = serde_json::from_slice(header).map_err(|_| DatagramError::Header)?;
-    if header["format"] != "json" || header["version"] != 1 {
+    let member = |name: &str| header.get(name).cloned().unwrap_or_default();
+    if member("format") != "json" || member("version") != 1 {
         return Err(DatagramError::Header);
     }
     let (sampled, encoded) = match (body.strip_prefix(b"\nT1S"), body.strip_prefix(b"\nT1U")) {
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_daemon_would_drop_is_told_apart() {
+    fn each_reason_to_drop_a_datagram_has_its_error() {
         let error = |text: &str| decode(text.as_bytes()).unwrap_err();
         let header = "{\"format\": \"json\", \"version\": 1}";
         assert_eq!(error("T1S"), DatagramError::Header);
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn sampled_and_unsampled_are_told_apart() {
+    fn sampled_and_unsampled_traces_are_distinguished() {
         let decoded =
             |kind: &str| decode(format!("{{\"format\":\"json\",\"version\":1}}\n{kind}").as_bytes());
         assert_eq!(decoded("T1S"), Ok((true, ExportTraceServiceRequest::default())));

@@ -1,15 +1,15 @@
-//! Traces on one machine: the X-Ray daemon that functions send their spans to, a receiver for OTLP over HTTP, and what is
-//! made of the spans.
+//! Traces on one machine: an X-Ray daemon that functions send their spans to, a receiver for OTLP over HTTP, and the display of
+//! the spans.
 //!
 //! # Layout
 //!
 //! | module | subject |
 //! | --- | --- |
-//! | `collector` | [`Collector`]: both ways in, the file, and passing on |
-//! | `datagram` | what the daemon reads |
-//! | `store` | [`Store`]: spans, in memory and in a file |
-//! | `trace` | [`Trace`]: the spans of one trace as a tree |
-//! | `waterfall` | a trace as text |
+//! | `collector` | [`Collector`]: receives spans by UDP and HTTP, stores and forwards them |
+//! | `datagram` | the format of the daemon's datagrams |
+//! | `store` | [`Store`]: the spans, in memory and in a file |
+//! | `trace` | [`Trace`]: the spans of one trace |
+//! | `waterfall` | the display of a trace as text |
 
 mod collector;
 mod datagram;
@@ -19,5 +19,5 @@ mod waterfall;
 
 pub use collector::{Collector, CollectorError, Forward, Options};
 pub use datagram::{DatagramError, decode};
-pub use store::{Recorded, Store, StoreError};
-pub use trace::{Trace, text};
+pub use store::{Store, StoreError};
+pub use trace::{Recorded, Trace, text};

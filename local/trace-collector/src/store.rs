@@ -1,4 +1,4 @@
-//! The spans that arrived.
+//! The received spans.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -6,20 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::Span;
 
-use crate::trace::{Trace, text};
+use crate::trace::{Recorded, Trace, text};
 
-/// A span and who recorded it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
-    /// `service.name`.
-    pub service: String,
-    /// The span.
-    pub span: Span,
-}
-
-/// The file of spans cannot be used.
+/// Why the file of spans cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be written.
@@ -38,20 +28,20 @@ pub enum StoreError {
         /// The cause.
         source: io::Error,
     },
-    /// A line of it is no request of OTLP.
-    #[error("line {line} of {} holds no spans: {source}", path.display())]
+    /// A line of it is not an OTLP request.
+    #[error("line {line} of {} does not contain spans: {source}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line number, starting at 1.
         line: usize,
         /// The cause.
         source: serde_json::Error,
     },
 }
 
-/// All spans of a run, in memory and in a file: one request of OTLP in its JSON form per line, as the file exporter of
-/// OpenTelemetry's collector writes them. A clone is another handle of the same store.
+/// All spans of a run, in memory and in a file. The file contains one OTLP request in JSON per line, like the output of the
+/// OpenTelemetry Collector's file exporter. Clones are handles to the same store.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Mutex<Inner>>,
@@ -64,7 +54,7 @@ struct Inner {
 }
 
 impl Store {
-    /// An empty store that writes to this file, in place of what was there.
+    /// Creates an empty store that writes to this file. An existing file is overwritten.
     ///
     /// # Errors
     ///
@@ -75,12 +65,12 @@ impl Store {
             fs::create_dir_all(folder).map_err(failed)?;
         }
         File::create(path).map_err(failed)?;
-        // At the end, whatever another run does with the same file meanwhile: its lines stay whole.
+        // Append mode keeps lines intact if another run writes to the same file.
         let file = File::options().append(true).open(path).map_err(failed)?;
         Ok(Store { inner: Arc::new(Mutex::new(Inner { spans: Vec::new(), file: Some(file) })) })
     }
 
-    /// What a store has written to this file so far.
+    /// Reads the spans that a store has written to this file so far.
     ///
     /// # Errors
     ///
@@ -100,7 +90,7 @@ impl Store {
         Ok(Store { inner: Arc::new(Mutex::new(Inner { spans, file: None })) })
     }
 
-    /// Keeps what arrived.
+    /// Adds received spans.
     pub fn add(&self, request: ExportTraceServiceRequest) {
         let mut inner = self.lock();
         if let Some(file) = &mut inner.file {
@@ -108,19 +98,19 @@ impl Store {
                 .map_err(io::Error::from)
                 .and_then(|line| file.write_all(format!("{line}\n").as_bytes()));
             if let Err(error) = written {
-                tracing::warn!(%error, "spans are not in the file");
+                tracing::warn!(%error, "spans cannot be written to the file");
             }
         }
         inner.spans.extend(recorded(request));
     }
 
-    /// All spans, in the order in which they arrived.
+    /// Returns all spans, in the order of their arrival.
     #[must_use]
     pub fn spans(&self) -> Vec<Recorded> {
         self.lock().spans.clone()
     }
 
-    /// All traces, in the order in which their first spans arrived.
+    /// Returns all traces, in the order in which their first spans arrived.
     #[must_use]
     pub fn traces(&self) -> Vec<Trace> {
         let mut traces: Vec<Trace> = Vec::new();
@@ -133,7 +123,7 @@ impl Store {
         traces
     }
 
-    /// The trace with this id, in hexadecimal or in X-Ray's form, or the one of the event with this id.
+    /// Finds a trace by its id, in hexadecimal or in X-Ray's format, or by the id of its event.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Trace> {
         let hexadecimal = id.strip_prefix("1-").unwrap_or(id).replace('-', "");
@@ -148,7 +138,7 @@ impl Store {
     }
 }
 
-/// The spans of a request, each with its service.
+/// Returns the spans of a request, each with its service.
 fn recorded(request: ExportTraceServiceRequest) -> Vec<Recorded> {
     let mut spans = Vec::new();
     for of_resource in request.resource_spans {

@@ -5,10 +5,16 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 
-use crate::store::Recorded;
-use crate::waterfall;
+/// A span and the service that recorded it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// The resource attribute `service.name`.
+    pub service: String,
+    /// The span.
+    pub span: Span,
+}
 
-/// The spans of one trace, by the time at which they began.
+/// The spans of one trace, ordered by start time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
     id: Vec<u8>,
@@ -21,24 +27,24 @@ impl Trace {
     }
 
     pub(crate) fn add(&mut self, recorded: Recorded) {
-        let begin = recorded.span.start_time_unix_nano;
-        let place = self.spans.partition_point(|other| other.span.start_time_unix_nano <= begin);
+        let start = recorded.span.start_time_unix_nano;
+        let place = self.spans.partition_point(|other| other.span.start_time_unix_nano <= start);
         self.spans.insert(place, recorded);
     }
 
-    /// The id, 16 bytes.
+    /// Returns the id (16 bytes).
     #[must_use]
     pub fn id(&self) -> &[u8] {
         &self.id
     }
 
-    /// The id in hexadecimal.
+    /// Returns the id in hexadecimal.
     #[must_use]
     pub fn hexadecimal_id(&self) -> String {
         self.id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
 
-    /// The id as X-Ray's console takes it.
+    /// Returns the id in the format of X-Ray's console.
     #[must_use]
     pub fn xray_id(&self) -> String {
         let id = self.hexadecimal_id();
@@ -46,54 +52,48 @@ impl Trace {
         format!("1-{seconds}-{rest}")
     }
 
-    /// The spans, by the time at which they began.
+    /// Returns the spans, ordered by start time.
     #[must_use]
     pub fn spans(&self) -> &[Recorded] {
         &self.spans
     }
 
-    /// The spans whose parent is not in this trace, the root among them.
+    /// Returns the spans whose parent is not in this trace, including the root span.
     #[must_use]
     pub fn roots(&self) -> Vec<&Recorded> {
         let is_here = |id: &[u8]| self.spans.iter().any(|other| other.span.span_id == id);
         self.spans.iter().filter(|recorded| !is_here(&recorded.span.parent_span_id)).collect()
     }
 
-    /// The spans that name a parent which is not in this trace.
+    /// Returns the spans that have a parent which is not in this trace.
     #[must_use]
     pub fn orphans(&self) -> Vec<&Recorded> {
         self.roots().into_iter().filter(|recorded| !recorded.span.parent_span_id.is_empty()).collect()
     }
 
-    /// The spans whose parent this one is.
+    /// Returns the children of a span.
     #[must_use]
     pub fn children(&self, of: &Span) -> Vec<&Recorded> {
         self.spans.iter().filter(|recorded| recorded.span.parent_span_id == of.span_id).collect()
     }
 
-    /// The first value that a span has for an attribute.
+    /// Returns the first text value of an attribute in any span.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.spans.iter().find_map(|recorded| text(&recorded.span, name))
     }
 
-    /// Whether a function of this name, or one whose name ends so, has a part in it.
+    /// Returns whether a service whose name ends with `name` recorded a span of this trace.
     #[must_use]
     pub fn has_service(&self, name: &str) -> bool {
         self.spans.iter().any(|recorded| recorded.service.ends_with(name))
     }
 
-    /// As text: who did what, when and for how long, in at most `width` columns (80 and more).
-    #[must_use]
-    pub fn waterfall(&self, width: usize) -> String {
-        waterfall::render(self, width)
-    }
-
-    /// As OTLP has it in JSON.
+    /// Returns the trace as an OTLP request in JSON.
     ///
     /// # Errors
     ///
-    /// Never, as far as is known: what was read is written.
+    /// If the spans cannot be serialized, which is not known to happen.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         let resource_spans = self.spans.iter().map(|Recorded { service, span }| {
             let name = AnyValue { value: Some(any_value::Value::StringValue(service.clone())) };
@@ -108,7 +108,7 @@ impl Trace {
     }
 }
 
-/// An attribute of a span, where it is a text.
+/// Returns the value of a span's attribute, if it is a text.
 #[must_use]
 pub fn text<'a>(span: &'a Span, name: &str) -> Option<&'a str> {
     value(&span.attributes, name)

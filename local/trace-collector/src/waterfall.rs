@@ -1,4 +1,4 @@
-//! A trace as text: a line for each span, under its parent, with a bar for the time that it took.
+//! Displays a trace as text: a line for each span, below its parent, with a bar for its duration.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -6,21 +6,28 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-use crate::store::Recorded;
-use crate::trace::{Trace, text};
+use crate::trace::{Recorded, Trace, text};
 
-/// The columns of a bar.
+/// The width of a bar, in columns.
 const BAR: usize = 30;
-/// The columns of a duration.
+/// The width of a duration, in columns.
 const DURATION: usize = 9;
 
-/// A line before it is laid out.
+/// A line before layout.
 struct Row<'a> {
     label: String,
     recorded: &'a Recorded,
 }
 
-pub(crate) fn render(trace: &Trace, width: usize) -> String {
+impl Trace {
+    /// Returns the trace as text with at most `width` columns (at least 80): which service did what, when, and how long it took.
+    #[must_use]
+    pub fn waterfall(&self, width: usize) -> String {
+        render(self, width)
+    }
+}
+
+fn render(trace: &Trace, width: usize) -> String {
     let mut rows = Vec::new();
     for root in trace.roots() {
         rows.push(Row { label: short(&root.span.name).to_owned(), recorded: root });
@@ -42,10 +49,10 @@ pub(crate) fn render(trace: &Trace, width: usize) -> String {
             "{:label$}  {name:service$}  ▕{}▏{:>DURATION$}",
             cut(&row.label, label),
             bar(span, begin, end),
-            written(took)
+            formatted(took)
         );
         if let Some(remark) = remark(span) {
-            // Writing to a text does not fail.
+            // Writing to a String cannot fail.
             let _ = write!(line, "  {remark}");
         }
         lines.push_str(line.trim_end());
@@ -61,7 +68,7 @@ fn heading(trace: &Trace, took: Duration) -> String {
             let _ = write!(heading, "  {}", text.rsplit('.').next().unwrap_or(text));
         }
     }
-    format!("{heading}  {}\n", written(took))
+    format!("{heading}  {}\n", formatted(took))
 }
 
 fn branch<'a>(trace: &'a Trace, parent: &Span, indent: &str, rows: &mut Vec<Row<'a>>) {
@@ -74,12 +81,12 @@ fn branch<'a>(trace: &'a Trace, parent: &Span, indent: &str, rows: &mut Vec<Row<
     }
 }
 
-/// A function's name without what all functions of the stack have in common.
+/// Strips the prefix that all functions of the stack have in common.
 fn short(service: &str) -> &str {
     service.split_once("-local-").map_or(service, |(_, name)| name)
 }
 
-/// At least one column, and never beyond the end.
+/// Draws a bar of at least one column that does not exceed the width.
 fn bar(span: &Span, begin: u64, end: u64) -> String {
     let whole = u128::from(end.saturating_sub(begin)).max(1);
     let column = |time: u64| {
@@ -91,7 +98,7 @@ fn bar(span: &Span, begin: u64, end: u64) -> String {
     format!("{}{}{}", " ".repeat(from), "█".repeat(to - from), " ".repeat(BAR - to))
 }
 
-/// What a reader wants to know at once: why it failed, how it ended, what it was about.
+/// Returns what a reader wants to know first: the error, or the outcome and what it applies to.
 fn remark(span: &Span) -> Option<String> {
     if let Some(status) = span.status.as_ref().filter(|status| status.code() == StatusCode::Error) {
         let reason =
@@ -99,7 +106,7 @@ fn remark(span: &Span) -> Option<String> {
         return Some(format!("✗ {reason}"));
     }
     let Some(outcome) = text(span, "dmm.outcome") else {
-        // Not there, which is an answer like any other.
+        // A missing object is a normal answer, so the span has an error type but no error status.
         return text(span, "error.type").map(str::to_owned);
     };
     let reason = text(span, "dmm.refusal.reason").map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -117,7 +124,7 @@ fn cut(label: &str, most: usize) -> String {
     label.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-fn written(duration: Duration) -> String {
+fn formatted(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1000.0;
     match milliseconds {
         ..10.0 => format!("{milliseconds:.1} ms"),

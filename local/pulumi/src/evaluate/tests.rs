@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Nothing is asked of a provider.
+/// Rejects every call of a provider function.
 fn nothing(token: &str, _: &Json) -> Result<Json, String> {
     Err(format!("{token} was asked"))
 }
@@ -17,7 +17,7 @@ fn evaluation(text: &str, config: &[(&str, &str)]) -> Result<Evaluation, Error> 
     Program::parse(&text, Path::new("shop/Pulumi.yaml"))?.evaluate(settings)
 }
 
-/// The outputs of a program without resources.
+/// Returns the outputs of a program without resources.
 fn outputs(text: &str) -> Result<Json, String> {
     let mut evaluation = evaluation(text, &[]).map_err(|error| error.to_string())?;
     evaluation.outputs(&nothing).map(Json::Object).map_err(|error| error.to_string())
@@ -73,12 +73,12 @@ fn what_cannot_stand_inside_a_text_is_refused() {
 }
 
 #[test]
-fn a_member_that_is_not_there_is_refused_by_name() {
-    for way in ["v.b", "v.a[0]", "v.a.b", "v[0]"] {
+fn a_missing_member_is_rejected_by_name() {
+    for path in ["v.b", "v.a[0]", "v.a.b", "v[0]"] {
         let error =
-            outputs(&format!("variables: {{v: {{a: 1}}}}\noutputs: {{o: '${{{way}}}'}}")).expect_err(way);
+            outputs(&format!("variables: {{v: {{a: 1}}}}\noutputs: {{o: '${{{path}}}'}}")).expect_err(path);
         assert!(
-            error.contains(&format!("outputs.o: ${{{way}}} names a member that is not there")),
+            error.contains(&format!("outputs.o: ${{{path}}} refers to a member that does not exist")),
             "{error}"
         );
     }
@@ -92,17 +92,17 @@ fn config_is_given_with_or_without_the_projects_name() {
 }
 
 #[test]
-fn config_that_is_missing_unknown_or_given_twice_is_refused() {
+fn config_that_is_missing_unknown_or_given_twice_is_rejected() {
     let text = "config: {key: {type: string}}";
     let error = |config: &[(&str, &str)]| evaluation(text, config).expect_err("wrong config").to_string();
     assert_eq!(error(&[]), "shop/Pulumi.yaml: config.key has no default: give it a value");
-    assert_eq!(error(&[("kee", "k")]), "the program has no config key kee; it has key");
-    assert_eq!(error(&[("aws:key", "k")]), "the program has no config key aws:key; it has key");
+    assert_eq!(error(&[("kee", "k")]), "the program has no config key kee (declared keys: key)");
+    assert_eq!(error(&[("aws:key", "k")]), "the program has no config key aws:key (declared keys: key)");
     assert!(error(&[("key", "k"), ("shop:key", "k")]).contains("key is given twice"));
 }
 
 #[test]
-fn a_value_that_follows_from_a_secret_stays_one_until_it_is_asked_for() {
+fn a_value_that_is_computed_from_a_secret_is_masked_unless_revealed() {
     let text = r"
 config: {key: {type: string, secret: true}}
 variables: {header: {Authorization: 'Bearer ${key}'}}
@@ -175,14 +175,14 @@ fn resources_are_resolved_from_the_outputs_of_those_before() {
 }
 
 #[test]
-fn an_output_that_a_resource_does_not_have_is_refused_by_name() {
+fn a_missing_output_of_a_resource_is_rejected_by_name() {
     let mut evaluation = evaluation(TWO, &[]).expect("an evaluation");
     evaluation.resolve("queue", &nothing).expect("a queue");
     evaluation.set_outputs("queue", object(json!({"id": "i"}))).expect("outputs");
     let error = evaluation.resolve("subscription", &nothing).expect_err("no arn").to_string();
-    let place = "shop/Pulumi.yaml: resources.subscription.properties.endpoint";
-    let problem = "${queue.arn} names an output that aws:sqs:Queue does not have; it has name, tags, urn, id";
-    assert_eq!(error, format!("{place}: {problem}"));
+    let location = "shop/Pulumi.yaml: resources.subscription.properties.endpoint";
+    let problem = "${queue.arn} refers to an output that aws:sqs:Queue does not have; its outputs are name, tags, urn, id";
+    assert_eq!(error, format!("{location}: {problem}"));
 }
 
 #[test]
@@ -234,21 +234,24 @@ outputs: {a: {fn::invoke: {function: 'x:y', arguments: {key: '${key}'}, return: 
 }
 
 #[test]
-fn a_provider_that_does_not_answer_or_answers_something_else_is_an_error() {
+fn a_provider_that_fails_or_returns_something_else_is_an_error() {
     let text = "variables: {v: {fn::invoke: {function: 'x:y', return: b}}}\noutputs: {a: '${v}'}";
     let mut evaluation = evaluation(text, &[]).expect("an evaluation");
     let error = evaluation.outputs(&nothing).expect_err("no answer").to_string();
     assert_eq!(error, "shop/Pulumi.yaml: variables.v.fn::invoke: x:y: x:y was asked");
     let error = evaluation.outputs(&|_, _| Ok(json!({"c": 1}))).expect_err("another answer").to_string();
-    assert_eq!(error, "shop/Pulumi.yaml: variables.v.fn::invoke: x:y answers without b; it has c");
+    assert_eq!(
+        error,
+        "shop/Pulumi.yaml: variables.v.fn::invoke: the result of x:y has no member b (members: c)"
+    );
     let error = evaluation.outputs(&|_, _| Ok(json!([]))).expect_err("a list").to_string();
-    assert!(error.contains("answers without b"), "{error}");
+    assert!(error.contains("has no member b"), "{error}");
 }
 
 #[test]
 fn a_variable_that_needs_itself_is_refused_instead_of_evaluated_for_ever() {
     let error = outputs("variables: {v: ['${w}'], w: '${v[0]}'}\noutputs: {a: '${v}'}").expect_err("a cycle");
-    assert!(error.starts_with("v needs itself"), "{error}");
+    assert!(error.starts_with("v depends on itself"), "{error}");
 }
 
 #[test]

@@ -13,7 +13,16 @@ use super::events::Repeat;
 use super::problem::Problem;
 use crate::faults::FaultKind;
 use crate::handle::SeenRequest;
-use crate::server::KeyRefusal;
+
+/// How a missing or wrong API key is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum KeyRefusal {
+    /// 403, as the vendor's API description says.
+    #[default]
+    Forbidden,
+    /// 401, as many other APIs and some gateways answer.
+    Unauthorized,
+}
 
 pub(super) async fn pass(State(app): State<App>, request: Request, next: Next) -> Response {
     let method = request.method().to_string();

@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::progress::Progress;
 
 /// The rows of one phase of the demonstration.
-pub(crate) struct Board {
+pub(crate) struct DemoTable {
     progress: Progress,
     rows: Vec<Row>,
     started: Instant,
@@ -19,7 +19,7 @@ struct Row {
     settled: bool,
 }
 
-impl Board {
+impl DemoTable {
     /// One row for each title, all waiting.
     pub(crate) fn new(progress: Progress, heading: &str, titles: &[String]) -> Self {
         progress.line(&format!("\n{heading}"));

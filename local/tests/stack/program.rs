@@ -1,8 +1,6 @@
 //! The deployed stack, checked without AWS: every resource of `pulumi/Pulumi.yaml` is evaluated and deployed into the
 //! emulator, and has what a security team asks for.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
 use std::collections::BTreeMap;
 use std::process::Command;
 

@@ -1,0 +1,50 @@
+//! From the arguments of `demo` and `up` to what they start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use dmm_lambda_service::Speed;
+use dmm_simulator::Landscape;
+
+use crate::artifacts;
+use crate::cli::Common;
+use crate::error::StackError;
+use crate::progress::Progress;
+use crate::stack::{Options, Source};
+
+impl Common {
+    /// Where the run keeps its spans, and where its events.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::Executable`] when this program's own path is not known.
+    pub(crate) fn artifact_files(&self) -> Result<(PathBuf, PathBuf), StackError> {
+        let file = |named: &Option<PathBuf>, name| {
+            artifacts::file(named.as_deref(), name).map_err(StackError::Executable)
+        };
+        Ok((file(&self.traces, artifacts::TRACES)?, file(&self.events, artifacts::EVENTS)?))
+    }
+
+    /// What to start with a simulated Data Mesh Manager, `speed` times faster than in AWS unless told otherwise.
+    pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: Progress) -> Options {
+        Options {
+            source: Source::Simulated {
+                landscape: Box::new(landscape.clone()),
+                listen: SocketAddr::from(([127, 0, 0, 1], self.dmm_port.unwrap_or(0))),
+                page_limit: 1000,
+            },
+            roles: landscape.roles().to_vec(),
+            speed: Speed::times(self.speed.unwrap_or(speed)),
+            scheduled: true,
+            config: self.config.iter().cloned().collect(),
+            extensions: Vec::new(),
+            webhook: None,
+            aws_endpoint: self.aws_endpoint.clone(),
+            emulator_port: self.aws_port,
+            logs: None,
+            traces: None,
+            otlp_endpoint: self.otlp_endpoint.clone(),
+            progress,
+        }
+    }
+}
