@@ -10,8 +10,8 @@ use std::time::Duration;
 use dmm_docs_test::root;
 use tempfile::TempDir;
 
-/// How long a line is waited for, so that a test that fails says why instead of hanging.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// How long something is waited for, so that a test that fails says why instead of hanging.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A home folder that is empty at first, so that nothing of the user's is touched.
 pub(crate) struct Home(TempDir);
