@@ -12,8 +12,10 @@ use shell::{Home, Running};
 enum Use {
     /// Runs it to its end; its output has these texts.
     Run(&'static [&'static str]),
-    /// Runs it, does what the README says, and interrupts it.
-    Extension,
+    /// Starts it, does what the README says, and interrupts it.
+    Approve,
+    /// Starts it, waits for a line with this text, and interrupts it.
+    Start(&'static str),
     /// Does not run it, for this reason.
     Skip(&'static str),
 }
@@ -43,10 +45,10 @@ const COMMANDS: [(&str, Use); 14] = [
         "cargo run -p dmm-local -- preview",
         Use::Run(&["aws:lambda:Function iamGrant", "secretString: [secret]"]),
     ),
-    ("cargo run -p dmm-local -- up --extension pulumi/extension --speed 10", Use::Extension),
+    ("cargo run -p dmm-local -- up --extension pulumi/extension --speed 10", Use::Approve),
     ("cp -r pulumi/extension ~/my-extension", Use::Run(&[])),
     ("cargo run -p dmm-local -- rules test ~/my-extension/changes.json", Use::Run(&["✓ ", " events match"])),
-    ("cargo run -p dmm-local -- up --extension ~/my-extension --speed 10", Use::Extension),
+    ("cargo run -p dmm-local -- up --extension ~/my-extension --speed 10", Use::Start("-notify.log")),
 ];
 
 #[test]
@@ -66,7 +68,12 @@ fn every_command_of_the_readme_works() {
                     assert!(output.contains(text), "`{command}` does not print {text:?}:\n{output}");
                 }
             }
-            Use::Extension => approve(&home, command),
+            Use::Approve => approve(&home, command),
+            Use::Start(text) => {
+                let mut running = Running::start(&home, command);
+                running.line(|line| line.contains(text));
+                running.interrupt();
+            }
             Use::Skip(reason) => println!("not run: `{command}` {reason}"),
         }
         if command.ends_with(" demo") {
