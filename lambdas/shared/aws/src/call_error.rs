@@ -104,7 +104,9 @@ pub struct CallError {
     pub code: Option<String>,
     /// The HTTP status; `None` for an entry and if there was no answer.
     pub status: Option<u16>,
-    /// The code and the service's message, for people.
+    /// The service's message.
+    pub message: Option<String>,
+    /// The full code and the message, or what there is in their place, for people.
     pub reason: String,
     /// The SDK's error, or the reason once more for an entry.
     pub source: Box<dyn Error + Send + Sync>,
@@ -129,7 +131,8 @@ impl CallError {
             (None, Some(status)) => format!("HTTP status {status}"),
             (None, None) => "no answer".to_owned(),
         };
-        CallError { kind, code: code.map(str::to_owned), status, reason, source: error.into() }
+        let (code, message) = (code.map(str::to_owned), error.message().map(str::to_owned));
+        CallError { kind, code, status, message, reason, source: error.into() }
     }
 
     /// Classifies the failure of one entry in a batch whose call succeeded. An unknown code counts as [`Invalid`] if the
@@ -145,6 +148,7 @@ impl CallError {
             kind: CallErrorKind::of_code(short(code)).unwrap_or(fallback),
             code: Some(short(code).to_owned()),
             status: None,
+            message: message.map(str::to_owned),
             source: reason.clone().into(),
             reason,
         }
