@@ -1,5 +1,6 @@
 //! One adapter per AWS service.
 
+mod call_error;
 mod config;
 mod http;
 pub mod iam;
@@ -7,6 +8,7 @@ mod s3;
 mod secrets_manager;
 mod traced;
 
+pub use call_error::{CallError, CallErrorKind};
 pub use config::{Aws, AwsSettings};
 pub use http::{HttpSetupError, add_certificates};
 pub use s3::S3Store;

@@ -1,13 +1,12 @@
-//! The store in S3.
+//! Objects in an S3 bucket.
 
 use std::error::Error;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 
+use crate::call_error::{CallError, CallErrorKind};
 use dmm_state::{ETag, Object, ObjectKeys, ObjectStore, Precondition, StateError};
 
 /// An [`ObjectStore`] in an S3 bucket. Preconditions are S3's
@@ -38,7 +37,7 @@ impl ObjectStore for S3Store {
     async fn get(&self, key: &str) -> Result<Option<Object>, StateError> {
         let request = self.request("s3:GetObject", key);
         let sent = self.client.get_object().bucket(&self.bucket).key(key).send().await;
-        let answer = match sent {
+        let answer = match sent.map_err(CallError::new) {
             Ok(answer) => answer,
             Err(error) if is_missing_object(&error) => return Ok(None),
             Err(error) => return Err(request.failed(error)),
@@ -56,9 +55,9 @@ impl ObjectStore for S3Store {
             Precondition::Absent => put.if_none_match("*"),
             Precondition::Matches(etag) => put.if_match(etag.as_str()),
         };
-        match put.send().await {
+        match put.send().await.map_err(CallError::new) {
             Ok(answer) => request.etag(answer.e_tag),
-            // What was to be replaced is gone.
+            // The object that was to be replaced has been deleted.
             Err(error) if is_missing_object(&error) => Err(request.conflict()),
             Err(error) => Err(request.failed(error)),
         }
@@ -69,10 +68,12 @@ impl ObjectStore for S3Store {
         let delete = self.client.delete_object().bucket(&self.bucket).key(key);
         let delete = match when {
             Precondition::None => delete,
-            Precondition::Absent => return Err(request.rejected("only what is there can be deleted", None)),
+            Precondition::Absent => {
+                return Err(request.rejected("an object that does not exist cannot be deleted", None));
+            }
             Precondition::Matches(etag) => delete.if_match(etag.as_str()),
         };
-        match delete.send().await {
+        match delete.send().await.map_err(CallError::new) {
             Ok(_) => Ok(()),
             Err(error) if is_missing_object(&error) => Ok(()),
             Err(error) => Err(request.failed(error)),
@@ -86,12 +87,12 @@ impl ObjectKeys for S3Store {
         let request = self.request("s3:ListBucket", prefix);
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
         let answer = list.set_start_after(after.map(str::to_owned)).send().await;
-        let answer = answer.map_err(|error| request.failed(error))?;
+        let answer = answer.map_err(|error| request.failed(CallError::new(error)))?;
         Ok(answer.contents.into_iter().flatten().filter_map(|object| object.key).collect())
     }
 }
 
-/// What was asked of S3, for its errors.
+/// A request to S3, for its errors.
 struct Request {
     action: &'static str,
     object: String,
@@ -102,30 +103,20 @@ impl Request {
         etag.map(ETag::new).ok_or_else(|| self.rejected("the answer has no ETag", None))
     }
 
-    /// What a failed request means: S3's code where it says more than the status, else the status.
-    fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> StateError
-    where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    {
-        let Some(status) = error.raw_response().map(|response| response.status().as_u16()) else {
-            return match error {
-                SdkError::ConstructionFailure(_) => {
-                    self.rejected("it could not be built", Some(error.into()))
-                }
-                _ => self.unavailable(error),
-            };
-        };
-        match (status, error.code()) {
-            (412, _) | (409, Some("ConditionalRequestConflict")) => self.conflict(),
-            (408 | 429 | 500.., _) | (_, Some("RequestTimeout" | "ExpiredToken" | "OperationAborted")) => {
-                self.unavailable(error)
+    fn failed(&self, error: CallError) -> StateError {
+        if is_conflict(&error) {
+            return self.conflict();
+        }
+        let CallError { kind, code, reason, source, .. } = error;
+        match kind {
+            CallErrorKind::Throttled | CallErrorKind::Expired | CallErrorKind::Unavailable => {
+                self.unavailable(source)
             }
-            (401 | 403, _) => {
-                StateError::Denied { object: self.object.clone(), action: self.action, source: error.into() }
+            CallErrorKind::Denied => {
+                StateError::Denied { object: self.object.clone(), action: self.action, source }
             }
-            (_, code) => {
-                let reason = code.map_or_else(|| format!("HTTP status {status}"), str::to_owned);
-                self.rejected(&reason, Some(error.into()))
+            CallErrorKind::Invalid | CallErrorKind::NotFound => {
+                self.rejected(&code.unwrap_or(reason), Some(source))
             }
         }
     }
@@ -144,10 +135,14 @@ impl Request {
     }
 }
 
-/// Whether S3 says that there is no such object. A 404 for a missing bucket is something else.
-fn is_missing_object<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    status == Some(404) && matches!(error.code(), Some("NoSuchKey" | "NotFound") | None)
+/// Whether a conditional write was refused because its precondition does not hold.
+fn is_conflict(error: &CallError) -> bool {
+    error.status == Some(412) || error.status == Some(409) && error.is_code("ConditionalRequestConflict")
+}
+
+/// Whether S3 says that the object does not exist. A 404 for a missing bucket has another code.
+fn is_missing_object(error: &CallError) -> bool {
+    error.status == Some(404) && matches!(error.code.as_deref(), Some("NoSuchKey" | "NotFound") | None)
 }
 
 #[cfg(test)]

@@ -4,18 +4,18 @@ use std::fmt;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_types::SdkConfig;
 use dmm_api::{ApiKeySource, KeyError};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-/// What a new stack's secret holds until somebody puts the API key there.
+use crate::call_error::CallError;
+
+/// The value of a new stack's secret until somebody puts the API key there.
 pub const API_KEY_PLACEHOLDER: &str = "put-the-api-key-here";
 
-/// The API key that a secret of AWS Secrets Manager holds: the secret's plain text is the key. It is read once
-/// per process, and again after it was refused.
+/// The API key in a secret of AWS Secrets Manager: the secret's plain text is the key. It is read once per process, and
+/// again after Data Mesh Manager has refused it.
 pub struct SecretApiKey {
     client: Client,
     secret_id: String,
@@ -31,7 +31,7 @@ impl SecretApiKey {
 
     async fn read(&self) -> Result<SecretString, KeyError> {
         let sent = self.client.get_secret_value().secret_id(&self.secret_id).send().await;
-        let secret = sent.map_err(|error| self.failed(error))?;
+        let secret = sent.map_err(|error| self.failed(CallError::new(error)))?;
         let text =
             secret.secret_string.map(SecretString::from).ok_or_else(|| self.unusable("holds no text"))?;
         let key = SecretString::from(text.expose_secret().trim());
@@ -48,25 +48,22 @@ impl SecretApiKey {
         KeyError::Unusable { message, source: None }
     }
 
-    fn failed(&self, error: SdkError<GetSecretValueError>) -> KeyError {
-        let origin = self.origin();
-        let advice = match error.code() {
-            Some("ResourceNotFoundException") => "does not exist, or has no value yet; put the API key there",
+    fn failed(&self, error: CallError) -> KeyError {
+        let (origin, source) = (self.origin(), Some(error.source));
+        let advice = match error.code.as_deref() {
+            Some("ResourceNotFoundException") => "does not exist or has no value yet; put the API key there",
             Some("AccessDeniedException") => {
-                "may not be read; allow the function's role secretsmanager:GetSecretValue on it"
+                "cannot be read; allow secretsmanager:GetSecretValue on it for the function's role"
             }
             Some("DecryptionFailure") => {
-                "cannot be decrypted; allow the function's role kms:Decrypt on its key"
+                "cannot be decrypted; allow kms:Decrypt on its key for the function's role"
             }
             Some("InvalidRequestException") => {
-                "cannot be read in its state; restore it if it is being deleted"
+                "cannot be read in its current state; restore it if it is being deleted"
             }
-            _ => {
-                let message = format!("{origin} could not be asked");
-                return KeyError::Unavailable { message, source: Some(error.into()) };
-            }
+            _ => return KeyError::Unavailable { message: format!("{origin} cannot be read now"), source },
         };
-        KeyError::Unusable { message: format!("{origin} {advice}"), source: Some(error.into()) }
+        KeyError::Unusable { message: format!("{origin} {advice}"), source }
     }
 }
 

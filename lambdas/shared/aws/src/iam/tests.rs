@@ -6,6 +6,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use dmm_access::name::PolicyName;
+use dmm_access::refusal::Refusal;
 
 /// A client of a server that answers one action in one way.
 async fn roles(action: &str, status: u16, body: &str) -> (MockServer, IamRoles) {
