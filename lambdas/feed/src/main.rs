@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use dmm_aws::S3Store;
-use dmm_budget::Backoff;
+use dmm_budget::batch;
 use dmm_function::{settings, telemetry};
 use dmm_telemetry::Trigger;
 use feed::{Feed, SqsQueue};
@@ -25,7 +25,7 @@ async fn run() -> Result<(), Error> {
         source: Arc::new(dmm_function::api_client(&aws)?),
         queue: Arc::new(SqsQueue::new(sqs, settings::fifo_queue_url("EVENTS_QUEUE_URL")?)),
         store: Arc::new(S3Store::new(s3, settings::required("STATE_BUCKET")?)),
-        backoff: Backoff::default(),
+        backoff: batch::BACKOFF,
         clock: jiff::Timestamp::now,
     };
     let feed = &feed;

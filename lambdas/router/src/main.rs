@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use dmm_budget::Backoff;
+use dmm_budget::batch;
 use dmm_function::{settings, telemetry};
 use dmm_telemetry::Trigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -23,7 +23,7 @@ async fn run() -> Result<(), Error> {
     let router = Router {
         bus: Arc::new(EventBridgeBus::new(eventbridge, settings::required("EVENT_BUS_NAME")?)?),
         dead_letters: Arc::new(SqsDeadLetters::new(sqs, settings::fifo_queue_url("DEAD_LETTER_QUEUE_URL")?)),
-        backoff: Backoff::default(),
+        backoff: batch::BACKOFF,
     };
     let router = &router;
     let handler = async |LambdaEvent { payload, context }: LambdaEvent<SqsEvent>| {

@@ -1,38 +1,30 @@
-//! How often, and after which wait, a call is made again.
+//! When a call is made again.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use dmm_budget::Backoff;
+use dmm_budget::{Backoff, api};
 
-/// The longest wait before another attempt, whatever the server asks for and however late the deadline is:
-/// these are calls of short-lived functions.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_mins(1);
-
-/// How often a call is tried and how long one attempt may take. A server's `Retry-After` is waited instead of the
-/// backoff.
+/// How often a call is tried and how long one attempt may take. A server's `Retry-After` replaces the backoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts and the waits in between.
+    /// Attempts and the waits between them.
     pub backoff: Backoff,
     /// The time limit of one attempt, from the connection to the last byte of the answer.
     pub attempt_timeout: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// Four attempts of up to 10 s, with waits of up to 0.2, 0.4 and 0.8 s: fits into a function's minute.
+    /// The budget of a function: [`dmm_budget::api`].
     fn default() -> RetryPolicy {
-        RetryPolicy {
-            backoff: Backoff { attempts: 4, base: Duration::from_millis(200), cap: Duration::from_secs(5) },
-            attempt_timeout: Duration::from_secs(10),
-        }
+        RetryPolicy { backoff: api::BACKOFF, attempt_timeout: api::ATTEMPT_TIMEOUT }
     }
 }
 
 /// The wait that the server asks for in `Retry-After`: a number of seconds, or a date (RFC 9110, 10.2.3). A
-/// date that has passed is no wait. `None` without the header, or when it is neither.
+/// past date means no wait. `None` if the header is missing or invalid.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {

@@ -14,8 +14,9 @@ use tracing::Instrument;
 use crate::base_url::BaseUrl;
 use crate::error::ApiError;
 use crate::keys::{ApiKeySource, KeyError};
-use crate::retry::{LONGEST_WAIT, RetryPolicy, retry_after};
+use crate::retry::{RetryPolicy, retry_after};
 use crate::trace;
+use dmm_budget::api::LONGEST_RETRY_AFTER;
 use dmm_mesh::json;
 
 /// The largest answer that is read, in bytes. A full page of the feed is far below it.
@@ -156,7 +157,7 @@ impl Transport {
         let Failure { error, retry_after } = failure;
         let wait = retry_after.unwrap_or(backoff);
         let past_deadline = |wait| self.deadline.is_some_and(|deadline| Instant::now() + wait >= deadline);
-        if wait > LONGEST_WAIT || past_deadline(wait) {
+        if wait > LONGEST_RETRY_AFTER || past_deadline(wait) {
             return Err(ApiError::OutOfTime { path: call.path(), retry_after, last: Some(Box::new(error)) });
         }
         tracing::warn!(

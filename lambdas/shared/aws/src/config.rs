@@ -1,7 +1,5 @@
 //! How AWS is called: region, credentials, one HTTP client, retries and time limits.
 
-use std::time::Duration;
-
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_secretsmanager::config::BehaviorVersion;
@@ -11,21 +9,10 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
+use dmm_budget::aws as budget;
+
 use crate::http::{self, HttpSetupError};
 use crate::traced::traced;
-
-/// Attempts per call, the first among them.
-const ATTEMPTS: u32 = 4;
-/// The longest wait after the first attempt; it doubles from one to the next.
-const FIRST_BACKOFF: Duration = Duration::from_millis(200);
-/// The longest wait after any attempt.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(3);
-/// The time limit for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// The time limit of one attempt.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
-/// The time limit of a call with all its attempts: leaves a function of 60 s the time to answer.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// What Lambda gives a function for calling AWS.
 #[derive(Clone, Debug)]
@@ -56,13 +43,13 @@ impl Aws {
     /// [`HttpSetupError`], when the certificates cannot be read.
     pub fn new(settings: AwsSettings) -> Result<Aws, HttpSetupError> {
         let retries = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(FIRST_BACKOFF)
-            .with_max_backoff(LONGEST_BACKOFF);
+            .with_max_attempts(budget::ATTEMPTS)
+            .with_initial_backoff(budget::BACKOFF_BASE)
+            .with_max_backoff(budget::BACKOFF_CAP);
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
+            .connect_timeout(budget::CONNECT_TIMEOUT)
+            .operation_attempt_timeout(budget::ATTEMPT_TIMEOUT)
+            .operation_timeout(budget::OPERATION_TIMEOUT)
             .build();
         let mut builder = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

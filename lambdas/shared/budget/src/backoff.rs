@@ -1,33 +1,28 @@
-//! How often, and after which wait, something is tried again.
+//! Exponential backoff.
 
 use std::time::Duration;
 
-/// Exponential backoff with full jitter: a random time between nothing and `base · 2ⁿ`, at most `cap`.
+/// Exponential backoff with full jitter: the wait after the n-th attempt is a random time between zero and `base · 2ⁿ⁻¹`, at
+/// most `cap`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// Attempts in all, the first among them.
+    /// Attempts in all, including the first.
     pub attempts: u32,
-    /// The longest wait after the first attempt; it doubles from one to the next.
+    /// The longest wait after the first attempt; it doubles with each attempt.
     pub base: Duration,
     /// The longest wait after any attempt.
     pub cap: Duration,
 }
 
-impl Default for Backoff {
-    /// Five attempts, with waits of up to 0.1, 0.2, 0.4 and 0.8 s.
-    fn default() -> Backoff {
-        Backoff { attempts: 5, base: Duration::from_millis(100), cap: Duration::from_secs(2) }
-    }
-}
-
 impl Backoff {
-    /// The wait after the `attempt`-th attempt, counted from 1; `None` after the last.
+    /// The wait after this attempt, counted from 1; `None` after the last.
     #[must_use]
     pub fn wait(&self, attempt: u32) -> Option<Duration> {
         (attempt < self.attempts).then(|| self.longest(attempt).mul_f64(rand::random_range(0.0..=1.0)))
     }
 
-    fn longest(&self, attempt: u32) -> Duration {
+    /// The longest wait after this attempt, counted from 1.
+    pub(crate) fn longest(&self, attempt: u32) -> Duration {
         self.base.saturating_mul(1 << attempt.saturating_sub(1).min(31)).min(self.cap)
     }
 }

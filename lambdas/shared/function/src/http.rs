@@ -1,19 +1,16 @@
 //! The HTTP client for everything but AWS, and the API client that uses it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use dmm_api::RetryPolicy;
 use dmm_aws::{Aws, SecretApiKey, add_certificates};
+use dmm_budget::api::CONNECT_TIMEOUT;
 use reqwest::redirect;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::EnvironmentError;
 use crate::settings;
-
-/// The time limit for a connection to Data Mesh Manager.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The client of the Data Mesh Manager API: at the address in `DMM_BASE_URL`, with the key from the secret in
 /// `DMM_API_KEY_SECRET_ID`.

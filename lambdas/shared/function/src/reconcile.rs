@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::{EnvironmentError, settings};
 use dmm_aws::S3Store;
-use dmm_budget::Backoff;
+use dmm_budget::{agreement, reconcile};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::service::{PATIENCE, Parts, SetupError, packing};
+use crate::service::{Parts, SetupError, packing};
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_aws::iam::IamRoles;
@@ -21,16 +21,6 @@ use dmm_converge::reconcile::pretend::Pretend;
 use dmm_converge::reconcile::progress::Progress;
 use dmm_converge::reconcile::{ReconcileError, Reconciler, Report, Request};
 use dmm_converge::trace;
-
-/// From one call of IAM to the next.
-const PACE: Duration = Duration::from_millis(50);
-/// How IAM is given time, after the SDK's own tries.
-const STAND_BACK: Backoff =
-    Backoff { attempts: 5, base: Duration::from_secs(1), cap: Duration::from_secs(15) };
-/// How long one agreement may take: as long as iam-grant has.
-const LONGEST: Duration = Duration::from_mins(1);
-/// What is left of the time to note the place and to answer.
-const RESERVE: Duration = Duration::from_secs(10);
 
 /// Everything that is built once and used for every invocation.
 pub struct Service {
@@ -50,7 +40,8 @@ impl Service {
     pub fn from_environment() -> Result<Service, SetupError> {
         let scans_roles = settings::flag("SCAN_ROLES").map_err(EnvironmentError::from)?;
         let Parts { client, iam, records, guardrails } = Parts::from_environment()?;
-        let roles = packing(Paced::new(iam, PACE, STAND_BACK), &records);
+        let roles =
+            packing(Paced::new(iam, reconcile::IAM_CALL_INTERVAL, reconcile::THROTTLE_BACKOFF), &records);
         Ok(Service { client, roles, records, guardrails, scans_roles })
     }
 
@@ -67,8 +58,8 @@ impl Service {
     ) -> Result<Report, ReconcileError> {
         let request = Request::read(payload)?;
         let now = Instant::now();
-        let longest = LONGEST.min(time_left / 3);
-        let reserve = RESERVE.min(time_left / 10);
+        let longest = reconcile::AGREEMENT_TIMEOUT.min(time_left / reconcile::AGREEMENT_SHARE);
+        let reserve = reconcile::ANSWER_RESERVE.min(time_left / reconcile::RESERVE_SHARE);
         let client = self.client.until(now + time_left.saturating_sub(reserve));
         let until = now + time_left.saturating_sub(reserve + longest);
 
@@ -81,7 +72,7 @@ impl Service {
             records: &self.records,
             guardrails: &self.guardrails,
             clock: Timestamp::now,
-            patience: PATIENCE,
+            patience: agreement::CONFLICT_BACKOFF,
         };
         if let Some(pretend) = pretend {
             (converger.outcomes, converger.roles, converger.records) = (pretend, pretend, pretend);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::{EnvironmentError, settings};
 use dmm_aws::S3Store;
+use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
 use dmm_mesh::CloudEvent;
 use dmm_state::ObjectStore;
 use jiff::Timestamp;
@@ -22,11 +23,6 @@ use dmm_converge::converge::{Converger, Outcome};
 use dmm_converge::packing::Packing;
 use dmm_converge::ports::Roles;
 use dmm_converge::trace;
-
-/// What is left of the time to answer when a run is cut off.
-const RESERVE: Duration = Duration::from_secs(2);
-/// See [`Converger::patience`].
-pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Everything that is built once and used for every event.
 pub struct Service {
@@ -112,7 +108,7 @@ impl Service {
     /// to be kept for somebody to look at. After `time_left`, less a reserve for the answer, it is
     /// [`Error::OutOfTime`].
     pub async fn handle(&self, event: &CloudEvent, time_left: Duration) -> Result<Option<Outcome>, Error> {
-        let deadline = Instant::now() + time_left.saturating_sub(RESERVE);
+        let deadline = Instant::now() + time_left.saturating_sub(ANSWER_RESERVE);
         let (id, event_type) = (event.id(), event.type_name());
         let Some(agreement) = event.agreement() else {
             if event.data_id().or_else(|| event.subject()).is_none() {
@@ -131,7 +127,7 @@ impl Service {
             records: self.records.as_ref(),
             guardrails: &self.guardrails,
             clock: Timestamp::now,
-            patience: PATIENCE,
+            patience: CONFLICT_BACKOFF,
         };
         let result = timeout_at(deadline, converger.converge_counting(&agreement, &cause)).await;
         let (outcome, rounds) =
@@ -170,7 +166,7 @@ impl Parts {
 
 /// Gives every grant its place by the records in the state bucket.
 pub(crate) fn packing<R>(iam: R, records: &S3Store) -> Packing<R> {
-    Packing { iam, records: Arc::new(records.clone()), clock: Timestamp::now, patience: PATIENCE }
+    Packing { iam, records: Arc::new(records.clone()), clock: Timestamp::now, patience: CONFLICT_BACKOFF }
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ async fn a_malformed_event_is_a_permanent_error_so_that_it_is_kept() {
 #[tokio::test]
 async fn when_the_time_is_over_the_run_is_cut_off_for_its_retry() {
     let detail = json!({ "id": "e1", "type": "AccessActivatedEvent", "data": { "id": "a1" } });
-    for time_left in [Duration::ZERO, RESERVE + Duration::from_millis(1)] {
+    for time_left in [Duration::ZERO, ANSWER_RESERVE + Duration::from_millis(1)] {
         let error = handle(detail.clone(), time_left).await.unwrap_err();
         assert!(matches!(&error, Error::OutOfTime { agreement } if agreement == "access a1"), "{error}");
         assert!(error.is_retryable());
