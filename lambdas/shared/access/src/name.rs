@@ -5,10 +5,9 @@
 
 use std::fmt;
 
-use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_mesh::{AgreementKind, AgreementRef, sha256_hex};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::role::is_name_byte;
 
@@ -36,7 +35,7 @@ impl PolicyName {
     pub fn of(agreement: &AgreementRef) -> PolicyName {
         let mut name = format!("{}{}", prefix(agreement.kind), encode(&agreement.id));
         if name.len() >= POLICY_NAME_LIMIT {
-            let hash = sha256(&agreement.id);
+            let hash = sha256_hex(&agreement.id);
             // Every character is ASCII, so that any place is good to cut.
             name.truncate(POLICY_NAME_LIMIT - hash.len() - 1);
             name.push('-');
@@ -86,7 +85,7 @@ pub fn record_key(agreement: &AgreementRef) -> String {
     if id.len() > KEY_LIMIT {
         id.truncate(KEY_LIMIT / 2);
         id.push('~');
-        id.push_str(&sha256(&agreement.id));
+        id.push_str(&sha256_hex(&agreement.id));
     }
     format!("grants/{}/{id}.json", agreement.kind.as_str())
 }
@@ -101,7 +100,7 @@ fn encode(id: &str) -> String {
             encoded.push(char::from(byte));
         } else {
             encoded.push('=');
-            push_hex(&mut encoded, byte, b"0123456789ABCDEF");
+            push_hex(&mut encoded, byte);
         }
     }
     encoded
@@ -135,16 +134,9 @@ fn is_digit(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'F')
 }
 
-fn sha256(id: &str) -> String {
-    let mut text = String::new();
-    for byte in Sha256::digest(id) {
-        push_hex(&mut text, byte, b"0123456789abcdef");
-    }
-    text
-}
-
-fn push_hex(text: &mut String, byte: u8, digits: &[u8; 16]) {
-    text.extend([byte >> 4, byte & 15].map(|digit| char::from(digits[usize::from(digit)])));
+fn push_hex(text: &mut String, byte: u8) {
+    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'A' + value - 10 });
+    text.extend([byte >> 4, byte & 15].map(digit));
 }
 
 #[cfg(test)]
@@ -208,7 +200,7 @@ mod tests {
     fn a_long_id_gives_a_name_of_exactly_128_characters_that_ends_with_its_hash() {
         let id = "z".repeat(117);
         assert_eq!(name(&id).len(), 128);
-        assert!(name(&id).ends_with(&sha256(&id)));
+        assert!(name(&id).ends_with(&sha256_hex(&id)));
         assert_eq!(name(&"z".repeat(116)), format!("DMM_Access_{}", "z".repeat(116)));
     }
 

@@ -1,11 +1,14 @@
 //! One adapter per AWS service.
 
+pub mod batch;
 mod call_error;
 mod config;
+pub mod eventbridge;
 mod http;
 pub mod iam;
 mod s3;
 mod secrets_manager;
+pub mod sqs;
 mod traced;
 
 pub use call_error::{CallError, CallErrorKind};

@@ -5,22 +5,26 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 /// The member as a string, where it is one and not empty.
+#[must_use]
 pub fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     member(object.as_object()?, name)
 }
 
 /// As [`text`], of an object's members.
+#[must_use]
 pub fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     members.get(name)?.as_str().filter(|text| !text.is_empty())
 }
 
 /// The member as an id: as [`text`], and the literal `unknown` is no id. Data Mesh Manager writes it for
 /// what does not apply and for what was deleted.
+#[must_use]
 pub fn id(object: &Value, name: &str) -> Option<String> {
     text(object, name).filter(|id| *id != "unknown").map(str::to_owned)
 }
 
 /// The custom fields of a Data Product Specification or a team: a map.
+#[must_use]
 pub fn custom_map(owner: &Value) -> BTreeMap<String, String> {
     let fields = owner.get("custom").and_then(Value::as_object);
     let fields = fields.into_iter().flatten();
@@ -29,6 +33,7 @@ pub fn custom_map(owner: &Value) -> BTreeMap<String, String> {
 
 /// The custom fields of an Open Data Product Standard document: a list of `{property, value}`. A property
 /// that is named twice has its last value.
+#[must_use]
 pub fn custom_properties(owner: &Value) -> BTreeMap<String, String> {
     let entries = owner.get("customProperties").and_then(Value::as_array);
     entries

@@ -7,6 +7,7 @@
 
 mod agreement;
 mod event;
+mod hash;
 pub mod json;
 mod list;
 mod product;
@@ -15,6 +16,7 @@ mod team;
 
 pub use agreement::{Agreement, AgreementKind, AgreementRef, Consumer, Provider, Provisioning, with_marks};
 pub use event::{CloudEvent, EventError, EventProblem};
+pub use hash::sha256_hex;
 pub use list::AgreementPage;
 pub use product::{DataProduct, OutputPort};
 pub use provisioning::{ProvisioningReport, ProvisioningTransition};

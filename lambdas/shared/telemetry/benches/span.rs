@@ -1,6 +1,6 @@
-//! What a span costs: time and allocations, in a function as it is set up.
+//! What a span costs: time and allocations, with the configuration of a function.
 //!
-//! `cargo bench -p dmm-telemetry` measures with traces, `OTEL_SDK_DISABLED=true cargo bench -p dmm-telemetry` without.
+//! `cargo bench -p dmm-telemetry` measures with tracing, `OTEL_SDK_DISABLED=true cargo bench -p dmm-telemetry` without.
 
 use std::process::ExitCode;
 
@@ -33,7 +33,7 @@ fn event() -> Map<String, Value> {
     event.as_object().cloned().unwrap_or_default()
 }
 
-/// An event's beginning in feed: the span, its context for the message, and its end.
+/// The start of an event's trace in feed: the span, its context for the message, and its end.
 #[divan::bench]
 fn create(bencher: Bencher) {
     bencher.with_inputs(event).bench_refs(|members| {

@@ -1,4 +1,4 @@
-//! The trace context in the two forms in which it travels.
+//! The trace context in both of its formats: W3C Trace Context in events, and X-Ray's tracing header.
 
 use std::collections::HashMap;
 
@@ -9,28 +9,28 @@ use opentelemetry_aws::trace::xray_propagator::{span_context_from_str, span_cont
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use serde_json::{Map, Value};
 
-/// The member of an event, and the header of HTTP, that names trace and span.
-pub(crate) const TRACEPARENT: &str = "traceparent";
-/// The one with what tracing systems add to that.
-pub(crate) const TRACESTATE: &str = "tracestate";
+/// The member of an event that names its trace and span.
+const TRACEPARENT: &str = "traceparent";
+/// The member of an event with data of tracing systems.
+const TRACESTATE: &str = "tracestate";
 
-/// Which trace and span something belongs to, to be handed on.
+/// The trace and span to which something belongs, to be passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceContext {
     /// `traceparent` of [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header), which the
     /// [distributed tracing extension](https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md)
     /// of `CloudEvents` takes as it is.
     pub traceparent: String,
-    /// `tracestate`, where there is any.
+    /// `tracestate`, if there is one.
     pub tracestate: Option<String>,
-    /// The same in X-Ray's form, the
+    /// The same context as X-Ray's
     /// [tracing header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader):
-    /// at most 100 characters and the trace state.
+    /// at most 100 characters plus the trace state.
     pub xray: String,
 }
 
 impl TraceContext {
-    /// `None` where nothing is traced.
+    /// The context to pass on from here; `None` if there is no valid span.
     pub(crate) fn of(context: &Context) -> Option<TraceContext> {
         let xray = span_context_to_string(context.span().span_context())?;
         let mut carrier = HashMap::new();
@@ -38,25 +38,22 @@ impl TraceContext {
         let tracestate = carrier.remove(TRACESTATE).filter(|state| !state.is_empty());
         Some(TraceContext { traceparent: carrier.remove(TRACEPARENT)?, tracestate, xray })
     }
-}
 
-impl TraceContext {
-    /// What an event carries; `None` where it carries none that is valid.
+    /// The context in an event; `None` if the event has no valid one.
     #[must_use]
     pub fn of_event(members: &Map<String, Value>) -> Option<TraceContext> {
-        TraceContext::of(&of_event(members))
+        TraceContext::of(&context_of_event(members))
     }
 
-    /// Lets an event carry this, unless it carries a context already, which is not to be changed on its way. Whether it
-    /// was changed.
+    /// Adds this context to an event. An event that already has a context keeps it. Returns whether the event changed.
     #[must_use]
     pub fn add_to(&self, event: &mut Value) -> bool {
         let Value::Object(members) = event else { return false };
-        if of_event(members).has_active_span() {
+        if context_of_event(members).has_active_span() {
             return false;
         }
         members.insert(TRACEPARENT.to_owned(), self.traceparent.clone().into());
-        // One without the other would belong to another trace.
+        // A `tracestate` without a valid `traceparent` belongs to another trace.
         members.shift_remove(TRACESTATE);
         if let Some(state) = &self.tracestate {
             members.insert(TRACESTATE.to_owned(), state.clone().into());
@@ -65,27 +62,27 @@ impl TraceContext {
     }
 }
 
-/// The context that an event carries; an empty one where it carries none, or one that is not valid.
-pub(crate) fn of_event(members: &Map<String, Value>) -> Context {
+/// The context in an event; an empty context if the event has no valid one.
+pub(crate) fn context_of_event(members: &Map<String, Value>) -> Context {
     let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
     let carrier: HashMap<String, String> =
         [TRACEPARENT, TRACESTATE].iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect();
     TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier)
 }
 
-/// The context in X-Ray's form; an empty one where it is not valid.
-pub(crate) fn of_xray(header: Option<&str>) -> Context {
+/// The context in a tracing header of X-Ray; an empty context if the header is not valid.
+pub(crate) fn context_of_xray(header: Option<&str>) -> Context {
     match header.and_then(span_context_from_str) {
         Some(span) if span.is_valid() => Context::new().with_remote_span_context(span),
         _ => Context::new(),
     }
 }
 
-pub(crate) fn span_of(context: &Context) -> SpanContext {
+pub(crate) fn span_context_of(context: &Context) -> SpanContext {
     context.span().span_context().clone()
 }
 
-/// A trace's id in X-Ray's form: version, seconds since 1970 and the rest.
+/// A trace id in X-Ray's form: the version, the seconds since 1970, and the rest.
 /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids>
 pub(crate) fn xray_trace_id(id: TraceId) -> String {
     let hexadecimal = id.to_string();
@@ -103,12 +100,12 @@ mod tests {
     const W3C: &str = "00-58406520a006649127e371903a2de979-4c721bf33e3caf8f-01";
 
     fn event(members: &Value) -> Context {
-        of_event(members.as_object().unwrap())
+        context_of_event(members.as_object().unwrap())
     }
 
     #[test]
-    fn both_forms_say_the_same() {
-        let from_header = TraceContext::of(&of_xray(Some(HEADER))).unwrap();
+    fn both_formats_have_the_same_content() {
+        let from_header = TraceContext::of(&context_of_xray(Some(HEADER))).unwrap();
         assert_eq!((from_header.traceparent.as_str(), from_header.xray.as_str()), (W3C, HEADER));
         let from_event = TraceContext::of(&event(&json!({ "traceparent": W3C }))).unwrap();
         assert_eq!(from_event, from_header);
@@ -118,8 +115,8 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_given_a_context_only_if_it_has_none() {
-        let ours = TraceContext::of(&of_xray(Some(HEADER))).unwrap();
+    fn a_context_is_added_only_to_an_event_without_one() {
+        let ours = TraceContext::of(&context_of_xray(Some(HEADER))).unwrap();
         let mut bare = json!({ "id": "1", "tracestate": "left=over", "data": {} });
         assert!(ours.add_to(&mut bare));
         assert_eq!(bare.to_string(), format!(r#"{{"id":"1","data":{{}},"traceparent":"{W3C}"}}"#));
@@ -127,30 +124,30 @@ mod tests {
         let mut carrying = theirs.clone();
         assert!(!ours.add_to(&mut carrying));
         assert_eq!(carrying, theirs);
-        assert!(!ours.add_to(&mut json!("no event")));
+        assert!(!ours.add_to(&mut json!("not an object")));
     }
 
     #[test]
-    fn the_trace_state_goes_along() {
+    fn the_trace_state_is_passed_on() {
         let context = event(&json!({ "traceparent": W3C, "tracestate": "vendor=1,other=2" }));
         assert_eq!(TraceContext::of(&context).unwrap().tracestate.as_deref(), Some("vendor=1,other=2"));
     }
 
     #[test]
-    fn what_is_not_valid_is_no_context() {
+    fn an_invalid_context_is_ignored() {
         for wrong in [json!({}), json!({ "traceparent": 7 }), json!({ "traceparent": "00-0-0-01" })] {
             assert_eq!(TraceContext::of(&event(&wrong)), None, "{wrong}");
         }
         let long = "ü".repeat(40);
         for wrong in ["", "Root=1-58406520-a006649127e371903a2de979", "Root=1-0-0;Parent=0;Sampled=1", &long]
         {
-            assert_eq!(TraceContext::of(&of_xray(Some(wrong))), None, "{wrong}");
+            assert_eq!(TraceContext::of(&context_of_xray(Some(wrong))), None, "{wrong}");
         }
-        assert_eq!(TraceContext::of(&of_xray(None)), None);
+        assert_eq!(TraceContext::of(&context_of_xray(None)), None);
     }
 
     #[test]
-    fn a_trace_id_is_written_as_x_ray_does() {
+    fn a_trace_id_is_written_in_x_rays_form() {
         let id = TraceId::from_hex("58406520a006649127e371903a2de979").unwrap();
         assert_eq!(xray_trace_id(id), "1-58406520-a006649127e371903a2de979");
     }

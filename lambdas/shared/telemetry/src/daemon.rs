@@ -1,7 +1,7 @@
 //! The X-Ray daemon's UDP protocol, with OpenTelemetry's protobuf in it.
 //!
-//! A datagram is a header, `T1S` (sampled), and the request of OTLP in base64. Lambda runs a daemon beside every
-//! function, and says in `AWS_XRAY_DAEMON_ADDRESS` where.
+//! A datagram is a header, `T1S` (sampled), and an OTLP request in base64. Lambda runs a daemon beside every function, and
+//! sets `AWS_XRAY_DAEMON_ADDRESS` to its address.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,17 +18,21 @@ use opentelemetry_sdk::trace::SpanData;
 use prost::Message;
 use tokio::net::UdpSocket;
 
-use crate::exporter::ExportError;
+use crate::error::ExportError;
 
-/// What every datagram begins with:
+/// The beginning of every datagram:
 /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-daemon>
-pub(crate) const HEADER: &str = "{\"format\":\"json\",\"version\":1}\n";
-/// What comes before the spans of a sampled trace.
-pub(crate) const SAMPLED: &str = "T1S";
-/// The largest datagram, in bytes: the daemon reads 64 KB, and UDP over IPv4 carries 65,507 bytes.
-pub(crate) const LARGEST: usize = 65_000;
-/// What is kept of a text in a span that is too large for a datagram of its own, in bytes.
-const LONGEST_TEXT: usize = 1024;
+const HEADER: &str = "{\"format\":\"json\",\"version\":1}\n";
+/// The prefix of the spans of a sampled trace.
+const SAMPLED: &str = "T1S";
+/// The maximum size of a datagram in bytes: the daemon reads 64 KB, and UDP over IPv4 carries 65,507 bytes.
+const MAX_DATAGRAM_BYTES: usize = 65_000;
+/// The maximum size of a text, in bytes, in a span that had to be shortened.
+const MAX_TEXT_BYTES: usize = 1024;
+/// The maximum number of events and of links in a span that had to be shortened.
+const MAX_EVENTS: usize = 16;
+/// The maximum number of attributes in a span that had to be shortened.
+const MAX_ATTRIBUTES: usize = 32;
 
 /// Sends spans to the daemon.
 #[derive(Debug)]
@@ -39,7 +43,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// To the daemon at this address: `HOST:PORT`, or `tcp:HOST:PORT udp:HOST:PORT`. Nothing is sent yet.
+    /// The daemon at this address: `HOST:PORT`, or `tcp:HOST:PORT udp:HOST:PORT`. Does not connect yet.
     pub(crate) fn new(address: &str) -> Daemon {
         let udp = address.split_whitespace().find_map(|part| part.strip_prefix("udp:"));
         let address = udp.unwrap_or(address).trim().to_owned();
@@ -50,23 +54,23 @@ impl Daemon {
         self.resource = resource.into();
     }
 
-    /// Sends the spans in as few datagrams as hold them. A span that is too large for one is shortened, and lost if that
-    /// is not enough; the others are not.
+    /// Sends the spans, several in one datagram. A span that is too large for a datagram is shortened; if that is not
+    /// enough, this span is lost, and the others are still sent.
     pub(crate) async fn send(&mut self, spans: Vec<SpanData>) -> Result<(), ExportError> {
         let spans = group_spans_by_resource_and_scope(spans, &self.resource);
-        let mut waiting = vec![spans];
+        let mut pending = vec![spans];
         let mut lost = 0;
-        while let Some(part) = waiting.pop() {
+        while let Some(part) = pending.pop() {
             let datagram = datagram(&part);
-            let sent = if datagram.len() > LARGEST {
+            let sent = if datagram.len() > MAX_DATAGRAM_BYTES {
                 Err(ErrorKind::FileTooLarge.into())
             } else {
                 self.send_datagram(datagram.as_bytes()).await
             };
             match sent {
                 Ok(()) => {}
-                Err(error) if is_too_large(&error) => match smaller(&part) {
-                    Some(parts) => waiting.extend(parts),
+                Err(error) if is_too_large(&error) => match split_or_shorten(&part) {
+                    Some(parts) => pending.extend(parts),
                     None => lost += 1,
                 },
                 Err(source) => return Err(ExportError::Daemon { address: self.address.clone(), source }),
@@ -80,7 +84,7 @@ impl Daemon {
             Some(socket) => socket,
             None => connect(&self.address).await?,
         };
-        // Kept only if it works: the next try begins anew.
+        // After a failure, the next call connects again.
         socket.send(datagram).await?;
         self.socket = Some(socket);
         Ok(())
@@ -91,7 +95,7 @@ async fn connect(address: &str) -> io::Result<UdpSocket> {
     let address: SocketAddr = tokio::net::lookup_host(address)
         .await?
         .next()
-        .ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the name has no address"))?;
+        .ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the host name has no address"))?;
     let any: SocketAddr = match address {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -101,7 +105,7 @@ async fn connect(address: &str) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Some systems take less than UDP carries (macOS: 9216 bytes), and say so only when it is sent.
+/// Some systems limit datagrams further (macOS: 9216 bytes), and report that only when one is sent.
 fn is_too_large(error: &io::Error) -> bool {
     error.kind() == ErrorKind::FileTooLarge || error.raw_os_error() == Some(MESSAGE_TOO_LONG)
 }
@@ -114,12 +118,12 @@ fn datagram(spans: &[ResourceSpans]) -> String {
     format!("{HEADER}{SAMPLED}{}", STANDARD.encode(request.encode_to_vec()))
 }
 
-/// The same spans in two parts; of a single span, what is worth most. `None` where nothing is left to be cut.
-fn smaller(spans: &[ResourceSpans]) -> Option<Vec<Vec<ResourceSpans>>> {
+/// Several spans are split into two halves; a single span is shortened. `None` if it cannot be shortened further.
+fn split_or_shorten(spans: &[ResourceSpans]) -> Option<Vec<Vec<ResourceSpans>>> {
     let count: usize = spans.iter().flat_map(|of| &of.scope_spans).map(|of| of.spans.len()).sum();
     if count > 1 {
-        let first = some(spans, |index| index < count / 2);
-        let second = some(spans, |index| index >= count / 2);
+        let first = select(spans, |index| index < count / 2);
+        let second = select(spans, |index| index >= count / 2);
         return Some(vec![second, first]);
     }
     let mut shortened = spans.to_vec();
@@ -129,8 +133,8 @@ fn smaller(spans: &[ResourceSpans]) -> Option<Vec<Vec<ResourceSpans>>> {
     (shortened != spans).then(|| vec![shortened])
 }
 
-/// The spans at some places, counted through all of them.
-fn some(spans: &[ResourceSpans], is_wanted: impl Fn(usize) -> bool) -> Vec<ResourceSpans> {
+/// The spans whose indices are wanted, counted over all resources and scopes.
+fn select(spans: &[ResourceSpans], is_wanted: impl Fn(usize) -> bool) -> Vec<ResourceSpans> {
     let mut parts = spans.to_vec();
     let mut index = 0;
     for scope in parts.iter_mut().flat_map(|of| &mut of.scope_spans) {
@@ -146,35 +150,35 @@ fn some(spans: &[ResourceSpans], is_wanted: impl Fn(usize) -> bool) -> Vec<Resou
     parts
 }
 
-/// Cuts texts, and leaves events and links out where there are many.
+/// Truncates texts and lists.
 fn shorten(span: &mut Span) {
-    const MOST: usize = 16;
-    span.dropped_events_count += over(&mut span.events, MOST);
-    span.dropped_links_count += over(&mut span.links, MOST);
-    span.dropped_attributes_count += over(&mut span.attributes, 2 * MOST);
-    cut(&mut span.name);
+    span.dropped_events_count += truncate(&mut span.events, MAX_EVENTS);
+    span.dropped_links_count += truncate(&mut span.links, MAX_EVENTS);
+    span.dropped_attributes_count += truncate(&mut span.attributes, MAX_ATTRIBUTES);
+    truncate_text(&mut span.name);
     if let Some(status) = &mut span.status {
-        cut(&mut status.message);
+        truncate_text(&mut status.message);
     }
     let of_events = span.events.iter_mut().flat_map(|event| &mut event.attributes);
-    of_events.chain(&mut span.attributes).for_each(cut_value);
+    of_events.chain(&mut span.attributes).for_each(truncate_value);
 }
 
-fn over<T>(items: &mut Vec<T>, most: usize) -> u32 {
-    let dropped = items.len().saturating_sub(most);
-    items.truncate(most);
+/// Truncates a list, and returns how many items were dropped.
+fn truncate<T>(items: &mut Vec<T>, max: usize) -> u32 {
+    let dropped = items.len().saturating_sub(max);
+    items.truncate(max);
     u32::try_from(dropped).unwrap_or(u32::MAX)
 }
 
-fn cut_value(attribute: &mut KeyValue) {
+fn truncate_value(attribute: &mut KeyValue) {
     let value = attribute.value.as_mut().and_then(|value| value.value.as_mut());
     if let Some(any_value::Value::StringValue(text)) = value {
-        cut(text);
+        truncate_text(text);
     }
 }
 
-fn cut(text: &mut String) {
-    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+fn truncate_text(text: &mut String) {
+    text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
-//! Why logging cannot start, and how errors are written.
+//! Errors of telemetry, and how errors are written.
 
 use std::error::Error;
+use std::io;
+use std::time::Duration;
 
+use opentelemetry_sdk::error::OTelSdkError;
 use thiserror::Error;
 use tracing_subscriber::util::TryInitError;
 
-/// Logging cannot start as it is set up.
+/// Logging cannot start as configured.
 #[derive(Debug, Error)]
 pub enum TelemetryError {
-    /// `LOG_LEVEL` is no level.
+    /// `LOG_LEVEL` is not a valid level.
     #[error("the environment variable LOG_LEVEL is `{value}`: set it to error, warn, info, debug or trace")]
     Level {
-        /// What it holds.
+        /// The variable's value.
         value: String,
     },
     /// Logging was started before in this process.
@@ -19,17 +22,24 @@ pub enum TelemetryError {
     Twice(#[from] TryInitError),
 }
 
-impl TelemetryError {
-    /// Whether a retry can cure it: never, somebody has to change the setting or the program.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            TelemetryError::Level { .. } | TelemetryError::Twice(_) => false,
-        }
-    }
+/// Spans were not exported.
+#[derive(Debug, Error)]
+pub(crate) enum ExportError {
+    /// Nothing can be sent to the daemon's address.
+    #[error("the X-Ray daemon at {address} cannot be reached")]
+    Daemon { address: String, source: io::Error },
+    /// Single spans are too large for a datagram; the others were sent.
+    #[error("{count} spans were too large for a datagram and are lost")]
+    TooLarge { count: usize },
+    /// The collector did not accept them.
+    #[error("the OTLP endpoint does not accept spans")]
+    Otlp(#[source] OTelSdkError),
+    /// The export took too long.
+    #[error("spans could not be exported within {} ms", limit.as_millis())]
+    TimedOut { limit: Duration },
 }
 
-/// An error with its causes, the outermost first, as one line of text. A cause that says nothing new is left
+/// An error with its causes, the outermost first, in one line. A cause that only repeats the text before it is left
 /// out.
 #[must_use]
 pub fn causes(error: &dyn Error) -> String {

@@ -1,56 +1,23 @@
-//! Where spans go.
-
-use std::io;
-use std::time::Duration;
+//! Exports spans to one of the supported destinations.
 
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
-use thiserror::Error;
 
 use crate::daemon::Daemon;
+use crate::error::ExportError;
 
-/// One way out.
+/// A destination of spans.
 #[derive(Debug)]
 pub(crate) enum Exporter {
-    /// To the daemon of X-Ray, by UDP.
+    /// The X-Ray daemon, by UDP.
     Daemon(Daemon),
-    /// To a collector, by OTLP over HTTP.
+    /// A collector, by OTLP over HTTP.
     Otlp(Box<SpanExporter>),
 }
 
-/// Spans did not leave.
-#[derive(Debug, Error)]
-pub(crate) enum ExportError {
-    /// The daemon's address cannot be sent to.
-    #[error("the X-Ray daemon at {address} takes no spans")]
-    Daemon {
-        /// The address.
-        address: String,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-    /// Single spans are too large for a datagram, the others left.
-    #[error("{count} spans were too large for a datagram and are lost")]
-    TooLarge {
-        /// How many.
-        count: usize,
-    },
-    /// The collector did not take them.
-    #[error("the OTLP endpoint takes no spans")]
-    Otlp(#[source] OTelSdkError),
-    /// It took too long.
-    #[error("spans did not leave within {} ms", limit.as_millis())]
-    TimedOut {
-        /// What it was given.
-        limit: Duration,
-    },
-}
-
 impl Exporter {
-    /// By OTLP, to the endpoint in `OTEL_EXPORTER_OTLP_…`.
+    /// The exporter to the endpoint in `OTEL_EXPORTER_OTLP_…`.
     pub(crate) fn otlp(client: reqwest::Client) -> Result<Exporter, ExporterBuildError> {
         let exporter = SpanExporter::builder()
             .with_http()

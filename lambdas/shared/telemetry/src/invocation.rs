@@ -1,21 +1,21 @@
-//! An invocation of a function: its span, its metric, and the end of both before the answer.
+//! An invocation of a function: its span, its duration, and the export of its spans before the answer.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, KeyValue};
-use serde_json::{Map, Value};
 use tracing::{Instrument, Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::context::{of_event, of_xray, span_of};
-use crate::event::EventFacts;
-use crate::span::{TARGET, describe, fail_with};
-use crate::{metrics, pipeline, service};
+use crate::context::{context_of_event, context_of_xray, span_context_of};
+use crate::event_facts::EventFacts;
+use crate::names::{attribute, span as name};
+use crate::span::{record_error, record_event};
+use crate::{metrics, processor, service};
 
-/// What makes a function run, in the words of the conventions for
+/// What started the function:
 /// [`faas.trigger`](https://opentelemetry.io/docs/specs/semconv/registry/attributes/faas/).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
@@ -25,64 +25,65 @@ pub enum Trigger {
     PubSub,
 }
 
-/// An invocation, as its runtime tells of it.
+/// An invocation, as Lambda's runtime describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Invocation<'a> {
-    /// What made the function run.
+    /// What started the function.
     pub trigger: Trigger,
-    /// The invocation's id.
+    /// The id of the request.
     pub request_id: &'a str,
-    /// The ARN that the function was invoked by.
+    /// The ARN by which the function was invoked.
     pub function_arn: &'a str,
-    /// X-Ray's tracing header, where there is one.
+    /// X-Ray's tracing header, if there is one.
     pub trace_header: Option<&'a str>,
-    /// When it must have answered.
+    /// The time at which Lambda stops the invocation.
     pub deadline: SystemTime,
 }
 
-/// Whether this process has not run an invocation yet.
+/// Whether this process has not started an invocation yet.
 static IS_COLD: AtomicBool = AtomicBool::new(true);
 
-impl<'a> Invocation<'a> {
-    /// How long there is until the deadline; nothing once it has passed.
+impl Invocation<'_> {
+    /// The time until the deadline; zero after it.
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.deadline.duration_since(SystemTime::now()).unwrap_or_default()
     }
 
-    /// Does the work of an invocation in a span of its own, which follows the tracing header. All spans have left when
-    /// this returns, or were given up.
+    /// Does the work of an invocation in a span, whose parent is the span in the tracing header. When this returns, all
+    /// spans have been exported or dropped.
     ///
     /// # Errors
     ///
-    /// The work's; the span says so.
+    /// The error of `work`, which the span records.
     pub async fn run<T, E: Error + 'static>(self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let span = self.span();
-        drop(span.set_parent(of_xray(self.trace_header)));
+        drop(span.set_parent(context_of_xray(self.trace_header)));
         self.finish(span, work).await
     }
 
-    /// The same for the work on one event, whose `detail` says which trace it belongs to. The tracing header may name a
-    /// span in between, such as the one that X-Ray shows for Lambda, and then that one is the parent; where it is of
-    /// another trace (an event that was replayed, for example), the two are linked.
+    /// Does the same for the work on one event. The span belongs to the trace that the event names. If the tracing header
+    /// is of the same trace, it names the parent, for example X-Ray's own span for Lambda; if it is of another trace (for
+    /// an event that was replayed, for example), the span is linked to it.
     ///
     /// # Errors
     ///
-    /// The work's; the span says so.
+    /// The error of `work`, which the span records.
     pub async fn run_for_event<T, E: Error + 'static>(
         self,
         event: &EventFacts<'_>,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let span = self.span();
-        let (parent, other) = parent(Some(event.members), self.trace_header);
+        let (parent, linked) =
+            parent_and_link(context_of_event(event.members), context_of_xray(self.trace_header));
         drop(span.set_parent(parent));
-        span.add_link(span_of(&other));
-        span.set_attribute("messaging.system", "aws_eventbridge");
-        span.set_attribute("messaging.operation.name", "process");
-        span.set_attribute("messaging.operation.type", "process");
-        span.record(crate::span::EVENT_ID, event.id);
-        describe(&span, event);
+        span.add_link(span_context_of(&linked));
+        span.set_attribute(attribute::MESSAGING_SYSTEM, "aws_eventbridge");
+        span.set_attribute(attribute::MESSAGING_OPERATION_NAME, name::PROCESS);
+        span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, name::PROCESS);
+        span.record(attribute::EVENT_ID, event.id);
+        record_event(&span, event);
         self.finish(span, work).await
     }
 
@@ -92,16 +93,16 @@ impl<'a> Invocation<'a> {
             Trigger::PubSub => ("pubsub", "consumer"),
         };
         tracing::info_span!(
-            target: TARGET,
+            target: name::TARGET,
             "invocation",
             otel.name = service::name(),
             otel.kind = kind,
-            faas.trigger = trigger,
-            faas.invocation_id = self.request_id,
-            faas.coldstart = IS_COLD.swap(false, Ordering::Relaxed),
-            aws.lambda.invoked_arn = self.function_arn,
-            cloudevents.event_id = field::Empty,
-            dmm.agreement.id = field::Empty,
+            { attribute::FAAS_TRIGGER } = trigger,
+            { attribute::FAAS_INVOCATION_ID } = self.request_id,
+            { attribute::FAAS_COLDSTART } = IS_COLD.swap(false, Ordering::Relaxed),
+            { attribute::LAMBDA_INVOKED_ARN } = self.function_arn,
+            { attribute::EVENT_ID } = field::Empty,
+            { attribute::AGREEMENT_ID } = field::Empty,
         )
     }
 
@@ -113,41 +114,20 @@ impl<'a> Invocation<'a> {
         let started = Instant::now();
         let result = work.instrument(span.clone()).await;
         if let Err(error) = &result {
-            fail_with(&span, error);
+            record_error(&span, error);
         }
-        // It ends here, so that it leaves with the others.
+        // The span ends here, so that it is exported with the others.
         drop(span);
         metrics::stage_duration(started.elapsed());
-        pipeline::flush(self.deadline).await;
+        processor::flush(self.deadline).await;
         result
     }
 }
 
-/// Whom a span follows, and to whom it is only linked: what the event and what the header say.
-fn parent(event: Option<&Map<String, Value>>, header: Option<&str>) -> (Context, Context) {
-    let of_event = event.map_or_else(Context::new, of_event);
-    let of_header = of_xray(header);
+/// The parent of the span for an event, and the context to which the span is only linked.
+fn parent_and_link(of_event: Context, of_header: Context) -> (Context, Context) {
     let is_same = of_event.span().span_context().trace_id() == of_header.span().span_context().trace_id();
-    match of_event.has_active_span() {
-        false => (of_header, Context::new()),
-        true if is_same => (of_header, Context::new()),
-        true => (of_event, of_header),
-    }
-}
-
-/// What every span of this function has in common, as Lambda tells it:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-pub(crate) const RESOURCE_VARIABLES: [(&str, &str); 5] = [
-    ("AWS_REGION", "cloud.region"),
-    ("AWS_LAMBDA_FUNCTION_NAME", "faas.name"),
-    ("AWS_LAMBDA_FUNCTION_VERSION", "faas.version"),
-    ("AWS_LAMBDA_LOG_STREAM_NAME", "faas.instance"),
-    ("AWS_LAMBDA_LOG_GROUP_NAME", "aws.log.group.names"),
-];
-
-/// What it has in common because it runs in Lambda.
-pub(crate) fn lambda() -> [KeyValue; 2] {
-    [KeyValue::new("cloud.provider", "aws"), KeyValue::new("cloud.platform", "aws_lambda")]
+    if is_same || !of_event.has_active_span() { (of_header, Context::new()) } else { (of_event, of_header) }
 }
 
 #[cfg(test)]
@@ -161,13 +141,14 @@ mod tests {
 
     fn chosen(traceparent: Option<&str>, header: Option<&str>) -> (Option<String>, Option<String>) {
         let event = traceparent.map_or_else(|| json!({}), |text| json!({ "traceparent": text }));
-        let (parent, link) = parent(event.as_object(), header);
+        let (parent, link) =
+            parent_and_link(context_of_event(event.as_object().unwrap()), context_of_xray(header));
         let text = |context| TraceContext::of(&context).map(|context| context.traceparent);
         (text(parent), text(link))
     }
 
     #[test]
-    fn the_event_s_trace_counts_and_in_it_the_header_s_span() {
+    fn the_event_decides_the_trace_and_the_header_the_parent_in_it() {
         let event = format!("00-{TRACE}-aaaaaaaaaaaaaaaa-01");
         let same = "Root=1-58406520-a006649127e371903a2de979;Parent=bbbbbbbbbbbbbbbb;Sampled=1";
         let other = "Root=1-68406520-a006649127e371903a2de979;Parent=bbbbbbbbbbbbbbbb;Sampled=1";

@@ -1,10 +1,10 @@
-//! The level of the log.
+//! The log level.
 
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::TelemetryError;
 
-/// The level that `LOG_LEVEL` asks for.
+/// The level that `LOG_LEVEL` sets; `info` if it is not set.
 pub(crate) fn level_of(setting: Option<String>) -> Result<LevelFilter, TelemetryError> {
     let Some(value) = setting else { return Ok(LevelFilter::INFO) };
     match value.to_ascii_lowercase().as_str() {

@@ -1,4 +1,4 @@
-//! One line of the log.
+//! The format of log lines.
 
 use std::fmt;
 
@@ -11,15 +11,22 @@ use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::context::xray_trace_id;
-use crate::span::{AGREEMENT_ID, EVENT_ID};
+use crate::names::{attribute, log};
 
-/// What lines take over from the spans around them: the spans' fields, and their names in the line.
-const FROM_SPANS: [(&str, &str); 3] =
-    [("requestId", "requestId"), (EVENT_ID, "event_id"), (AGREEMENT_ID, "agreement_id")];
+/// The fields that a line takes from the spans around it, with their names in the line.
+const FROM_SPANS: [(&str, &str); 3] = [
+    ("requestId", log::SPAN_REQUEST_ID),
+    (attribute::EVENT_ID, log::SPAN_EVENT_ID),
+    (attribute::AGREEMENT_ID, log::SPAN_AGREEMENT_ID),
+];
 
-/// Writes a line as a JSON object: `service`, the trace (`trace_id`, `span_id`, and `xray_trace_id` in the form that
-/// X-Ray's console takes) where there is one, `span` with what the spans around it say of request, event and agreement,
-/// then `timestamp`, `level`, the event's fields (`message` among them) and `target`.
+/// The member of a line with the fields of spans, and the prefix of their names in [`log`].
+const SPAN: &str = "span";
+const SPAN_PREFIX: &str = "span.";
+
+/// Writes a line as a JSON object: `service`; the trace, if there is one (`trace_id`, `span_id`, and `xray_trace_id` in
+/// the form that the X-Ray console accepts); `span` with the ids of the request, the event and the agreement from the
+/// surrounding spans; then `timestamp`, `level`, the fields (`message` among them) and `target`.
 pub(crate) struct Line {
     service_name: &'static str,
     inner: Format<Json>,
@@ -45,42 +52,43 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut own = Map::new();
-        own.insert("service".to_owned(), self.service_name.into());
+        own.insert(log::SERVICE.to_owned(), self.service_name.into());
         let traced = Context::current();
         let span = traced.span().span_context().clone();
         if span.is_valid() {
-            own.insert("trace_id".to_owned(), span.trace_id().to_string().into());
-            own.insert("span_id".to_owned(), span.span_id().to_string().into());
-            own.insert("xray_trace_id".to_owned(), xray_trace_id(span.trace_id()).into());
+            own.insert(log::TRACE_ID.to_owned(), span.trace_id().to_string().into());
+            own.insert(log::SPAN_ID.to_owned(), span.span_id().to_string().into());
+            own.insert(log::XRAY_TRACE_ID.to_owned(), xray_trace_id(span.trace_id()).into());
         }
-        let around = around(context);
-        if !around.is_empty() {
-            own.insert("span".to_owned(), around.into());
+        let from_spans = fields_of_spans(context);
+        if !from_spans.is_empty() {
+            own.insert(SPAN.to_owned(), from_spans.into());
         }
         let own = Value::Object(own).to_string();
         let mut object = String::new();
         self.inner.format_event(context, Writer::new(&mut object), event)?;
-        // Two objects become one.
+        // Join the two objects into one.
         let (own, members) = (own.strip_suffix('}'), object.strip_prefix('{'));
         write!(writer, "{},{}", own.ok_or(fmt::Error)?, members.ok_or(fmt::Error)?)
     }
 }
 
-/// What the spans around a line say, the nearest one first.
-fn around<S>(context: &FmtContext<'_, S, JsonFields>) -> Map<String, Value>
+/// The fields of the surrounding spans. The innermost span that has a field counts.
+fn fields_of_spans<S>(context: &FmtContext<'_, S, JsonFields>) -> Map<String, Value>
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
-    let mut around = Map::new();
+    let mut found = Map::new();
     for span in context.event_scope().into_iter().flatten() {
         let extensions = span.extensions();
         let Some(fields) = extensions.get::<FormattedFields<JsonFields>>() else { continue };
         let Ok(fields) = serde_json::from_str::<Map<String, Value>>(&fields.fields) else { continue };
         for (field, name) in FROM_SPANS {
-            if let (Some(value), false) = (fields.get(field), around.contains_key(name)) {
-                around.insert(name.to_owned(), value.clone());
+            let name = name.strip_prefix(SPAN_PREFIX).unwrap_or(name);
+            if let (Some(value), false) = (fields.get(field), found.contains_key(name)) {
+                found.insert(name.to_owned(), value.clone());
             }
         }
     }
-    around
+    found
 }

@@ -1,204 +1,118 @@
-//! Metrics, as lines in CloudWatch's
+//! Emits metrics as lines in CloudWatch's
 //! [embedded metric format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)
-//! on stdout: CloudWatch makes metrics of them by itself, no call is made and no permission needed.
+//! on stdout. CloudWatch turns these lines into metrics by itself: no call is made, and no permission is needed.
 //!
-//! [`METRICS`] is the one list of them; `docs/telemetry.md` shows it as a table. Every metric has the dimension
-//! `service`, the function's name. What is a property and no dimension is in the log line only, to be found with Logs
-//! Insights: each value of a dimension is a metric of its own, and is paid for.
+//! [`names::metric`](crate::names::metric) declares the metrics. Every metric has the dimension `service`, the
+//! function's name. A property that is not a dimension appears in the log line only, where Logs Insights finds it.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::names::metric::{
+    AGREEMENTS_CHECKED, AGREEMENTS_FAILED, AGREEMENTS_REFUSED, CONVERGENCE_ROUNDS, EVENT_AGE,
+    EVENTS_DEAD_LETTERED, EVENTS_FAILED, EVENTS_POLLED, EVENTS_PUBLISHED, EVENTS_QUARANTINED, EVENTS_QUEUED,
+    FEED_LAG, GRANTS, Metric, NAMESPACE, REASON, REFUSALS, REVOCATIONS, ROLE, ROLE_POLICY_USAGE, SERVICE,
+    STAGE_DURATION,
+};
 use crate::service;
 
-/// The namespace of all metrics in CloudWatch.
-pub const NAMESPACE: &str = "DataMeshManager";
-
-/// What a metric is measured in, in CloudWatch's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// A number of things.
-    Count,
-    /// Milliseconds.
-    Milliseconds,
-    /// Percent, 0 to 100.
-    Percent,
-    /// Seconds.
-    Seconds,
-}
-
-impl fmt::Display for Unit {
-    /// As CloudWatch writes it.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Unit::Count => "Count",
-            Unit::Milliseconds => "Milliseconds",
-            Unit::Percent => "Percent",
-            Unit::Seconds => "Seconds",
-        })
-    }
-}
-
-/// A metric: its name and what is known of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metric {
-    /// The name in CloudWatch.
-    pub name: &'static str,
-    /// What it is measured in.
-    pub unit: Unit,
-    /// The dimensions beside `service`. The metric is there without them, too.
-    pub dimensions: &'static [&'static str],
-}
-
-const fn metric(name: &'static str, unit: Unit) -> Metric {
-    Metric { name, unit, dimensions: &[] }
-}
-
-/// How old the last event of a page was when the queue had accepted it.
-pub const FEED_LAG: Metric = metric("FeedLag", Unit::Seconds);
-/// Events that a run of the feed read.
-pub const EVENTS_POLLED: Metric = metric("EventsPolled", Unit::Count);
-/// Events that the queue accepted in a run of the feed.
-pub const EVENTS_QUEUED: Metric = metric("EventsQueued", Unit::Count);
-/// Events that a run of the feed put into quarantine.
-pub const EVENTS_QUARANTINED: Metric = metric("EventsQuarantined", Unit::Count);
-/// Events of a batch that the bus accepted.
-pub const EVENTS_PUBLISHED: Metric = metric("EventsPublished", Unit::Count);
-/// Events of a batch that can never be published and are dead letters.
-pub const EVENTS_DEAD_LETTERED: Metric = metric("EventsDeadLettered", Unit::Count);
-/// Events of a batch that SQS hands over again.
-pub const EVENTS_FAILED: Metric = metric("EventsFailed", Unit::Count);
-/// Access that was given or changed.
-pub const GRANTS: Metric = metric("Grants", Unit::Count);
-/// Access that was taken back.
-pub const REVOCATIONS: Metric = metric("Revocations", Unit::Count);
-/// Agreements that are active and get nothing.
-pub const REFUSALS: Metric = Metric { name: "Refusals", unit: Unit::Count, dimensions: &["reason"] };
-/// How often an agreement was looked at until IAM agreed with it.
-pub const CONVERGENCE_ROUNDS: Metric = metric("ConvergenceRounds", Unit::Count);
-/// Agreements that a run of the reconciliation compared with IAM.
-pub const AGREEMENTS_CHECKED: Metric = metric("AgreementsChecked", Unit::Count);
-/// Agreements of such a run that are active and get nothing.
-pub const AGREEMENTS_REFUSED: Metric = metric("AgreementsRefused", Unit::Count);
-/// Agreements of such a run that could not be brought in line.
-pub const AGREEMENTS_FAILED: Metric = metric("AgreementsFailed", Unit::Count);
-/// How much of what IAM lets a role hold is used.
-pub const ROLE_POLICY_USAGE: Metric = metric("RolePolicyUsage", Unit::Percent);
-/// From the event's `time` to the end of this stage's work on it; of a batch, the oldest one's.
-pub const EVENT_AGE: Metric = metric("EventAge", Unit::Seconds);
-/// How long an invocation took.
-pub const STAGE_DURATION: Metric = metric("StageDuration", Unit::Milliseconds);
-
-/// All metrics.
-pub const METRICS: [Metric; 17] = [
-    FEED_LAG,
-    EVENTS_POLLED,
-    EVENTS_QUEUED,
-    EVENTS_QUARANTINED,
-    EVENTS_PUBLISHED,
-    EVENTS_DEAD_LETTERED,
-    EVENTS_FAILED,
-    GRANTS,
-    REVOCATIONS,
-    REFUSALS,
-    CONVERGENCE_ROUNDS,
-    AGREEMENTS_CHECKED,
-    AGREEMENTS_REFUSED,
-    AGREEMENTS_FAILED,
-    ROLE_POLICY_USAGE,
-    EVENT_AGE,
-    STAGE_DURATION,
-];
-
-/// How far the feed is behind: the age of the last event that the queue accepted.
+/// The age of the last event of a page when the queue had accepted it.
 pub fn feed_lag(age: Duration) {
     emit(&[(FEED_LAG, age.as_secs_f64())], &[]);
 }
 
-/// What a run of the feed did with events.
+/// What a run of feed did with events.
 pub fn feed_run(polled: usize, queued: usize, quarantined: usize) {
-    let values = [(EVENTS_POLLED, polled), (EVENTS_QUEUED, queued), (EVENTS_QUARANTINED, quarantined)];
-    emit(&values.map(|(metric, value)| (metric, number(value))), &[]);
+    emit_counts(&[(EVENTS_POLLED, polled), (EVENTS_QUEUED, queued), (EVENTS_QUARANTINED, quarantined)]);
 }
 
-/// What became of a batch of the router.
+/// What router did with the events of a batch.
 pub fn routed(published: usize, dead_lettered: usize, failed: usize) {
-    let values =
-        [(EVENTS_PUBLISHED, published), (EVENTS_DEAD_LETTERED, dead_lettered), (EVENTS_FAILED, failed)];
-    emit(&values.map(|(metric, value)| (metric, number(value))), &[]);
+    emit_counts(&[
+        (EVENTS_PUBLISHED, published),
+        (EVENTS_DEAD_LETTERED, dead_lettered),
+        (EVENTS_FAILED, failed),
+    ]);
 }
 
-/// Access was given or changed.
+/// Access was granted or changed.
 pub fn granted() {
-    emit(&[(GRANTS, 1.0)], &[]);
+    emit_counts(&[(GRANTS, 1)]);
 }
 
-/// Access was taken back.
+/// Access was revoked.
 pub fn revoked() {
-    emit(&[(REVOCATIONS, 1.0)], &[]);
+    emit_counts(&[(REVOCATIONS, 1)]);
 }
 
-/// An active agreement gets nothing. The reason is one of a few words, e.g. `RoleNotOptedIn`, and no sentence.
+/// An active agreement gets nothing. `reason` is one of a few names, for example `RoleNotOptedIn`, not a sentence.
 pub fn refused(reason: &str) {
-    emit(&[(REFUSALS, 1.0)], &[("reason", reason)]);
+    emit(&[(REFUSALS, 1.0)], &[(REASON, reason)]);
 }
 
-/// An agreement was brought in line in this many rounds, 1 where nobody else worked on it.
+/// How often an agreement was read until IAM matched it: 1 unless another run worked on it at the same time.
 pub fn convergence_rounds(rounds: usize) {
-    emit(&[(CONVERGENCE_ROUNDS, number(rounds))], &[]);
+    emit_counts(&[(CONVERGENCE_ROUNDS, rounds)]);
 }
 
-/// What a run of the reconciliation came to: how many agreements it checked, gave access for or changed it, took it back,
-/// refused it, and failed on.
+/// For how many agreements a run of iam-reconcile checked, granted or changed, revoked and refused access, and for how
+/// many it failed.
 pub fn reconciled(checked: usize, granted: usize, revoked: usize, refused: usize, failed: usize) {
-    let values = [
+    emit_counts(&[
         (AGREEMENTS_CHECKED, checked),
         (GRANTS, granted),
         (REVOCATIONS, revoked),
         (AGREEMENTS_REFUSED, refused),
         (AGREEMENTS_FAILED, failed),
-    ];
-    emit(&values.map(|(metric, value)| (metric, number(value))), &[]);
+    ]);
 }
 
-/// How much of what IAM lets a role hold is used, in percent. The role is a property of the line.
+/// How much of the policy space of a role is used, in percent. The role is a property of the line.
 pub fn role_policy_usage(role: &str, percent: f64) {
-    emit(&[(ROLE_POLICY_USAGE, percent)], &[("role", role)]);
+    emit(&[(ROLE_POLICY_USAGE, percent)], &[(ROLE, role)]);
 }
 
-/// This function is done with an event that happened then; of a batch, with the oldest one.
+/// This function has processed an event that happened at this time; for a batch, the oldest event.
 pub fn event_age(happened: Timestamp) {
-    // Where the clocks differ, it is new.
+    // The clocks may differ: an event from the future has the age 0.
     let age = Duration::try_from(Timestamp::now().duration_since(happened)).unwrap_or_default();
     emit(&[(EVENT_AGE, age.as_secs_f64())], &[]);
 }
 
-/// How long an invocation took.
+/// The duration of an invocation.
 pub fn stage_duration(duration: Duration) {
     emit(&[(STAGE_DURATION, duration.as_secs_f64() * 1000.0)], &[]);
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "CloudWatch's values are floating point, and no count comes near 2^52"
+)]
+fn emit_counts(counts: &[(Metric, usize)]) {
+    let values: Vec<(Metric, f64)> = counts.iter().map(|(metric, count)| (*metric, *count as f64)).collect();
+    emit(&values, &[]);
+}
+
 fn emit(values: &[(Metric, f64)], properties: &[(&str, &str)]) {
     let line = line(service::name(), Timestamp::now(), values, properties);
-    // In one piece, so that a line of the log cannot come in between. Where stdout is gone, nobody is left to tell.
+    // One write, so that no log line can interrupt it. Without stdout there is no place to report the failure.
     drop(io::stdout().lock().write_all(line.as_bytes()));
 }
 
-/// One line, with its end. The values' metrics have the same dimensions.
+/// One line, with its line end. All metrics in `values` have the same dimensions.
 fn line(service: &str, now: Timestamp, values: &[(Metric, f64)], properties: &[(&str, &str)]) -> String {
     let own = values.first().map_or(&[][..], |(metric, _)| metric.dimensions);
-    // Also without the others: CloudWatch sums nothing up by itself, and an alarm needs the sum.
-    let mut dimensions = vec![vec!["service"]];
+    // Also without the metric's own dimensions: CloudWatch does not compute sums, and an alarm needs the sum.
+    let mut dimensions = vec![vec![SERVICE]];
     if !own.is_empty() {
-        dimensions.push(["service"].iter().chain(own).copied().collect());
+        dimensions.push([SERVICE].iter().chain(own).copied().collect());
     }
     let metrics: Vec<Value> = values
         .iter()
-        .map(|(metric, _)| json!({ "Name": metric.name, "Unit": metric.unit.to_string() }))
+        .map(|(metric, _)| json!({ "Name": metric.name, "Unit": metric.unit.as_str() }))
         .collect();
     let mut object = Map::new();
     object.insert(
@@ -208,7 +122,7 @@ fn line(service: &str, now: Timestamp, values: &[(Metric, f64)], properties: &[(
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics }],
         }),
     );
-    object.insert("service".to_owned(), service.into());
+    object.insert(SERVICE.to_owned(), service.into());
     for (name, value) in properties {
         object.insert((*name).to_owned(), (*value).into());
     }
@@ -216,12 +130,6 @@ fn line(service: &str, now: Timestamp, values: &[(Metric, f64)], properties: &[(
         object.insert(metric.name.to_owned(), json!(value));
     }
     format!("{}\n", Value::Object(object))
-}
-
-/// CloudWatch's values are floating point numbers.
-#[expect(clippy::cast_precision_loss, reason = "no count comes near 2^52")]
-fn number(count: usize) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]
@@ -236,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_form_that_cloudwatch_makes_metrics_of() {
+    fn a_line_has_the_embedded_metric_format() {
         assert_eq!(
             read(&[(FEED_LAG, 2.5)], &[]),
             json!({
@@ -255,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_a_dimension_and_a_role_is_none() {
+    fn a_reason_is_a_dimension_and_a_role_is_not() {
         let refusals = read(&[(REFUSALS, 1.0)], &[("reason", "RoleNotOptedIn")]);
         let dimensions = "/_aws/CloudWatchMetrics/0/Dimensions";
         assert_eq!(refusals.pointer(dimensions), Some(&json!([["service"], ["service", "reason"]])));
@@ -263,27 +171,5 @@ mod tests {
         let usage = read(&[(ROLE_POLICY_USAGE, 80.0)], &[("role", "a \"role\"")]);
         assert_eq!(usage.pointer(dimensions), Some(&json!([["service"]])));
         assert_eq!((&usage["role"], &usage["RolePolicyUsage"]), (&json!("a \"role\""), &json!(80.0)));
-    }
-
-    #[test]
-    fn the_documented_table_is_the_list() {
-        let documented: Vec<String> = include_str!("../../../../docs/telemetry.md")
-            .lines()
-            .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-            .map(|(name, rest)| {
-                let cells: Vec<&str> = rest.split('|').map(str::trim).collect();
-                format!("{name} {} {}", cells[0], cells[1])
-            })
-            .filter(|row| METRICS.iter().any(|metric| row.starts_with(&format!("{} ", metric.name))))
-            .collect();
-        let listed: Vec<String> = METRICS
-            .iter()
-            .map(|Metric { name, unit, dimensions }| {
-                let all: Vec<String> =
-                    ["service"].iter().chain(*dimensions).map(|name| format!("`{name}`")).collect();
-                format!("{name} {unit} {}", all.join(", "))
-            })
-            .collect();
-        assert_eq!(documented, listed);
     }
 }

@@ -1,17 +1,16 @@
-//! What this process is called.
+//! The name of this process.
 
 use std::sync::OnceLock;
 
 static NAME: OnceLock<String> = OnceLock::new();
 
-/// `service.name` of traces and the dimension `service` of metrics; `unknown_service`, as OpenTelemetry has it, before
-/// it is known.
+/// `service.name` of traces and the dimension `service` of metrics. Before [`set`], `unknown_service`, which is
+/// OpenTelemetry's default.
 pub(crate) fn name() -> &'static str {
     NAME.get().map_or("unknown_service", String::as_str)
 }
 
-/// Says it; once per process.
+/// Sets the name. Only the first call in a process has an effect: starting telemetry twice is an error anyway.
 pub(crate) fn set(name: String) {
-    // The second one changes nothing: starting twice is an error of its own.
     NAME.get_or_init(|| name);
 }

@@ -1,7 +1,6 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
-
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{SpanId, SpanKind, Status, TracerProvider};
@@ -14,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::daemon::Daemon;
 use crate::exporter::Exporter;
-use crate::pipeline::{Pipeline, Processor};
+use crate::processor::{BatchSpanProcessor, SpanQueue};
 use crate::{EventFacts, EventSpan, Invocation, TelemetryError, Trigger, causes, level_of, subscriber};
 
 #[derive(Clone, Default)]
@@ -55,7 +54,7 @@ fn a_line_is_a_json_object_with_the_service_the_fields_and_the_span() {
 }
 
 #[test]
-fn what_is_below_the_level_is_left_out() {
+fn lines_below_the_level_are_not_written() {
     let lines = lines(LevelFilter::WARN, || {
         tracing::info!("left out");
         tracing::warn!("kept");
@@ -66,7 +65,7 @@ fn what_is_below_the_level_is_left_out() {
 }
 
 #[test]
-fn the_request_id_stands_in_the_lines_of_every_level() {
+fn lines_of_every_level_have_the_request_id() {
     let lines = lines(LevelFilter::ERROR, || {
         let span = tracing::info_span!(target: "lambda_runtime::layers", "invoke", requestId = "request-1");
         span.in_scope(|| tracing::error!("failed"));
@@ -75,7 +74,7 @@ fn the_request_id_stands_in_the_lines_of_every_level() {
 }
 
 #[test]
-fn below_info_only_our_own_crates_are_heard() {
+fn below_info_only_our_own_crates_are_logged() {
     let lines = lines(LevelFilter::TRACE, || {
         tracing::trace!(target: "some_service::page", "the function");
         tracing::debug!(target: "dmm_api::transport", "a library of ours");
@@ -88,21 +87,20 @@ fn below_info_only_our_own_crates_are_heard() {
 }
 
 #[test]
-fn the_level_is_info_when_nothing_is_set() {
+fn the_level_is_info_by_default() {
     assert_eq!(level_of(None).unwrap(), LevelFilter::INFO);
 }
 
 #[test]
-fn the_level_is_read_in_capitals_too() {
+fn the_level_may_be_in_capitals() {
     assert_eq!(level_of(Some("DEBUG".to_owned())).unwrap(), LevelFilter::DEBUG);
 }
 
 #[test]
-fn a_wrong_level_is_an_error_that_says_what_to_do() {
+fn the_error_for_an_invalid_level_says_what_to_do() {
     for wrong in ["verbose", "off", "3", "info,dmm=debug"] {
         let error = level_of(Some(wrong.to_owned())).unwrap_err();
         assert!(matches!(error, TelemetryError::Level { .. }), "{wrong}");
-        assert!(!error.is_retryable());
         let text = error.to_string();
         assert!(text.contains("LOG_LEVEL") && text.contains(wrong) && text.contains("debug"), "{text}");
     }
@@ -113,19 +111,19 @@ fn a_wrong_level_is_an_error_that_says_what_to_do() {
 struct Layer(&'static str, #[source] Option<Box<dyn Error>>);
 
 #[test]
-fn an_error_is_written_with_its_causes_and_without_repetition() {
+fn an_error_is_written_with_its_causes_without_repetition() {
     let inner = Layer("the connection was cut", None);
     let transparent = Layer("it failed: the connection was cut", Some(Box::new(inner)));
     let outer = Layer("nothing was sent", Some(Box::new(transparent)));
     assert_eq!(causes(&outer), "nothing was sent: it failed: the connection was cut");
 }
 
-/// The spans that end in `work`, by when they ended, and the lines that it writes.
+/// The spans that end in `work`, in the order in which they end, and the log lines that it writes.
 async fn traced(work: impl Future<Output = ()>) -> (Vec<SpanData>, Vec<Value>) {
-    let pipeline = Pipeline::new(Exporter::Daemon(Daemon::new("127.0.0.1:9")));
+    let queue = SpanQueue::new(Exporter::Daemon(Daemon::new("127.0.0.1:9")));
     let provider = SdkTracerProvider::builder()
         .with_id_generator(XrayIdGenerator::default())
-        .with_span_processor(Processor(pipeline.clone()))
+        .with_span_processor(BatchSpanProcessor(queue.clone()))
         .build();
     let captured = Captured::default();
     let writer = captured.clone();
@@ -135,7 +133,7 @@ async fn traced(work: impl Future<Output = ()>) -> (Vec<SpanData>, Vec<Value>) {
     work.await;
     drop(guard);
     let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
-    (pipeline.take(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    (queue.drain(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
 const HEADER: &str = "Root=1-58406520-a006649127e371903a2de979;Parent=4c721bf33e3caf8f;Sampled=1";
@@ -158,7 +156,7 @@ fn event(extra: &Value) -> Value {
     event
 }
 
-/// What spans show of [`event`].
+/// The facts about an [`event`] that spans record.
 fn facts(event: &Value) -> EventFacts<'_> {
     EventFacts {
         id: event["id"].as_str().unwrap(),
@@ -175,7 +173,7 @@ fn text(span: &SpanData, name: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_invocation_follows_its_header_and_its_lines_say_so() {
+async fn an_invocation_continues_the_trace_of_its_header_and_its_lines_name_it() {
     let (spans, lines) = traced(async {
         let work = async {
             tracing::info!("at work");
@@ -205,7 +203,7 @@ async fn an_invocation_follows_its_header_and_its_lines_say_so() {
 }
 
 #[tokio::test]
-async fn what_the_header_says_is_not_sampled_is_not() {
+async fn an_invocation_that_its_header_does_not_sample_is_not_exported() {
     let (spans, _) = traced(async {
         let header = HEADER.replace("Sampled=1", "Sampled=0");
         let work = async { Ok::<_, TelemetryError>(crate::current().unwrap().xray) };
@@ -219,7 +217,7 @@ async fn what_the_header_says_is_not_sampled_is_not() {
 }
 
 #[tokio::test]
-async fn a_failure_is_the_span_s_status_and_an_exception() {
+async fn a_failure_is_recorded_as_status_and_exception() {
     let (spans, _) = traced(async {
         let error = TelemetryError::Level { value: "odd".to_owned() };
         invocation(None).run(async { Err::<(), _>(error) }).await.unwrap_err();
@@ -233,7 +231,7 @@ async fn a_failure_is_the_span_s_status_and_an_exception() {
 }
 
 #[tokio::test]
-async fn an_event_begins_a_trace_that_its_message_continues() {
+async fn an_event_starts_a_trace_that_its_message_continues() {
     let (spans, _) = traced(async {
         let mut sent = event(&json!({}));
         let span = EventSpan::create("dmm_events.fifo", &facts(&sent));
@@ -254,7 +252,7 @@ async fn an_event_begins_a_trace_that_its_message_continues() {
 }
 
 #[tokio::test]
-async fn a_message_whose_event_says_nothing_is_traced_by_its_header() {
+async fn a_message_continues_the_trace_of_its_header_if_the_event_names_none() {
     let (spans, _) = traced(async {
         let received = event(&json!({}));
         drop(EventSpan::process("dmm_events.fifo", "message-1", Some(HEADER), &facts(&received)));
@@ -264,7 +262,7 @@ async fn a_message_whose_event_says_nothing_is_traced_by_its_header() {
 }
 
 #[test]
-fn without_telemetry_nothing_is_handed_on() {
+fn without_tracing_no_context_is_passed_on() {
     let lines = lines(LevelFilter::INFO, || {
         let event = event(&json!({}));
         assert_eq!(EventSpan::create("dmm_events.fifo", &facts(&event)).context(), None);
@@ -275,8 +273,8 @@ fn without_telemetry_nothing_is_handed_on() {
 }
 
 #[test]
-fn calls_are_exported_and_the_runtime_s_own_spans_are_not() {
-    // The AWS SDK's spans are of level debug, whatever LOG_LEVEL says.
+fn spans_of_calls_are_exported_and_those_of_the_runtime_are_not() {
+    // The AWS SDK's spans have the level debug and are exported at every LOG_LEVEL.
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (spans, _) = runtime.block_on(traced(async {
         drop(tracing::debug_span!(target: "aws_sdk_sqs::operation", "SQS.SendMessage").entered());

@@ -31,13 +31,13 @@ fn text(length: usize) -> Vec<Attribute> {
     vec![Attribute::new("text", "ü".repeat(length / 2))]
 }
 
-/// What the daemon gets when these are sent: the size of each datagram, and the names in all of them.
+/// Sends spans, and returns the size of each datagram that arrived, the sorted names of the spans in them, and the result.
 async fn sent(spans: Vec<SpanData>) -> (Vec<usize>, Vec<String>, Result<(), ExportError>) {
     let receiver = Blocking::bind("127.0.0.1:0").unwrap();
     receiver.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut daemon = Daemon::new(&receiver.local_addr().unwrap().to_string());
     daemon.set_resource(&Resource::builder_empty().with_service_name("feed").build());
-    // Read while it is sent: the socket's buffer holds few of them.
+    // Reads while datagrams are sent, because the socket's buffer holds only a few of them.
     let reader = tokio::task::spawn_blocking(move || {
         let (mut sizes, mut names, mut buffer) = (Vec::new(), Vec::new(), vec![0; 70_000]);
         loop {
@@ -57,7 +57,7 @@ async fn sent(spans: Vec<SpanData>) -> (Vec<usize>, Vec<String>, Result<(), Expo
     (sizes, names, result)
 }
 
-/// The names of the spans in a datagram, read with OpenTelemetry's own definitions.
+/// The names of the spans in a datagram, decoded with OpenTelemetry's own definitions.
 fn decoded(datagram: &[u8]) -> Vec<String> {
     let text = std::str::from_utf8(datagram).unwrap();
     let encoded = text.strip_prefix("{\"format\":\"json\",\"version\":1}\nT1S").unwrap();
@@ -73,7 +73,7 @@ fn decoded(datagram: &[u8]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_few_spans_are_one_datagram_that_opentelemetry_reads() {
+async fn a_few_spans_are_one_datagram_that_opentelemetry_can_decode() {
     let (sizes, names, result) = sent((0..3).map(|number| span(number, text(100))).collect()).await;
     result.unwrap();
     assert_eq!(names, ["span 0", "span 1", "span 2"]);
@@ -81,7 +81,7 @@ async fn a_few_spans_are_one_datagram_that_opentelemetry_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_spans_of_one_batch_arrive_in_datagrams_under_the_limit() {
+async fn five_hundred_spans_of_one_batch_arrive_in_datagrams_below_the_limit() {
     let (sizes, names, result) = sent((0..500).map(|number| span(number, text(700))).collect()).await;
     result.unwrap();
     assert_eq!(names.len(), 500);
@@ -89,7 +89,7 @@ async fn five_hundred_spans_of_one_batch_arrive_in_datagrams_under_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_span_that_is_too_large_is_shortened_and_costs_no_other_one() {
+async fn a_span_that_is_too_large_is_shortened_and_no_other_span_is_lost() {
     let spans = vec![span(0, text(10)), span(1, text(200_000)), span(2, text(10))];
     let (_, names, result) = sent(spans).await;
     result.unwrap();
@@ -97,7 +97,7 @@ async fn a_span_that_is_too_large_is_shortened_and_costs_no_other_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_span_that_cannot_be_made_small_enough_is_lost_alone_and_counted() {
+async fn a_span_that_cannot_be_shortened_enough_is_counted_as_lost_and_the_others_are_sent() {
     let huge = (0..30).map(|_| Attribute::new("k".repeat(3_000), 1)).collect();
     let (_, names, result) = sent(vec![span(0, text(10)), span(1, huge), span(2, text(10))]).await;
     assert!(matches!(result, Err(ExportError::TooLarge { count: 1 })), "{result:?}");
@@ -105,21 +105,21 @@ async fn a_span_that_cannot_be_made_small_enough_is_lost_alone_and_counted() {
 }
 
 #[test]
-fn a_text_is_cut_between_characters() {
-    let mut text = format!("x{}", "ü".repeat(LONGEST_TEXT));
-    cut(&mut text);
-    assert_eq!(text.len(), LONGEST_TEXT - 1);
+fn a_text_is_truncated_between_characters() {
+    let mut text = format!("x{}", "ü".repeat(MAX_TEXT_BYTES));
+    truncate_text(&mut text);
+    assert_eq!(text.len(), MAX_TEXT_BYTES - 1);
 }
 
 #[test]
-fn the_address_is_read_in_both_of_its_forms() {
+fn both_forms_of_the_address_are_understood() {
     let address = |text: &str| Daemon::new(text).address;
     assert_eq!(address("169.254.100.1:2000"), "169.254.100.1:2000");
     assert_eq!(address("tcp:127.0.0.1:2000 udp:127.0.0.2:2001"), "127.0.0.2:2001");
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_sent_to_is_an_error_that_names_it() {
+async fn the_error_for_an_unusable_address_names_it() {
     let error = Daemon::new("no address").send(vec![span(0, text(10))]).await.unwrap_err();
     assert!(error.to_string().contains("no address"), "{error}");
 }

@@ -1,8 +1,8 @@
-//! What spans say about an event.
+//! What spans record about an event.
 
 use serde_json::{Map, Value};
 
-/// The parts of a `CloudEvent` that traces and logs show, all of them ids and names.
+/// The parts of a `CloudEvent` that traces and logs show: ids and names only.
 #[derive(Clone, Debug)]
 pub struct EventFacts<'a> {
     /// `id`.
@@ -15,6 +15,6 @@ pub struct EventFacts<'a> {
     pub subject: Option<&'a str>,
     /// The kind and the id of the agreement that the event is about.
     pub agreement: Option<(&'static str, String)>,
-    /// All members; `traceparent` and `tracestate` are read from here.
+    /// All members. `traceparent` and `tracestate` are read from them.
     pub members: &'a Map<String, Value>,
 }

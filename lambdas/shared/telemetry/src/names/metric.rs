@@ -1,0 +1,113 @@
+//! Metrics in CloudWatch.
+
+use std::fmt;
+
+/// The namespace of all metrics in CloudWatch.
+pub const NAMESPACE: &str = "DataMeshManager";
+
+/// The dimension that every metric has: the function's name.
+pub const SERVICE: &str = "service";
+/// The dimension with the name of a refusal, for example `RoleNotOptedIn`.
+pub const REASON: &str = "reason";
+/// The property with the role's name. Not a dimension: every value of a dimension is a metric of its own, which costs.
+pub const ROLE: &str = "role";
+
+/// The unit of a metric, as CloudWatch names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// Milliseconds.
+    Milliseconds,
+    /// Percent, 0 to 100.
+    Percent,
+    /// Seconds.
+    Seconds,
+}
+
+impl Unit {
+    /// The name that CloudWatch uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Unit::Count => "Count",
+            Unit::Milliseconds => "Milliseconds",
+            Unit::Percent => "Percent",
+            Unit::Seconds => "Seconds",
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// The name in CloudWatch.
+    pub name: &'static str,
+    /// The unit.
+    pub unit: Unit,
+    /// The dimensions besides [`SERVICE`]. The metric also exists without them, as the sum.
+    pub dimensions: &'static [&'static str],
+    /// What is measured.
+    pub meaning: &'static str,
+}
+
+/// Declares metrics, and the list of all of them with their doc comments as meanings.
+macro_rules! metrics {
+    ($(#[doc = $meaning:literal] $constant:ident = $name:literal, $unit:ident, $dimensions:expr;)*) => {
+        $(
+            #[doc = $meaning]
+            pub const $constant: Metric = Metric {
+                name: $name,
+                unit: Unit::$unit,
+                dimensions: $dimensions,
+                meaning: $meaning.trim_ascii(),
+            };
+        )*
+
+        /// All metrics.
+        pub const METRICS: &[Metric] = &[$($constant),*];
+    };
+}
+
+metrics! {
+    /// age of the last event of a page when the queue accepted it
+    FEED_LAG = "FeedLag", Seconds, &[];
+    /// events that a run read
+    EVENTS_POLLED = "EventsPolled", Count, &[];
+    /// events that the queue accepted in a run
+    EVENTS_QUEUED = "EventsQueued", Count, &[];
+    /// events that a run stored in quarantine
+    EVENTS_QUARANTINED = "EventsQuarantined", Count, &[];
+    /// events of a batch that the bus accepted
+    EVENTS_PUBLISHED = "EventsPublished", Count, &[];
+    /// events of a batch that can never be published
+    EVENTS_DEAD_LETTERED = "EventsDeadLettered", Count, &[];
+    /// events of a batch that SQS delivers again
+    EVENTS_FAILED = "EventsFailed", Count, &[];
+    /// access that was granted or changed; from iam-reconcile, without an event
+    GRANTS = "Grants", Count, &[];
+    /// access that was revoked; from iam-reconcile, without an event
+    REVOCATIONS = "Revocations", Count, &[];
+    /// active agreements that get nothing, by reason, for example `RoleNotOptedIn`
+    REFUSALS = "Refusals", Count, &[REASON];
+    /// how often an agreement was read until IAM matched it; more than 1 if another run worked on it at the same time
+    CONVERGENCE_ROUNDS = "ConvergenceRounds", Count, &[];
+    /// agreements that a run compared with IAM
+    AGREEMENTS_CHECKED = "AgreementsChecked", Count, &[];
+    /// active agreements of a run that get nothing
+    AGREEMENTS_REFUSED = "AgreementsRefused", Count, &[];
+    /// agreements of a run for which IAM could not be made to match
+    AGREEMENTS_FAILED = "AgreementsFailed", Count, &[];
+    /// how much of the policy space of a role is used; the property `role` names the role
+    ROLE_POLICY_USAGE = "RolePolicyUsage", Percent, &[];
+    /// time from the event's `time` until this stage has processed it; for a batch, that of the oldest event
+    EVENT_AGE = "EventAge", Seconds, &[];
+    /// duration of an invocation
+    STAGE_DURATION = "StageDuration", Milliseconds, &[];
+}

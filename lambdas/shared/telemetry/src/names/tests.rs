@@ -1,0 +1,39 @@
+use std::collections::HashSet;
+
+use super::attribute::ATTRIBUTES;
+use super::log::LOG_FIELDS;
+use super::metric::{METRICS, Metric, SERVICE};
+
+#[test]
+fn every_name_is_declared_once_and_has_a_meaning() {
+    for names in [ATTRIBUTES, LOG_FIELDS] {
+        let unique: HashSet<&str> = names.iter().map(|it| it.name).collect();
+        assert_eq!(unique.len(), names.len());
+        assert!(names.iter().all(|it| !it.meaning.is_empty() && it.meaning == it.meaning.trim()));
+    }
+    let metrics: HashSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
+    assert_eq!(metrics.len(), METRICS.len());
+    assert!(METRICS.iter().all(|it| !it.meaning.is_empty() && it.meaning == it.meaning.trim()));
+}
+
+#[test]
+fn the_documented_table_lists_every_metric_with_its_unit_and_dimensions() {
+    let documented: Vec<String> = include_str!("../../../../../docs/telemetry.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(name, rest)| {
+            let cells: Vec<&str> = rest.split('|').map(str::trim).collect();
+            format!("{name} {} {}", cells[0], cells[1])
+        })
+        .filter(|row| METRICS.iter().any(|metric| row.starts_with(&format!("{} ", metric.name))))
+        .collect();
+    let declared: Vec<String> = METRICS
+        .iter()
+        .map(|Metric { name, unit, dimensions, .. }| {
+            let all: Vec<String> =
+                [SERVICE].iter().chain(*dimensions).map(|name| format!("`{name}`")).collect();
+            format!("{name} {unit} {}", all.join(", "))
+        })
+        .collect();
+    assert_eq!(documented, declared);
+}

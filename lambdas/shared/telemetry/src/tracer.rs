@@ -1,0 +1,98 @@
+//! Sets up tracing as OpenTelemetry's
+//! [environment variables](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/) say.
+
+use std::error::Error;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_aws::trace::XrayIdGenerator;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+
+use crate::daemon::Daemon;
+use crate::environment::{Environment, Lookup};
+use crate::error::causes;
+use crate::exporter::Exporter;
+use crate::names::log;
+use crate::processor::{BatchSpanProcessor, SpanQueue};
+use crate::resource::resource;
+
+/// Where spans go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Destination {
+    /// Nowhere: trace contexts are still created and passed on.
+    None,
+    /// The address in `AWS_XRAY_DAEMON_ADDRESS`, which Lambda sets.
+    Daemon(String),
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`.
+    Otlp,
+}
+
+/// The tracer that creates spans; `None` if `OTEL_SDK_DISABLED` is `true`. An invalid variable is logged and otherwise
+/// ignored, as OpenTelemetry requires: tracing must not cost an event.
+pub(crate) fn tracer(service_name: &str, environment: &Environment<'_>) -> Option<SdkTracer> {
+    if is_disabled(environment.variable) {
+        return None;
+    }
+    let mut builder = SdkTracerProvider::builder()
+        .with_id_generator(XrayIdGenerator::default())
+        .with_resource(resource(service_name, environment.variable));
+    if let Some(exporter) = exporter(destination(environment.variable), environment) {
+        let queue = SpanQueue::new(exporter);
+        builder = builder.with_span_processor(BatchSpanProcessor(queue.clone()));
+        queue.make_current();
+    }
+    // The tracer keeps its provider alive.
+    Some(builder.build().tracer(env!("CARGO_PKG_NAME")))
+}
+
+fn is_disabled(variable: Lookup) -> bool {
+    const NAME: &str = "OTEL_SDK_DISABLED";
+    let Some(value) = variable(NAME) else { return false };
+    let is_true = value.eq_ignore_ascii_case("true");
+    if !is_true && !value.eq_ignore_ascii_case("false") {
+        tracing::warn!(
+            "the environment variable {NAME} is `{value}`, which counts as false: set it to true or false"
+        );
+    }
+    is_true
+}
+
+fn destination(variable: Lookup) -> Destination {
+    const NAME: &str = "OTEL_TRACES_EXPORTER";
+    match variable(NAME).as_deref() {
+        Some("none") => return Destination::None,
+        None | Some("otlp") => {}
+        Some(unknown) => {
+            tracing::warn!(
+                "the environment variable {NAME} is `{unknown}`, which is ignored: set it to otlp or none"
+            );
+        }
+    }
+    let endpoints = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+    if endpoints.iter().any(|name| variable(name).is_some()) {
+        return Destination::Otlp;
+    }
+    variable("AWS_XRAY_DAEMON_ADDRESS").map_or(Destination::None, Destination::Daemon)
+}
+
+fn exporter(destination: Destination, environment: &Environment<'_>) -> Option<Exporter> {
+    match destination {
+        Destination::None => None,
+        Destination::Daemon(address) => Some(Exporter::Daemon(Daemon::new(&address))),
+        Destination::Otlp => match (environment.http_client)().map(Exporter::otlp) {
+            Ok(Ok(exporter)) => Some(exporter),
+            Ok(Err(error)) => no_exporter(&error),
+            Err(error) => no_exporter(error.as_ref()),
+        },
+    }
+}
+
+fn no_exporter(error: &dyn Error) -> Option<Exporter> {
+    tracing::warn!(
+        { log::ERROR } = causes(error),
+        "no spans are exported: correct the OTEL_EXPORTER_OTLP_ variables"
+    );
+    None
+}
+
+#[cfg(test)]
+mod tests;
