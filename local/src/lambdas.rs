@@ -8,6 +8,7 @@ use std::process::Stdio;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 use crate::progress::Progress;
 
@@ -70,12 +71,18 @@ struct Diagnostic {
 }
 
 impl Lambdas {
-    /// Builds the Lambdas in the development profile and tells `progress` of each crate that was compiled.
+    /// Builds the Lambdas in the development profile and tells `progress` of each crate that was compiled. A process builds
+    /// them once: later calls get the same binaries.
     ///
     /// # Errors
     ///
     /// [`BuildError`] when cargo is missing or the build fails.
     pub async fn build(progress: &Progress) -> Result<Self, BuildError> {
+        static BUILT: OnceCell<Lambdas> = OnceCell::const_new();
+        BUILT.get_or_try_init(|| Self::run_cargo(progress)).await.cloned()
+    }
+
+    async fn run_cargo(progress: &Progress) -> Result<Self, BuildError> {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(&program);
         command.args(["build", "--message-format", "json"]).current_dir(workspace());

@@ -34,6 +34,8 @@ from moto.sqs.models import sqs_backends
 
 MEMBERS = ["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"]
 
+# The matcher is on this machine, whatever proxy the environment names.
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 request_time = contextvars.ContextVar("request_time", default=None)
 trace_header = contextvars.ContextVar("trace_header", default=None)
 
@@ -115,7 +117,7 @@ def ask(question):
         os.environ["EVENT_MATCHER_URL"], json.dumps(question).encode(), {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=300) as answer:
+        with opener.open(request, timeout=300) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise InvalidEventPatternException(reason=error.read().decode()) from error

@@ -12,6 +12,7 @@ mod error;
 mod matcher;
 mod python;
 mod server;
+mod template;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
