@@ -4,16 +4,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dmm_trace_collector::Collector;
 use aws_credential_types::Credentials;
 use bytes::Bytes;
 use dmm_emulator::Emulator;
 use dmm_lambda_service::FunctionService;
 use dmm_proxy::Proxy;
+use dmm_simulator::{Simulator, WorldHandle};
+use dmm_trace_collector::Collector;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use dmm_simulator::{Simulator, WorldHandle};
 use uuid::Uuid;
 
 use crate::bus;
@@ -94,7 +94,8 @@ impl Stack {
         };
         let (simulator, api_url, api_key) = start_source(options.source).await?;
         let proxy =
-            Proxy::start(dmm_proxy::Options { aws_upstream: parse(&aws_url)?, api_upstream: api_url }).await?;
+            Proxy::start(dmm_proxy::Options { aws_upstream: parse(&aws_url)?, api_upstream: api_url })
+                .await?;
 
         let root = Clients::new(
             &aws_url,

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use dmm_trace_collector::{Collector, Forward, Options, Store, Trace};
 use dmm_lambda_service::{Segment, Tracing};
+use dmm_trace_collector::{Collector, Forward, Options, Store, Trace};
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};

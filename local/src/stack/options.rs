@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use dmm_lambda_service::Speed;
+use dmm_simulator::{ConsumerRole, Landscape};
 use reqwest::Url;
 use secrecy::SecretString;
-use dmm_simulator::{ConsumerRole, Landscape};
 
 use crate::progress::Progress;
 
