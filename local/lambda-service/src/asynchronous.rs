@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::error::{FunctionError, InvokeError};
-use crate::service::{Busy, FunctionService, lock, new_request_id};
+use crate::service::{FunctionService, lock, new_request_id};
 
 /// How long Lambda waits before the first and the second retry.
 const WAITS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
@@ -54,10 +54,14 @@ impl FunctionService {
         // Counted before this returns, so that whoever handed the event over can forget it.
         let busy = self.busy();
         let (service, function) = (self.for_tasks(), function.to_owned());
-        self.spawn(async move { service.work_off(busy, &function, payload, trace).await });
+        self.spawn(async move {
+            let _busy = busy;
+            service.work_off(&function, payload, trace).await;
+        });
     }
 
-    async fn work_off(&self, _busy: Busy, function: &str, payload: Bytes, trace: Option<String>) {
+    /// Works on an event until the function has handled it or it is given up.
+    pub(crate) async fn work_off(&self, function: &str, payload: Bytes, trace: Option<String>) {
         let Some(known) = self.function(function) else {
             tracing::error!(function, "an event for a function that does not exist is dropped");
             return;
@@ -97,9 +101,9 @@ impl FunctionService {
         trace: Option<String>,
     ) -> Result<(), GivenUp> {
         let (speed, taken) = (self.settings().speed, Instant::now());
-        let mut invocations = 0;
+        let (mut invocations, mut waited) = (0, Duration::ZERO);
         loop {
-            let patience = speed.scale(config.maximum_event_age).saturating_sub(taken.elapsed());
+            let patience = config.maximum_event_age.saturating_sub(speed.age(taken.elapsed(), waited));
             let (payload, trace) = (payload.clone(), trace.clone());
             let error = match self.invoke_in_turn(function, request_id, payload, trace, Some(patience)).await
             {
@@ -117,10 +121,11 @@ impl FunctionService {
             let Some(wait) = WAITS.get(invocations - 1).filter(|_| invocations <= retries) else {
                 return Err(GivenUp { condition: "RetriesExhausted", invocations, error });
             };
-            if speed.unscale(taken.elapsed()) + *wait > config.maximum_event_age {
+            if speed.age(taken.elapsed(), waited) + *wait > config.maximum_event_age {
                 return Err(GivenUp { condition: "EventAgeExceeded", invocations, error });
             }
             tokio::time::sleep(speed.scale(*wait)).await;
+            waited += *wait;
         }
     }
 }

@@ -105,6 +105,9 @@ impl Environment {
         payload: Bytes,
         trace_header: String,
     ) -> Outcome {
+        // From here on a kill is noticed, even one that comes before this waits for it.
+        let kill = Arc::clone(&self.kill);
+        let killed = kill.notified();
         let (answer, answered) = oneshot::channel();
         let now = Timestamp::now();
         let timeout_ms = i64::try_from(config.timeout.as_millis()).unwrap_or(i64::MAX);
@@ -128,7 +131,7 @@ impl Environment {
                 let error = self.api.init_error().unwrap_or_else(|| exit_error(Some(request_id), ended));
                 return if taken { Outcome::Ended(error) } else { Outcome::NeverTaken(error) };
             }
-            () = self.kill.notified() => {
+            () = killed => {
                 self.end().await;
                 FunctionError::new("Runtime.ExitError", format!("RequestId: {request_id} Error: Runtime was killed"))
             }

@@ -122,6 +122,7 @@ async fn collect(mapping: &Mapping) -> Result<Vec<Message>, String> {
 }
 
 async fn work_off(service: &FunctionService, mapping: &Mapping, messages: Vec<Message>) {
+    let _busy = service.busy();
     let event = sqs_event::event(&messages, &mapping.queue_arn, &service.settings().region);
     // The messages' trace headers are in the event. The invocation has its own trace: a batch holds messages of many.
     let answer = match service.invoke_in_turn(&mapping.function, &new_request_id(), event, None, None).await {

@@ -94,7 +94,7 @@ struct Inner {
     triggers: Mutex<VecDeque<Trigger>>,
     /// Not owned, because the tasks themselves hold this.
     tasks: Weak<Mutex<JoinSet<()>>>,
-    /// Invocations that run or wait to run again.
+    /// Events and batches that are worked on or wait to be tried again.
     busy: AtomicUsize,
 }
 
@@ -282,7 +282,6 @@ impl FunctionService {
         let Some(permit) = permit else {
             return Err(InvokeError::Throttled(function.config.name.clone()));
         };
-        let _busy = self.busy();
         self.run(&function, permit, request_id, payload, trace).await
     }
 
@@ -356,7 +355,8 @@ impl FunctionService {
         self.function(function).is_some_and(|function| !function.unreachable.load(Ordering::SeqCst))
     }
 
-    /// Whether an invocation runs or waits to run again.
+    /// Whether an event or a batch is worked on, or an event waits to be tried again. Scheduled invocations do not count:
+    /// they are due all the time.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.inner.busy.load(Ordering::SeqCst) > 0

@@ -155,12 +155,19 @@ struct Retries {
     policy: RetryPolicy,
     speed: Speed,
     taken: Instant,
+    waited: Duration,
     done: u32,
 }
 
 impl Retries {
     fn new(service: &FunctionService, policy: RetryPolicy) -> Self {
-        Self { policy, speed: service.settings().speed, taken: Instant::now(), done: 0 }
+        Self {
+            policy,
+            speed: service.settings().speed,
+            taken: Instant::now(),
+            waited: Duration::ZERO,
+            done: 0,
+        }
     }
 
     /// Waits until the next try; what is used up when there is none.
@@ -169,10 +176,11 @@ impl Retries {
         if self.done >= self.policy.maximum_retry_attempts {
             return Err("MaximumRetryAttempts");
         }
-        if self.speed.unscale(self.taken.elapsed()) + wait > self.policy.maximum_event_age {
+        if self.speed.age(self.taken.elapsed(), self.waited) + wait > self.policy.maximum_event_age {
             return Err("MaximumEventAgeInSeconds");
         }
         tokio::time::sleep(self.speed.scale(wait)).await;
+        self.waited += wait;
         self.done += 1;
         Ok(())
     }
