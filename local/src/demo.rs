@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use dmm_simulator::{AgreementRef, Ending, Landscape, Outcome, ScriptedAgreement, WorldHandle};
 use serde::Serialize;
 use serde_json::Value;
-use dmm_simulator::{AgreementRef, Ending, Landscape, Outcome, ScriptedAgreement, WorldHandle};
 
 use crate::board::Board;
 use crate::bus::Journal;
@@ -18,7 +18,7 @@ use crate::traces;
 use crate::view::Standing;
 
 /// How long the demonstration waits for something before it says that it did not happen.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// How many times faster than in AWS the demonstration's waits pass: the feed is polled every second.
 pub(crate) const SPEED: u32 = 60;
 
