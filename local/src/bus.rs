@@ -21,14 +21,21 @@ pub fn published(request: &Request, place: &Place) -> Vec<Value> {
         return Vec::new();
     };
     let entries = |value: &Value| value["Entries"].as_array().cloned().unwrap_or_default();
+    let put = time_of_put_events(request);
     let pairs = entries(&sent).into_iter().zip(entries(&answer));
-    pairs.filter_map(|(entry, result)| received(&entry, result.get("EventId")?, request.at, place)).collect()
+    pairs.filter_map(|(entry, result)| received(&entry, result.get("EventId")?, put, place)).collect()
 }
 
-fn received(entry: &Value, id: &Value, at: Timestamp, place: &Place) -> Option<Value> {
+/// Returns the time of an event without its own time. The emulated bus uses the time at which the request was signed.
+fn time_of_put_events(request: &Request) -> Timestamp {
+    let signed = request.headers.get("x-amz-date").and_then(|date| date.to_str().ok());
+    signed.and_then(|date| date.parse().ok()).unwrap_or(request.at)
+}
+
+fn received(entry: &Value, id: &Value, put: Timestamp, place: &Place) -> Option<Value> {
     let detail: Value = serde_json::from_str(entry["Detail"].as_str()?).ok()?;
     #[expect(clippy::cast_possible_truncation, reason = "the bus tells the time in whole seconds")]
-    let seconds = entry["Time"].as_f64().map_or(at.as_second(), |seconds| seconds as i64);
+    let seconds = entry["Time"].as_f64().map_or(put.as_second(), |seconds| seconds as i64);
     let time = Timestamp::from_second(seconds).ok()?;
     Some(json!({
         "version": "0",
@@ -41,4 +48,36 @@ fn received(entry: &Value, id: &Value, at: Timestamp, place: &Place) -> Option<V
         "resources": entry.get("Resources").cloned().unwrap_or_else(|| json!([])),
         "detail": detail,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `PutEvents` with one entry, as it was accepted.
+    fn request(entry: &Value) -> Request {
+        Request {
+            seq: 1,
+            at: Timestamp::UNIX_EPOCH,
+            principal: None,
+            service: "events".to_owned(),
+            operation: "PutEvents".to_owned(),
+            path: "/".to_owned(),
+            status: Some(200),
+            headers: [("x-amz-date".parse().unwrap(), "20260102T030405Z".parse().unwrap())]
+                .into_iter()
+                .collect(),
+            request_body: json!({ "Entries": [entry] }).to_string().into(),
+            response_body: json!({ "Entries": [{ "EventId": "1" }] }).to_string().into(),
+            fault: None,
+            duration: std::time::Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn an_event_without_a_time_has_that_of_the_request() {
+        let time = |entry: &Value| published(&request(entry), &Place::default())[0]["time"].clone();
+        assert_eq!(time(&json!({ "Detail": "{}", "Time": 1_700_000_000.5 })), "2023-11-14T22:13:20Z");
+        assert_eq!(time(&json!({ "Detail": "{}" })), "2026-01-02T03:04:05Z");
+    }
 }

@@ -19,7 +19,7 @@ use crate::traces;
 use crate::view::Standing;
 
 /// How long the demonstration waits for something before it says that it did not happen.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// How many times faster than in AWS the demonstration's waits pass: the feed is polled every second.
 pub(crate) const SPEED: u32 = 60;
 

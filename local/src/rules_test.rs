@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use dmm_rules::{Mismatch, Pattern, PatternError};
 use serde_json::Value;
 
-use crate::cli::RulesTest;
 use crate::artifacts;
+use crate::cli::RulesTest;
 
 /// Why a pattern cannot be tried.
 #[derive(Debug, thiserror::Error)]

@@ -14,9 +14,9 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use reqwest::Url;
 use tokio::sync::mpsc;
 
+use crate::artifacts;
 use crate::cli::ShowTrace;
 use crate::error::StackError;
-use crate::artifacts;
 
 /// The columns of a waterfall.
 const WIDTH: usize = 118;
@@ -49,8 +49,9 @@ pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collec
 ///
 /// [`StackError::Traces`] when there was no run, [`StackError::NoTrace`] when it has no such trace.
 pub fn show(args: &ShowTrace) -> Result<String, StackError> {
-    let store =
-        Store::read(&artifacts::file(args.traces.as_deref(), artifacts::TRACES).map_err(StackError::Executable)?)?;
+    let store = Store::read(
+        &artifacts::file(args.traces.as_deref(), artifacts::TRACES).map_err(StackError::Executable)?,
+    )?;
     let trace = match &args.id {
         Some(id) => store.find(id).ok_or_else(|| StackError::NoTrace(id.clone()))?,
         None => interesting(&store).ok_or_else(|| StackError::NoTrace("an event".to_owned()))?,

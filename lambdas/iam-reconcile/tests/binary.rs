@@ -68,7 +68,7 @@ async fn without_a_setting_the_function_ends_and_says_which() {
     let server = MockServer::start().await;
     let ended = reconcile(&server).env_remove("SCAN_ROLES").spawn().unwrap();
     let output =
-        tokio::time::timeout(Duration::from_mins(1), ended.wait_with_output()).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_mins(10), ended.wait_with_output()).await.unwrap().unwrap();
     assert!(!output.status.success());
     let log = String::from_utf8(output.stdout).unwrap();
     assert!(log.contains("SCAN_ROLES"), "{log}");

@@ -4,6 +4,8 @@
   and `account` and `version` are lost. Here a queue gets the event as it is.
 - `Input` and `InputPath` of a target are ignored.
 - A disabled rule delivers.
+- An event without `Time` gets another one for each rule. AWS gives it one, the time of PutEvents. Here that is the time at which
+  the request was signed, so that whoever watches the requests knows it, too.
 - TraceHeader is dropped. AWS hands it to queues as the system attribute AWSTraceHeader.
 - Patterns are matched and checked only in part: arrays of objects, `exists` of empty objects, some operators. Here the crate `rules` is
   asked, over HTTP.
@@ -20,25 +22,45 @@ import re
 import sys
 import urllib.error
 import urllib.request
+from datetime import datetime, timezone
 
 from jsonpath_ng.ext import parse as json_path
 from moto.core.exceptions import ServiceException
 from moto.core.utils import iso_8601_datetime_without_milliseconds, utcfromtimestamp
 from moto.events.exceptions import InvalidEventPatternException, ValidationException
 from moto.events.models import EventPattern, EventPatternParser, EventsBackend, Rule
+from moto.events.responses import EventsHandler
 from moto.sqs.models import sqs_backends
 
 MEMBERS = ["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"]
 
+request_time = contextvars.ContextVar("request_time", default=None)
 trace_header = contextvars.ContextVar("trace_header", default=None)
 
 
 def repair():
     """Puts the functions below in place."""
+    EventsHandler.put_events = timed(EventsHandler.put_events)
     EventsBackend.put_events = put_events(EventsBackend.put_events)
     Rule.send_to_targets = send_to_targets(Rule.send_to_targets)
     EventPatternParser._validate_event_pattern = check_pattern
     EventPattern.matches_event = matches_event
+
+
+def timed(original):
+    """Notes when the request was signed."""
+
+    def with_time(self):
+        signed = self.headers.get("X-Amz-Date")
+        now = datetime.now(timezone.utc)
+        time = datetime.strptime(signed, "%Y%m%dT%H%M%S%z") if signed else now
+        token = request_time.set(time.timestamp())
+        try:
+            return original(self)
+        finally:
+            request_time.reset(token)
+
+    return with_time
 
 
 def put_events(original):
@@ -48,7 +70,7 @@ def put_events(original):
         entries = []
         for event in events:
             token = trace_header.set(event.get("TraceHeader"))
-            entries += original(self, [event])
+            entries += original(self, [{"Time": request_time.get(), **event}])
             trace_header.reset(token)
         return entries
 
@@ -93,7 +115,7 @@ def ask(question):
         os.environ["EVENT_MATCHER_URL"], json.dumps(question).encode(), {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise InvalidEventPatternException(reason=error.read().decode()) from error

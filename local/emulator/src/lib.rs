@@ -81,7 +81,7 @@ impl Emulator {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn enforce_iam(&self) -> Result<(), EmulatorError> {
-        const LIMIT: Duration = Duration::from_secs(30);
+        const LIMIT: Duration = Duration::from_mins(5);
         let unreachable = |source| EmulatorError::Unreachable { url: self.url.clone(), source };
         let answer = tokio::time::timeout(LIMIT, self.post("/moto-api/reset-auth", "0"))
             .await

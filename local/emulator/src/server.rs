@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::error::EmulatorError;
 
 /// moto takes seconds to load, and more on a busy machine.
-const START_LIMIT: Duration = Duration::from_mins(3);
+const START_LIMIT: Duration = Duration::from_mins(10);
 /// How long the last words of a dead server are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How many lines of output are kept.

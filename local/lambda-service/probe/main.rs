@@ -12,7 +12,7 @@ fn main() -> std::io::Result<()> {
         std::process::exit(1);
     }
     if std::env::var("PROBE_INIT").as_deref() == Ok("slow") {
-        std::thread::sleep(std::time::Duration::from_millis(700));
+        std::thread::sleep(std::time::Duration::from_secs(6));
     }
     loop {
         let (head, event) = call(&api, "GET", "/2018-06-01/runtime/invocation/next", "")?;

@@ -105,6 +105,9 @@ impl Environment {
         payload: Bytes,
         trace_header: String,
     ) -> Invoked {
+        // Registered first, so that a kill between here and the wait below is not missed.
+        let kill = Arc::clone(&self.kill);
+        let killed = kill.notified();
         let (answer, answered) = oneshot::channel();
         let now = Timestamp::now();
         let timeout_ms = i64::try_from(config.timeout.as_millis()).unwrap_or(i64::MAX);
@@ -128,7 +131,7 @@ impl Environment {
                 let error = self.api.init_error().unwrap_or_else(|| exit_error(Some(request_id), ended));
                 return if taken { Invoked::Ended(error) } else { Invoked::NeverTaken(error) };
             }
-            () = self.kill.notified() => {
+            () = killed => {
                 self.end().await;
                 FunctionError::new("Runtime.ExitError", format!("RequestId: {request_id} Error: Runtime was killed"))
             }

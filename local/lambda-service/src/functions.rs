@@ -33,7 +33,7 @@ struct Inner {
     settings: Settings,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
     tasks: Weak<Mutex<JoinSet<()>>>,
-    /// The number of invocations that are running or waiting for a retry.
+    /// The number of events and batches that are being processed or wait for a retry.
     busy: AtomicUsize,
 }
 
@@ -192,7 +192,6 @@ impl Functions {
         let Some(permit) = permit else {
             return Err(InvokeError::Throttled(function.config.name.clone()));
         };
-        let _busy = self.busy();
         self.run(&function, permit, request_id, payload, trace).await
     }
 

@@ -146,7 +146,8 @@ impl FunctionService {
         self.functions.set_reachable(function, reachable);
     }
 
-    /// Returns whether an invocation is running or waiting for a retry.
+    /// Returns whether an event or a batch is being processed, or an event waits for a retry. Scheduled invocations do not count,
+    /// because they never end.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.functions.is_busy()

@@ -29,10 +29,11 @@ impl Speed {
         seconds.div_ceil(self.0).max(1)
     }
 
-    /// Converts a duration here to a duration in AWS.
+    /// Returns the age in AWS of something that is `elapsed` old here, of which `waited` (in AWS's time) were scaled waits. Only
+    /// waits pass faster here: functions and other programs take as long as in AWS.
     #[must_use]
-    pub fn unscale(self, elapsed: Duration) -> Duration {
-        elapsed * self.0
+    pub fn age(self, elapsed: Duration, waited: Duration) -> Duration {
+        elapsed.saturating_sub(self.scale(waited)) + waited
     }
 }
 
@@ -47,7 +48,13 @@ mod tests {
         assert_eq!(speed.seconds(180), 3);
         assert_eq!(speed.seconds(61), 2);
         assert_eq!(Speed::times(1000).seconds(30), 1);
-        assert_eq!(speed.unscale(Duration::from_secs(2)), Duration::from_mins(2));
+        let age = speed.age(Duration::from_secs(5), Duration::from_mins(2));
+        assert_eq!(
+            age,
+            Duration::from_secs(123),
+            "two minutes pass in two seconds, and three seconds are three"
+        );
+        assert_eq!(Speed::REAL.age(Duration::from_secs(5), Duration::from_secs(5)), Duration::from_secs(5));
         assert_eq!(Speed::times(0), Speed::REAL);
     }
 }

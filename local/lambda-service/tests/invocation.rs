@@ -11,6 +11,11 @@ use bytes::Bytes;
 use dmm_lambda_service::{FunctionConfig, FunctionService, InvokeError, Settings, Speed};
 use serde_json::Value;
 
+/// How long a test waits for something before it fails, however busy the machine is.
+const TIMEOUT: Duration = Duration::from_mins(10);
+/// The time limit of a function that is not to reach it.
+const LIMIT: Duration = Duration::from_secs(30);
+
 fn service() -> FunctionService {
     FunctionService::new(Settings {
         region: "eu-central-1".to_owned(),
@@ -59,13 +64,15 @@ fn error_type(error: &InvokeError) -> &str {
 async fn a_function_answers_and_its_process_serves_the_next_invocation_too() {
     let service = with_probe();
     assert_eq!(answer(&service, r#"{"a":1}"#).await.unwrap(), serde_json::json!({ "a": 1 }));
+    let now = || jiff::Timestamp::now().as_millisecond();
+    let before = now();
     let first = answer(&service, "\"headers\"").await.unwrap();
+    let after = now();
     let second = answer(&service, "\"headers\"").await.unwrap();
     assert_eq!(first["pid"], second["pid"]);
     assert_eq!(first["arn"], "arn:aws:lambda:eu-central-1:123456789012:function:probe");
     let deadline: i64 = first["deadline"].as_str().unwrap().parse().unwrap();
-    let left = deadline - jiff::Timestamp::now().as_millisecond();
-    assert!((1..=30_000).contains(&left), "{left} ms are left");
+    assert!((before + 30_000..=after + 30_000).contains(&deadline), "{before} {deadline} {after}");
     assert!(first["trace"].as_str().unwrap().starts_with("Root=1-"), "{first}");
 }
 
@@ -131,7 +138,7 @@ async fn what_a_function_prints_is_kept_in_its_log() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), kept).await.unwrap();
+    tokio::time::timeout(TIMEOUT, kept).await.unwrap();
 }
 
 #[tokio::test]
@@ -150,7 +157,7 @@ async fn an_invocation_beyond_the_concurrency_is_throttled_and_killing_ends_the_
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), killed).await.unwrap();
+    tokio::time::timeout(TIMEOUT, killed).await.unwrap();
     assert_eq!(error_type(&hanging.await.unwrap().unwrap_err()), "Runtime.ExitError");
     assert!(!service.is_busy());
 }
@@ -191,13 +198,14 @@ async fn output_that_is_not_utf_8_is_kept_and_the_function_goes_on() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), kept).await.unwrap();
+    tokio::time::timeout(TIMEOUT, kept).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_slow_start_does_not_use_up_the_time_of_the_first_invocation() {
     let service = service();
-    let mut config = probe(Duration::from_millis(300));
+    // Less than the start takes, and more than an answer takes on a busy machine.
+    let mut config = probe(Duration::from_secs(5));
     config.environment.insert("PROBE_INIT".to_owned(), "slow".to_owned());
     service.add_function(config).unwrap();
     assert_eq!(answer(&service, "1").await.unwrap(), 1);

@@ -17,7 +17,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 pub const IAM: &str = "xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"";
 
 /// How often the answer is looked for, a tenth of a second apart.
-const LOOKS: usize = 600;
+const LOOKS: usize = 6_000;
 
 /// What a function answered.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub async fn hand(server: &MockServer, payload: &Value) {
 ///
 /// # Panics
 ///
-/// When the function ends without one, or does not answer within a minute.
+/// When the function ends without one, or does not answer within ten minutes.
 pub async fn answered(server: &MockServer, function: &mut Child) -> Answered {
     for _ in 0..LOOKS {
         let requests = server.received_requests().await.unwrap();

@@ -100,6 +100,31 @@ async fn an_event_reaches_queues_whole_as_a_part_and_transformed() {
 }
 
 #[tokio::test]
+async fn an_event_without_a_time_gets_one_and_every_target_the_same() {
+    let bus = "timeless";
+    events().create_event_bus().name(bus).send().await.unwrap();
+    let names = ["timeless-1", "timeless-2", "timeless-3"];
+    let mut urls = Vec::new();
+    for name in names {
+        urls.push(queue(name, &[]).await);
+        rule(bus, name, &json!({"source": [{"prefix": ""}]}), Target::builder().arn(arn(name))).await;
+    }
+    let now = || jiff::Timestamp::now().as_second();
+    let before = now();
+    let mut entry = event("AccessActivatedEvent", &json!({}));
+    (entry.event_bus_name, entry.time) = (Some(bus.to_owned()), None);
+    assert_eq!(events().put_events().entries(entry).send().await.unwrap().failed_entry_count(), 0);
+    let after = now();
+    let mut times = Vec::new();
+    for url in &urls {
+        let event: Value = serde_json::from_str(receive(url, 0).await[0].body().unwrap()).unwrap();
+        times.push(event["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second());
+    }
+    assert_eq!(times, [times[0]; 3]);
+    assert!((before..=after).contains(&times[0]), "{before} {times:?} {after}");
+}
+
+#[tokio::test]
 async fn patterns_are_matched_and_refused_as_eventbridge_does() {
     let bus = "patterns";
     events().create_event_bus().name(bus).send().await.unwrap();

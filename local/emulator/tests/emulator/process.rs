@@ -13,7 +13,7 @@ use crate::common;
 /// Waits until nobody listens at `url`.
 fn is_gone(url: &str) -> bool {
     let address = url.trim_start_matches("http://");
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_mins(10);
     while Instant::now() < deadline {
         if TcpStream::connect(address).is_err() {
             return true;

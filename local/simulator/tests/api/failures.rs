@@ -161,7 +161,7 @@ async fn waiting_ends_when_the_condition_holds_or_the_time_is_up() {
     let waiting = world.clone();
     let wait = tokio::spawn(async move {
         let provisioned = |world: &dmm_simulator::WorldHandle| world.provisioning("a").is_some();
-        waiting.wait_until(Duration::from_secs(10), provisioned).await
+        waiting.wait_until(Duration::from_mins(10), provisioned).await
     });
     caller.post("/api/access/a/provisioning/provisioning-started").await;
     assert!(wait.await.unwrap());
@@ -185,7 +185,7 @@ async fn a_simulator_stops_when_told_and_when_dropped() {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), closed).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(10), closed).await.unwrap();
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_local::Stack;
-use serde_json::{Value, json};
 use dmm_simulator::AgreementKind;
+use serde_json::{Value, json};
 
 use super::{assert_no_violations, ids, published, world};
 

@@ -1,22 +1,18 @@
 //! What has no event, and what lost its event, is found and repaired by `iam-reconcile`: the real binary over the
 //! emulated AWS.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
-mod common;
-
-use common::{
-    PATIENCE, ROLE, agreement, assert_no_violations, cures, dead_letters, forecast, mesh, mesh_with_access,
-    stack, standing, world,
+use crate::common::{
+    ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, log_when, mesh, mesh_with_access,
+    operator, stack, standing, world,
 };
 use dmm_local::{Options, Source, Stack};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::{Value, json};
 
 const ACCESS: &str = "DMM_Access_a-1";
 
 async fn reconcile(stack: &Stack, payload: Value) -> Value {
-    let report = cures::reconcile(stack, &payload).await.unwrap();
+    let report = operator::reconcile(stack, &payload).await.unwrap();
     assert_no_violations(stack);
     report
 }
@@ -29,7 +25,7 @@ async fn repaired(stack: &Stack) -> Value {
 }
 
 async fn poll(stack: &Stack) {
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
 }
 
 fn iam_writes(stack: &Stack) -> usize {
@@ -326,8 +322,8 @@ async fn one_agreement_that_fails_does_not_keep_the_others() {
     reconcile(&stack, json!({ "dry_run": true })).await;
 
     // What an alarm is made of: the two runs that worked, and not the one that looked.
-    let log = stack.logs().join(format!("aws.lambda.{}.log", stack.function("iam-reconcile").unwrap()));
-    let log = std::fs::read_to_string(log).unwrap();
+    let is_complete = |log: &str| log.matches("\"AgreementsFailed\":").count() >= 2;
+    let log = log_when(&stack, "iam-reconcile", is_complete).await;
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_default());
     let figures: Vec<[f64; 3]> = lines
         .filter(|line| line["AgreementsFailed"].is_number())
@@ -343,7 +339,7 @@ async fn where_data_mesh_manager_does_not_answer_nothing_is_taken_for_deleted() 
     let stack = granted().await;
     for kind in [dmm_proxy::FaultKind::status(500), dmm_proxy::FaultKind::status(404)] {
         let fault = stack.proxy().inject(dmm_proxy::Fault::new("dmm", "GET /api/access", kind).always());
-        assert!(cures::reconcile(&stack, &json!({})).await.is_err());
+        assert!(operator::reconcile(&stack, &json!({})).await.is_err());
         assert!(fault.hits() > 0);
         stack.proxy().clear_faults();
         assert_eq!(standing(&stack).await, [ours(ACCESS)]);
@@ -355,7 +351,7 @@ async fn where_data_mesh_manager_does_not_answer_nothing_is_taken_for_deleted() 
 async fn a_payload_with_a_typing_error_changes_nothing() {
     let stack = granted().await;
     wipe(&stack, ROLE, ACCESS).await;
-    let error = cures::reconcile(&stack, &json!({ "dry-run": true })).await.unwrap_err();
+    let error = operator::reconcile(&stack, &json!({ "dry-run": true })).await.unwrap_err();
     assert!(error.contains("dry-run"), "{error}");
     assert_eq!(standing(&stack).await, []);
 }
@@ -383,8 +379,8 @@ async fn the_schedule_invokes_it() {
     let options = Options { scheduled: true, ..Options::by_hand(mesh_with_access()) };
     let stack = Stack::start(options).await.unwrap();
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
-    stack.settled(PATIENCE).await.unwrap();
+    stack.settled(TIMEOUT).await.unwrap();
     wipe(&stack, ROLE, ACCESS).await;
-    let is_back = stack.wait(PATIENCE, async || Ok(standing(&stack).await == [ours(ACCESS)])).await.unwrap();
+    let is_back = stack.wait(TIMEOUT, async || Ok(standing(&stack).await == [ours(ACCESS)])).await.unwrap();
     assert!(is_back);
 }

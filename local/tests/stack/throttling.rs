@@ -1,16 +1,16 @@
 //! AWS and Data Mesh Manager ask for patience, take only a part, or take nothing for a while.
 
-mod common;
-
+use crate::common::faults::{cancel, error, grant, hits, quiet};
+use crate::common::operator::{redrive_dead_letters, redrive_failures};
+use crate::common::truth::{assert_letters, assert_right, times_published};
+use crate::common::{
+    agreement, announce, forecast, ids, mesh, mesh_with_access, published, stack, standing, world,
+};
 use bytes::Bytes;
-use common::cures::{redrive_dead_letters, redrive_failures};
-use common::faults::{cancel, error, grant, hits, quiet};
-use common::truth::{assert_letters, assert_right, times_published};
-use common::{agreement, announce, forecast, ids, mesh, mesh_with_access, published, stack, standing, world};
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::json;
 
 /// How often the functions call AWS before they give up: the next try is Lambda's or the queue's.
 const ATTEMPTS: usize = 4;
@@ -151,7 +151,7 @@ async fn entries_of_a_batch_that_sqs_says_it_did_not_take_are_sent_again_and_no_
     ));
     quiet(&stack).await;
     assert_eq!(stack.proxy().count("sqs", "SendMessageBatch"), 2);
-    let mut queued = common::queued(&stack);
+    let mut queued = crate::common::queued(&stack);
     assert_eq!(queued.len(), events.len(), "each was said to be taken once");
     queued.sort();
     assert_eq!(queued, events);

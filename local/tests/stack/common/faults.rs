@@ -2,11 +2,11 @@
 
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultHandle, FaultKind};
-use serde_json::{Value, json};
 use dmm_simulator::AgreementKind;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{PATIENCE, world};
+use super::{TIMEOUT, world};
 
 /// Approves the access `a-1` and polls until all is quiet.
 pub(crate) async fn grant(stack: &Stack) {
@@ -21,12 +21,12 @@ pub(crate) fn cancel(stack: &Stack) {
 
 /// Polls until the feed has nothing new and nothing is on its way.
 pub(crate) async fn quiet(stack: &Stack) {
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
 }
 
 /// Waits until a fault has struck `count` requests.
 pub(crate) async fn hits(fault: &FaultHandle, count: usize) {
-    let struck = timeout(PATIENCE, fault.wait_for_hits(count)).await;
+    let struck = timeout(TIMEOUT, fault.wait_for_hits(count)).await;
     assert!(struck.is_ok(), "the fault struck {} requests, not {count}", fault.hits());
 }
 

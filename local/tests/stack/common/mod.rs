@@ -1,19 +1,18 @@
 //! A small mesh for the tests of the whole stack: one provider, one consumer, and what was sent on the way.
-#![expect(dead_code, reason = "every test binary uses its own part of this module")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
 
-pub(crate) mod cures;
 pub(crate) mod faults;
+pub(crate) mod operator;
 pub(crate) mod truth;
 
 use std::time::Duration;
 
 use dmm_local::{Options, Stack};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, WorldHandle};
+use serde_json::{Value, json};
 
-/// How long a test waits for something before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a test waits for something before it fails. A test that passes never waits that long, not even on a machine
+/// that is busy with something else.
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The provider's account.
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -170,6 +169,22 @@ pub(crate) async fn standing(stack: &Stack) -> Vec<(String, String)> {
 /// All messages in the dead-letter and failure queues.
 pub(crate) async fn dead_letters(stack: &Stack) -> usize {
     stack.view().dead_letters().await.unwrap().values().sum()
+}
+
+/// What the function that runs this binary has printed, as soon as `is_complete`: a line may still be on its way to the log
+/// when the function has already answered.
+pub(crate) async fn log_when(stack: &Stack, binary: &str, is_complete: impl Fn(&str) -> bool) -> String {
+    log_of_when(stack, stack.function(binary).unwrap(), is_complete).await
+}
+
+/// The same for a function by its own name.
+pub(crate) async fn log_of_when(stack: &Stack, function: &str, is_complete: impl Fn(&str) -> bool) -> String {
+    let path = stack.logs().join(format!("aws.lambda.{function}.log"));
+    let read = || std::fs::read_to_string(&path).unwrap_or_default();
+    let waited = stack.wait(TIMEOUT, async || Ok(is_complete(&read()))).await.unwrap();
+    let log = read();
+    assert!(waited, "the log of {function} is not complete:\n{log}");
+    log
 }
 
 /// Fails when AWS would have refused what the Lambdas sent.

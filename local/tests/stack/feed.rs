@@ -1,16 +1,12 @@
 //! The feed, run as the deployed binary: where it begins, where it goes on, and what it does when something fails.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, announce, assert_no_violations, dead_letters, ids, queued, stack, world};
+use crate::common::{TIMEOUT, announce, assert_no_violations, dead_letters, ids, queued, stack, world};
 use dmm_local::{Options, Source, Stack, StackError};
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::Landscape;
+use serde_json::json;
 
 const EVENTS: &str = "GET /api/events";
 
@@ -19,7 +15,7 @@ async fn the_first_run_without_a_cursor_reads_from_the_beginning() {
     let stack = stack(Landscape::empty()).await;
     assert_eq!(stack.view().cursor().await.unwrap(), None);
     let events = announce(&stack, 25);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(queued(&stack), events);
     assert_eq!(stack.view().cursor().await.unwrap().as_ref(), events.last());
     assert_eq!(stack.proxy().count("sqs", "SendMessageBatch"), 3, "25 events are three batches");
@@ -30,13 +26,13 @@ async fn the_first_run_without_a_cursor_reads_from_the_beginning() {
 async fn a_later_run_goes_on_after_the_cursor_and_an_empty_feed_writes_nothing() {
     let stack = stack(Landscape::empty()).await;
     let first = announce(&stack, 3);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     let writes = stack.proxy().count("s3", "PutObject");
     let summary = stack.feed().await.unwrap();
     assert_eq!(summary["polled"], 0);
     assert_eq!(stack.proxy().count("s3", "PutObject"), writes, "an empty feed moves nothing");
     let second = announce(&stack, 2);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(queued(&stack), [first, second].concat());
 }
 
@@ -57,8 +53,9 @@ async fn a_feed_of_several_pages_is_read_to_its_end_in_order() {
 /// What a failing feed must leave behind: nothing lost, and nothing sent twice beyond what the queue removes.
 async fn assert_recovers(stack: &Stack, events: &[String]) {
     stack.proxy().clear_faults();
-    stack.poll(PATIENCE).await.unwrap();
-    let mut arrived = ids(&common::published(stack).into_iter().map(|(_, event)| event).collect::<Vec<_>>());
+    stack.poll(TIMEOUT).await.unwrap();
+    let mut arrived =
+        ids(&crate::common::published(stack).into_iter().map(|(_, event)| event).collect::<Vec<_>>());
     arrived.sort();
     assert_eq!(arrived, events, "each event arrives exactly once");
     assert_eq!(stack.view().cursor().await.unwrap().as_deref(), events.last().map(String::as_str));
@@ -69,11 +66,11 @@ async fn assert_recovers(stack: &Stack, events: &[String]) {
 async fn a_rotated_api_key_is_read_again_after_a_401() {
     let stack = stack(Landscape::empty()).await;
     let before = announce(&stack, 1);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     let reads = stack.proxy().count("secretsmanager", "GetSecretValue");
     stack.proxy().inject(Fault::new("dmm", EVENTS, FaultKind::status(401)));
     let after = announce(&stack, 2);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(stack.proxy().count("secretsmanager", "GetSecretValue"), reads + 1, "once, after the 401");
     assert_eq!(queued(&stack), [before, after].concat());
 }
@@ -82,7 +79,7 @@ async fn a_rotated_api_key_is_read_again_after_a_401() {
 async fn a_key_that_stays_wrong_fails_the_run_and_leaves_the_cursor() {
     let stack = stack(Landscape::empty()).await;
     let mut events = announce(&stack, 2);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     let cursor = stack.view().cursor().await.unwrap();
     events.extend(announce(&stack, 2));
     stack.proxy().inject(Fault::new("dmm", EVENTS, FaultKind::status(401)).always());
@@ -146,7 +143,7 @@ async fn an_answer_of_sqs_that_is_lost_is_sent_again_and_the_queue_removes_the_r
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 12);
     let fault = stack.proxy().inject(Fault::new("sqs", "SendMessageBatch", FaultKind::CutAfterForwarding));
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(fault.hits(), 1);
     assert_recovers(&stack, &events).await;
 }
@@ -167,7 +164,7 @@ async fn events_that_can_never_be_sent_are_quarantined_and_hold_nothing_up() {
     }));
     world.append_raw_event(json!("no object at all"));
     let last = announce(&stack, 1);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(queued(&stack), [first, last.clone()].concat());
     assert_eq!(stack.view().cursor().await.unwrap().as_ref(), last.first());
     let quarantined = stack.view().quarantined().await.unwrap();

@@ -5,8 +5,6 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-
-#[expect(clippy::unwrap_used, reason = "a helper of tests: a failure here is the test's")]
 fn dmm_local(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dmm-local")).args(arguments).output().unwrap()
 }
@@ -137,7 +135,6 @@ fn the_running_stack_shows_what_comes_and_goes_and_ends_with_an_interrupt() {
 }
 
 /// Does what the shown `curl -H 'x-api-key: KEY' -X POST http://HOST/PATH` would do; the answer's head.
-#[expect(clippy::unwrap_used, reason = "a helper of tests: a failure here is the test's")]
 fn post(command: &str) -> String {
     let key = command.split('\'').nth(1).unwrap();
     let (host, path) = command.rsplit("http://").next().unwrap().split_once('/').unwrap();

@@ -1,21 +1,17 @@
 //! The Lambdas, killed at each of their steps: what they had begun is finished by whoever comes next.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
-mod common;
-
-use common::cures::{reconcile, redrive_dead_letters};
-use common::faults::{
+use crate::common::faults::{
     after, before, cancel, grant, hits, kill, kill_at, kill_the_feed_at, kill_the_feed_when, quiet, report,
 };
-use common::truth::{assert_letters, assert_right, times_published};
-use common::{
-    PATIENCE, ROLE, agreement, announce, forecast, mesh, mesh_with_access, published, queued, stack, world,
+use crate::common::operator::{reconcile, redrive_dead_letters, redrive_failures};
+use crate::common::truth::{assert_letters, assert_right, times_published};
+use crate::common::{
+    ROLE, TIMEOUT, agreement, announce, forecast, mesh, mesh_with_access, published, queued, stack, world,
 };
 use dmm_local::{Options, Source, Stack};
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::json;
 
 const INTENT: usize = 0;
 const SETTLED: usize = 1;
@@ -222,7 +218,7 @@ async fn iam_grant_killed_every_time_leaves_a_record_of_its_failure_that_can_be_
     }
     quiet(&stack).await;
     assert_letters(&stack, &[("failures", 1)]).await;
-    assert_eq!(common::cures::redrive_failures(&stack).await, 1);
+    assert_eq!(redrive_failures(&stack).await, 1);
     quiet(&stack).await;
     assert_right(&stack).await;
 }
@@ -240,9 +236,9 @@ async fn a_policy_that_lands_long_after_its_function_was_killed_is_found_by_the_
     quiet(&stack).await;
     assert_right(&stack).await;
     late.release();
-    let landed = stack.wait(PATIENCE, async || Ok(stack.view().standing().await?.len() == 1)).await.unwrap();
+    let landed = stack.wait(TIMEOUT, async || Ok(stack.view().standing().await?.len() == 1)).await.unwrap();
     assert!(landed, "the call is on its way and lands");
-    world(&stack).append_raw_event(common::faults::event("AccessDeletedEvent", "a-1"));
+    world(&stack).append_raw_event(crate::common::faults::event("AccessDeletedEvent", "a-1"));
     quiet(&stack).await;
     assert_right(&stack).await;
     assert_eq!(stack.view().standing().await.unwrap(), []);

@@ -1,17 +1,13 @@
 //! Answers that are lost after AWS or Data Mesh Manager did what was asked, and connections that are cut before: nobody
 //! can tell the two apart, and nothing is lost or done twice where that matters.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
-mod common;
-
-use common::faults::{cancel, grant, quiet, report};
-use common::truth::{assert_letters, assert_right, times_published};
-use common::{agreement, announce, forecast, mesh, mesh_with_access, stack, standing, world};
+use crate::common::faults::{cancel, grant, quiet, report};
+use crate::common::truth::{assert_letters, assert_right, times_published};
+use crate::common::{agreement, announce, forecast, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::json;
 
 /// What is asked is done, but the answer is lost.
 fn lost(binary: &str, service: &str, operation: &str) -> Fault {

@@ -1,26 +1,24 @@
-//! What can need an operator, how it shows, and that the cures in `docs/operate.md` cure it.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
-mod common;
+//! Failures that need an operator: how they show, and that the steps in `docs/operate.md` repair them.
 
 use std::sync::Arc;
 
+use crate::common::faults::{cancel, grant, hits, quiet};
+use crate::common::operator::{
+    create_role, delete_object, delete_role, look_again, next_letter, opt_in, opt_out, output, put_object,
+    put_secret, redrive_dead_letters, redrive_failures, redrive_undelivered, restore_object,
+};
+use crate::common::truth::{assert_letters, assert_right, assert_right_but};
+use crate::common::{
+    ROLE, TIMEOUT, agreement, announce, dead_letters, mesh, mesh_with_access, stack, standing, world,
+};
 use aws_sdk_sqs::types::Message;
 use bytes::Bytes;
-use common::cures::{
-    create_role, delete_object, delete_role, look_again, next_letter, opt_in, opt_out, output, put_object,
-    put_secret, redrive_failures, redrive_undelivered, restore_object,
-};
-use common::faults::{cancel, grant, quiet};
-use common::truth::{assert_letters, assert_right, assert_right_but};
-use common::{ROLE, agreement, announce, mesh, mesh_with_access, stack, standing, world};
-use dmm_local::{Options, Stack};
 use dmm_lambda_service::Speed;
+use dmm_local::{Options, Stack};
 use dmm_proxy::{Fault, FaultKind};
+use dmm_simulator::{AgreementKind, Landscape};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use dmm_simulator::{AgreementKind, Landscape};
 
 const RECORD: &str = "grants/access/a-1.json";
 const CURSOR: &str = "feed/last_event_id";
@@ -142,13 +140,17 @@ async fn a_key_that_was_revoked_too_early_stops_the_feed_with_advice_until_the_s
 async fn a_key_that_was_revoked_while_an_event_was_on_its_way_leaves_a_failure_that_can_be_sent_again() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
+    let reading = Fault::new("dmm", "GET /api/access/{id}", FaultKind::Hold);
+    let reading = stack.proxy().inject(reading);
     stack.feed().await.unwrap();
+    hits(&reading, 1).await;
     let key = revoke_the_key(&stack);
-    let failed =
-        stack.wait(common::PATIENCE, async || Ok(common::dead_letters(&stack).await == 1)).await.unwrap();
-    assert!(failed || !standing(&stack).await.is_empty());
+    reading.release();
+    let failed = async || Ok(dead_letters(&stack).await == 1);
+    assert!(stack.wait(TIMEOUT, failed).await.unwrap(), "the event ends at the on-failure destination");
+    assert_eq!(standing(&stack).await, []);
     put_secret(&stack, key).await;
-    redrive_failures(&stack).await;
+    assert_eq!(redrive_failures(&stack).await, 1);
     quiet(&stack).await;
     assert_right(&stack).await;
 }
@@ -178,7 +180,7 @@ async fn ended_with_record(spoil: impl AsyncFnOnce(&Stack)) -> Stack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_garbage_changes_nothing_and_is_named_and_its_earlier_version_cures_it() {
+async fn a_record_that_is_garbage_changes_nothing_and_is_named_and_its_earlier_version_repairs_it() {
     let stack = ended_with_record(async |stack| put_object(stack, RECORD, b"oops").await).await;
     assert_eq!(standing(&stack).await.len(), 1, "nothing is done on its ground");
     let (class, message) = failure(&stack).await;
@@ -447,7 +449,7 @@ async fn a_dead_letter_that_can_never_be_published_comes_back_when_it_is_sent_ag
         .await
         .unwrap();
     quiet(&stack).await;
-    common::cures::redrive_dead_letters(&stack).await;
+    redrive_dead_letters(&stack).await;
     quiet(&stack).await;
     assert_right_but(&stack, &[("dead-letters.fifo", 1)]).await;
 }

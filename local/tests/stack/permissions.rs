@@ -2,22 +2,18 @@
 //! work over an emulated AWS that enforces IAM; with any one of them taken away, something is refused. And settings that
 //! narrow them do.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
-mod common;
-
+use crate::common::faults::{kill, owners_policy};
+use crate::common::operator::{self, delete_object, look_again, output};
+use crate::common::{ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, stack, standing, world};
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
-use common::cures::{delete_object, look_again, output};
-use common::faults::{kill, owners_policy};
-use common::{PATIENCE, ROLE, agreement, consumer, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::clients::{Clients, Place};
 use dmm_local::{Options, Stack};
-use serde_json::{Value, json};
 use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
+use serde_json::{Value, json};
 
 /// What Lambda does with the role in places that this machine has not: logs are files here, and no daemon takes traces.
 const NOT_HERE: [&str; 4] =
@@ -172,7 +168,7 @@ async fn router(stack: &Stack, round: usize) -> Vec<String> {
         send.message_group_id(&id).message_deduplication_id(&id).send().await.unwrap();
     }
     let ended = stack
-        .wait(PATIENCE, async || Ok(stack.is_quiet().await? || !refused(stack, "router", since).is_empty()));
+        .wait(TIMEOUT, async || Ok(stack.is_quiet().await? || !refused(stack, "router", since).is_empty()));
     assert!(ended.await.unwrap(), "the router neither ends nor is refused anything");
     problems
 }
@@ -246,7 +242,7 @@ async fn reconcile(stack: &Stack, round: usize, consumer: Consumer) -> Vec<Strin
 
 /// One run of iam-reconcile; what it says went wrong.
 async fn compare(stack: &Stack, payload: &Value) -> Vec<String> {
-    match common::cures::reconcile(stack, payload).await {
+    match operator::reconcile(stack, payload).await {
         Ok(report) if report["failed"] == json!([]) => Vec::new(),
         Ok(report) => vec![report.to_string()],
         Err(error) => vec![error],
@@ -343,7 +339,7 @@ async fn with_setting(key: &str, value: &str) -> Stack {
     options.config.insert(key.to_owned(), value.to_owned());
     let stack = Stack::start(options).await.unwrap();
     set_active(&stack, "a-1", true);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     stack
 }
 
@@ -365,7 +361,7 @@ async fn a_role_without_the_required_boundary_gets_nothing_and_loses_what_it_has
 
     iam.delete_role_permissions_boundary().role_name(ROLE).send().await.unwrap();
     set_active(&stack, "a-1", false);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(standing(&stack).await, [], "taking back needs no boundary");
 }
 
@@ -378,11 +374,11 @@ async fn a_role_below_the_opt_in_path_needs_no_tag_and_one_elsewhere_does() {
         world(&stack).put_agreement(Access, agreement(id, "orders-s3", &consumer)).unwrap();
         set_active(&stack, id, true);
     }
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     let given = [(BELOW_THE_PATH.role.to_owned(), "DMM_Access_below".to_owned())];
     assert_eq!(standing(&stack).await, given);
     set_active(&stack, "below", false);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(standing(&stack).await, []);
 }
 

@@ -1,18 +1,16 @@
 //! Agreements that change while somebody works on them, events in any order and number, and two of a function at once.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
-mod common;
-
+use crate::common::faults::{after, before, cancel, event, grant, hits, quiet};
+use crate::common::operator::{create_role, delete_role};
+use crate::common::truth::{assert_right, times_published};
+use crate::common::{
+    ROLE, TIMEOUT, agreement, announce, forecast, mesh, mesh_with_access, stack, standing, world,
+};
 use bytes::Bytes;
-use common::cures::{create_role, delete_role};
-use common::faults::{after, before, cancel, event, grant, hits, quiet};
-use common::truth::{assert_right, times_published};
-use common::{PATIENCE, ROLE, agreement, announce, forecast, mesh, mesh_with_access, stack, standing, world};
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultHandle, FaultKind};
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape, WorldHandle};
+use serde_json::{Value, json};
 
 // --- two feeds ---
 
@@ -34,6 +32,8 @@ async fn run(stack: &Stack, function: &str) -> Value {
 async fn overtaken_at(fault: Fault) {
     let stack = stack(Landscape::empty()).await;
     let second = second_feed(&stack);
+    // It has started when the first is held, whose requests wait for some seconds only.
+    assert_eq!(run(&stack, &second).await["polled"], 0);
     let mut events = announce(&stack, 3);
     let held = stack.proxy().inject(fault);
     let overtaking = async {
@@ -119,7 +119,7 @@ async fn an_agreement_whose_end_is_worked_off_before_its_policy_is_put_has_none_
         cancel(stack);
         stack.feed().await.unwrap();
         let ended = |world: &WorldHandle| world.provisioning("a-1").is_some();
-        assert!(world.wait_until(PATIENCE, ended).await, "iam-revoke reports the end");
+        assert!(world.wait_until(TIMEOUT, ended).await, "iam-revoke reports the end");
         assert_eq!(world.provisioning("a-1").unwrap()["status"], "deprovisioned");
     })
     .await;
@@ -284,7 +284,7 @@ async fn a_page_that_the_feed_repeats_is_removed_by_the_queue() {
     let summary = stack.feed().await.unwrap();
     assert_eq!(summary["queued"], before.len(), "the queue accepts repeats, and hands them out once");
     quiet(&stack).await;
-    for id in common::ids(&before) {
+    for id in crate::common::ids(&before) {
         assert_eq!(times_published(&stack, &id), 1);
     }
     assert_right(&stack).await;

@@ -1,15 +1,13 @@
 //! The deployed stack, checked without AWS: every resource of `pulumi/Pulumi.yaml` is evaluated and deployed into the
 //! emulator, and has what a security team asks for.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use dmm_emulator::Emulator;
 use dmm_local::lambdas::workspace;
 use dmm_local::preview::{Report, Shown, preview};
 use dmm_local::progress::Progress;
-use dmm_emulator::Emulator;
 use serde_json::{Value, json};
 
 const SECRET: &str = "dmm_live_hunter2";

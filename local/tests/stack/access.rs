@@ -1,19 +1,15 @@
 //! The whole way from an agreement to IAM, with the real binaries over the emulated AWS.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
-
-mod common;
-
-use common::{
-    PATIENCE, ROLE, agreement, assert_no_violations, dead_letters, forecast, mesh, mesh_with_access, stack,
+use crate::common::{
+    ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, mesh, mesh_with_access, stack,
     standing, world,
 };
 use dmm_local::Stack;
-use serde_json::{Value, json};
 use dmm_simulator::{AgreementKind, Landscape};
+use serde_json::{Value, json};
 
 async fn poll(stack: &Stack) {
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +28,7 @@ async fn an_access_is_granted_when_it_becomes_active_and_taken_back_when_it_ends
 
     world.cancel(AgreementKind::Access, "a-1").unwrap();
     poll(&stack).await;
-    assert_eq!(common::standing(&stack).await, []);
+    assert_eq!(crate::common::standing(&stack).await, []);
     assert_eq!(world.provisioning("a-1").unwrap()["status"], "deprovisioned");
     assert_eq!(dead_letters(&stack).await, 0);
     assert_no_violations(&stack);
@@ -146,7 +142,7 @@ async fn refused(landscape: Landscape, id: &str) -> String {
     poll(&stack).await;
     assert_eq!(standing(&stack).await, []);
     let attempts = stack.proxy().count("dmm", "POST /api/access/{id}/provisioning/provisioning-failed");
-    assert_eq!(attempts, 1, "told once: what no retry cures is not tried again");
+    assert_eq!(attempts, 1, "told once: a refusal is not retried");
     assert_eq!(dead_letters(&stack).await, 0, "what is told is not a dead letter");
     let provisioning = world.provisioning(id).unwrap();
     assert_eq!(provisioning["status"], "provisioning-failed", "{provisioning}");

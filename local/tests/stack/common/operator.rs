@@ -29,8 +29,10 @@ pub(crate) async fn redrive_dead_letters(stack: &Stack) {
 /// The next message of a queue; it stays there until it is deleted.
 pub(crate) async fn next_letter(stack: &Stack, url: &str) -> Option<Message> {
     let sqs = &stack.view().clients().sqs;
-    let received = sqs.receive_message().queue_url(url).message_attribute_names("All").send().await.unwrap();
-    received.messages.unwrap_or_default().into_iter().next()
+    // Nothing that a test does with a message takes an hour, so that it does not become visible again meanwhile.
+    let receive =
+        sqs.receive_message().queue_url(url).visibility_timeout(3600).message_attribute_names("All");
+    receive.send().await.unwrap().messages.unwrap_or_default().into_iter().next()
 }
 
 async fn delete_letter(stack: &Stack, url: &str, message: &Message) {

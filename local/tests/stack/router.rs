@@ -1,11 +1,9 @@
 //! The router behind the queue's event source mapping, run as the deployed binary.
 
-mod common;
-
-use common::{PATIENCE, announce, assert_no_violations, dead_letters, published, stack, world};
+use crate::common::{TIMEOUT, announce, assert_no_violations, dead_letters, published, stack, world};
 use dmm_proxy::{Fault, FaultKind};
-use serde_json::json;
 use dmm_simulator::Landscape;
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_an_unknown_type_is_published_with_every_member_it_came_with() {
@@ -16,7 +14,7 @@ async fn an_event_of_an_unknown_type_is_published_with_every_member_it_came_with
         "time": "2026-01-02T03:04:05Z", "principal": "system", "extension": { "kept": true }, "data": { "id": "thing-1" },
     });
     world(&stack).append_raw_event(event.clone());
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     let [(detail_type, mut detail)] = <[_; 1]>::try_from(published(&stack)).unwrap();
     let added = detail.as_object_mut().unwrap().shift_remove("traceparent");
     assert!(added.is_some_and(|traceparent| traceparent.is_string()), "which trace it belongs to");
@@ -33,7 +31,7 @@ async fn one_message_that_fails_in_a_batch_is_tried_again_alone() {
     let fault = stack.proxy().inject(
         Fault::new("events", "PutEvents", FaultKind::failed_entries(&[0], "InternalFailure")).times(8),
     );
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert!(fault.hits() > 0);
     let mut arrived: Vec<String> =
         published(&stack).into_iter().map(|(_, event)| event["id"].as_str().unwrap().to_owned()).collect();
@@ -58,7 +56,7 @@ async fn a_message_that_can_never_be_published_goes_to_the_dead_letter_queue_wit
         .await
         .unwrap();
     let events = announce(&stack, 1);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(published(&stack).len(), events.len());
     let url = stack.deployed().outputs["deadLetterQueueUrl"].as_str().unwrap();
     let received = view
@@ -86,16 +84,15 @@ async fn a_message_that_fails_every_time_ends_in_the_dead_letter_queue_and_holds
         Fault::new("events", "PutEvents", FaultKind::aws_error(500, "InternalException", "down")).always(),
     );
     let first = announce(&stack, 1);
-    let patience = PATIENCE;
     stack.feed().await.unwrap();
     let dead = stack
-        .wait(patience, async || Ok(stack.view().dead_letters().await?.values().sum::<usize>() == 1))
+        .wait(TIMEOUT, async || Ok(stack.view().dead_letters().await?.values().sum::<usize>() == 1))
         .await
         .unwrap();
     assert!(dead, "the message is in the dead-letter queue after its tries");
     stack.proxy().clear_faults();
     let second = announce(&stack, 1);
-    stack.poll(PATIENCE).await.unwrap();
+    stack.poll(TIMEOUT).await.unwrap();
     assert_eq!(published(&stack).len(), second.len());
     assert_eq!(dead_letters(&stack).await, first.len());
 }

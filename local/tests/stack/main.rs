@@ -1,0 +1,20 @@
+//! The whole stack, with the real binaries over the emulated AWS. Each test has a stack of its own.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+
+mod access;
+mod commands;
+mod common;
+mod crash;
+mod extend;
+mod feed;
+mod limits;
+mod loss;
+mod operate;
+mod permissions;
+mod program;
+mod races;
+mod reconcile;
+mod router;
+mod throttling;
+mod traces;
