@@ -7,7 +7,7 @@ use crate::agreement::AgreementRef;
 use crate::landscape::ExpectedOutcome;
 use crate::world::World;
 
-/// The types that the vendor's API description lists.
+/// The event types in the vendor's API description.
 const TYPES: [&str; 41] = [
     "DataProductCreatedEvent",
     "DataProductUpdatedEvent",
@@ -75,8 +75,7 @@ fn the_sample_is_what_the_api_would_accept() {
 #[test]
 fn nothing_in_the_sample_is_active_at_the_start_and_no_provider_is_unknown() {
     let world = world();
-    let all: Vec<Value> =
-        AgreementKind::ALL.into_iter().flat_map(|kind| world.agreements(kind)).collect();
+    let all: Vec<Value> = AgreementKind::ALL.into_iter().flat_map(|kind| world.agreements(kind)).collect();
     for agreement in all.iter().filter(|agreement| agreement.get("provider").is_some()) {
         assert_eq!(agreement["info"]["active"], json!(false), "{agreement}");
         assert_ne!(agreement["provider"]["dataProductId"], json!("unknown"), "{agreement}");
