@@ -1,4 +1,4 @@
-//! What was published on the bus, taken from the traffic: each event as the targets of rules receive it.
+//! The events that were published on the bus, read from the recorded requests, in the format that targets receive.
 
 use dmm_proxy::Request;
 use jiff::Timestamp;
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::clients::Place;
 
-/// The events that a request published: those that the bus accepted.
+/// Returns the events that a request published and the bus accepted.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>
 #[must_use]
 pub fn published(request: &Request, place: &Place) -> Vec<Value> {
     if (request.service.as_str(), request.operation.as_str()) != ("events", "PutEvents") {
         return Vec::new();
     }
-    // What an injected fault answers need not be JSON; then nothing was accepted.
+    // The answer of an injected fault may not be JSON. In that case nothing was accepted.
     let (Ok(sent), Ok(answer)) = (
         serde_json::from_slice::<Value>(&request.request_body),
         serde_json::from_slice::<Value>(&request.response_body),
@@ -34,7 +34,7 @@ fn time_of_put_events(request: &Request) -> Timestamp {
 
 fn received(entry: &Value, id: &Value, put: Timestamp, place: &Place) -> Option<Value> {
     let detail: Value = serde_json::from_str(entry["Detail"].as_str()?).ok()?;
-    #[expect(clippy::cast_possible_truncation, reason = "the bus tells the time in whole seconds")]
+    #[expect(clippy::cast_possible_truncation, reason = "the bus truncates times to whole seconds")]
     let seconds = entry["Time"].as_f64().map_or(put.as_second(), |seconds| seconds as i64);
     let time = Timestamp::from_second(seconds).ok()?;
     Some(json!({
@@ -54,7 +54,7 @@ fn received(entry: &Value, id: &Value, put: Timestamp, place: &Place) -> Option<
 mod tests {
     use super::*;
 
-    /// `PutEvents` with one entry, as it was accepted.
+    /// Returns an accepted `PutEvents` request with one entry.
     fn request(entry: &Value) -> Request {
         Request {
             seq: 1,

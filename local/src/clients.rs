@@ -1,4 +1,4 @@
-//! The operator's clients: what deploys into the emulator and looks at what stands there.
+//! The operator's AWS clients, which deploy into the emulator and read its state.
 
 use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -40,7 +40,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients for the AWS at `endpoint`.
+    /// Creates clients for the AWS at `endpoint`.
     #[must_use]
     pub fn new(endpoint: &str, place: &Place, credentials: Credentials) -> Self {
         let config = sdk_config(endpoint, place, credentials);
@@ -55,7 +55,7 @@ impl Clients {
     }
 }
 
-/// The SDK's configuration for an AWS at `endpoint`.
+/// Returns the SDK's configuration for the AWS at `endpoint`.
 #[must_use]
 pub fn sdk_config(endpoint: &str, place: &Place, credentials: Credentials) -> SdkConfig {
     let http: SharedHttpClient = aws_smithy_http_client::Builder::new().build_http();

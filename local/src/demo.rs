@@ -1,4 +1,4 @@
-//! The demonstration: agreements become active, their policies appear; they end, and nothing is left over.
+//! The demonstration: agreements are approved, their policies appear, the agreements end, and no policy is left.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,47 +18,47 @@ use crate::stack::Stack;
 use crate::traces;
 use crate::view::Standing;
 
-/// How long the demonstration waits for something before it says that it did not happen.
+/// How long the demonstration waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// How many times faster than in AWS the demonstration's waits pass: the feed is polled every second.
+/// How many times faster than in AWS the stack's waits pass: the feed is polled every second.
 pub(crate) const SPEED: u32 = 60;
 
-/// What happened, read from the emulated AWS.
+/// The result of the demonstration, read from the emulated AWS.
 #[derive(Debug, Serialize)]
-pub struct Report {
-    /// The events' way.
+pub struct DemoReport {
+    /// How many events passed each stage.
     pub events: EventCounts,
-    /// What stood in IAM while the agreements were active.
+    /// The policies in IAM while the agreements were active.
     pub granted: Vec<Granted>,
-    /// What was taken back of it.
+    /// The policies that were revoked.
     pub revoked: Vec<Revoked>,
-    /// Policies of ours that stand though no agreement asks for them.
+    /// Policies that still exist although no agreement is active.
     pub left_over: Vec<Standing>,
-    /// Messages in the dead-letter and failure queues.
+    /// The number of messages in the dead-letter and failure queues.
     pub dead_letters: usize,
-    /// Events that could not be sent.
+    /// The number of quarantined events.
     pub quarantined: usize,
-    /// The first trace in which access was given; none without telemetry.
+    /// The first trace in which access was granted; `None` without telemetry.
     pub trace: Option<ShownTrace>,
-    /// How long it took, without building and starting.
+    /// The duration in seconds, without building and starting the stack.
     pub seconds: f64,
 }
 
-/// A trace, as it is shown.
+/// A trace for display.
 #[derive(Debug, Serialize)]
 pub struct ShownTrace {
-    /// Its id, as X-Ray writes it.
+    /// Its id, in X-Ray's format.
     pub id: String,
-    /// The spans under each other.
+    /// The waterfall of its spans.
     pub waterfall: String,
 }
 
-/// A policy that stood while its agreement was active.
+/// A policy that existed while its agreement was active.
 #[derive(Clone, Debug, Serialize)]
 pub struct Granted {
     /// The agreement's id.
     pub agreement: String,
-    /// Its generation.
+    /// The agreement's generation.
     pub kind: String,
     /// The consumer's role.
     pub role: String,
@@ -68,7 +68,7 @@ pub struct Granted {
     pub document: Value,
 }
 
-/// A policy that was taken back.
+/// A policy that was revoked.
 #[derive(Debug, Serialize)]
 pub struct Revoked {
     /// The agreement's id.
@@ -79,20 +79,20 @@ pub struct Revoked {
     pub policy_name: String,
 }
 
-impl Report {
-    /// Whether everything went as the script says.
+impl DemoReport {
+    /// Returns whether everything went as expected.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.left_over.is_empty() && self.dead_letters == 0 && self.granted.len() == self.revoked.len()
     }
 }
 
-/// Runs the demonstration on a stack that it starts.
+/// Starts a stack and runs the demonstration on it.
 ///
 /// # Errors
 ///
-/// [`StackError`] when the stack does not start, or something does not happen that should.
-pub async fn run(args: &Demo) -> Result<Report, StackError> {
+/// [`StackError`] if the stack does not start or an expected condition is not met in time.
+pub async fn run(args: &Demo) -> Result<DemoReport, StackError> {
     let progress = Progress::detect();
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
@@ -104,10 +104,10 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;
 
-    let step = progress.step("Reading the feed's history");
+    let step = progress.step("Processing the feed's history");
     let history = world.events().len();
     stack.settled(PATIENCE).await?;
-    step.done(&format!("{history} earlier events went through the queue and the bus"));
+    step.done(&format!("{history} past events passed the queue and the bus"));
 
     activate(&stack, &world, &script, progress).await?;
     let granted = granted(&stack).await?;
@@ -118,7 +118,7 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     end(&stack, &world, &script, &granted, progress).await?;
     let report = report(&stack, granted, started).await?;
     if let (Some(trace), false) = (&report.trace, args.json) {
-        println!("\nThe way of one event:\n\n{}", trace.waterfall);
+        println!("\nThe trace of one event:\n\n{}", trace.waterfall);
     }
     journal.catch_up()?;
     stack.stop().await;
@@ -156,7 +156,7 @@ async fn activate(
         })
         .await?;
     if let Some(title) = table.waiting().first() {
-        return Err(stack.waited(PATIENCE, format!("nothing came of \"{title}\"")));
+        return Err(stack.waited(PATIENCE, format!("\"{title}\" was neither granted nor refused")));
     }
     stack.settled(PATIENCE).await
 }
@@ -191,12 +191,12 @@ async fn end(
         .wait(PATIENCE, async || {
             let standing = stack.view().standing().await?;
             for (index, scripted) in ended.iter().enumerate() {
-                let stands = granted_before
+                let exists = granted_before
                     .iter()
                     .filter(|granted| is_of(granted, &scripted.agreement))
                     .any(|granted| standing.iter().any(|found| is_same(found, granted)));
-                if !stands {
-                    table.settle(index, '✓', "taken back");
+                if !exists {
+                    table.settle(index, '✓', "revoked");
                 }
             }
             Ok(table.waiting().is_empty())
@@ -208,7 +208,7 @@ async fn end(
     stack.settled(PATIENCE).await
 }
 
-/// The policies that stand, each with the agreement that its grant record names.
+/// Returns the existing policies, each with the agreement in its grant record.
 async fn granted(stack: &Stack) -> Result<Vec<Granted>, StackError> {
     let records = stack.view().grant_records().await?;
     let text =
@@ -230,7 +230,7 @@ async fn granted(stack: &Stack) -> Result<Vec<Granted>, StackError> {
         .collect())
 }
 
-async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Result<Report, StackError> {
+async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Result<DemoReport, StackError> {
     let standing = stack.view().standing().await?;
     let revoked = granted
         .iter()
@@ -241,7 +241,7 @@ async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Resul
             policy_name: granted.policy_name.clone(),
         })
         .collect();
-    Ok(Report {
+    Ok(DemoReport {
         events: EventCounts::of(stack),
         granted,
         revoked,
@@ -254,7 +254,7 @@ async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Resul
     })
 }
 
-/// Why an agreement was refused, as Data Mesh Manager was told.
+/// Returns the reason for a refusal that was reported to Data Mesh Manager.
 fn refusal(world: &WorldHandle, agreement: &AgreementRef) -> Option<String> {
     let reported = world.agreement(agreement.kind, &agreement.id)?;
     ["/provisioning/diagnostics", "/custom/aws-integration-error"]
@@ -276,7 +276,7 @@ fn titles(script: &[ScriptedAgreement]) -> Vec<String> {
 }
 
 fn show(granted: &[Granted]) {
-    println!("\nWhat stands in IAM:");
+    println!("\nPolicies in IAM:");
     for Granted { agreement, kind, role, policy_name, document } in granted {
         println!("\n  {policy_name} on the role {role} ({kind} {agreement})");
         for statement in document.get("Statement").and_then(Value::as_array).into_iter().flatten() {
@@ -293,12 +293,12 @@ fn texts(value: Option<&Value>) -> String {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DemoReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.left_over.is_empty() {
-            writeln!(formatter, "What stands in IAM now: nothing of it is left.\n")?;
+            writeln!(formatter, "No policies are left in IAM.\n")?;
         } else {
-            writeln!(formatter, "What stands in IAM now, though no agreement asks for it:")?;
+            writeln!(formatter, "Policies that are left in IAM although no agreement is active:")?;
             for Standing { role, policy_name, .. } in &self.left_over {
                 writeln!(formatter, "  {policy_name} on the role {role}")?;
             }
@@ -307,7 +307,7 @@ impl fmt::Display for Report {
         let EventCounts { polled, queued, published } = self.events;
         write!(
             formatter,
-            "{polled} events polled, {queued} queued, {published} published; {} policies granted, {} taken back; {} dead \
+            "{polled} events polled, {queued} queued, {published} published; {} policies granted, {} revoked; {} dead \
              letters, {} quarantined; {:.1} s",
             self.granted.len(),
             self.revoked.len(),

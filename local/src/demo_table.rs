@@ -1,4 +1,5 @@
-//! A live table: one row per agreement, each with a spinner until it is decided. Plain lines where there is no terminal.
+//! The demonstration's live table: one row per agreement, with a spinner until its result is known. Without a terminal, it prints
+//! plain lines.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::progress::Progress;
 
-/// The rows of one phase of the demonstration.
+/// The table of one phase of the demonstration.
 pub(crate) struct DemoTable {
     progress: Progress,
     rows: Vec<Row>,
@@ -20,7 +21,7 @@ struct Row {
 }
 
 impl DemoTable {
-    /// One row for each title, all waiting.
+    /// Creates a table with a waiting row for each title.
     pub(crate) fn new(progress: Progress, heading: &str, titles: &[String]) -> Self {
         progress.line(&format!("\n{heading}"));
         let table = MultiProgress::new();
@@ -43,7 +44,7 @@ impl DemoTable {
         Self { progress, rows, started: Instant::now() }
     }
 
-    /// Row `index` is decided: `mark` is one character, `text` says how.
+    /// Sets the result of row `index`: a mark and a text.
     pub(crate) fn settle(&mut self, index: usize, mark: char, text: &str) {
         let seconds = self.started.elapsed().as_secs_f64();
         let Some(row) = self.rows.get_mut(index).filter(|row| !row.settled) else { return };
@@ -55,13 +56,13 @@ impl DemoTable {
         }
     }
 
-    /// The titles of the rows that still wait.
+    /// Returns the titles of the rows without a result.
     pub(crate) fn waiting(&self) -> Vec<&str> {
         self.rows.iter().filter(|row| !row.settled).map(|row| row.title.trim_end()).collect()
     }
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are this file's own; a wrong one falls back to indicatif's look.
+    // The templates are constants in this file. An invalid one falls back to indicatif's default style.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
