@@ -106,10 +106,10 @@ pub async fn preview(
         emulator.python().to_owned(),
     );
     deployer.deploy(evaluation, progress).await?;
-    let deployed = deployer.finish();
+    let result = deployer.finish();
     functions.stop().await;
     emulator.stop().await;
-    Ok(described(stack, &deployed))
+    Ok(described(stack, &result))
 }
 
 fn described(stack: &str, deployed: &Deployed) -> StackPreview {
