@@ -86,7 +86,7 @@ async fn follow_queues(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> R
                 let name = arn.rsplit(':').next().unwrap_or(arn);
                 let (mark, messages) =
                     (if now > before { '+' } else { '-' }, if now == 1 { "message" } else { "messages" });
-                println!("{mark} {name} contains {now} {messages}");
+                println!("{mark} {name} holds {now} {messages}");
             }
         }
     }

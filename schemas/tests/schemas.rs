@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use dmm::{CloudEvent, OutputPort};
+use dmm_mesh::{CloudEvent, OutputPort};
 use dmm_schemas::{CUSTOM_FIELDS, EVENTS, EventType, Generation, UNKNOWN, example, schema};
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
@@ -204,7 +204,7 @@ fn the_schemas_and_the_lambdas_agree_on_roles() {
         "arn:aws-cn:iam::123456789012:role/data/x/consumer",
         longest.as_str(),
     ] {
-        assert!(good.parse::<access::role::RoleReference>().is_ok(), "{good}");
+        assert!(good.parse::<dmm_access::role::RoleReference>().is_ok(), "{good}");
         let fields = json!({"aws-role-name": good});
         assert!(consumer.is_valid(&fields) && team.is_valid(&fields), "{good}");
     }
@@ -219,7 +219,7 @@ fn the_schemas_and_the_lambdas_agree_on_roles() {
         "arn:aws:iam::123456789012:role/data/",
         too_long.as_str(),
     ] {
-        assert!(bad.parse::<access::role::RoleReference>().is_err(), "{bad}");
+        assert!(bad.parse::<dmm_access::role::RoleReference>().is_err(), "{bad}");
         let fields = json!({"aws-role-name": bad});
         assert!(!consumer.is_valid(&fields) && !team.is_valid(&fields), "{bad}");
     }
@@ -231,7 +231,7 @@ fn the_schema_and_the_lambdas_agree_on_ports() {
     let provider = custom_fields("provider");
     let lambdas = |fields: &Value| {
         let custom = serde_json::from_value(fields.clone()).unwrap();
-        access::port::read(&OutputPort { custom, ..OutputPort::default() }).is_ok()
+        dmm_access::port::read(&OutputPort { custom, ..OutputPort::default() }).is_ok()
     };
     let bucket = |arn: &str| json!({"output-port-type": "s3_bucket", "aws-s3-bucket-arn": arn});
     let good = [

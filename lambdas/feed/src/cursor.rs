@@ -1,6 +1,6 @@
 //! The id of the last event that is settled, kept in the state bucket.
 
-use state::{ObjectStore, Precondition, StateError};
+use dmm_state::{ObjectStore, Precondition, StateError};
 
 use crate::error::FeedError;
 
@@ -62,7 +62,7 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
-    use state::MemoryStore;
+    use dmm_state::MemoryStore;
 
     use super::*;
 

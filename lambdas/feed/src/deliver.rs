@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::message::Message;
 use crate::ports::{EntryFailure, FailureKind, Queue, QueueError};
-use dmm::Backoff;
+use dmm_budget::Backoff;
 
 /// What became of a batch. What is in none of the lists was not accepted, and `failure` says why.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! Why a run failed.
 
-use dmm::ApiError;
+use dmm_api::ApiError;
+use dmm_state::StateError;
 use lambda_runtime::Diagnostic;
-use state::StateError;
 use thiserror::Error;
 
 use crate::cursor;

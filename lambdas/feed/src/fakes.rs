@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dmm::ApiError;
+use dmm_api::ApiError;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use crate::message::Message;
 use crate::ports::{EntryFailure, EventSource, FailureKind, Queue, QueueError};
-use dmm::Backoff;
+use dmm_budget::Backoff;
 
 /// Five attempts without a wait.
 pub(crate) const AT_ONCE: Backoff = Backoff { attempts: 5, base: Duration::ZERO, cap: Duration::ZERO };

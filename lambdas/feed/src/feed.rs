@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use dmm::ApiError;
+use dmm_api::ApiError;
+use dmm_state::ObjectStore;
+use dmm_telemetry::metrics;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use state::ObjectStore;
-use dmm_telemetry::metrics;
 use tokio::time::Instant;
 
 use crate::batch::batches;
@@ -18,7 +18,7 @@ use crate::error::FeedError;
 use crate::page::{Page, Progress};
 use crate::ports::{EventSource, Queue};
 use crate::quarantine::put_aside;
-use dmm::Backoff;
+use dmm_budget::Backoff;
 
 /// The time at the end of a run that is kept for writing the cursor and the answer.
 pub(crate) const MARGIN: Duration = Duration::from_secs(5);

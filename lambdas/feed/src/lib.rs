@@ -12,7 +12,7 @@
 //!
 //! # Layout
 //!
-//! - [`Feed::poll`] is the handler; its ports are [`EventSource`], [`Queue`] and [`state::ObjectStore`].
+//! - [`Feed::poll`] is the handler; its ports are [`EventSource`], [`Queue`] and [`dmm_state::ObjectStore`].
 //! - `page`, `message` and `batch` decide, without any input or output, what is sent and how far the cursor
 //!   may move.
 //! - `deliver`, `quarantine` and `cursor` do it; `sqs` is the adapter.

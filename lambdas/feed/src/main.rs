@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dmm::Backoff;
-use environment::{Aws, settings};
+use dmm_aws::S3Store;
+use dmm_budget::Backoff;
+use dmm_function::{settings, telemetry};
+use dmm_telemetry::Trigger;
 use feed::{Feed, SqsQueue};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
-use state::S3Store;
-use dmm_telemetry::{Invocation, Trigger};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -17,12 +17,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Error> {
-    dmm_telemetry::init("feed")?;
-    let aws = Aws::from_environment()?;
+    telemetry::start("feed")?;
+    let aws = dmm_function::aws()?;
     let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());
     let s3 = aws_sdk_s3::Client::new(aws.sdk_config());
     let feed = Feed {
-        source: Arc::new(environment::api_client(&aws)?),
+        source: Arc::new(dmm_function::api_client(&aws)?),
         queue: Arc::new(SqsQueue::new(sqs, settings::fifo_queue_url("EVENTS_QUEUE_URL")?)),
         store: Arc::new(S3Store::new(s3, settings::required("STATE_BUCKET")?)),
         backoff: Backoff::default(),
@@ -31,7 +31,7 @@ async fn run() -> Result<(), Error> {
     let feed = &feed;
     // The schedule's event says nothing that matters here.
     let handler = async |event: LambdaEvent<IgnoredAny>| {
-        let invocation = Invocation::of(Trigger::Timer, &event.context);
+        let invocation = telemetry::invocation(Trigger::Timer, &event.context);
         invocation.run(feed.poll(invocation.deadline)).await
     };
     lambda_runtime::run(service_fn(handler)).await

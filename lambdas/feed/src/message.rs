@@ -2,10 +2,11 @@
 
 use std::mem;
 
-use dmm::{CloudEvent, EventProblem};
+use dmm_function::telemetry;
+use dmm_mesh::{CloudEvent, EventProblem};
+use dmm_telemetry::EventSpan;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use dmm_telemetry::EventSpan;
 use thiserror::Error;
 
 /// The largest message, and the largest sum of the messages of one call, in bytes of bodies and attributes:
@@ -62,7 +63,7 @@ impl Message {
     /// The reason why it can never be sent, and the event.
     pub(crate) fn new(queue: &str, position: usize, event: Value) -> Result<Message, (Unsendable, Value)> {
         let event = CloudEvent::from_value(event).map_err(|error| (error.problem.into(), *error.value))?;
-        let span = EventSpan::create(queue, &event);
+        let span = EventSpan::create(queue, &telemetry::facts(&event));
         let group = event.subject().or_else(|| event.data_id()).unwrap_or_else(|| event.event_type());
         let (group, deduplication_id) = (queue_id(group), queue_id(event.id()));
         let event_type = event.event_type().replace(|character| !is_allowed(character), "\u{FFFD}");

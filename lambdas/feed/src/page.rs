@@ -64,7 +64,7 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use dmm::EventProblem;
+    use dmm_mesh::EventProblem;
     use serde_json::json;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use async_trait::async_trait;
-use dmm::ApiError;
+use dmm_api::ApiError;
 use serde_json::Value;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -23,7 +23,7 @@ pub trait EventSource: Send + Sync {
 }
 
 #[async_trait]
-impl EventSource for dmm::Client {
+impl EventSource for dmm_api::Client {
     async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
         self.until(deadline).events(last_event_id).await
     }

@@ -1,9 +1,9 @@
 //! What can never be sent is put aside, whole and with the reason, so that it does not hold the feed up.
 
+use dmm_state::{ObjectStore, Precondition, StateError};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
-use state::{ObjectStore, Precondition, StateError};
 
 use crate::message::sha256;
 
@@ -32,7 +32,7 @@ pub(crate) async fn put_aside(
 
 #[cfg(test)]
 mod tests {
-    use state::MemoryStore;
+    use dmm_state::MemoryStore;
 
     use super::*;
 

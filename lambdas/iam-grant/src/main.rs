@@ -2,13 +2,13 @@
 //!
 //! The bus sends `DataContractActivatedEvent`, `DataUsageAgreementActivatedEvent` and `AccessActivatedEvent`
 //! here, by asynchronous invocation. The event only says that it is time to look: what stands afterwards is
-//! what the agreement says by then (see [`access::Service`]), so that a late or repeated event does no harm.
+//! what the agreement says by then (see [`dmm_function::Service`]), so that a late or repeated event does no harm.
 //! `iam-revoke` hears of agreements that ended and does the same; they are two functions so that each has its
 //! own queue, concurrency and alarms, and one cannot hold the other up.
 
 use std::process::ExitCode;
 
-use access::{Service, lambda};
+use dmm_function::{Service, lambda, telemetry};
 use lambda_runtime::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Error> {
-    dmm_telemetry::init("iam-grant")?;
+    telemetry::start("iam-grant")?;
     let service = Service::from_environment()?;
     lambda_runtime::run(service_fn(async |event| lambda::handle(&service, event).await)).await
 }

@@ -6,14 +6,16 @@
 //! { "dry_run": true }
 //! ```
 //!
-//! changes nothing and answers with what would be changed; [`access::reconcile::Request`] has what else can be
-//! asked for. The answer is an [`access::reconcile::Report`]. What it goes through, and what it cannot find,
-//! is said in [`access::reconcile`].
+//! changes nothing and answers with what would be changed; [`dmm_converge::reconcile::Request`] has what else can be
+//! asked for. The answer is an [`dmm_converge::reconcile::Report`]. What it goes through, and what it cannot find,
+//! is said in [`dmm_converge::reconcile`].
 
-use access::reconcile::{Report, Service};
+use dmm_converge::reconcile::Report;
+use dmm_function::reconcile::Service;
+use dmm_function::telemetry;
+use dmm_telemetry::Trigger;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
-use dmm_telemetry::{Invocation, Trigger};
 
 /// Does one run.
 ///
@@ -24,7 +26,7 @@ use dmm_telemetry::{Invocation, Trigger};
 /// is no failure of the run, but a part of its report.
 pub async fn handle(service: &Service, event: LambdaEvent<Value>) -> Result<Report, Diagnostic> {
     let LambdaEvent { payload, context } = event;
-    let invocation = Invocation::of(Trigger::Timer, &context);
+    let invocation = telemetry::invocation(Trigger::Timer, &context);
     // Too large for the stack of everything around it.
     let run = Box::pin(service.run(payload, &context.request_id, invocation.time_left()));
     invocation.run(run).await.map_err(|error| Diagnostic {

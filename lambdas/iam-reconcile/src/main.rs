@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use access::reconcile::Service;
+use dmm_function::reconcile::Service;
 use lambda_runtime::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Error> {
-    dmm_telemetry::init("iam-reconcile")?;
+    dmm_function::telemetry::start("iam-reconcile")?;
     let service = Service::from_environment()?;
     lambda_runtime::run(service_fn(async |event| iam_reconcile::handle(&service, event).await)).await
 }

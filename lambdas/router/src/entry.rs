@@ -1,8 +1,8 @@
 //! From a message of the queue to an event of the bus.
 
-use dmm::{CloudEvent, EventError, EventProblem};
-use jiff::Timestamp;
+use dmm_mesh::{CloudEvent, EventError, EventProblem};
 use dmm_telemetry::TraceContext;
+use jiff::Timestamp;
 use thiserror::Error;
 
 /// `Source` of every event on the bus.
@@ -85,7 +85,7 @@ impl Entry {
             return Err(Unpublishable::TypeTooLong { length });
         }
         let detail_type = event.type_name().to_owned();
-        let trace_header = TraceContext::of_event(event).map(|context| context.xray);
+        let trace_header = TraceContext::of_event(event.as_object()).map(|context| context.xray);
         let entry = Entry { detail_type, detail: body.to_owned(), time: event.time(), trace_header };
         match entry.size() {
             ..=LARGEST => Ok(entry),

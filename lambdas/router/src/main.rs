@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use dmm::Backoff;
-use environment::{Aws, settings};
+use dmm_budget::Backoff;
+use dmm_function::{settings, telemetry};
+use dmm_telemetry::Trigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use router::{EventBridgeBus, Router, SqsDeadLetters};
-use dmm_telemetry::{Invocation, Trigger};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -16,8 +16,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Error> {
-    dmm_telemetry::init("router")?;
-    let aws = Aws::from_environment()?;
+    telemetry::start("router")?;
+    let aws = dmm_function::aws()?;
     let eventbridge = aws_sdk_eventbridge::Client::new(aws.sdk_config());
     let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());
     let router = Router {
@@ -27,7 +27,7 @@ async fn run() -> Result<(), Error> {
     };
     let router = &router;
     let handler = async |LambdaEvent { payload, context }: LambdaEvent<SqsEvent>| {
-        let invocation = Invocation::of(Trigger::PubSub, &context);
+        let invocation = telemetry::invocation(Trigger::PubSub, &context);
         invocation.run(router.route(payload, invocation.deadline)).await
     };
     lambda_runtime::run(service_fn(handler)).await

@@ -12,9 +12,11 @@ use crate::error::RouterError;
 use crate::lanes::Lanes;
 use crate::message::Message;
 use crate::ports::{BusError, DeadLetters, EntryFailure, EventBus, FailureKind};
-use dmm::{Backoff, CloudEvent};
-use jiff::Timestamp;
+use dmm_budget::Backoff;
+use dmm_function::telemetry;
+use dmm_mesh::CloudEvent;
 use dmm_telemetry::{EventSpan, metrics};
+use jiff::Timestamp;
 
 /// The time at the end of an invocation that is kept for the answer.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -215,7 +217,7 @@ impl Item {
         let event = Entry::event(&message.body);
         let Message { id, queue, trace_header, body, .. } = &message;
         let span = match &event {
-            Ok(event) => EventSpan::process(queue, id, trace_header.as_deref(), event),
+            Ok(event) => EventSpan::process(queue, id, trace_header.as_deref(), &telemetry::facts(event)),
             Err(_) => EventSpan::none(),
         };
         let time = event.as_ref().ok().and_then(CloudEvent::time);

@@ -21,8 +21,7 @@ async fn program(config: &[(&str, &str)]) -> StackPreview {
 }
 
 fn of<'a>(report: &'a StackPreview, token: &str) -> Vec<&'a PreviewedResource> {
-    let found: Vec<&PreviewedResource> =
-        report.resources.iter().filter(|resource| resource.token == token).collect();
+    let found: Vec<&PreviewedResource> = report.resources.iter().filter(|resource| resource.token == token).collect();
     assert!(!found.is_empty(), "there is no {token}");
     found
 }

@@ -1,9 +1,9 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use dmm::KeyError;
+use dmm_api::KeyError;
+use dmm_state::{ETag, MemoryStore, Object, Precondition, StateError};
 use serde_json::json;
-use state::{ETag, MemoryStore, Object, Precondition, StateError};
 
 use super::*;
 use crate::cursor::KEY;

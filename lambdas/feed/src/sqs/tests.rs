@@ -1,6 +1,6 @@
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::retry::RetryConfig;
-use environment::{Aws, AwsSettings};
+use dmm_aws::{Aws, AwsSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wiremock::matchers::{header, method, path};

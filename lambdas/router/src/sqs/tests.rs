@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::config::retry::RetryConfig;
-use environment::{Aws, AwsSettings};
+use dmm_aws::{Aws, AwsSettings};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};

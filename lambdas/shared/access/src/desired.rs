@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dmm::{Agreement, AgreementRef, Consumer, DataProduct, Team};
+use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct, Team};
 
 use crate::guardrails::{self, Guardrails};
 use crate::name::PolicyName;
@@ -82,7 +82,8 @@ pub fn consumer_role(
 }
 
 /// The role that a data product or team names; blank counts as not set.
-pub(crate) fn role_field(custom: &BTreeMap<String, String>) -> Option<&str> {
+#[must_use]
+pub fn role_field(custom: &BTreeMap<String, String>) -> Option<&str> {
     custom.get(ROLE_FIELD).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use dmm::{AgreementKind, AgreementRef};
+use dmm_mesh::{AgreementKind, AgreementRef};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -33,7 +33,8 @@ pub struct OptInError {
 
 impl OptIn {
     /// Whether a role with this path and these tags has opted in.
-    pub(crate) fn holds<'a>(&self, path: &str, mut tags: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
+    #[must_use]
+    pub fn holds<'a>(&self, path: &str, mut tags: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
         tags.any(|tag| tag == (TAG, VALUE)) || path.starts_with(&self.path)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use dmm::OutputPort;
+use dmm_mesh::OutputPort;
 
 use crate::arn::{Arn, Partition};
 use crate::refusal::Refusal;

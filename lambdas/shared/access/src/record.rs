@@ -5,11 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use dmm::{AgreementKind, AgreementRef};
+use dmm_mesh::{AgreementKind, AgreementRef};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use uuid::Uuid;
 
 use crate::document::Document;
 use crate::name::{PolicyName, record_key};
@@ -150,12 +149,18 @@ impl RecordError {
 }
 
 impl Record {
-    /// The record to write now.
+    /// The record to write now. `revision` must differ in every record ever written, for example a random UUID.
     #[must_use]
-    pub fn new(agreement: &AgreementRef, entry: Entry, event: Cause, updated_at: Timestamp) -> Record {
+    pub fn new(
+        agreement: &AgreementRef,
+        entry: Entry,
+        event: Cause,
+        updated_at: Timestamp,
+        revision: String,
+    ) -> Record {
         let AgreementRef { kind, id } = agreement;
         let agreement = RecordedAgreement { kind: kind.as_str().to_owned(), id: id.clone() };
-        Record { version: VERSION, agreement, entry, event, updated_at, revision: Uuid::new_v4().to_string() }
+        Record { version: VERSION, agreement, entry, event, updated_at, revision }
     }
 
     /// Reads the object `key`, which has to be the record of `agreement`.
@@ -221,6 +226,10 @@ mod tests {
     }
 
     fn record() -> Record {
+        revised("r1")
+    }
+
+    fn revised(revision: &str) -> Record {
         let place =
             |role: &str| Place { role: role.parse().unwrap(), policy: PolicyName::of(&agreement("a1")) };
         let entry = Entry {
@@ -232,7 +241,7 @@ mod tests {
             former: BTreeSet::from([place("old")]),
         };
         let event = Cause { id: "e1".into(), event_type: "AccessActivatedEvent".into(), traceparent: None };
-        Record::new(&agreement("a1"), entry, event, Timestamp::UNIX_EPOCH)
+        Record::new(&agreement("a1"), entry, event, Timestamp::UNIX_EPOCH, revision.to_owned())
     }
 
     #[test]
@@ -262,7 +271,7 @@ mod tests {
 
     #[test]
     fn two_records_with_the_same_content_are_not_the_same_object() {
-        assert_ne!(record().to_json("key").unwrap(), record().to_json("key").unwrap());
+        assert_ne!(revised("r1").to_json("key").unwrap(), revised("r2").to_json("key").unwrap());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! report is sent only where it says something that the agreement does not say already. That is also why a
 //! report which failed can simply be repeated: the rest of the run finds nothing to do.
 
-use dmm::{Agreement, ProvisioningReport, ProvisioningTransition, with_marks};
+use dmm_mesh::{Agreement, ProvisioningReport, ProvisioningTransition, with_marks};
 use serde_json::Value;
 
 use crate::desired::Desired;

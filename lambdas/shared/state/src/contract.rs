@@ -10,7 +10,7 @@ fn assert_conflict<T: std::fmt::Debug>(result: Result<T, StateError>) {
 }
 
 /// Goes through the life of an object in an empty store.
-pub(crate) async fn holds(store: &dyn ObjectStore) {
+pub async fn holds(store: &dyn ObjectStore) {
     assert_eq!(store.get(KEY).await.expect("an answer"), None);
     let nothing = Precondition::unchanged(None);
 
@@ -48,7 +48,7 @@ pub(crate) async fn holds(store: &dyn ObjectStore) {
 }
 
 /// Lists an empty store, and then one with objects.
-pub(crate) async fn lists(store: &(impl ObjectStore + ObjectKeys)) {
+pub async fn lists(store: &(impl ObjectStore + ObjectKeys)) {
     assert_eq!(ObjectKeys::keys(store, "", None).await.expect("keys"), Vec::<String>::new());
     let keys = ["grants/a.json", "grants/a/b.json", "grants/a~.json", "grants/b.json", "grants/ü.json"];
     for key in ["a", "grants", "reconcile/progress.json"].into_iter().chain(keys) {

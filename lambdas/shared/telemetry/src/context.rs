@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use dmm::CloudEvent;
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
@@ -44,8 +43,8 @@ impl TraceContext {
 impl TraceContext {
     /// What an event carries; `None` where it carries none that is valid.
     #[must_use]
-    pub fn of_event(event: &CloudEvent) -> Option<TraceContext> {
-        TraceContext::of(&of_event(event.as_object()))
+    pub fn of_event(members: &Map<String, Value>) -> Option<TraceContext> {
+        TraceContext::of(&of_event(members))
     }
 
     /// Lets an event carry this, unless it carries a context already, which is not to be changed on its way. Whether it

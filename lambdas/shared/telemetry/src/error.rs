@@ -2,16 +2,12 @@
 
 use std::error::Error;
 
-use environment::settings::SettingError;
 use thiserror::Error;
 use tracing_subscriber::util::TryInitError;
 
 /// Logging cannot start as it is set up.
 #[derive(Debug, Error)]
 pub enum TelemetryError {
-    /// `LOG_LEVEL` cannot be read.
-    #[error(transparent)]
-    Setting(#[from] SettingError),
     /// `LOG_LEVEL` is no level.
     #[error("the environment variable LOG_LEVEL is `{value}`: set it to error, warn, info, debug or trace")]
     Level {
@@ -28,7 +24,6 @@ impl TelemetryError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            TelemetryError::Setting(error) => error.is_retryable(),
             TelemetryError::Level { .. } | TelemetryError::Twice(_) => false,
         }
     }

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use dmm::CloudEvent;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 use serde_json::{Map, Value};
@@ -12,6 +11,7 @@ use tracing::{Instrument, Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::context::{of_event, of_xray, span_of};
+use crate::event::EventFacts;
 use crate::span::{TARGET, describe, fail_with};
 use crate::{metrics, pipeline, service};
 
@@ -44,18 +44,6 @@ pub struct Invocation<'a> {
 static IS_COLD: AtomicBool = AtomicBool::new(true);
 
 impl<'a> Invocation<'a> {
-    /// An invocation of which Lambda's runtime tells this.
-    #[must_use]
-    pub fn of(trigger: Trigger, context: &'a lambda_runtime::Context) -> Invocation<'a> {
-        Invocation {
-            trigger,
-            request_id: &context.request_id,
-            function_arn: &context.invoked_function_arn,
-            trace_header: context.xray_trace_id.as_deref(),
-            deadline: context.deadline(),
-        }
-    }
-
     /// How long there is until the deadline; nothing once it has passed.
     #[must_use]
     pub fn time_left(&self) -> Duration {
@@ -83,20 +71,18 @@ impl<'a> Invocation<'a> {
     /// The work's; the span says so.
     pub async fn run_for_event<T, E: Error + 'static>(
         self,
-        detail: &Value,
+        event: &EventFacts<'_>,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let span = self.span();
-        let (parent, other) = parent(detail.as_object(), self.trace_header);
+        let (parent, other) = parent(Some(event.members), self.trace_header);
         drop(span.set_parent(parent));
         span.add_link(span_of(&other));
         span.set_attribute("messaging.system", "aws_eventbridge");
         span.set_attribute("messaging.operation.name", "process");
         span.set_attribute("messaging.operation.type", "process");
-        if let Ok(event) = CloudEvent::from_value(detail.clone()) {
-            span.record(crate::span::EVENT_ID, event.id());
-            describe(&span, &event);
-        }
+        span.record(crate::span::EVENT_ID, event.id);
+        describe(&span, event);
         self.finish(span, work).await
     }
 

@@ -20,6 +20,7 @@
 mod context;
 mod daemon;
 mod error;
+mod event;
 mod exporter;
 mod invocation;
 mod level;
@@ -44,16 +45,25 @@ use tracing_subscriber::{Layer, fmt, registry};
 
 pub use context::TraceContext;
 pub use error::{TelemetryError, causes};
+pub use event::EventFacts;
 pub use invocation::{Invocation, Trigger};
 use level::level_of;
 use line::Line;
 pub use span::{EventSpan, attribute, current};
 
 /// The crates whose lines `LOG_LEVEL` is about, beside the function's own.
-const OUR_CRATES: [&str; 5] = ["access", "dmm", "environment", "state", "dmm_telemetry"];
+const OUR_CRATES: [&str; 5] = ["dmm_api", "dmm_aws", "dmm_converge", "dmm_function", "dmm_telemetry"];
 
 /// The target of the spans of calls, which lines of the log need nothing of.
 const CALLS: &str = "otel::client";
+
+/// What telemetry takes from its process.
+pub struct Environment<'a> {
+    /// Looks up an environment variable; `None` if it is not set.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Builds the HTTP client for an OTLP endpoint. Called at most once, and only if an endpoint is set.
+    pub http_client: &'a dyn Fn() -> Result<reqwest::Client, Box<dyn Error + Send + Sync>>,
+}
 
 /// Starts logs, traces and metrics.
 ///
@@ -73,13 +83,13 @@ const CALLS: &str = "otel::client";
 ///
 /// [`TelemetryError`], when `LOG_LEVEL` is something else (logging has started nevertheless, so that the
 /// error can be logged), or when it has been started before.
-pub fn init(service_name: &'static str) -> Result<(), TelemetryError> {
-    let level = level_of(environment::settings::optional("LOG_LEVEL"));
+pub fn init(service_name: &'static str, environment: &Environment<'_>) -> Result<(), TelemetryError> {
+    let level = level_of((environment.variable)("LOG_LEVEL"));
     let effective = level.as_ref().copied().unwrap_or(LevelFilter::INFO);
-    service::set(traces::service_name(service_name));
+    service::set(traces::service_name(service_name, environment.variable));
     // What is said while traces are set up is logged already.
     let early = subscriber(service_name, effective, io::stdout, None);
-    let tracer = tracing::subscriber::with_default(early, || traces::tracer(service::name()));
+    let tracer = tracing::subscriber::with_default(early, || traces::tracer(service::name(), environment));
     subscriber(service_name, effective, io::stdout, tracer).try_init()?;
     level.map(drop)
 }

@@ -6,7 +6,6 @@
 
 use std::error::Error;
 
-use dmm::CloudEvent;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{KeyValue, Value};
 use tracing::{Span, field};
@@ -14,6 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::causes;
 use crate::context::{TraceContext, of_event, of_xray, span_of};
+use crate::event::EventFacts;
 
 /// The target of the spans that are exported. Those of the AWS SDK, whose target is theirs, are, too.
 pub(crate) const TARGET: &str = "otel";
@@ -47,7 +47,7 @@ impl EventSpan {
     /// The beginning of an event's way: a producer span, and a trace of its own, linked to the span in which this is
     /// called. An event that brings a context stays in the trace that it names.
     #[must_use]
-    pub fn create(destination: &str, event: &CloudEvent) -> EventSpan {
+    pub fn create(destination: &str, event: &EventFacts<'_>) -> EventSpan {
         begin("create", "producer", destination, None, event, None)
     }
 
@@ -58,7 +58,7 @@ impl EventSpan {
         destination: &str,
         message_id: &str,
         header: Option<&str>,
-        event: &CloudEvent,
+        event: &EventFacts<'_>,
     ) -> EventSpan {
         begin("process", "consumer", destination, Some(message_id), event, header)
     }
@@ -86,7 +86,7 @@ fn begin(
     kind: &str,
     destination: &str,
     message_id: Option<&str>,
-    event: &CloudEvent,
+    event: &EventFacts<'_>,
     header: Option<&str>,
 ) -> EventSpan {
     let name = destination.strip_suffix(".fifo").unwrap_or(destination);
@@ -101,10 +101,10 @@ fn begin(
         messaging.message.id = message_id,
         messaging.operation.name = operation,
         messaging.operation.type = operation,
-        cloudevents.event_id = event.id(),
+        cloudevents.event_id = event.id,
         dmm.agreement.id = field::Empty,
     );
-    let named = of_event(event.as_object());
+    let named = of_event(event.members);
     let parent = if named.has_active_span() { named } else { of_xray(header) };
     // Refused only where there is no such span, and then there is nothing to set.
     drop(span.set_parent(parent));
@@ -114,19 +114,17 @@ fn begin(
 }
 
 /// Tells what the event is and which agreement it is about.
-pub(crate) fn describe(span: &Span, event: &CloudEvent) {
-    span.set_attribute("cloudevents.event_type", event.event_type().to_owned());
-    let text = |name: &str| event.as_object().get(name).and_then(serde_json::Value::as_str);
-    let members =
-        [("cloudevents.event_source", text("source")), ("cloudevents.event_subject", event.subject())];
+pub(crate) fn describe(span: &Span, event: &EventFacts<'_>) {
+    span.set_attribute("cloudevents.event_type", event.event_type.to_owned());
+    let members = [("cloudevents.event_source", event.source), ("cloudevents.event_subject", event.subject)];
     for (name, value) in members {
         if let Some(value) = value {
             span.set_attribute(name, value.to_owned());
         }
     }
-    if let Some(agreement) = event.agreement() {
-        span.record(AGREEMENT_ID, agreement.id.as_str());
-        span.set_attribute("dmm.agreement.kind", agreement.kind.as_str());
+    if let Some((kind, id)) = &event.agreement {
+        span.record(AGREEMENT_ID, id.as_str());
+        span.set_attribute("dmm.agreement.kind", *kind);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Sets traces up, as the environment variables of
 //! [OpenTelemetry](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/) say.
 
-use environment::settings::{self, SettingError};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_aws::trace::XrayIdGenerator;
@@ -9,6 +8,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
+use crate::Environment;
 use crate::daemon::Daemon;
 use crate::exporter::Exporter;
 use crate::invocation::{RESOURCE_VARIABLES, lambda};
@@ -26,18 +26,18 @@ enum Choice {
 }
 
 /// Where variables are looked up: the process's environment, or a test's.
-type Lookup<'a> = &'a dyn Fn(&str) -> Result<Option<String>, SettingError>;
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What makes spans; `None` when `OTEL_SDK_DISABLED` is `true`. What is wrong is logged and otherwise ignored, as
 /// OpenTelemetry asks for: a trace is never worth an event.
-pub(crate) fn tracer(service_name: &str) -> Option<SdkTracer> {
-    if is_disabled(&settings::optional) {
+pub(crate) fn tracer(service_name: &str, environment: &Environment<'_>) -> Option<SdkTracer> {
+    if is_disabled(environment.variable) {
         return None;
     }
     let mut builder = SdkTracerProvider::builder()
         .with_id_generator(XrayIdGenerator::default())
-        .with_resource(resource(service_name, &settings::optional));
-    if let Some(exporter) = exporter(choice(&settings::optional)) {
+        .with_resource(resource(service_name, environment.variable));
+    if let Some(exporter) = exporter(choice(environment.variable), environment) {
         let pipeline = Pipeline::new(exporter);
         builder = builder.with_span_processor(Processor(pipeline.clone()));
         pipeline.make_current();
@@ -47,8 +47,7 @@ pub(crate) fn tracer(service_name: &str) -> Option<SdkTracer> {
 }
 
 /// `service.name`: `OTEL_SERVICE_NAME`, or else the function's name in Lambda, or else the program's.
-pub(crate) fn service_name(program: &str) -> String {
-    let variable = |name| value(&settings::optional, name);
+pub(crate) fn service_name(program: &str, variable: Lookup) -> String {
     variable("OTEL_SERVICE_NAME")
         .or_else(|| variable("AWS_LAMBDA_FUNCTION_NAME"))
         .unwrap_or_else(|| program.to_owned())
@@ -56,7 +55,7 @@ pub(crate) fn service_name(program: &str) -> String {
 
 fn is_disabled(lookup: Lookup) -> bool {
     const NAME: &str = "OTEL_SDK_DISABLED";
-    let Some(value) = value(lookup, NAME) else { return false };
+    let Some(value) = lookup(NAME) else { return false };
     let is_true = value.eq_ignore_ascii_case("true");
     if !is_true && !value.eq_ignore_ascii_case("false") {
         tracing::warn!(
@@ -68,7 +67,7 @@ fn is_disabled(lookup: Lookup) -> bool {
 
 fn choice(lookup: Lookup) -> Choice {
     const NAME: &str = "OTEL_TRACES_EXPORTER";
-    match value(lookup, NAME).as_deref() {
+    match lookup(NAME).as_deref() {
         Some("none") => return Choice::None,
         None | Some("otlp") => {}
         Some(unknown) => {
@@ -78,20 +77,20 @@ fn choice(lookup: Lookup) -> Choice {
         }
     }
     let endpoints = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-    if endpoints.iter().any(|name| value(lookup, name).is_some()) {
+    if endpoints.iter().any(|name| lookup(name).is_some()) {
         return Choice::Otlp;
     }
-    value(lookup, "AWS_XRAY_DAEMON_ADDRESS").map_or(Choice::None, Choice::Daemon)
+    lookup("AWS_XRAY_DAEMON_ADDRESS").map_or(Choice::None, Choice::Daemon)
 }
 
-fn exporter(choice: Choice) -> Option<Exporter> {
+fn exporter(choice: Choice, environment: &Environment<'_>) -> Option<Exporter> {
     match choice {
         Choice::None => None,
         Choice::Daemon(address) => Some(Exporter::Daemon(Daemon::new(&address))),
-        Choice::Otlp => match environment::http_client().map(Exporter::otlp) {
+        Choice::Otlp => match (environment.http_client)().map(Exporter::otlp) {
             Ok(Ok(exporter)) => Some(exporter),
             Ok(Err(error)) => lost(&error),
-            Err(error) => lost(&error),
+            Err(error) => lost(error.as_ref()),
         },
     }
 }
@@ -106,7 +105,7 @@ fn lost(error: &dyn std::error::Error) -> Option<Exporter> {
 fn resource(service_name: &str, lookup: Lookup) -> Resource {
     let told: Vec<KeyValue> = RESOURCE_VARIABLES
         .iter()
-        .filter_map(|(variable, name)| Some(KeyValue::new(*name, value(lookup, variable)?)))
+        .filter_map(|(variable, name)| Some(KeyValue::new(*name, lookup(variable)?)))
         .collect();
     let is_lambda = !told.is_empty();
     let builder = Resource::builder_empty()
@@ -114,19 +113,11 @@ fn resource(service_name: &str, lookup: Lookup) -> Resource {
         .with_attributes(told)
         .with_attributes(is_lambda.then(lambda).into_iter().flatten())
         .with_detectors(&[Box::new(TelemetryResourceDetector), Box::new(EnvResourceDetector::new())]);
-    match value(lookup, "OTEL_SERVICE_NAME") {
+    match lookup("OTEL_SERVICE_NAME") {
         Some(name) => builder.with_service_name(name),
         None => builder,
     }
     .build()
-}
-
-/// The variable's value. One that cannot be read is as good as none.
-fn value(lookup: Lookup, name: &str) -> Option<String> {
-    lookup(name).unwrap_or_else(|error| {
-        tracing::warn!(error = %error, "an environment variable is ignored");
-        None
-    })
 }
 
 #[cfg(test)]

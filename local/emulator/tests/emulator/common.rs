@@ -6,9 +6,9 @@ use std::thread;
 
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
+use dmm_aws::{Aws, AwsSettings};
 use dmm_emulator::{Emulator, Options};
 use dmm_proxy::Proxy;
-use environment::{Aws, AwsSettings};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-central-1";

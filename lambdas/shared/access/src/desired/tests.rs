@@ -1,4 +1,4 @@
-use dmm::AgreementKind;
+use dmm_mesh::AgreementKind;
 use serde_json::{Value, json};
 
 use super::*;

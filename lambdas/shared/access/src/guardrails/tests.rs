@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use dmm::OutputPort;
+use dmm_mesh::OutputPort;
 
 use super::*;
 use crate::port;

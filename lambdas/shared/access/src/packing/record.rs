@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use uuid::Uuid;
 
 use super::protocol::Pack;
 use crate::role::RoleName;
@@ -57,10 +56,10 @@ pub fn key(role: &RoleName) -> String {
 }
 
 impl PackRecord {
-    /// The record to write now.
+    /// The record to write now. `revision` must differ in every record ever written, for example a random UUID.
     #[must_use]
-    pub fn new(role: RoleName, pack: Pack, updated_at: Timestamp) -> PackRecord {
-        PackRecord { version: VERSION, role, pack, updated_at, revision: Uuid::new_v4().to_string() }
+    pub fn new(role: RoleName, pack: Pack, updated_at: Timestamp, revision: String) -> PackRecord {
+        PackRecord { version: VERSION, role, pack, updated_at, revision }
     }
 
     /// Reads the record of this role.
@@ -105,7 +104,7 @@ mod tests {
         let layout =
             Layout::default().with(&name("a"), &grant("a", 0), Some(1), crate::size::MANAGED).unwrap();
         let pack = Pack { layout, unsure: BTreeSet::from([1]) };
-        let record = PackRecord::new(role("consumer"), pack, Timestamp::UNIX_EPOCH);
+        let record = PackRecord::new(role("consumer"), pack, Timestamp::UNIX_EPOCH, "r1".to_owned());
         let json: Value = serde_json::from_slice(&record.to_json()).unwrap();
         assert_eq!(
             json,
@@ -121,13 +120,15 @@ mod tests {
             })
         );
         assert_eq!(PackRecord::read(&role("consumer"), &record.to_json()).unwrap(), record);
-        let again = PackRecord::new(role("consumer"), record.pack.clone(), Timestamp::UNIX_EPOCH);
+        let again =
+            PackRecord::new(role("consumer"), record.pack.clone(), Timestamp::UNIX_EPOCH, "r2".to_owned());
         assert_ne!(again.to_json(), record.to_json());
     }
 
     #[test]
     fn a_broken_newer_or_foreign_record_is_an_error_that_names_the_object() {
-        let body = PackRecord::new(role("consumer"), Pack::default(), Timestamp::UNIX_EPOCH).to_json();
+        let body = PackRecord::new(role("consumer"), Pack::default(), Timestamp::UNIX_EPOCH, "r1".to_owned())
+            .to_json();
         let mut newer: Value = serde_json::from_slice(&body).unwrap();
         newer["version"] = json!(2);
         for (body, role) in [

@@ -1,4 +1,4 @@
-use dmm::{AgreementKind, AgreementRef};
+use dmm_mesh::{AgreementKind, AgreementRef};
 use serde_json::json;
 
 use super::*;

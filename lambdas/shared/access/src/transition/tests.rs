@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use dmm::{AgreementKind, AgreementRef};
+use dmm_mesh::{AgreementKind, AgreementRef};
 
 use super::*;
 use crate::name::PolicyName;

@@ -1,0 +1,97 @@
+//! The README's commands do what the README says, and what they leave behind is documented.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure here is the test's")]
+
+mod recorded;
+mod shell;
+
+use dmm_docs_test::markdown::Document;
+use shell::{Home, Running};
+
+/// What the test does with a command.
+enum Use {
+    /// Runs it to its end; its output has these texts.
+    Run(&'static [&'static str]),
+    /// Runs it, does what the README says, and interrupts it.
+    Extension,
+    /// Does not run it, for this reason.
+    Skip(&'static str),
+}
+
+const AWS: &str = "needs an AWS account and the Pulumi CLI";
+
+/// Every line of the README's `sh` blocks, in order.
+const COMMANDS: [(&str, Use); 14] = [
+    (
+        "cargo run -p dmm-local -- demo",
+        Use::Run(&["dmm_events create", "IAM.PutRolePolicy", "0 quarantined"]),
+    ),
+    ("cargo test --workspace", Use::Skip("this test is part of it")),
+    ("cargo run -p dmm-local -- trace", Use::Run(&["dmm_events create", "dmm_events process", "iam-"])),
+    (
+        "cargo run -p dmm-local -- package",
+        Use::Skip(
+            "compiles all functions for another machine, which takes minutes; it is run before a release",
+        ),
+    ),
+    ("cd pulumi && pulumi stack init prod", Use::Skip(AWS)),
+    ("pulumi config set aws:region eu-central-1", Use::Skip(AWS)),
+    ("pulumi config set allowedRoles 'data-*'", Use::Skip(AWS)),
+    ("pulumi config set --secret apiKey", Use::Skip(AWS)),
+    ("pulumi up", Use::Skip(AWS)),
+    (
+        "cargo run -p dmm-local -- preview",
+        Use::Run(&["aws:lambda:Function iamGrant", "secretString: [secret]"]),
+    ),
+    ("cargo run -p dmm-local -- up --extension pulumi/extension --speed 10", Use::Extension),
+    ("cp -r pulumi/extension ~/my-extension", Use::Run(&[])),
+    ("cargo run -p dmm-local -- rules test ~/my-extension/changes.json", Use::Run(&["✓ ", " events match"])),
+    ("cargo run -p dmm-local -- up --extension ~/my-extension --speed 10", Use::Extension),
+];
+
+#[test]
+fn every_command_of_the_readme_works() {
+    let lines = Document::read("README.md").lines("sh");
+    let written: Vec<&str> =
+        lines.iter().map(|line| line.split("  #").next().unwrap_or_default().trim()).collect();
+    let listed: Vec<&str> = COMMANDS.iter().map(|(command, _)| *command).collect();
+    assert_eq!(written, listed, "each command of the README is in COMMANDS");
+
+    let home = Home::new();
+    for (command, what) in &COMMANDS {
+        match what {
+            Use::Run(expected) => {
+                let output = home.run(command);
+                for text in *expected {
+                    assert!(output.contains(text), "`{command}` does not print {text:?}:\n{output}");
+                }
+            }
+            Use::Extension => approve(&home, command),
+            Use::Skip(reason) => println!("not run: `{command}` {reason}"),
+        }
+        if command.ends_with(" demo") {
+            recorded::assert_attributes_are_documented();
+        }
+    }
+}
+
+/// What the section "Extend" of the README says: an approval in another terminal reaches the webhook and the queue, and the
+/// log of the function is shown.
+fn approve(home: &Home, command: &str) {
+    let mut up = Running::start(home, command);
+    let logs = up.line(|line| line.contains("logs") && line.contains(" /"));
+    let logs = logs.split_whitespace().last().unwrap().to_owned();
+    let approve = up.line(|line| line.ends_with("/approve"));
+    let access = approve.trim_end_matches("/approve").rsplit('/').next().unwrap().to_owned();
+    let function = up.line(|line| line.ends_with("-notify.log"));
+    let function = function.split_whitespace().last().unwrap().to_owned();
+    home.run(&approve);
+    up.line(|line| {
+        line.contains("webhook") && line.contains("AccessApprovedEvent") && line.contains(&access)
+    });
+    up.line(|line| line.contains("-changes holds"));
+    up.line(|line| line.starts_with("+ DMM_Access_") && line.contains(&access));
+    recorded::assert_logs_are_documented(&logs);
+    recorded::assert_line(&function, "DeactivatedEvent of ");
+    up.interrupt();
+}

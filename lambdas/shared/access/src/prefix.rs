@@ -1,0 +1,160 @@
+//! Names and ARNs of the managed policies of ours.
+
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::arn::{Arn, ArnError, Partition};
+use crate::role::RoleName;
+
+/// The longest name that IAM takes for a policy is 128 characters; a role's name has 64 of them at most, and a
+/// number and two separators follow.
+const LONGEST_PATH: usize = 50;
+
+/// A customer managed policy of ours, that holds grants of one role.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ManagedPolicy {
+    /// The role.
+    pub role: RoleName,
+    /// Which of the role's.
+    pub number: u32,
+}
+
+/// How the ARNs of the managed policies of a stack begin, e.g.
+/// `arn:aws:iam::123456789012:policy/datamesh-manager-aws-production/`.
+///
+/// The policy number 1 of the role `consumer` is `…/datamesh-manager-aws-production_consumer_1`: the path lets
+/// the stack's rights be limited to it, and its repetition keeps the names of two stacks apart, which are unique
+/// in an account whatever the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArnPrefix {
+    arn: Arn,
+    path: String,
+}
+
+/// Why a text is no [`ArnPrefix`].
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ArnPrefixError {
+    /// It is no ARN.
+    #[error("the environment variable MANAGED_POLICY_ARN_PREFIX is `{text}`, which {problem}")]
+    Arn {
+        /// What it holds.
+        text: String,
+        /// What is wrong with it.
+        problem: ArnError,
+    },
+    /// It is not how ARNs of managed policies with a path begin.
+    #[error(
+        "the environment variable MANAGED_POLICY_ARN_PREFIX is `{text}`: it has to be like \
+         arn:aws:iam::123456789012:policy/path/, with a path of one part and at most {LONGEST_PATH} characters"
+    )]
+    Form {
+        /// What it holds.
+        text: String,
+    },
+}
+
+impl FromStr for ArnPrefix {
+    type Err = ArnPrefixError;
+
+    fn from_str(text: &str) -> Result<ArnPrefix, ArnPrefixError> {
+        let arn: Arn =
+            text.parse().map_err(|problem| ArnPrefixError::Arn { text: text.to_owned(), problem })?;
+        let path = arn.resource().strip_prefix("policy/").and_then(|path| path.strip_suffix('/'));
+        let is_path = |path: &&str| !path.is_empty() && path.len() <= LONGEST_PATH && !path.contains('/');
+        match path.filter(is_path) {
+            Some(path) if arn.service() == "iam" && !arn.account().is_empty() => {
+                let path = path.to_owned();
+                Ok(ArnPrefix { arn, path })
+            }
+            _ => Err(ArnPrefixError::Form { text: text.to_owned() }),
+        }
+    }
+}
+
+impl ArnPrefix {
+    /// The path of the policies, from `/` to `/`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("/{}/", self.path)
+    }
+
+    /// The policy's name.
+    #[must_use]
+    pub fn name(&self, policy: &ManagedPolicy) -> String {
+        format!("{}_{}_{}", self.path, policy.role, policy.number)
+    }
+
+    /// The policy's ARN.
+    #[must_use]
+    pub fn arn(&self, policy: &ManagedPolicy) -> String {
+        format!("{}{}", self.arn, self.name(policy))
+    }
+
+    /// The number of the policy with this ARN; `None` where it is not one of ours for this role.
+    #[must_use]
+    pub fn number(&self, role: &RoleName, arn: &str) -> Option<u32> {
+        let number = arn.rsplit('_').next()?.parse().ok()?;
+        (self.arn(&ManagedPolicy { role: role.clone(), number }) == arn).then_some(number)
+    }
+
+    /// The region in which Service Quotas tells IAM's quotas: the one that IAM's endpoint of the partition
+    /// belongs to ([endpoints of IAM](https://docs.aws.amazon.com/general/latest/gr/iam-service.html)).
+    #[must_use]
+    pub fn quota_region(&self) -> &'static str {
+        match self.arn.partition() {
+            Partition::Aws => "us-east-1",
+            Partition::AwsCn => "cn-north-1",
+            Partition::AwsUsGov => "us-gov-west-1",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREFIX: &str = "arn:aws:iam::123456789012:policy/dmm-production/";
+
+    #[test]
+    fn a_policy_has_a_name_of_its_stack_its_role_and_its_number() {
+        let prefix: ArnPrefix = PREFIX.parse().unwrap();
+        let policy = ManagedPolicy { role: "data_consumer".parse().unwrap(), number: 2 };
+        let arn = prefix.arn(&policy);
+        assert_eq!(arn, format!("{PREFIX}dmm-production_data_consumer_2"));
+        assert_eq!(prefix.number(&policy.role, &arn), Some(2));
+        assert_eq!(prefix.path(), "/dmm-production/");
+        for other in
+            ["arn:aws:iam::aws:policy/ReadOnlyAccess", &arn.replace("_2", "_02"), &arn.replace("dmm", "x")]
+        {
+            assert_eq!(prefix.number(&policy.role, other), None, "{other}");
+        }
+        assert_eq!(prefix.number(&"consumer".parse().unwrap(), &arn), None);
+    }
+
+    #[test]
+    fn the_longest_path_and_role_make_a_name_that_iam_takes() {
+        let path = "p".repeat(LONGEST_PATH);
+        let prefix: ArnPrefix = format!("arn:aws:iam::123456789012:policy/{path}/").parse().unwrap();
+        let policy = ManagedPolicy { role: "r".repeat(64).parse().unwrap(), number: 99_999_999 };
+        assert!(prefix.name(&policy).len() <= 128);
+        assert!(format!("arn:aws:iam::123456789012:policy/{path}p/").parse::<ArnPrefix>().is_err());
+    }
+
+    #[test]
+    fn what_is_no_prefix_is_an_error_that_says_what_would_be() {
+        for text in [
+            "",
+            "/dmm/",
+            "arn:aws:iam::123456789012:policy/",
+            "arn:aws:iam::123456789012:policy/dmm",
+            "arn:aws:iam::123456789012:policy/a/b/",
+            "arn:aws:iam::123456789012:role/dmm/",
+            "arn:aws:iam:::policy/dmm/",
+            "arn:aws:iam::123456789012:policy/*/",
+        ] {
+            let error = text.parse::<ArnPrefix>().unwrap_err();
+            assert!(error.to_string().contains("MANAGED_POLICY_ARN_PREFIX"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! HTTP client of Data Mesh Manager's API (also sold as Entropy Data).
+//!
+//! - [`Client`]: the calls, with time limits, retries and a deadline. Its failures are [`ApiError`]s.
+//! - [`ApiKeySource`]: where the API key comes from. This crate knows no secret store.
+
+mod base_url;
+mod client;
+mod error;
+mod keys;
+mod list;
+mod ports;
+mod retry;
+mod trace;
+mod transport;
+
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use client::Client;
+pub use error::ApiError;
+pub use keys::{ApiKeySource, KeyError, StaticApiKey};
+pub use retry::RetryPolicy;

@@ -1,0 +1,125 @@
+//! Lists, page by page.
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, LINK};
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::transport::{Answer, Call};
+use dmm_mesh::json;
+use dmm_mesh::{Agreement, AgreementKind, AgreementPage, AgreementRef};
+
+/// Reads one page of the agreements of a generation.
+pub(crate) fn read(
+    kind: AgreementKind,
+    page: u64,
+    call: &Call,
+    answer: &Answer,
+) -> Result<AgreementPage, ApiError> {
+    let Value::Array(entries) = answer.json(call)? else {
+        return Err(call.unexpected("an array of agreements"));
+    };
+    let mut agreements = Vec::new();
+    let mut nameless = 0;
+    for entry in entries {
+        match json::text(&entry, "id").map(str::to_owned) {
+            Some(id) => {
+                let reference = AgreementRef { kind, id };
+                if is_agreement(&reference, entry) {
+                    agreements.push(reference);
+                }
+            }
+            None => nameless += 1,
+        }
+    }
+    let next = match next_link(&answer.headers) {
+        None => None,
+        Some(link) => {
+            let number = number_in(link, &call.url).filter(|number| *number > page);
+            let wrong = || call.unexpected("a page whose link to the next one has a higher number `p`");
+            Some(number.ok_or_else(wrong)?)
+        }
+    };
+    Ok(AgreementPage { agreements, nameless, next })
+}
+
+/// Where the first generation was, there are data contracts' documents today. An access that cannot be read is
+/// one nevertheless: whoever asks for it is told what is wrong.
+fn is_agreement(reference: &AgreementRef, entry: Value) -> bool {
+    reference.kind == AgreementKind::Access || Agreement::from_value(reference.clone(), entry).is_some()
+}
+
+/// Where the link to the next page (RFC 8288) leads; `None` without such a link.
+fn next_link(headers: &HeaderMap) -> Option<&str> {
+    let values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(links).find(|(_, parameters)| is_next(parameters)).map(|(target, _)| target)
+}
+
+/// The page's number in a link; `None` where it has none.
+///
+/// Only the number is taken from it. The address stays the configured one: the API key goes nowhere else,
+/// and behind a gateway the server does not know its own.
+fn number_in(link: &str, base: &Url) -> Option<u64> {
+    let url = base.join(link).ok()?;
+    let (_, number) = url.query_pairs().find(|(name, _)| name == "p")?;
+    number.parse().ok()
+}
+
+/// The targets in a `Link` header, each with its parameters: `<target>; rel="next", <target>; …`.
+fn links(header: &str) -> impl Iterator<Item = (&str, &str)> {
+    header.split('<').skip(1).filter_map(|link| link.split_once('>'))
+}
+
+/// Whether `rel`, one name or several in quotes, says that it is the next page.
+fn is_next(parameters: &str) -> bool {
+    let mut parameters = parameters.trim_end_matches([' ', ',']).split(';').map(str::trim);
+    parameters.any(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            let value = value.trim().trim_matches('"');
+            name.trim().eq_ignore_ascii_case("rel")
+                && value.split(' ').any(|name| name.eq_ignore_ascii_case("next"))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(links: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for link in links {
+            headers.append(LINK, link.parse().expect("a header"));
+        }
+        headers
+    }
+
+    fn next(links: &[&'static str]) -> Option<u64> {
+        let base = Url::parse("https://api.example.com/api/access?p=1").expect("an address");
+        number_in(next_link(&headers(links)).expect("a link"), &base)
+    }
+
+    #[test]
+    fn the_number_of_the_next_page_is_in_its_link() {
+        for header in [
+            "<https://api.example.com/api/access?p=2>; rel=\"next\"",
+            "<http://10.0.0.7/internal/access?pageSize=5&p=2>;rel=next",
+            "</api/access?p=2>; title=\"more\"; REL = \"last Next\"",
+            "<?p=2>; rel=next",
+            "</api/access?p=0>; rel=\"first prev\", </api/access?p=2>; rel=\"next\", </api/access?p=9>; rel=last",
+        ] {
+            assert_eq!(next(&[header]), Some(2), "{header}");
+        }
+        assert_eq!(next(&["</api/access?p=0>; rel=\"prev\"", "</api/access?p=2>; rel=\"next\""]), Some(2));
+    }
+
+    #[test]
+    fn without_a_link_there_is_no_next_page_and_a_link_without_a_number_is_seen() {
+        for links in [&[][..], &["</api/access?p=0>; rel=\"prev\"", "nonsense", "<>", "<; rel=next"]] {
+            assert_eq!(next_link(&headers(links)), None, "{links:?}");
+        }
+        for link in ["</api/access>; rel=next", "</api/access?p=two>; rel=next", "<http://[>; rel=next"] {
+            assert_eq!(next(&[link]), None, "{link}");
+        }
+    }
+}

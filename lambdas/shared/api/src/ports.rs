@@ -1,0 +1,61 @@
+//! The client as the convergence loop sees it.
+
+use async_trait::async_trait;
+use dmm_converge::error::MeshError;
+use dmm_converge::ports::{AgreementLists, Agreements, Outcomes};
+use dmm_mesh::{
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
+};
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::ApiError;
+
+impl From<ApiError> for MeshError {
+    fn from(error: ApiError) -> MeshError {
+        if error.is_not_found() {
+            MeshError::NotFound(error.into())
+        } else if error.is_retryable() {
+            MeshError::Unavailable(error.into())
+        } else {
+            MeshError::Rejected(error.into())
+        }
+    }
+}
+
+#[async_trait]
+impl AgreementLists for Client {
+    async fn agreements(&self, kind: AgreementKind, page: u64) -> Result<Option<AgreementPage>, MeshError> {
+        Ok(Client::agreements(self, kind, page).await?)
+    }
+}
+
+#[async_trait]
+impl Agreements for Client {
+    async fn agreement(&self, reference: &AgreementRef) -> Result<Option<Agreement>, MeshError> {
+        Ok(Client::agreement(self, reference).await?)
+    }
+
+    async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, MeshError> {
+        Ok(Client::data_product(self, id).await?)
+    }
+
+    async fn team(&self, id: &str) -> Result<Option<Team>, MeshError> {
+        Ok(Client::team(self, id).await?)
+    }
+}
+
+#[async_trait]
+impl Outcomes for Client {
+    async fn report_provisioning(
+        &self,
+        access_id: &str,
+        report: &ProvisioningReport,
+    ) -> Result<(), MeshError> {
+        Ok(Client::report_provisioning(self, access_id, report).await?)
+    }
+
+    async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), MeshError> {
+        Ok(Client::put_agreement(self, reference, body).await?)
+    }
+}

@@ -1,0 +1,275 @@
+//! One call over HTTP: key, time limits, retries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::Instrument;
+
+use crate::base_url::BaseUrl;
+use crate::error::ApiError;
+use crate::keys::{ApiKeySource, KeyError};
+use crate::retry::{LONGEST_WAIT, RetryPolicy, retry_after};
+use crate::trace;
+use dmm_mesh::json;
+
+/// The largest answer that is read, in bytes. A full page of the feed is far below it.
+const LARGEST_BODY: usize = 32 * 1024 * 1024;
+/// The longest text of a failed answer that is kept, in characters, where it is no problem document.
+const LONGEST_DETAIL: usize = 300;
+
+/// Sends calls.
+#[derive(Clone)]
+pub(crate) struct Transport {
+    pub(crate) http: reqwest::Client,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) keys: Arc<dyn ApiKeySource>,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// What is sent, apart from the key.
+pub(crate) struct Call {
+    method: Method,
+    pub(crate) url: Url,
+    pub(crate) accept: &'static str,
+    body: Option<String>,
+}
+
+/// What came back from a call that succeeded.
+pub(crate) struct Answer {
+    status: u16,
+    pub(crate) headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// An attempt that failed.
+struct Failure {
+    error: ApiError,
+    retry_after: Option<Duration>,
+}
+
+impl Call {
+    fn new(method: Method, url: Url) -> Call {
+        Call { method, url, accept: "application/json, application/problem+json", body: None }
+    }
+
+    pub(crate) fn get(url: Url) -> Call {
+        Call::new(Method::GET, url)
+    }
+
+    pub(crate) fn post(url: Url, body: &Value) -> Call {
+        Call { body: Some(body.to_string()), ..Call::new(Method::POST, url) }
+    }
+
+    pub(crate) fn put(url: Url, body: &Value) -> Call {
+        Call { body: Some(body.to_string()), ..Call::new(Method::PUT, url) }
+    }
+
+    pub(crate) fn unexpected(&self, expected: &'static str) -> ApiError {
+        ApiError::Unexpected { path: self.path(), expected }
+    }
+
+    fn out_of_time(&self) -> ApiError {
+        ApiError::OutOfTime { path: self.path(), retry_after: None, last: None }
+    }
+
+    fn connection(&self, source: reqwest::Error) -> ApiError {
+        let (path, source) = (self.path(), source.without_url());
+        if source.is_builder() {
+            ApiError::Request { path, source }
+        } else {
+            ApiError::Connection { path, source }
+        }
+    }
+
+    fn path(&self) -> String {
+        self.url.path().to_owned()
+    }
+}
+
+impl Transport {
+    /// The address of a resource.
+    pub(crate) fn address(&self, segments: &[&str]) -> Result<Url, ApiError> {
+        self.base_url.resource(segments).ok_or_else(|| {
+            let id = segments.iter().find(|segment| matches!(**segment, "" | "." | ".."));
+            ApiError::InvalidId { id: id.copied().unwrap_or_default().to_owned() }
+        })
+    }
+
+    /// The JSON answer, or `None` when the server says that there is nothing.
+    pub(crate) async fn find(&self, call: &Call) -> Result<Option<Value>, ApiError> {
+        match self.read(call).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The JSON answer.
+    pub(crate) async fn read(&self, call: &Call) -> Result<Value, ApiError> {
+        self.send(call).await?.json(call)
+    }
+
+    /// Sends the call until it succeeds, cannot be cured, or attempts or time are used up.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, ApiError> {
+        let mut key = self.in_time(call, self.keys.current()).await??;
+        let mut refreshed = false;
+        let mut attempt = 1;
+        // Those with a refused key among them.
+        let mut sent = 0;
+        loop {
+            sent += 1;
+            let failure = match self.attempt(call, &key, sent).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if matches!(failure.error, ApiError::Refused { .. }) && !refreshed {
+                tracing::warn!(path = call.url.path(), "the API key was refused, it is read again");
+                key = self.in_time(call, self.keys.refresh()).await??;
+                refreshed = true;
+                continue;
+            }
+            let Some(backoff) =
+                self.retry.backoff.wait(attempt).filter(|_| failure.error.is_worth_another_attempt())
+            else {
+                return Err(failure.error);
+            };
+            self.wait(call, attempt, failure, backoff).await?;
+            attempt += 1;
+        }
+    }
+
+    /// Waits before the next attempt, or gives up at once when the deadline comes first.
+    async fn wait(
+        &self,
+        call: &Call,
+        attempt: u32,
+        failure: Failure,
+        backoff: Duration,
+    ) -> Result<(), ApiError> {
+        let Failure { error, retry_after } = failure;
+        let wait = retry_after.unwrap_or(backoff);
+        let past_deadline = |wait| self.deadline.is_some_and(|deadline| Instant::now() + wait >= deadline);
+        if wait > LONGEST_WAIT || past_deadline(wait) {
+            return Err(ApiError::OutOfTime { path: call.path(), retry_after, last: Some(Box::new(error)) });
+        }
+        tracing::warn!(
+            path = call.url.path(),
+            attempt,
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            error = %error,
+            "the call failed and is made again"
+        );
+        sleep(wait).await;
+        Ok(())
+    }
+
+    /// One attempt, in its own span; `number` counts them from 1.
+    async fn attempt(&self, call: &Call, key: &SecretString, number: u32) -> Result<Answer, Failure> {
+        let traced = async {
+            let result = self.limited(call, key).await;
+            trace::ended(result.as_ref().map(|answer| answer.status).map_err(|failure| &failure.error));
+            result
+        };
+        traced.instrument(trace::span(&call.method, &call.url, number)).await
+    }
+
+    /// One attempt, within its time limit and the deadline.
+    async fn limited(&self, call: &Call, key: &SecretString) -> Result<Answer, Failure> {
+        let whole = self.retry.attempt_timeout;
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let limit = left.map_or(whole, |left| left.min(whole));
+        if limit.is_zero() {
+            return Err(call.out_of_time().into());
+        }
+        match timeout(limit, self.exchange(call, key)).await {
+            Ok(result) => result,
+            Err(_) if limit < whole => Err(call.out_of_time().into()),
+            Err(_) => Err(ApiError::TimedOut { path: call.path(), limit }.into()),
+        }
+    }
+
+    async fn exchange(&self, call: &Call, key: &SecretString) -> Result<Answer, Failure> {
+        let mut request = self
+            .http
+            .request(call.method.clone(), call.url.clone())
+            .header("x-api-key", key_header(key)?)
+            .header(ACCEPT, call.accept);
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let mut response = request.send().await.map_err(|error| call.connection(error))?;
+        let status = response.status();
+        if status.is_success() {
+            let headers = std::mem::take(response.headers_mut());
+            return Ok(Answer { status: status.as_u16(), headers, body: body_of(call, response).await? });
+        }
+        let retry_after = retry_after(response.headers(), Timestamp::now());
+        // Without its body a failure is still one, with less to say.
+        let detail = body_of(call, response).await.ok().and_then(|body| detail_of(&body));
+        let (status, path) = (status.as_u16(), call.path());
+        let error = match status {
+            401 | 403 => ApiError::Refused { status, path, detail, origin: self.keys.origin() },
+            _ => ApiError::Status { status, path, detail },
+        };
+        Err(Failure { error, retry_after })
+    }
+
+    /// Whatever is awaited for a call, up to the deadline.
+    async fn in_time<T>(&self, call: &Call, work: impl Future<Output = T>) -> Result<T, ApiError> {
+        match self.deadline {
+            Some(deadline) => timeout_at(deadline, work).await.map_err(|_| call.out_of_time()),
+            None => Ok(work.await),
+        }
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self, call: &Call) -> Result<Value, ApiError> {
+        serde_json::from_slice(&self.body).map_err(|source| ApiError::NotJson { path: call.path(), source })
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Failure {
+        Failure { error, retry_after: None }
+    }
+}
+
+fn key_header(key: &SecretString) -> Result<HeaderValue, ApiError> {
+    // The cause is left out: it might quote the key.
+    let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| KeyError::Unusable {
+        message: "it has characters that cannot stand in an HTTP header; put the bare key there".to_owned(),
+        source: None,
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn body_of(call: &Call, mut response: Response) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| call.connection(error))? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(ApiError::TooLarge { path: call.path(), limit: LARGEST_BODY });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// What a failed answer says for people: `detail`, or else `title`, of a problem document (RFC 7807), or else
+/// the beginning of the text.
+fn detail_of(body: &[u8]) -> Option<String> {
+    if let Ok(problem) = serde_json::from_slice::<Value>(body) {
+        return json::text(&problem, "detail").or_else(|| json::text(&problem, "title")).map(str::to_owned);
+    }
+    let text: String = String::from_utf8_lossy(body).trim().chars().take(LONGEST_DETAIL).collect();
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,352 @@
+use dmm_api::{ApiError, Client};
+use dmm_mesh::{AgreementKind, AgreementRef, Consumer, ProvisioningReport, ProvisioningTransition};
+use serde_json::{Value, json};
+use wiremock::matchers::{body_json, header, method, path, query_param, query_param_is_missing};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::support::{Keys, QUICK, client, client_with, fixture, problem};
+
+fn reference(kind: AgreementKind, id: &str) -> AgreementRef {
+    AgreementRef { kind, id: id.to_owned() }
+}
+
+async fn answers(server: &MockServer, address: &str, answer: ResponseTemplate) {
+    Mock::given(method("GET")).and(path(address)).respond_with(answer).mount(server).await;
+}
+
+async fn asked(server: &MockServer) -> Vec<String> {
+    let requests = server.received_requests().await.expect("recorded requests");
+    requests.iter().map(|request| format!("{} {}", request.method, request.url.path())).collect()
+}
+
+#[tokio::test]
+async fn the_feed_is_read_from_its_beginning() {
+    let server = MockServer::start().await;
+    let page = fixture("feed_page.json");
+    Mock::given(method("GET"))
+        .and(path("/api/events"))
+        .and(query_param_is_missing("lastEventId"))
+        .and(header("x-api-key", "k3y"))
+        .and(header("accept", "application/cloudevents-batch+json"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&page))
+        .expect(1)
+        .mount(&server)
+        .await;
+    assert_eq!(Value::Array(client(&server).events(None).await.expect("events")), page);
+}
+
+#[tokio::test]
+async fn the_feed_is_read_on_from_an_event() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .and(path("/prefix/api/events"))
+        .and(query_param("lastEventId", "a b&c=d/é"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!([])))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let client = client_with(&format!("{}/prefix/", server.uri()), Keys::new(&["k3y"]), QUICK);
+    assert!(client.events(Some("a b&c=d/é")).await.expect("events").is_empty());
+}
+
+#[tokio::test]
+async fn each_generation_is_asked_at_its_own_address() {
+    for (kind, file) in [
+        (AgreementKind::DataContract, "data_contract.json"),
+        (AgreementKind::DataUsageAgreement, "data_usage_agreement.json"),
+        (AgreementKind::Access, "access.json"),
+    ] {
+        let server = MockServer::start().await;
+        let raw = fixture(file);
+        let wanted = reference(kind, raw["id"].as_str().expect("an id"));
+        let address = format!("/api/{}/{}", kind.collection(), wanted.id);
+        answers(&server, &address, ResponseTemplate::new(200).set_body_json(&raw)).await;
+        let agreement = client(&server).agreement(&wanted).await.expect("an answer").expect("an agreement");
+        assert_eq!(agreement.reference, wanted);
+        assert_eq!(agreement.raw(), &raw);
+        assert!(agreement.stands());
+        assert_eq!(asked(&server).await, [format!("GET {address}")]);
+    }
+}
+
+#[tokio::test]
+async fn an_older_agreement_that_is_not_at_its_address_is_looked_for_as_an_access() {
+    for (kind, older) in [
+        (AgreementKind::DataContract, problem(404, "no such data contract")),
+        (AgreementKind::DataUsageAgreement, problem(404, "no such address")),
+        (AgreementKind::DataUsageAgreement, ResponseTemplate::new(410)),
+        (
+            AgreementKind::DataContract,
+            ResponseTemplate::new(200).set_body_json(fixture("data_contract_document.json")),
+        ),
+    ] {
+        let server = MockServer::start().await;
+        answers(&server, &format!("/api/{}/a", kind.collection()), older).await;
+        answers(&server, "/api/access/a", ResponseTemplate::new(200).set_body_json(fixture("access.json")))
+            .await;
+        let found =
+            client(&server).agreement(&reference(kind, "a")).await.expect("an answer").expect("an agreement");
+        assert_eq!(found.reference, reference(AgreementKind::Access, "a"));
+        assert!(matches!(found.consumer, Consumer::DataProduct { id, .. } if id == "stock-levels"));
+    }
+}
+
+#[tokio::test]
+async fn an_agreement_that_is_nowhere_is_none() {
+    let server = MockServer::start().await;
+    for kind in AgreementKind::ALL {
+        assert_eq!(client(&server).agreement(&reference(kind, "gone")).await.expect("an answer"), None);
+    }
+    let expected = [
+        "GET /api/datacontracts/gone",
+        "GET /api/access/gone",
+        "GET /api/datausageagreements/gone",
+        "GET /api/access/gone",
+        "GET /api/access/gone",
+    ];
+    assert_eq!(asked(&server).await, expected);
+}
+
+#[tokio::test]
+async fn an_access_that_is_no_agreement_is_an_error_and_not_none() {
+    let server = MockServer::start().await;
+    answers(&server, "/api/access/a", ResponseTemplate::new(200).set_body_json(json!({"id": "a"}))).await;
+    let error =
+        client(&server).agreement(&reference(AgreementKind::Access, "a")).await.expect_err("an error");
+    assert!(matches!(&error, ApiError::Unexpected { path, .. } if path == "/api/access/a"), "{error:?}");
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_failure_at_the_older_address_is_not_taken_for_absence() {
+    let server = MockServer::start().await;
+    answers(&server, "/api/datacontracts/a", problem(400, "bad id")).await;
+    answers(&server, "/api/access/a", ResponseTemplate::new(200).set_body_json(fixture("access.json"))).await;
+    let error =
+        client(&server).agreement(&reference(AgreementKind::DataContract, "a")).await.expect_err("an error");
+    assert_eq!(error.to_string(), "Data Mesh Manager answers 400 for /api/datacontracts/a: bad id");
+}
+
+#[tokio::test]
+async fn data_products_and_teams_are_found_or_none() {
+    let server = MockServer::start().await;
+    let product = fixture("open_data_product_standard.json");
+    let address = "/api/dataproducts/urn:acme:dataproduct:delivery-forecast";
+    answers(&server, address, ResponseTemplate::new(200).set_body_json(&product)).await;
+    answers(
+        &server,
+        "/api/teams/customer-care",
+        ResponseTemplate::new(200).set_body_json(fixture("team.json")),
+    )
+    .await;
+    let client = client(&server);
+    let id = "urn:acme:dataproduct:delivery-forecast";
+    let product = client.data_product(id).await.expect("an answer").expect("a data product");
+    assert_eq!(product.id, id);
+    let team = client.team("customer-care").await.expect("an answer").expect("a team");
+    assert_eq!(team.name, "Customer care");
+    assert_eq!(client.data_product("gone").await.expect("an answer"), None);
+    assert_eq!(client.team("gone").await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn an_id_stays_one_part_of_the_address() {
+    let server = MockServer::start().await;
+    let client = client(&server);
+    assert_eq!(client.team("a/../b?c#d").await.expect("an answer"), None);
+    assert_eq!(asked(&server).await, ["GET /api/teams/a%2F..%2Fb%3Fc%23d"]);
+    for id in ["", ".", ".."] {
+        let error = client.team(id).await.expect_err("no address");
+        assert!(matches!(error, ApiError::InvalidId { .. }) && !error.is_retryable(), "{error:?}");
+    }
+    assert_eq!(asked(&server).await.len(), 1);
+}
+
+#[tokio::test]
+async fn every_transition_of_a_grant_has_its_address() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let client = client(&server);
+    for transition in [
+        ProvisioningTransition::ProvisioningStarted,
+        ProvisioningTransition::ProvisioningSucceeded,
+        ProvisioningTransition::ProvisioningFailed,
+        ProvisioningTransition::DeprovisioningStarted,
+        ProvisioningTransition::DeprovisioningSucceeded,
+        ProvisioningTransition::DeprovisioningFailed,
+    ] {
+        let report = ProvisioningReport { transition, reference: None, diagnostics: None };
+        client.report_provisioning("a 1", &report).await.expect("a report");
+    }
+    let expected = [
+        "POST /api/access/a%201/provisioning/provisioning-started",
+        "POST /api/access/a%201/provisioning/provisioning-succeeded",
+        "POST /api/access/a%201/provisioning/provisioning-failed",
+        "POST /api/access/a%201/provisioning/deprovisioning-started",
+        "POST /api/access/a%201/provisioning/deprovisioning-succeeded",
+        "POST /api/access/a%201/provisioning/deprovisioning-failed",
+    ];
+    assert_eq!(asked(&server).await, expected);
+}
+
+async fn accepts_report(body: Value, report: ProvisioningReport) {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(header("content-type", "application/json"))
+        .and(header("x-api-key", "k3y"))
+        .and(body_json(body))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"status": "provisioned"})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    client(&server).report_provisioning("a", &report).await.expect("a report");
+}
+
+#[tokio::test]
+async fn a_report_holds_what_is_known_and_no_nulls() {
+    let (platform, executor) = ("aws", "Data Mesh Manager AWS integration");
+    let reference = Some("arn:aws:iam::123456789012:role/r".to_owned());
+    let diagnostics = Some("The role does not exist.".to_owned());
+    let transition = ProvisioningTransition::ProvisioningSucceeded;
+    accepts_report(
+        json!({"platform": platform, "executor": executor, "reference": "arn:aws:iam::123456789012:role/r"}),
+        ProvisioningReport { transition, reference, diagnostics: None },
+    )
+    .await;
+    let transition = ProvisioningTransition::ProvisioningFailed;
+    accepts_report(
+        json!({"platform": platform, "executor": executor, "diagnostics": "The role does not exist."}),
+        ProvisioningReport { transition, reference: None, diagnostics },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_on_an_access_that_is_gone_says_so() {
+    let server = MockServer::start().await;
+    let transition = ProvisioningTransition::DeprovisioningSucceeded;
+    let report = ProvisioningReport { transition, reference: None, diagnostics: None };
+    let error = client(&server).report_provisioning("gone", &report).await.expect_err("an error");
+    assert!(error.is_not_found() && !error.is_retryable(), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_agreement_is_written_back_whole() {
+    let server = MockServer::start().await;
+    let raw = fixture("data_contract.json");
+    Mock::given(method("PUT"))
+        .and(path("/api/datacontracts/urn:a"))
+        .and(header("content-type", "application/json"))
+        .and(body_json(&raw))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&server)
+        .await;
+    client(&server)
+        .put_agreement(&reference(AgreementKind::DataContract, "urn:a"), &raw)
+        .await
+        .expect("a PUT");
+}
+
+#[tokio::test]
+async fn an_answer_that_the_api_does_not_promise_names_its_path() {
+    let server = MockServer::start().await;
+    let html = ResponseTemplate::new(200).set_body_raw("<html>maintenance</html>", "text/html");
+    answers(&server, "/api/teams/html", html).await;
+    answers(&server, "/api/teams/list", ResponseTemplate::new(200).set_body_json(json!([]))).await;
+    answers(&server, "/api/events", ResponseTemplate::new(200).set_body_json(json!({"events": []}))).await;
+    let client = client(&server);
+    let error = client.team("html").await.expect_err("an error");
+    assert!(matches!(&error, ApiError::NotJson { path, .. } if path == "/api/teams/html"), "{error:?}");
+    assert!(error.is_retryable());
+    let error = client.team("list").await.expect_err("an error");
+    assert_eq!(error.to_string(), "the answer to /api/teams/list is not a team with an id");
+    let error = client.events(None).await.expect_err("an error");
+    assert_eq!(error.to_string(), "the answer to /api/events is not an array of events");
+    assert_eq!(asked(&server).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let server = MockServer::start().await;
+    let elsewhere = ResponseTemplate::new(302).insert_header("location", "/api/teams/other");
+    answers(&server, "/api/teams/moved", elsewhere).await;
+    let error = client(&server).team("moved").await.expect_err("an error");
+    assert!(matches!(error, ApiError::Status { status: 302, .. }), "{error:?}");
+    assert_eq!(asked(&server).await, ["GET /api/teams/moved"]);
+}
+
+#[test]
+fn a_client_can_be_shared_between_tasks() {
+    fn shared<T: Clone + Send + Sync + 'static>() {}
+    shared::<Client>();
+}
+
+#[tokio::test]
+async fn all_agreements_are_read_page_by_page_and_from_the_own_address_only() {
+    let server = MockServer::start().await;
+    let page = |ids: &[&str], link: Option<&str>| {
+        let entries: Vec<Value> =
+            ids.iter().map(|id| json!({"id": id, "provider": {}, "consumer": {}})).collect();
+        let answer = ResponseTemplate::new(200).set_body_json(entries);
+        link.map_or(answer.clone(), |link| answer.insert_header("link", link))
+    };
+    for (number, answer) in [
+        ("0", page(&["a", "b"], Some("<https://elsewhere.example.com/api/access?p=1>; rel=\"next\""))),
+        ("1", page(&["c"], None)),
+    ] {
+        let at = Mock::given(method("GET")).and(path("/api/access"));
+        at.and(wiremock::matchers::query_param("p", number)).respond_with(answer).mount(&server).await;
+    }
+    let client = client(&server);
+    let first = client.agreements(AgreementKind::Access, 0).await.expect("a page").expect("a list");
+    assert_eq!(first.agreements, ["a", "b"].map(|id| reference(AgreementKind::Access, id)));
+    assert_eq!((first.nameless, first.next), (0, Some(1)));
+    let second = client.agreements(AgreementKind::Access, 1).await.expect("a page").expect("a list");
+    assert_eq!(second.agreements, [reference(AgreementKind::Access, "c")]);
+    assert_eq!(second.next, None);
+}
+
+#[tokio::test]
+async fn a_generation_that_is_gone_has_no_list() {
+    for status in [404, 410] {
+        let server = MockServer::start().await;
+        answers(&server, "/api/datausageagreements", ResponseTemplate::new(status)).await;
+        let list = client(&server).agreements(AgreementKind::DataUsageAgreement, 0).await;
+        assert_eq!(list.expect("an answer"), None);
+    }
+}
+
+#[tokio::test]
+async fn documents_in_the_place_of_the_first_generation_are_no_agreements() {
+    let server = MockServer::start().await;
+    let entries = json!([
+        {"id": "document", "info": {"title": "Orders"}},
+        {"id": "agreement", "provider": {}, "consumer": {}},
+        {"id": ""}, {"provider": {}, "consumer": {}}, "text",
+    ]);
+    let list = ResponseTemplate::new(200).set_body_json(entries);
+    answers(&server, "/api/datacontracts", list.clone()).await;
+    answers(&server, "/api/access", list).await;
+    let page = |kind| {
+        let client = client(&server);
+        async move { client.agreements(kind, 0).await.expect("a page").expect("a list") }
+    };
+    let contracts = page(AgreementKind::DataContract).await;
+    assert_eq!(contracts.agreements, [reference(AgreementKind::DataContract, "agreement")]);
+    assert_eq!(contracts.nameless, 3);
+    // An access that cannot be read is not left out: the consumer's policy is about it.
+    let ids: Vec<String> = page(AgreementKind::Access).await.agreements.into_iter().map(|a| a.id).collect();
+    assert_eq!(ids, ["document", "agreement"]);
+}
+
+#[tokio::test]
+async fn a_list_that_would_never_end_is_an_error() {
+    for link in ["</api/access?p=3>; rel=next", "</api/access>; rel=next"] {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(200).set_body_json(json!([])).insert_header("link", link);
+        answers(&server, "/api/access", answer).await;
+        let error = client(&server).agreements(AgreementKind::Access, 3).await.expect_err("no end");
+        assert!(matches!(error, ApiError::Unexpected { .. }), "{error}");
+    }
+}

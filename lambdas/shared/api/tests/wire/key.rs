@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use dmm_api::{ApiError, Client};
+use serde_json::json;
+use wiremock::matchers::header;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::support::{Keys, QUICK, client_with, problem};
+
+const UNKNOWN_KEY: &str = "The API key was not found or not the expected value.";
+
+async fn server_that_takes(key: &str, refusal: u16) -> MockServer {
+    let server = MockServer::start().await;
+    let events = ResponseTemplate::new(200).set_body_json(json!([]));
+    Mock::given(header("x-api-key", key)).respond_with(events).with_priority(1).mount(&server).await;
+    Mock::given(wiremock::matchers::any()).respond_with(problem(refusal, UNKNOWN_KEY)).mount(&server).await;
+    server
+}
+
+fn client(server: &MockServer, keys: &Arc<Keys>) -> Client {
+    client_with(&server.uri(), Arc::clone(keys), QUICK)
+}
+
+async fn sent_keys(server: &MockServer) -> Vec<String> {
+    let requests = server.received_requests().await.expect("recorded requests");
+    let key = |request: &wiremock::Request| request.headers["x-api-key"].to_str().expect("text").to_owned();
+    requests.iter().map(key).collect()
+}
+
+#[tokio::test]
+async fn a_refused_key_is_read_again_once() {
+    for refusal in [401, 403] {
+        let server = server_that_takes("new", refusal).await;
+        let keys = Keys::new(&["old", "new"]);
+        client(&server, &keys).events(None).await.expect("events");
+        assert_eq!(sent_keys(&server).await, ["old", "new"]);
+        assert_eq!(keys.refreshed(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_again_names_what_to_cure_and_not_the_key() {
+    for refusal in [401, 403] {
+        let server = server_that_takes("right", refusal).await;
+        let keys = Keys::new(&["wr0ng", "wr0ng", "right"]);
+        let error = client(&server, &keys).events(None).await.expect_err("an error");
+        assert!(matches!(&error, ApiError::Refused { status, .. } if *status == refusal), "{error:?}");
+        for text in [error.to_string(), format!("{error:?}")] {
+            assert!(text.contains("the secret `dmm`"), "{text}");
+            assert!(text.contains("/api/events") && text.contains(UNKNOWN_KEY), "{text}");
+            assert!(!text.contains("wr0ng"), "{text}");
+        }
+        assert!(error.is_retryable());
+        assert_eq!(sent_keys(&server).await, ["wr0ng", "wr0ng"]);
+        assert_eq!(keys.refreshed(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_use_up_an_attempt() {
+    let server = MockServer::start().await;
+    let answers = [500, 500, 401];
+    for status in answers {
+        let answer = ResponseTemplate::new(status);
+        Mock::given(header("x-api-key", "old")).respond_with(answer).up_to_n_times(1).mount(&server).await;
+    }
+    let events = ResponseTemplate::new(200).set_body_json(json!([]));
+    Mock::given(header("x-api-key", "new")).respond_with(events).mount(&server).await;
+    client(&server, &Keys::new(&["old", "new"])).events(None).await.expect("events");
+    assert_eq!(sent_keys(&server).await, ["old", "old", "old", "new"]);
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_sent() {
+    let server = MockServer::start().await;
+    let error = client(&server, &Keys::new(&[])).events(None).await.expect_err("an error");
+    assert_eq!(error.to_string(), "the API key cannot be used: the secret `dmm` is empty");
+    assert_eq!(sent_keys(&server).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_sent_is_an_error_that_does_not_show_it() {
+    let server = MockServer::start().await;
+    let error = client(&server, &Keys::new(&["s3cret\nkey"])).events(None).await.expect_err("an error");
+    assert!(matches!(error, ApiError::Key(_)), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+    assert_eq!(sent_keys(&server).await.len(), 0);
+}
+
+#[test]
+fn a_clients_debug_output_has_no_key() {
+    let client = client_with("http://127.0.0.1:1", Keys::new(&["s3cret"]), QUICK);
+    assert!(!format!("{client:?}").contains("s3cret"));
+}

@@ -1,0 +1,177 @@
+use std::time::{Duration, Instant};
+
+use dmm_api::{ApiError, RetryPolicy};
+use dmm_budget::Backoff;
+use dmm_mesh::{ProvisioningReport, ProvisioningTransition};
+use serde_json::json;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::support::{Keys, QUICK, client, client_with, fixture, problem, raw_server};
+
+fn whole(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        .into_bytes()
+}
+
+async fn first(server: &MockServer, times: u64, answer: ResponseTemplate) {
+    Mock::given(path("/api/teams/t")).respond_with(answer).up_to_n_times(times).mount(server).await;
+}
+
+async fn then_the_team(server: &MockServer) {
+    let team = ResponseTemplate::new(200).set_body_json(fixture("team.json"));
+    Mock::given(path("/api/teams/t")).respond_with(team).mount(server).await;
+}
+
+async fn requests(server: &MockServer) -> usize {
+    server.received_requests().await.expect("recorded requests").len()
+}
+
+#[tokio::test]
+async fn what_a_retry_can_cure_is_tried_again() {
+    for status in [408, 429, 500, 502, 503, 504] {
+        let server = MockServer::start().await;
+        first(&server, 2, ResponseTemplate::new(status)).await;
+        then_the_team(&server).await;
+        client(&server).team("t").await.expect("an answer").expect("a team");
+        assert_eq!(requests(&server).await, 3, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_attempt_says_what_failed() {
+    let server = MockServer::start().await;
+    first(&server, 9, problem(503, "the database is away")).await;
+    let error = client(&server).team("t").await.expect_err("an error");
+    assert_eq!(error.to_string(), "Data Mesh Manager answers 503 for /api/teams/t: the database is away");
+    assert!(error.is_retryable());
+    assert_eq!(requests(&server).await, 3);
+}
+
+#[tokio::test]
+async fn what_no_retry_can_cure_is_tried_once() {
+    for status in [400, 405, 409, 422] {
+        let server = MockServer::start().await;
+        first(&server, 9, problem(status, "no")).await;
+        let error = client(&server).team("t").await.expect_err("an error");
+        assert!(!error.is_retryable(), "{error:?}");
+        assert_eq!(requests(&server).await, 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_without_a_problem_document_shows_the_beginning_of_its_text() {
+    let server = MockServer::start().await;
+    first(&server, 1, ResponseTemplate::new(400).set_body_string("x".repeat(10_000))).await;
+    let error = client(&server).team("t").await.expect_err("an error");
+    let ApiError::Status { detail: Some(detail), .. } = error else { panic!("{error:?}") };
+    assert_eq!(detail, "x".repeat(300));
+}
+
+#[tokio::test]
+async fn retry_after_is_waited_in_place_of_the_backoff() {
+    let server = MockServer::start().await;
+    first(&server, 1, ResponseTemplate::new(429).insert_header("retry-after", "1")).await;
+    then_the_team(&server).await;
+    let start = Instant::now();
+    client(&server).team("t").await.expect("an answer").expect("a team");
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_date_in_retry_after_that_has_passed_is_no_wait() {
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(503).insert_header("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT");
+    first(&server, 1, answer).await;
+    then_the_team(&server).await;
+    // Backing off would take up to an hour.
+    let hour = Duration::from_hours(1);
+    let slow = RetryPolicy { backoff: Backoff { base: hour, cap: hour, ..QUICK.backoff }, ..QUICK };
+    let client = client_with(&server.uri(), Keys::new(&["k3y"]), slow);
+    client.team("t").await.expect("an answer").expect("a team");
+}
+
+#[tokio::test]
+async fn reports_and_puts_are_tried_again_too() {
+    let server = MockServer::start().await;
+    for verb in ["POST", "PUT"] {
+        Mock::given(method(verb))
+            .respond_with(ResponseTemplate::new(500))
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+        Mock::given(method(verb)).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    }
+    let client = client(&server);
+    let transition = ProvisioningTransition::ProvisioningStarted;
+    let report = ProvisioningReport { transition, reference: None, diagnostics: None };
+    client.report_provisioning("a", &report).await.expect("a report");
+    let reference =
+        dmm_mesh::AgreementRef { kind: dmm_mesh::AgreementKind::DataContract, id: "a".to_owned() };
+    client.put_agreement(&reference, &json!({"id": "a"})).await.expect("a PUT");
+    let sent = server.received_requests().await.expect("recorded requests");
+    assert_eq!(sent.len(), 4);
+    assert_eq!(sent[0].body, sent[1].body);
+    assert_eq!(sent[2].body, sent[3].body);
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_is_asked_for_again() {
+    let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n[{\"id\": \"1\"".to_vec();
+    let address = raw_server(vec![cut.clone(), whole("[]")]).await;
+    let client = client_with(&format!("http://{address}"), Keys::new(&["k3y"]), QUICK);
+    assert!(client.events(None).await.expect("events").is_empty());
+
+    let address = raw_server(vec![cut.clone(), cut.clone(), cut]).await;
+    let client = client_with(&format!("http://{address}"), Keys::new(&["k3y"]), QUICK);
+    let error = client.events(None).await.expect_err("an error");
+    assert!(matches!(&error, ApiError::Connection { path, .. } if path == "/api/events"), "{error:?}");
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_without_an_answer_is_made_again() {
+    let address = raw_server(vec![Vec::new(), b"HTTP/1.1 200".to_vec(), whole("[]")]).await;
+    let client = client_with(&format!("http://{address}"), Keys::new(&["k3y"]), QUICK);
+    assert!(client.events(None).await.expect("events").is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_a_failed_connection() {
+    // A port for the superuser that nobody uses any more.
+    let client = client_with("http://127.0.0.1:1", Keys::new(&["k3y"]), QUICK);
+    let error = client.events(None).await.expect_err("an error");
+    assert!(matches!(error, ApiError::Connection { .. }) && error.is_retryable(), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_attempt_that_hangs_is_ended_and_made_again() {
+    let server = MockServer::start().await;
+    first(&server, 2, ResponseTemplate::new(200).set_delay(Duration::from_hours(1))).await;
+    then_the_team(&server).await;
+    // More than the last answer takes on a busy machine.
+    let impatient = RetryPolicy { attempt_timeout: Duration::from_secs(2), ..QUICK };
+    let client = client_with(&server.uri(), Keys::new(&["k3y"]), impatient);
+    client.team("t").await.expect("an answer").expect("a team");
+    assert_eq!(requests(&server).await, 3);
+}
+
+#[tokio::test]
+async fn an_attempt_that_hangs_every_time_is_a_time_out() {
+    let server = MockServer::start().await;
+    first(&server, 9, ResponseTemplate::new(200).set_delay(Duration::from_hours(1))).await;
+    let impatient = RetryPolicy { attempt_timeout: Duration::from_millis(20), ..QUICK };
+    let client = client_with(&server.uri(), Keys::new(&["k3y"]), impatient);
+    let error = client.team("t").await.expect_err("an error");
+    assert!(matches!(error, ApiError::TimedOut { .. }) && error.is_retryable(), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_read_to_its_end() {
+    let mut answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n".to_vec();
+    answer.resize(answer.len() + 33 * 1024 * 1024, b' ');
+    let address = raw_server(vec![answer]).await;
+    let client = client_with(&format!("http://{address}"), Keys::new(&["k3y"]), QUICK);
+    let error = client.events(None).await.expect_err("an error");
+    assert!(matches!(error, ApiError::TooLarge { .. }) && !error.is_retryable(), "{error:?}");
+}

@@ -1,0 +1,154 @@
+//! The store in S3.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+
+use dmm_state::{ETag, Object, ObjectKeys, ObjectStore, Precondition, StateError};
+
+/// An [`ObjectStore`] in an S3 bucket. Preconditions are S3's
+/// [conditional requests](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html).
+///
+/// The role needs `s3:GetObject`, `s3:PutObject` and `s3:DeleteObject` on the objects, and `s3:ListBucket` on
+/// the bucket: without that, S3 answers 403 for an object that is missing.
+#[derive(Clone, Debug)]
+pub struct S3Store {
+    client: Client,
+    bucket: String,
+}
+
+impl S3Store {
+    /// The store in this bucket.
+    #[must_use]
+    pub fn new(client: Client, bucket: impl Into<String>) -> S3Store {
+        S3Store { client, bucket: bucket.into() }
+    }
+
+    fn request(&self, action: &'static str, key: &str) -> Request {
+        Request { action, object: format!("s3://{}/{key}", self.bucket) }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for S3Store {
+    async fn get(&self, key: &str) -> Result<Option<Object>, StateError> {
+        let request = self.request("s3:GetObject", key);
+        let sent = self.client.get_object().bucket(&self.bucket).key(key).send().await;
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(error) if is_missing_object(&error) => return Ok(None),
+            Err(error) => return Err(request.failed(error)),
+        };
+        let etag = request.etag(answer.e_tag)?;
+        let body = answer.body.collect().await.map_err(|source| request.unavailable(source))?;
+        Ok(Some(Object { body: body.to_vec(), etag }))
+    }
+
+    async fn put(&self, key: &str, body: Vec<u8>, when: &Precondition) -> Result<ETag, StateError> {
+        let request = self.request("s3:PutObject", key);
+        let put = self.client.put_object().bucket(&self.bucket).key(key).body(ByteStream::from(body));
+        let put = match when {
+            Precondition::None => put,
+            Precondition::Absent => put.if_none_match("*"),
+            Precondition::Matches(etag) => put.if_match(etag.as_str()),
+        };
+        match put.send().await {
+            Ok(answer) => request.etag(answer.e_tag),
+            // What was to be replaced is gone.
+            Err(error) if is_missing_object(&error) => Err(request.conflict()),
+            Err(error) => Err(request.failed(error)),
+        }
+    }
+
+    async fn delete(&self, key: &str, when: &Precondition) -> Result<(), StateError> {
+        let request = self.request("s3:DeleteObject", key);
+        let delete = self.client.delete_object().bucket(&self.bucket).key(key);
+        let delete = match when {
+            Precondition::None => delete,
+            Precondition::Absent => return Err(request.rejected("only what is there can be deleted", None)),
+            Precondition::Matches(etag) => delete.if_match(etag.as_str()),
+        };
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_missing_object(&error) => Ok(()),
+            Err(error) => Err(request.failed(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectKeys for S3Store {
+    async fn keys(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, StateError> {
+        let request = self.request("s3:ListBucket", prefix);
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let answer = list.set_start_after(after.map(str::to_owned)).send().await;
+        let answer = answer.map_err(|error| request.failed(error))?;
+        Ok(answer.contents.into_iter().flatten().filter_map(|object| object.key).collect())
+    }
+}
+
+/// What was asked of S3, for its errors.
+struct Request {
+    action: &'static str,
+    object: String,
+}
+
+impl Request {
+    fn etag(&self, etag: Option<String>) -> Result<ETag, StateError> {
+        etag.map(ETag::new).ok_or_else(|| self.rejected("the answer has no ETag", None))
+    }
+
+    /// What a failed request means: S3's code where it says more than the status, else the status.
+    fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> StateError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let Some(status) = error.raw_response().map(|response| response.status().as_u16()) else {
+            return match error {
+                SdkError::ConstructionFailure(_) => {
+                    self.rejected("it could not be built", Some(error.into()))
+                }
+                _ => self.unavailable(error),
+            };
+        };
+        match (status, error.code()) {
+            (412, _) | (409, Some("ConditionalRequestConflict")) => self.conflict(),
+            (408 | 429 | 500.., _) | (_, Some("RequestTimeout" | "ExpiredToken" | "OperationAborted")) => {
+                self.unavailable(error)
+            }
+            (401 | 403, _) => {
+                StateError::Denied { object: self.object.clone(), action: self.action, source: error.into() }
+            }
+            (_, code) => {
+                let reason = code.map_or_else(|| format!("HTTP status {status}"), str::to_owned);
+                self.rejected(&reason, Some(error.into()))
+            }
+        }
+    }
+
+    fn conflict(&self) -> StateError {
+        StateError::Conflict { object: self.object.clone() }
+    }
+
+    fn rejected(&self, reason: &str, source: Option<Box<dyn Error + Send + Sync>>) -> StateError {
+        let (object, action, reason) = (self.object.clone(), self.action, reason.to_owned());
+        StateError::Rejected { object, action, reason, source }
+    }
+
+    fn unavailable(&self, source: impl Into<Box<dyn Error + Send + Sync>>) -> StateError {
+        StateError::Unavailable { object: self.object.clone(), action: self.action, source: source.into() }
+    }
+}
+
+/// Whether S3 says that there is no such object. A 404 for a missing bucket is something else.
+fn is_missing_object<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    status == Some(404) && matches!(error.code(), Some("NoSuchKey" | "NotFound") | None)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Retry policies and time budgets of all functions.
+
+mod backoff;
+
+pub use backoff::Backoff;

@@ -1,0 +1,318 @@
+//! Data Mesh Manager, IAM and the state bucket in memory. Every call of them is a turn: it waits once before
+//! it takes effect, so that a test decides who goes on when, and where a run is cut off.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use crate::error::MeshError;
+use dmm_mesh::{DataProduct, ProvisioningReport, ProvisioningTransition, Team};
+use dmm_state::{ETag, Object};
+use serde_json::{Value, json};
+
+use super::super::*;
+use dmm_access::document::Document;
+use dmm_access::record::Grant;
+use dmm_access::role::Role;
+
+type Change = Box<dyn FnOnce(&mut State) + Send>;
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) agreements: BTreeMap<(AgreementKind, String), Value>,
+    pub(super) products: BTreeMap<String, Value>,
+    pub(super) teams: BTreeMap<String, Value>,
+    pub(super) roles: BTreeMap<String, Role>,
+    /// Role and policy to document.
+    pub(super) policies: BTreeMap<(String, String), Document>,
+    pub(super) objects: BTreeMap<String, Object>,
+    /// The name of every call, in order.
+    pub(super) calls: Vec<String>,
+    /// Every report, as the last part of its address with its diagnostics.
+    pub(super) reports: Vec<(String, String)>,
+    /// What happens before the call of this number.
+    pub(super) changes: BTreeMap<usize, Change>,
+    /// The next call of this name fails in this way.
+    pub(super) api_failure: Option<(&'static str, MeshError)>,
+    pub(super) iam_failure: Option<(&'static str, RolesError)>,
+    pub(super) rejection: Option<Refusal>,
+    revision: u64,
+}
+
+pub(super) struct World {
+    state: Mutex<State>,
+    guardrails: Guardrails,
+}
+
+pub(super) fn reference(kind: AgreementKind) -> AgreementRef {
+    AgreementRef { kind, id: "a1".to_owned() }
+}
+
+pub(super) fn document(prefix: &str) -> Document {
+    let custom = BTreeMap::from([
+        ("output-port-type".to_owned(), "s3_bucket".to_owned()),
+        ("aws-bucket-arn".to_owned(), format!("arn:aws:s3:::{prefix}")),
+    ]);
+    let port = dmm_mesh::OutputPort { custom, ..dmm_mesh::OutputPort::default() };
+    dmm_access::policy::document(&dmm_access::port::read(&port).unwrap(), &[])
+}
+
+impl World {
+    /// An active agreement of this kind from the port of `orders` for the role `consumer`.
+    pub(super) fn new(kind: AgreementKind) -> World {
+        let world = World {
+            state: Mutex::new(State::default()),
+            guardrails: Guardrails::new(&["*".to_owned()], &[], &[]).unwrap(),
+        };
+        let mut state = world.state();
+        state.agreements.insert(
+            (kind, "a1".to_owned()),
+            json!({
+                "id": "a1",
+                "info": { "purpose": "promotions", "status": "approved", "active": true },
+                "provider": { "dataProductId": "orders", "outputPortId": "daily" },
+                "consumer": { "dataProductId": "promotions", "teamId": "marketing" },
+                "tags": ["gold"],
+                "custom": { "cost-center": "4711" },
+            }),
+        );
+        state.set_port("output-port-type", "s3_bucket");
+        state.set_port("aws-bucket-arn", "arn:aws:s3:::orders-data");
+        state.set_role("consumer");
+        for name in ["consumer", "other"] {
+            state.roles.insert(name.to_owned(), role(name));
+        }
+        drop(state);
+        world
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(super) fn converger(&self) -> Converger<'_> {
+        Converger {
+            agreements: self,
+            outcomes: self,
+            roles: self,
+            records: self,
+            guardrails: &self.guardrails,
+            clock: || Timestamp::UNIX_EPOCH,
+            patience: Duration::ZERO,
+        }
+    }
+
+    /// One run from an event about this agreement, to its end.
+    pub(super) fn run(&self, kind: AgreementKind) -> Result<Outcome, Error> {
+        let converger = self.converger();
+        let (asked, cause) = (reference(kind), Cause::default());
+        to_the_end(converger.converge(&asked, &cause))
+    }
+
+    /// A run that is cut off before its call of this number, counted from 0. Whether it was.
+    pub(super) fn cut_off(&self, kind: AgreementKind, at: usize) -> bool {
+        let converger = self.converger();
+        let (asked, cause) = (reference(kind), Cause::default());
+        let mut run = pin!(converger.converge(&asked, &cause));
+        (0..=at).all(|_| poll(run.as_mut()).is_pending())
+    }
+
+    async fn turn(&self, name: &str) -> MutexGuard<'_, State> {
+        let mut waited = false;
+        poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        let mut state = self.state();
+        if let Some(change) = {
+            let at = state.calls.len();
+            state.changes.remove(&at)
+        } {
+            change(&mut state);
+        }
+        state.calls.push(name.to_owned());
+        state
+    }
+}
+
+pub(super) fn role(name: &str) -> Role {
+    Role {
+        name: name.parse().unwrap(),
+        arn: format!("arn:aws:iam::123456789012:role/{name}"),
+        path: "/".to_owned(),
+        has_opted_in: true,
+    }
+}
+
+impl State {
+    pub(super) fn set_role(&mut self, role: &str) {
+        self.products.insert(
+            "promotions".to_owned(),
+            json!({ "id": "promotions", "info": { "owner": "marketing" }, "custom": { "aws-role-name": role } }),
+        );
+    }
+
+    pub(super) fn set_port(&mut self, field: &str, value: &str) {
+        let product = self.products.entry("orders".to_owned()).or_insert_with(
+            || json!({ "id": "orders", "info": {}, "outputPorts": [{ "id": "daily", "custom": {} }] }),
+        );
+        product["outputPorts"][0]["custom"][field] = json!(value);
+    }
+
+    pub(super) fn set_active(&mut self, active: bool) {
+        for agreement in self.agreements.values_mut() {
+            agreement["info"]["active"] = json!(active);
+        }
+    }
+
+    /// `role/policy` of everything that stands.
+    pub(super) fn standing(&self) -> Vec<String> {
+        self.policies.keys().map(|(role, policy)| format!("{role}/{policy}")).collect()
+    }
+
+    /// How often these were called since the last time.
+    pub(super) fn take_calls(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.calls)
+    }
+
+    fn fail(&mut self, name: &str) -> Result<(), MeshError> {
+        match self.api_failure.take_if(|(wanted, _)| *wanted == name) {
+            Some((_, failure)) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    fn fail_iam(&mut self, name: &str) -> Result<(), RolesError> {
+        match self.iam_failure.take_if(|(wanted, _)| *wanted == name) {
+            Some((_, failure)) => Err(failure),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+pub(super) fn to_the_end<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = poll(future.as_mut()) {
+            return output;
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Agreements for World {
+    async fn agreement(&self, reference: &AgreementRef) -> Result<Option<Agreement>, MeshError> {
+        let mut state = self.turn("agreement").await;
+        state.fail("agreement")?;
+        Ok([reference.kind, AgreementKind::Access].into_iter().find_map(|kind| {
+            let raw = state.agreements.get(&(kind, reference.id.clone()))?.clone();
+            Agreement::from_value(AgreementRef { kind, id: reference.id.clone() }, raw)
+        }))
+    }
+
+    async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, MeshError> {
+        let mut state = self.turn("data_product").await;
+        state.fail("data_product")?;
+        Ok(state.products.get(id).and_then(DataProduct::from_value))
+    }
+
+    async fn team(&self, id: &str) -> Result<Option<Team>, MeshError> {
+        let mut state = self.turn("team").await;
+        state.fail("team")?;
+        Ok(state.teams.get(id).and_then(Team::from_value))
+    }
+}
+
+#[async_trait::async_trait]
+impl Outcomes for World {
+    async fn report_provisioning(
+        &self,
+        access_id: &str,
+        report: &ProvisioningReport,
+    ) -> Result<(), MeshError> {
+        let mut state = self.turn("report").await;
+        state.fail("report")?;
+        let status = match report.transition {
+            ProvisioningTransition::ProvisioningSucceeded => "provisioned",
+            ProvisioningTransition::ProvisioningFailed => "provisioning-failed",
+            ProvisioningTransition::DeprovisioningSucceeded => "deprovisioned",
+            ProvisioningTransition::DeprovisioningFailed => "deprovisioning-failed",
+            started => panic!("{started:?}"),
+        };
+        let Some(agreement) = state.agreements.get_mut(&(AgreementKind::Access, access_id.to_owned())) else {
+            return Err(MeshError::NotFound("HTTP status 404".into()));
+        };
+        let reference =
+            report.reference.clone().map_or(agreement["provisioning"]["reference"].clone(), Value::from);
+        agreement["provisioning"] = json!({
+            "status": status, "platform": "aws", "reference": reference, "diagnostics": report.diagnostics,
+        });
+        state.reports.push((status.to_owned(), report.diagnostics.clone().unwrap_or_default()));
+        Ok(())
+    }
+
+    async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), MeshError> {
+        let mut state = self.turn("put_agreement").await;
+        state.fail("put_agreement")?;
+        state.agreements.insert((reference.kind, reference.id.clone()), body.clone());
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Roles for World {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
+        let mut state = self.turn("get_role").await;
+        state.fail_iam("get_role")?;
+        Ok(state.roles.get(name.as_str()).cloned())
+    }
+
+    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
+        let mut state = self.turn("get_policy").await;
+        state.fail_iam("get_policy")?;
+        Ok(state.policies.get(&(place.role.to_string(), place.policy.to_string())).cloned())
+    }
+
+    async fn put(&self, grant: &Grant) -> Result<Put, RolesError> {
+        let mut state = self.turn("put_policy").await;
+        state.fail_iam("put_policy")?;
+        if let Some(refusal) = state.rejection.clone() {
+            return Ok(Put::Rejected(refusal));
+        }
+        let Place { role, policy } = &grant.place;
+        state.policies.insert((role.to_string(), policy.to_string()), grant.document.clone());
+        Ok(Put::Done)
+    }
+
+    async fn delete(&self, place: &Place) -> Result<(), RolesError> {
+        let mut state = self.turn("delete_policy").await;
+        state.fail_iam("delete_policy")?;
+        state.policies.remove(&(place.role.to_string(), place.policy.to_string()));
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl ObjectStore for World {
+    async fn get(&self, key: &str) -> Result<Option<Object>, StateError> {
+        Ok(self.turn("get_object").await.objects.get(key).cloned())
+    }
+
+    async fn put(&self, key: &str, body: Vec<u8>, when: &Precondition) -> Result<ETag, StateError> {
+        let mut state = self.turn("put_object").await;
+        if Precondition::unchanged(state.objects.get(key)) != *when {
+            return Err(StateError::Conflict { object: key.to_owned() });
+        }
+        state.revision += 1;
+        let etag = ETag::new(state.revision.to_string());
+        state.objects.insert(key.to_owned(), Object { body, etag: etag.clone() });
+        Ok(etag)
+    }
+
+    async fn delete(&self, key: &str, _when: &Precondition) -> Result<(), StateError> {
+        panic!("no record is ever deleted, and {key} was to be");
+    }
+}

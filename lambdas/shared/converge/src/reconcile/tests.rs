@@ -1,0 +1,370 @@
+use std::collections::BTreeSet;
+
+use AgreementKind::{Access, DataContract, DataUsageAgreement};
+use dmm_state::{ObjectStore, Precondition};
+use serde_json::{Value, json};
+
+use super::report::{Change, Difference};
+use super::*;
+use dmm_access::record::{Entry, Phase};
+
+mod mesh;
+mod paces;
+
+use mesh::{Mesh, Silent, cause, place, reference, role};
+
+#[tokio::test]
+async fn every_agreement_of_every_page_and_generation_gets_what_it_asks_for() {
+    let mesh = Mesh::new();
+    for id in ["a1", "a2", "a3", "a4", "a5"] {
+        mesh.agreement(Access, id, id != "a4");
+    }
+    mesh.agreement(DataUsageAgreement, "u1", true);
+    mesh.agreement(DataContract, "c1", true);
+    let report = mesh.run().await;
+    let names = ["DMM_Access_a1", "DMM_Access_a2", "DMM_Access_a3", "DMM_Access_a5"];
+    let names = names.into_iter().chain(["DMM_DataUsageAgreement_u1", "DMM_Datacontract_c1"]);
+    assert_eq!(mesh.standing(), names.map(|name| format!("consumer/{name}")).collect::<Vec<_>>());
+    assert_eq!((report.checked, report.granted, report.unchanged), (7, 6, 1));
+    assert!(report.complete && report.next.is_none() && report.failed.is_empty());
+}
+
+#[tokio::test]
+async fn where_all_is_as_it_should_be_nothing_is_written_and_each_agreement_is_looked_at_once() {
+    let mesh = Mesh::new();
+    mesh.agreement(Access, "a1", true);
+    mesh.agreement(Access, "a2", false);
+    mesh.run().await;
+    // The same reports come until Data Mesh Manager shows them, which this one does not.
+    assert!(mesh.writes().iter().any(|write| write == "put consumer/DMM_Access_a1"));
+    mesh.reads();
+    let objects = mesh.records.writes();
+    let report = mesh.run().await;
+    assert_eq!((report.checked, report.unchanged), (2, 2));
+    assert_eq!(mesh.writes(), ["provisioning-succeeded a1"]);
+    assert_eq!(mesh.records.writes(), objects);
+    assert_eq!(mesh.reads(), ["access a1", "access a2"]);
+}
+
+#[tokio::test]
+async fn a_policy_that_was_wiped_is_put_back_and_one_that_was_changed_too() {
+    let mesh = Mesh::new();
+    mesh.agreement(Access, "a1", true);
+    mesh.agreement(Access, "a2", true);
+    mesh.run().await;
+    let whole = mesh.state().policies.clone();
+    mesh.state().policies.remove(&("consumer".to_owned(), "DMM_Access_a1".to_owned()));
+    mesh.policy("consumer", "DMM_Access_a2");
+    assert_eq!(mesh.run().await.granted, 2);
+    assert_eq!(mesh.state().policies, whole);
+}
+
+#[tokio::test]
+async fn a_record_whose_agreement_is_gone_takes_its_policy_along() {
+    let mesh = Mesh::new();
+    for id in ["a1", "a2", "a3", "a4", "a5"] {
+        mesh.agreement(Access, id, true);
+    }
+    mesh.run().await;
+    mesh.state().agreements.clear();
+    mesh.agreement(Access, "a3", true);
+    let report = mesh.run().await;
+    assert_eq!(mesh.standing(), ["consumer/DMM_Access_a3"]);
+    assert_eq!((report.checked, report.revoked, report.unchanged), (5, 4, 1));
+}
+
+#[tokio::test]
+async fn a_predecessors_policy_is_adopted_where_its_agreement_stands_and_taken_back_where_it_ended() {
+    let mesh = Mesh::new();
+    mesh.agreement(DataUsageAgreement, "stands", true);
+    mesh.agreement(DataUsageAgreement, "ended", false);
+    mesh.agreement(DataContract, "old", false);
+    for name in ["DMM_DataUsageAgreement_stands", "DMM_DataUsageAgreement_ended", "DMM_Datacontract_old"] {
+        mesh.policy("consumer", name);
+    }
+    let report = mesh.run().await;
+    assert_eq!(mesh.standing(), ["consumer/DMM_DataUsageAgreement_stands"]);
+    assert_eq!((report.granted, report.revoked), (1, 2));
+    assert!(mesh.records.keys().contains(&"grants/datausageagreement/stands.json".to_owned()));
+}
+
+#[tokio::test]
+async fn a_policy_of_ours_that_no_agreement_and_no_record_knows_is_found_on_its_role() {
+    let mesh = Mesh::new();
+    mesh.agreement(DataUsageAgreement, "moved", true);
+    for name in ["other", "closed", "stack-iam-grant"] {
+        mesh.state().roles.insert(name.to_owned(), role(name));
+    }
+    mesh.state().roles.get_mut("closed").unwrap().has_opted_in = false;
+    let cut = format!("DMM_Access_{}", "z".repeat(117));
+    for (on, name) in [
+        ("consumer", "DMM_DataUsageAgreement_gone"),
+        ("consumer", "DMM_Datacontract_gone"),
+        ("consumer", "somebody-elses"),
+        ("consumer", &cut),
+        ("other", "DMM_DataUsageAgreement_moved"),
+        ("closed", "DMM_DataUsageAgreement_gone"),
+        ("stack-iam-grant", "DMM_DataUsageAgreement_gone"),
+    ] {
+        mesh.policy(on, name);
+    }
+    let report = mesh.run().await;
+    let left = [
+        "closed/DMM_DataUsageAgreement_gone",
+        &format!("consumer/{cut}"),
+        "consumer/DMM_DataUsageAgreement_moved",
+        "consumer/somebody-elses",
+        "stack-iam-grant/DMM_DataUsageAgreement_gone",
+    ];
+    let mut standing = mesh.standing();
+    standing.sort_unstable_by_key(|name| left.iter().position(|own| own == name));
+    assert_eq!(standing, left);
+    // The agreement that stands counts as changed once more where its leftover is taken from the other role.
+    assert_eq!((report.granted, report.failed.len()), (2, 0), "{report:?}");
+    mesh.writes();
+    mesh.run().await;
+    assert!(mesh.writes().iter().all(|write| write.starts_with("mark ")));
+}
+
+#[tokio::test]
+async fn without_the_wish_to_scan_roles_they_are_left_alone() {
+    let mesh = Mesh::new();
+    mesh.policy("consumer", "DMM_DataUsageAgreement_gone");
+    let reconciler = Reconciler { roles: None, ..mesh.reconciler(None) };
+    let (report, result) = reconciler.run(None, None, &cause()).await;
+    result.unwrap();
+    assert!(report.complete);
+    assert_eq!(mesh.standing(), ["consumer/DMM_DataUsageAgreement_gone"]);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_a_real_one_does_and_does_nothing() {
+    let mesh = Mesh::new();
+    for id in ["granted", "wiped", "changed", "ended", "deleted"] {
+        mesh.agreement(Access, id, id != "granted");
+    }
+    mesh.run().await;
+    mesh.agreement(Access, "granted", true);
+    mesh.agreement(Access, "ended", false);
+    mesh.state().agreements.remove(&(Access, "deleted".to_owned()));
+    mesh.state().policies.remove(&("consumer".to_owned(), "DMM_Access_wiped".to_owned()));
+    mesh.policy("consumer", "DMM_Access_changed");
+    mesh.policy("consumer", "DMM_DataUsageAgreement_leftover");
+    mesh.writes();
+    let (standing, objects) = (mesh.state().policies.clone(), mesh.records.writes());
+
+    let pretended = mesh.dry_run().await;
+    assert_eq!((mesh.writes(), mesh.records.writes()), (Vec::new(), objects));
+    assert_eq!(mesh.state().policies, standing);
+    assert!(pretended.dry_run && pretended.complete);
+    let difference = |change, kind, id: &str| {
+        let agreement = reference(kind, id);
+        let place = place("consumer", &agreement);
+        Difference { agreement: agreement.to_string(), change, place }
+    };
+    assert_eq!(
+        pretended.differences,
+        [
+            difference(Change::Replace, Access, "changed"),
+            difference(Change::Delete, Access, "ended"),
+            difference(Change::Put, Access, "granted"),
+            difference(Change::Put, Access, "wiped"),
+            difference(Change::Delete, Access, "deleted"),
+            difference(Change::Delete, DataUsageAgreement, "leftover"),
+        ]
+    );
+    let real = mesh.run().await;
+    assert_eq!(
+        Report { dry_run: false, differences: Vec::new(), ..pretended },
+        real,
+        "the numbers are the same"
+    );
+    assert_eq!(mesh.dry_run().await.differences, []);
+}
+
+#[tokio::test]
+async fn a_report_is_json_that_people_can_read() {
+    let mesh = Mesh::new();
+    mesh.agreement(Access, "a1", true);
+    let report = serde_json::to_value(mesh.dry_run().await).unwrap();
+    let difference = json!({
+        "agreement": "access a1", "change": "put", "role": "consumer", "policy": "DMM_Access_a1",
+    });
+    assert_eq!(
+        report,
+        json!({
+            "checked": 1, "granted": 1, "revoked": 0, "unchanged": 0, "refused": 0, "failed": [],
+            "dry_run": true, "differences": [difference], "complete": true,
+        })
+    );
+}
+
+#[tokio::test]
+async fn one_that_fails_does_not_keep_the_others() {
+    let mesh = Mesh::new();
+    for id in ["a1", "a2", "a3"] {
+        mesh.agreement(Access, id, true);
+    }
+    mesh.state().broken.insert("a2".to_owned());
+    mesh.records.put("grants/access/odd.json", b"{".to_vec(), &Precondition::None).await.unwrap();
+    let report = mesh.run().await;
+    assert_eq!(mesh.standing(), ["consumer/DMM_Access_a1", "consumer/DMM_Access_a3"]);
+    assert_eq!((report.checked, report.granted, report.complete), (4, 2, true));
+    let failed: Vec<_> = report.failed.iter().map(|failure| failure.agreement.as_str()).collect();
+    assert_eq!(failed, ["access a2", "grants/access/odd.json"]);
+    assert!(report.failed[0].reason.contains("500"), "{}", report.failed[0].reason);
+}
+
+#[tokio::test]
+async fn when_everything_fails_the_run_ends_and_the_next_one_goes_on() {
+    let mesh = Mesh::new();
+    let ids: Vec<String> = (0..30).map(|number| format!("a{number:02}")).collect();
+    for id in &ids {
+        mesh.agreement(Access, id, true);
+    }
+    mesh.state().broken = ids.iter().cloned().collect();
+    let (report, result) = mesh.run_from(None, None).await;
+    result.unwrap();
+    assert_eq!((report.checked, report.complete), (FAILURES_IN_A_ROW, false));
+    let next = Position::Agreements { kind: Access, page: 5, after: None };
+    assert_eq!(report.next, Some(next.clone()));
+    mesh.state().broken.clear();
+    let (report, result) = mesh.run_from(Some(next), None).await;
+    result.unwrap();
+    assert_eq!((report.granted, report.complete), (20, true));
+}
+
+#[tokio::test]
+async fn a_run_that_stops_early_is_taken_up_where_it_stopped_until_all_is_done() {
+    let mesh = Mesh::new();
+    for id in ["a1", "a2", "a3", "a4", "a5"] {
+        mesh.agreement(Access, id, true);
+    }
+    mesh.run().await;
+    for id in ["a2", "a3"] {
+        mesh.state().agreements.remove(&(Access, id.to_owned()));
+    }
+    for id in ["x1", "x2"] {
+        mesh.policy("consumer", &format!("DMM_DataUsageAgreement_{id}"));
+    }
+    mesh.state().policies.remove(&("consumer".to_owned(), "DMM_Access_a5".to_owned()));
+    mesh.reads();
+    let (mut from, mut runs) = (None, 0);
+    loop {
+        let (report, result) = mesh.run_from(from, Some(1)).await;
+        result.unwrap();
+        runs += 1;
+        assert!(runs < 20, "it does not come to its end: {report:?}");
+        // Both leftovers are on one role, which is not taken apart.
+        assert!(report.checked <= 2, "{report:?}");
+        if report.complete {
+            break;
+        }
+        from = report.next;
+    }
+    let standing = ["a1", "a4", "a5"].map(|id| format!("consumer/DMM_Access_{id}"));
+    assert_eq!(mesh.standing(), standing);
+    let reads: BTreeSet<String> = mesh.reads().into_iter().collect();
+    let all = ["a1", "a2", "a3", "a4", "a5"].map(|id| format!("access {id}"));
+    assert!(all.iter().all(|agreement| reads.contains(agreement)), "{reads:?}");
+}
+
+#[tokio::test]
+async fn records_are_not_looked_at_again_whose_agreements_an_earlier_run_has_met() {
+    let mesh = Mesh::new();
+    for id in ["a1", "a2", "a3"] {
+        mesh.agreement(Access, id, true);
+    }
+    mesh.run().await;
+    mesh.state().agreements.remove(&(Access, "a2".to_owned()));
+    mesh.reads();
+    let (report, result) = mesh.run_from(Some(Position::Records { after: None }), None).await;
+    result.unwrap();
+    assert_eq!((report.checked, report.revoked, report.complete), (1, 1, true));
+    assert!(mesh.reads().iter().all(|read| read.ends_with(" a2")));
+}
+
+#[tokio::test]
+async fn a_page_begins_anew_where_the_last_agreement_is_gone() {
+    let mesh = Mesh::new();
+    for id in ["a1", "a2", "a3"] {
+        mesh.agreement(Access, id, true);
+    }
+    let from = Position::Agreements { kind: Access, page: 0, after: Some("a0".to_owned()) };
+    let (report, result) = mesh.run_from(Some(from), None).await;
+    result.unwrap();
+    assert_eq!(report.granted, 3);
+}
+
+#[tokio::test]
+async fn when_the_time_is_over_no_agreement_is_begun() {
+    let mesh = Mesh::new();
+    mesh.agreement(Access, "a1", true);
+    let reconciler = Reconciler { until: Instant::now(), ..mesh.reconciler(None) };
+    let (report, result) = reconciler.run(None, None, &cause()).await;
+    result.unwrap();
+    assert_eq!((report.checked, report.complete), (0, false));
+    assert_eq!(report.next, Some(Position::default()));
+}
+
+#[tokio::test]
+async fn an_agreement_that_hangs_fails_and_the_others_go_on() {
+    let mesh = Mesh::new();
+    mesh.agreement(Access, "a1", true);
+    let reconciler = Reconciler { longest: Duration::ZERO, ..mesh.reconciler(None) };
+    let reconciler =
+        Reconciler { converger: Converger { agreements: &Silent, ..reconciler.converger }, ..reconciler };
+    let (report, result) = reconciler.run(None, None, &cause()).await;
+    result.unwrap();
+    assert!(report.complete);
+    assert!(report.failed[0].reason.contains("time"), "{:?}", report.failed);
+}
+
+#[tokio::test]
+async fn generations_that_are_gone_are_no_error_but_accesses_that_are_gone_are() {
+    let mesh = Mesh::new();
+    mesh.agreement(Access, "a1", true);
+    mesh.state().gone = BTreeSet::from([DataUsageAgreement, DataContract]);
+    assert!(mesh.run().await.complete);
+    mesh.state().gone.insert(Access);
+    mesh.state().agreements.clear();
+    for from in [None, Some(Position::Records { after: None }), Some(Position::Roles { after: None })] {
+        let (report, result) = mesh.run_from(from, None).await;
+        assert!(matches!(result, Err(ReconcileError::NoList)), "{result:?}");
+        assert!(!report.complete);
+    }
+    assert_eq!(mesh.standing(), ["consumer/DMM_Access_a1"], "nothing is taken for deleted");
+}
+
+#[tokio::test]
+async fn a_role_that_is_gone_lets_the_revoke_succeed() {
+    let mesh = Mesh::new();
+    let deleted = reference(Access, "a1");
+    let entry = Entry {
+        phase: Phase::Changing,
+        granted: None,
+        former: BTreeSet::from([place("long-gone", &deleted)]),
+    };
+    mesh.record(&deleted, entry).await;
+    let report = mesh.run().await;
+    assert_eq!((report.revoked, report.failed.len()), (1, 0));
+}
+
+#[test]
+fn the_payload_of_a_schedule_and_none_at_all_ask_for_the_whole_and_a_typing_error_for_nothing() {
+    let scheduled = json!({"version": "0", "detail-type": "Scheduled Event", "detail": {}});
+    for payload in [json!({}), Value::Null, scheduled] {
+        assert_eq!(Request::read(payload).unwrap(), Request::default());
+    }
+    let asked = Request::read(json!({
+        "dry_run": true, "limit": 10, "from": {"stage": "agreements", "kind": "datacontract", "page": 7},
+    }));
+    let from = Position::Agreements { kind: DataContract, page: 7, after: None };
+    let limit = NonZeroUsize::new(10);
+    assert_eq!(asked.unwrap(), Request { dry_run: true, limit, from: Some(from) });
+    for wrong in [json!({"dryRun": true}), json!({"dry_run": "yes"}), json!({"limit": 0}), json!("dry_run")] {
+        let error = Request::read(wrong).unwrap_err();
+        assert!(!error.is_retryable());
+        assert_eq!(error.class(), "Permanent");
+    }
+}

@@ -1,0 +1,280 @@
+//! Data Mesh Manager, IAM and the bucket in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
+
+use AgreementKind::Access;
+use async_trait::async_trait;
+use dmm_mesh::{Agreement, AgreementPage, DataProduct, ProvisioningReport, Team};
+use dmm_state::{MemoryStore, ObjectStore, Precondition};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::super::*;
+use crate::error::RolesError;
+use crate::ports::{Agreements, Outcomes, Put, Roles};
+use dmm_access::document::Document;
+use dmm_access::guardrails::Guardrails;
+use dmm_access::record::{Entry, Grant};
+use dmm_access::role::RoleName;
+
+/// How many agreements are on a page.
+pub(super) const PAGE: usize = 2;
+
+/// Data Mesh Manager, IAM and the bucket.
+pub(super) struct Mesh {
+    state: Mutex<State>,
+    pub(super) records: MemoryStore,
+    guardrails: Guardrails,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) agreements: BTreeMap<(AgreementKind, String), Value>,
+    /// The lists that the API does not have.
+    pub(super) gone: BTreeSet<AgreementKind>,
+    /// Agreements that cannot be read.
+    pub(super) broken: BTreeSet<String>,
+    pub(super) roles: BTreeMap<String, Role>,
+    pub(super) policies: BTreeMap<(String, String), Document>,
+    /// What was written, in order: to IAM and to Data Mesh Manager.
+    pub(super) writes: Vec<String>,
+    /// The agreements that were read, in order.
+    pub(super) reads: Vec<String>,
+}
+
+impl Mesh {
+    pub(super) fn new() -> Mesh {
+        let protected = ["stack-*".to_owned()];
+        let mesh = Mesh {
+            state: Mutex::default(),
+            records: MemoryStore::new(),
+            guardrails: Guardrails::new(&["*".to_owned()], &protected, &[]).unwrap(),
+        };
+        mesh.state().roles.insert("consumer".to_owned(), role("consumer"));
+        mesh
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// An agreement for the role `consumer`.
+    pub(super) fn agreement(&self, kind: AgreementKind, id: &str, active: bool) {
+        let agreement = json!({
+            "id": id,
+            "info": { "status": "approved", "active": active },
+            "provider": { "dataProductId": "orders", "outputPortId": "daily" },
+            "consumer": { "dataProductId": "promotions" },
+        });
+        self.state().agreements.insert((kind, id.to_owned()), agreement);
+    }
+
+    pub(super) fn policy(&self, role: &str, policy: &str) {
+        let document = Document::read(r#"{"Version":"2012-10-17","Statement":[]}"#);
+        self.state().policies.insert((role.to_owned(), policy.to_owned()), document);
+    }
+
+    pub(super) fn standing(&self) -> Vec<String> {
+        self.state().policies.keys().map(|(role, policy)| format!("{role}/{policy}")).collect()
+    }
+
+    pub(super) fn writes(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().writes)
+    }
+
+    pub(super) fn reads(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().reads)
+    }
+
+    pub(super) async fn run(&self) -> Report {
+        let (report, result) = self.run_from(None, None).await;
+        result.unwrap();
+        report
+    }
+
+    pub(super) async fn run_from(
+        &self,
+        from: Option<Position>,
+        limit: Option<usize>,
+    ) -> (Report, Result<(), ReconcileError>) {
+        let limit = limit.and_then(NonZeroUsize::new);
+        self.reconciler(None).run(from, limit, &cause()).await
+    }
+
+    pub(super) async fn dry_run(&self) -> Report {
+        let pretend = Pretend::new(self, &self.records);
+        let (report, result) = self.reconciler(Some(&pretend)).run(None, None, &cause()).await;
+        result.unwrap();
+        report
+    }
+
+    pub(super) fn reconciler<'a>(&'a self, pretend: Option<&'a Pretend<'a>>) -> Reconciler<'a> {
+        let mut converger = Converger {
+            agreements: self,
+            outcomes: self,
+            roles: self,
+            records: &self.records,
+            guardrails: &self.guardrails,
+            clock: || Timestamp::UNIX_EPOCH,
+            patience: Duration::ZERO,
+        };
+        if let Some(pretend) = pretend {
+            (converger.outcomes, converger.roles, converger.records) = (pretend, pretend, pretend);
+        }
+        Reconciler {
+            converger,
+            lists: self,
+            keys: &self.records,
+            roles: Some(self),
+            pretend,
+            until: Instant::now() + Duration::from_hours(1),
+            longest: Duration::from_hours(1),
+        }
+    }
+
+    /// Leaves a record, as a run would have.
+    pub(super) async fn record(&self, agreement: &AgreementRef, entry: Entry) {
+        let key = record_key(agreement);
+        let body = Record::new(agreement, entry, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
+            .to_json(&key)
+            .unwrap();
+        self.records.put(&key, body, &Precondition::None).await.unwrap();
+    }
+}
+
+pub(super) fn cause() -> Cause {
+    Cause { id: "run".to_owned(), event_type: "Reconcile".to_owned(), traceparent: None }
+}
+
+pub(super) fn role(name: &str) -> Role {
+    Role {
+        name: name.parse().unwrap(),
+        arn: format!("arn:aws:iam::123456789012:role/{name}"),
+        path: "/".to_owned(),
+        has_opted_in: true,
+    }
+}
+
+pub(super) fn reference(kind: AgreementKind, id: &str) -> AgreementRef {
+    AgreementRef { kind, id: id.to_owned() }
+}
+
+pub(super) fn place(role: &str, agreement: &AgreementRef) -> Place {
+    Place { role: role.parse().unwrap(), policy: PolicyName::of(agreement) }
+}
+
+#[async_trait]
+impl AgreementLists for Mesh {
+    async fn agreements(&self, kind: AgreementKind, page: u64) -> Result<Option<AgreementPage>, MeshError> {
+        let state = self.state();
+        if state.gone.contains(&kind) {
+            return Ok(None);
+        }
+        let all: Vec<_> = state.agreements.keys().filter(|(own, _)| *own == kind).collect();
+        let start = usize::try_from(page).unwrap() * PAGE;
+        let ids = all.iter().skip(start).take(PAGE).map(|(kind, id)| reference(*kind, id));
+        let next = (all.len() > start + PAGE).then_some(page + 1);
+        Ok(Some(AgreementPage { agreements: ids.collect(), nameless: 0, next }))
+    }
+}
+
+#[async_trait]
+impl Agreements for Mesh {
+    async fn agreement(&self, asked: &AgreementRef) -> Result<Option<Agreement>, MeshError> {
+        let mut state = self.state();
+        state.reads.push(asked.to_string());
+        if state.broken.contains(&asked.id) {
+            return Err(MeshError::Unavailable("HTTP status 500".into()));
+        }
+        Ok([asked.kind, Access].into_iter().find_map(|kind| {
+            let raw = state.agreements.get(&(kind, asked.id.clone()))?.clone();
+            Agreement::from_value(reference(kind, &asked.id), raw)
+        }))
+    }
+
+    async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, MeshError> {
+        let port = json!({ "output-port-type": "s3_bucket", "aws-bucket-arn": "arn:aws:s3:::orders-data" });
+        Ok(DataProduct::from_value(&json!({
+            "id": id, "info": {}, "custom": { "aws-role-name": "consumer" },
+            "outputPorts": [{ "id": "daily", "custom": port }],
+        })))
+    }
+
+    async fn team(&self, _: &str) -> Result<Option<Team>, MeshError> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Outcomes for Mesh {
+    async fn report_provisioning(&self, id: &str, report: &ProvisioningReport) -> Result<(), MeshError> {
+        let said = format!("{} {id}", report.transition.as_str());
+        self.state().writes.push(said);
+        Ok(())
+    }
+
+    async fn put_agreement(&self, agreement: &AgreementRef, _: &Value) -> Result<(), MeshError> {
+        self.state().writes.push(format!("mark {agreement}"));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Roles for Mesh {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
+        Ok(self.state().roles.get(name.as_str()).cloned())
+    }
+
+    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
+        Ok(self.state().policies.get(&(place.role.to_string(), place.policy.to_string())).cloned())
+    }
+
+    async fn put(&self, grant: &Grant) -> Result<Put, RolesError> {
+        let Place { role, policy } = &grant.place;
+        let mut state = self.state();
+        state.writes.push(format!("put {role}/{policy}"));
+        state.policies.insert((role.to_string(), policy.to_string()), grant.document.clone());
+        Ok(Put::Done)
+    }
+
+    async fn delete(&self, place: &Place) -> Result<(), RolesError> {
+        let Place { role, policy } = place;
+        let mut state = self.state();
+        state.writes.push(format!("delete {role}/{policy}"));
+        state.policies.remove(&(role.to_string(), policy.to_string()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RoleList for Mesh {
+    async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
+        let roles = self.state().roles.values().rev().cloned().collect::<Vec<_>>();
+        Ok(roles.into_iter().map(|role| Role { has_opted_in: false, ..role }).collect())
+    }
+
+    async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {
+        let state = self.state();
+        let names = state.policies.keys().filter(|(on, _)| on == role.as_str());
+        Ok(names.map(|(_, policy)| policy.clone()).collect())
+    }
+}
+
+/// A Data Mesh Manager that never answers.
+pub(super) struct Silent;
+
+#[async_trait]
+impl Agreements for Silent {
+    async fn agreement(&self, _: &AgreementRef) -> Result<Option<Agreement>, MeshError> {
+        std::future::pending().await
+    }
+
+    async fn data_product(&self, _: &str) -> Result<Option<DataProduct>, MeshError> {
+        std::future::pending().await
+    }
+
+    async fn team(&self, _: &str) -> Result<Option<Team>, MeshError> {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,286 @@
+//! The packing of grants into managed policies, checked in every state that can be reached.
+//!
+//! Two agreements of one role share managed policies. The model drives production's own
+//! [`dmm_access::packing::protocol::Packer`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dmm_access::document::Document;
+use dmm_access::name::PolicyName;
+use dmm_access::packing::protocol::{Held, Limits, Pack, Packer, Step};
+use dmm_mesh::{AgreementKind, AgreementRef};
+use serde_json::{Value, json};
+use stateright::{Checker, Model, Property};
+
+use crate::{check, sorted};
+
+/// Few rounds, as in the other model, and short documents, so that there are few and small states.
+const LIMITS: Limits = Limits { rounds: 2, size: 100 };
+/// How many managed policies the role may have: as many as there are grants, so that nothing is refused.
+const SLOTS: usize = 2;
+
+/// What is left out of the protocol, to see that it is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mistake {
+    None,
+    /// The record is written whether or not somebody else wrote it meanwhile.
+    NoCondition,
+    /// IAM is not looked at where the record says that all is done.
+    NoLook,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PackingModel {
+    changes: u8,
+    crashes: u8,
+    mistake: Mistake,
+}
+
+/// One call of `put` or `delete`, repeated until it did what its agreement asks for by then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Run {
+    Working {
+        of: usize,
+        /// What the agreement asked for when the run looked.
+        asked: Option<Document>,
+        packer: Box<Packer>,
+        is_current: bool,
+    },
+    /// It was cut off, and a call that it had sent to IAM may still be on its way.
+    Lost { of: usize, late: Option<Step> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct World {
+    /// What each of the agreements asks for.
+    asks: [Option<Document>; 2],
+    asked_for: BTreeSet<Document>,
+    changes: u8,
+    crashes: u8,
+    record: Option<Pack>,
+    /// The managed policies, all of them attached.
+    iam: BTreeMap<u32, Document>,
+    runs: Vec<Run>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Action {
+    Change(usize, Option<Document>),
+    Step(usize),
+    Crash(usize),
+    Land(usize),
+    Retry(usize),
+}
+
+fn name(of: usize) -> PolicyName {
+    PolicyName::of(&AgreementRef { kind: AgreementKind::Access, id: format!("a{of}") })
+}
+
+fn grant(resource: &str) -> Document {
+    Document::from(json!({ "Version": "2012-10-17", "Statement": [{ "Resource": resource }] }))
+}
+
+/// What the agreements can ask for. The small one of the first fits into one policy with the second's, the large
+/// one does not.
+fn asks(of: usize) -> Vec<Option<Document>> {
+    match of {
+        0 => vec![None, Some(grant("s")), Some(grant("so-large-that-they-do-not-fit"))],
+        _ => vec![None, Some(grant("the-other"))],
+    }
+}
+
+/// The resources of documents.
+fn resources<'a>(documents: impl Iterator<Item = &'a Document>) -> Vec<String> {
+    let mut found = Vec::new();
+    for document in documents {
+        let value = Value::from(document.clone());
+        let statements = value["Statement"].as_array().expect("statements");
+        found.extend(statements.iter().map(|statement| statement["Resource"].to_string()));
+    }
+    found.sort();
+    found
+}
+
+impl World {
+    fn run(&self, of: usize) -> Run {
+        let asked = self.asks[of].clone();
+        let packer = Box::new(Packer::new(name(of), asked.clone(), LIMITS));
+        Run::Working { of, asked, packer, is_current: false }
+    }
+
+    fn is_right(&self) -> bool {
+        resources(self.iam.values()) == resources(self.asks.iter().flatten())
+    }
+
+    fn reach_iam(&mut self, step: &Step) {
+        match step {
+            Step::Hold(number, document) => drop(self.iam.insert(*number, document.clone())),
+            Step::Drop(number) => drop(self.iam.remove(number)),
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, at: usize, mistake: Mistake) {
+        let Run::Working { of, asked, mut packer, mut is_current } = self.runs[at].clone() else { return };
+        let step = packer.next();
+        self.reach_iam(&step);
+        match step {
+            Step::ReadRecord => {
+                is_current = true;
+                packer.record_is(self.record.clone().unwrap_or_default());
+            }
+            Step::CountSlots => packer.slots_are(SLOTS),
+            Step::Look(number) => {
+                let says = self.record.as_ref().and_then(|pack| pack.layout.document(number));
+                let document = if mistake == Mistake::NoLook { says } else { self.iam.get(&number).cloned() };
+                let is_attached = document.is_some();
+                packer.seen(number, Held { document, is_attached });
+            }
+            Step::Write(pack) if is_current || mistake == Mistake::NoCondition => {
+                packer.written();
+                self.record = Some(pack);
+                for other in &mut self.runs {
+                    if let Run::Working { is_current, .. } = other {
+                        *is_current = false;
+                    }
+                }
+                is_current = true;
+            }
+            Step::Write(_) => packer.conflict(),
+            Step::Hold(..) | Step::Drop(_) => packer.done(),
+            Step::Finish(_) if asked == self.asks[of] => {
+                self.runs.remove(at);
+                return;
+            }
+            // The agreement changed meanwhile, or Lambda repeats the event.
+            Step::Finish(_) | Step::GiveUp => {
+                self.runs[at] = self.run(of);
+                return;
+            }
+        }
+        self.runs[at] = Run::Working { of, asked, packer, is_current };
+    }
+}
+
+const RIGHT: &str = "in every quiet state, the managed policies hold exactly what the agreements ask for";
+const ASKED_FOR: &str = "nothing ever stands that no state of an agreement asked for";
+
+impl Model for PackingModel {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World {
+            asks: [None, None],
+            asked_for: BTreeSet::new(),
+            changes: self.changes,
+            crashes: self.crashes,
+            record: None,
+            iam: BTreeMap::new(),
+            runs: Vec::new(),
+        }]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        for of in [0, 1].into_iter().filter(|_| world.changes > 0) {
+            let others = asks(of).into_iter().filter(|ask| *ask != world.asks[of]);
+            actions.extend(others.map(|ask| Action::Change(of, ask)));
+        }
+        for (at, run) in world.runs.iter().enumerate() {
+            match run {
+                Run::Working { .. } => {
+                    actions.push(Action::Step(at));
+                    actions.extend((world.crashes > 0).then_some(Action::Crash(at)));
+                }
+                Run::Lost { late: Some(_), .. } => actions.push(Action::Land(at)),
+                Run::Lost { late: None, .. } => actions.push(Action::Retry(at)),
+            }
+        }
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        let mut world = world.clone();
+        match action {
+            Action::Change(of, ask) => {
+                world.asked_for.extend(ask.clone());
+                world.asks[of] = ask;
+                world.changes -= 1;
+                world.runs.push(world.run(of));
+            }
+            Action::Step(at) => world.step(at, self.mistake),
+            Action::Crash(at) => {
+                if let Run::Working { of, packer, .. } = &world.runs[at] {
+                    let step = packer.next();
+                    let late = matches!(step, Step::Hold(..) | Step::Drop(_)).then_some(step);
+                    world.crashes -= 1;
+                    world.runs[at] = Run::Lost { of: *of, late };
+                }
+            }
+            Action::Land(at) => {
+                if let Run::Lost { of, late: Some(step) } = world.runs[at].clone() {
+                    world.reach_iam(&step);
+                    world.runs[at] = Run::Lost { of, late: None };
+                }
+            }
+            Action::Retry(at) => {
+                if let Run::Lost { of, .. } = world.runs[at] {
+                    world.runs[at] = world.run(of);
+                }
+            }
+        }
+        sorted(&mut world.runs);
+        Some(world)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(RIGHT, |_, world: &World| !world.runs.is_empty() || world.is_right()),
+            Property::always(ASKED_FOR, |_, world: &World| {
+                let asked_for = resources(world.asked_for.iter());
+                resources(world.iam.values()).iter().all(|resource| asked_for.contains(resource))
+            }),
+            Property::sometimes("two grants share a policy", |_, world: &World| {
+                world.iam.values().any(|document| resources([document].into_iter()).len() == 2)
+            }),
+            Property::sometimes("two policies stand at once", |_, world: &World| world.iam.len() == 2),
+            Property::sometimes("two runs work at once", |_, world: &World| world.runs.len() > 1),
+        ]
+    }
+}
+
+fn label(model: PackingModel) -> String {
+    format!("packing, {} changes, {} crashes, {:?}", model.changes, model.crashes, model.mistake)
+}
+
+fn assert_sound(changes: u8, crashes: u8) {
+    let model = PackingModel { changes, crashes, mistake: Mistake::None };
+    let checker = check(&label(model), model);
+    assert!(checker.is_done(), "every state was looked at");
+    checker.assert_properties();
+}
+
+fn assert_needed(mistake: Mistake) {
+    let model = PackingModel { changes: 2, crashes: 1, mistake };
+    let path = check(&label(model), model).discovery(RIGHT).expect("the mistake leads to a wrong state");
+    println!("{mistake:?} goes wrong after {} actions", path.into_actions().len());
+}
+
+#[test]
+fn managed_policies_end_up_with_what_their_agreements_ask_for() {
+    assert_sound(2, 1);
+}
+
+#[test]
+fn two_runs_that_are_cut_off_while_they_pack_change_nothing_of_that() {
+    assert_sound(2, 2);
+}
+
+#[test]
+fn without_the_condition_one_run_overwrites_what_another_packed() {
+    assert_needed(Mistake::NoCondition);
+}
+
+#[test]
+fn without_a_look_at_iam_a_call_that_comes_late_stays() {
+    assert_needed(Mistake::NoLook);
+}

@@ -1,0 +1,98 @@
+use async_trait::async_trait;
+use dmm_api::{BaseUrl, RetryPolicy, StaticApiKey};
+use dmm_state::{ETag, Object, Precondition, StateError};
+use serde_json::{Value, json};
+
+use super::*;
+use dmm_access::document::Document;
+use dmm_access::record::{Grant, Place};
+use dmm_access::role::{Role, RoleName};
+use dmm_converge::error::RolesError;
+use dmm_converge::ports::Put;
+
+/// IAM and a bucket that never answer: no test here is to get that far, or it is to run out of time there.
+struct Silent;
+
+#[async_trait]
+impl Roles for Silent {
+    async fn role(&self, _: &RoleName) -> Result<Option<Role>, RolesError> {
+        std::future::pending().await
+    }
+
+    async fn policy(&self, _: &Place) -> Result<Option<Document>, RolesError> {
+        std::future::pending().await
+    }
+
+    async fn put(&self, _: &Grant) -> Result<Put, RolesError> {
+        std::future::pending().await
+    }
+
+    async fn delete(&self, _: &Place) -> Result<(), RolesError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Silent {
+    async fn get(&self, _: &str) -> Result<Option<Object>, StateError> {
+        std::future::pending().await
+    }
+
+    async fn put(&self, _: &str, _: Vec<u8>, _: &Precondition) -> Result<ETag, StateError> {
+        std::future::pending().await
+    }
+
+    async fn delete(&self, _: &str, _: &Precondition) -> Result<(), StateError> {
+        std::future::pending().await
+    }
+}
+
+fn service() -> Service {
+    let client = dmm_api::Client::new(
+        crate::http_client().unwrap(),
+        BaseUrl::parse("http://127.0.0.1:9").unwrap(),
+        Arc::new(StaticApiKey::new("key".into())),
+        RetryPolicy::default(),
+    );
+    let guardrails = Guardrails::new(&["*".to_owned()], &[], &[]).unwrap();
+    Service::new(client, Arc::new(Silent), Arc::new(Silent), guardrails)
+}
+
+async fn handle(detail: Value, time_left: Duration) -> Result<Option<Outcome>, Error> {
+    service().handle(&CloudEvent::from_value(detail)?, time_left).await
+}
+
+#[tokio::test]
+async fn an_event_about_no_agreement_is_done_with() {
+    for event_type in ["DataProductUpdatedEvent", "AccessRequestedEvent", "DataContractUpdatedEvent"] {
+        let detail = json!({ "id": "e1", "type": event_type, "data": { "id": "a1" } });
+        assert_eq!(handle(detail, Duration::from_mins(1)).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_event_is_a_permanent_error_so_that_it_is_kept() {
+    for detail in [
+        json!(null),
+        json!("event"),
+        json!({}),
+        json!({ "id": "e1" }),
+        json!({ "type": "AccessActivatedEvent", "data": { "id": "a1" } }),
+        json!({ "id": "e1", "type": "AccessActivatedEvent" }),
+        json!({ "id": "e1", "type": "AccessActivatedEvent", "data": { "id": "" } }),
+    ] {
+        let error = handle(detail.clone(), Duration::from_mins(1)).await.unwrap_err();
+        assert!(!error.is_retryable(), "{detail}: {error}");
+        assert_eq!(error.class(), "Permanent");
+    }
+}
+
+#[tokio::test]
+async fn when_the_time_is_over_the_run_is_cut_off_for_its_retry() {
+    let detail = json!({ "id": "e1", "type": "AccessActivatedEvent", "data": { "id": "a1" } });
+    for time_left in [Duration::ZERO, RESERVE + Duration::from_millis(1)] {
+        let error = handle(detail.clone(), time_left).await.unwrap_err();
+        assert!(matches!(&error, Error::OutOfTime { agreement } if agreement == "access a1"), "{error}");
+        assert!(error.is_retryable());
+    }
+}
