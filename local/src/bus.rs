@@ -4,12 +4,12 @@ use dmm_proxy::Request;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::clients::Place;
+use crate::clients::AwsAccount;
 
 /// Returns the events that a request published and the bus accepted.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>
 #[must_use]
-pub fn published(request: &Request, place: &Place) -> Vec<Value> {
+pub fn published(request: &Request, aws_account: &AwsAccount) -> Vec<Value> {
     if (request.service.as_str(), request.operation.as_str()) != ("events", "PutEvents") {
         return Vec::new();
     }
@@ -23,7 +23,7 @@ pub fn published(request: &Request, place: &Place) -> Vec<Value> {
     let entries = |value: &Value| value["Entries"].as_array().cloned().unwrap_or_default();
     let put = time_of_put_events(request);
     let pairs = entries(&sent).into_iter().zip(entries(&answer));
-    pairs.filter_map(|(entry, result)| received(&entry, result.get("EventId")?, put, place)).collect()
+    pairs.filter_map(|(entry, result)| received(&entry, result.get("EventId")?, put, aws_account)).collect()
 }
 
 /// Returns the time of an event without its own time. The emulated bus uses the time at which the request was signed.
@@ -32,7 +32,7 @@ fn time_of_put_events(request: &Request) -> Timestamp {
     signed.and_then(|date| date.parse().ok()).unwrap_or(request.at)
 }
 
-fn received(entry: &Value, id: &Value, put: Timestamp, place: &Place) -> Option<Value> {
+fn received(entry: &Value, id: &Value, put: Timestamp, aws_account: &AwsAccount) -> Option<Value> {
     let detail: Value = serde_json::from_str(entry["Detail"].as_str()?).ok()?;
     #[expect(clippy::cast_possible_truncation, reason = "the bus truncates times to whole seconds")]
     let seconds = entry["Time"].as_f64().map_or(put.as_second(), |seconds| seconds as i64);
@@ -42,9 +42,9 @@ fn received(entry: &Value, id: &Value, put: Timestamp, place: &Place) -> Option<
         "id": id,
         "detail-type": entry["DetailType"],
         "source": entry["Source"],
-        "account": place.account,
+        "account": aws_account.account,
         "time": time.to_string(),
-        "region": place.region,
+        "region": aws_account.region,
         "resources": entry.get("Resources").cloned().unwrap_or_else(|| json!([])),
         "detail": detail,
     }))
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_event_without_a_time_has_that_of_the_request() {
-        let time = |entry: &Value| published(&request(entry), &Place::default())[0]["time"].clone();
+        let time = |entry: &Value| published(&request(entry), &AwsAccount::default())[0]["time"].clone();
         assert_eq!(time(&json!({ "Detail": "{}", "Time": 1_700_000_000.5 })), "2023-11-14T22:13:20Z");
         assert_eq!(time(&json!({ "Detail": "{}" })), "2026-01-02T03:04:05Z");
     }

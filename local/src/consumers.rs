@@ -5,7 +5,7 @@ use aws_sdk_iam::types::Tag;
 use dmm_simulator::ConsumerRole;
 use serde_json::json;
 
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::deploy::{DeployError, aws};
 
 /// The tag with which a role opts in, and its value.
@@ -14,8 +14,8 @@ const OPT_IN: (&str, &str) = ("dmm-integration", "enabled");
 const OPERATOR: &str = "dmm-local-operator";
 
 /// Returns the operator's ARN.
-pub(crate) fn operator_arn(place: &Place) -> String {
-    format!("arn:aws:iam::{}:user/{OPERATOR}", place.account)
+pub(crate) fn operator_arn(aws_account: &AwsAccount) -> String {
+    format!("arn:aws:iam::{}:user/{OPERATOR}", aws_account.account)
 }
 
 /// Creates the consumers' roles.

@@ -13,10 +13,10 @@ use crate::demo_table::DemoTable;
 use crate::error::StackError;
 pub use crate::event_counts::EventCounts;
 use crate::journal::Journal;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::stack::Stack;
 use crate::traces;
-use crate::view::Standing;
+use crate::view::PolicyOnRole;
 
 /// How long the demonstration waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -33,7 +33,7 @@ pub struct DemoReport {
     /// The policies that were revoked.
     pub revoked: Vec<Revoked>,
     /// Policies that still exist although no agreement is active.
-    pub left_over: Vec<Standing>,
+    pub left_over: Vec<PolicyOnRole>,
     /// The number of messages in the dead-letter and failure queues.
     pub dead_letters: usize,
     /// The number of quarantined events.
@@ -93,7 +93,7 @@ impl DemoReport {
 ///
 /// [`StackError`] if the stack does not start or an expected condition is not met in time.
 pub async fn run(args: &Demo) -> Result<DemoReport, StackError> {
-    let progress = Progress::detect();
+    let progress = ProgressDisplay::detect();
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
     let mut options = args.common.options(&landscape, SPEED, progress);
@@ -129,7 +129,7 @@ async fn activate(
     stack: &Stack,
     world: &WorldHandle,
     script: &[ScriptedAgreement],
-    progress: Progress,
+    progress: ProgressDisplay,
 ) -> Result<(), StackError> {
     let mut table = DemoTable::new(progress, "Agreements are approved and become active:", &titles(script));
     for scripted in script {
@@ -166,7 +166,7 @@ async fn end(
     world: &WorldHandle,
     script: &[ScriptedAgreement],
     granted_before: &[Granted],
-    progress: Progress,
+    progress: ProgressDisplay,
 ) -> Result<(), StackError> {
     let ended: Vec<&ScriptedAgreement> = script
         .iter()
@@ -189,12 +189,12 @@ async fn end(
     }
     stack
         .wait(PATIENCE, async || {
-            let standing = stack.view().standing().await?;
+            let policies = stack.view().policies().await?;
             for (index, scripted) in ended.iter().enumerate() {
                 let exists = granted_before
                     .iter()
                     .filter(|granted| is_of(granted, &scripted.agreement))
-                    .any(|granted| standing.iter().any(|found| is_same(found, granted)));
+                    .any(|granted| policies.iter().any(|found| is_same(found, granted)));
                 if !exists {
                     table.settle(index, '✓', "revoked");
                 }
@@ -220,10 +220,10 @@ async fn granted(stack: &Stack) -> Result<Vec<Granted>, StackError> {
             Some((place, (text(record, "/agreement/kind")?, text(record, "/agreement/id")?)))
         })
         .collect();
-    let standing = stack.view().standing().await?;
-    Ok(standing
+    let policies = stack.view().policies().await?;
+    Ok(policies
         .into_iter()
-        .filter_map(|Standing { role, policy_name, document }| {
+        .filter_map(|PolicyOnRole { role, policy_name, document }| {
             let (kind, agreement) = owners.get(&(role.clone(), policy_name.clone()))?.clone();
             Some(Granted { agreement, kind, role, policy_name, document })
         })
@@ -231,10 +231,10 @@ async fn granted(stack: &Stack) -> Result<Vec<Granted>, StackError> {
 }
 
 async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Result<DemoReport, StackError> {
-    let standing = stack.view().standing().await?;
+    let policies = stack.view().policies().await?;
     let revoked = granted
         .iter()
-        .filter(|granted| !standing.iter().any(|found| is_same(found, granted)))
+        .filter(|granted| !policies.iter().any(|found| is_same(found, granted)))
         .map(|granted| Revoked {
             agreement: granted.agreement.clone(),
             role: granted.role.clone(),
@@ -245,7 +245,7 @@ async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Resul
         events: EventCounts::of(stack),
         granted,
         revoked,
-        left_over: standing,
+        left_over: policies,
         dead_letters: stack.view().dead_letters().await?.values().sum(),
         quarantined: stack.view().quarantined().await?.len(),
         trace: traces::first_grant(stack.collector().store())
@@ -267,8 +267,8 @@ fn is_of(granted: &Granted, agreement: &AgreementRef) -> bool {
     granted.kind == agreement.kind.as_str() && granted.agreement == agreement.id
 }
 
-fn is_same(standing: &Standing, granted: &Granted) -> bool {
-    standing.role == granted.role && standing.policy_name == granted.policy_name
+fn is_same(policy: &PolicyOnRole, granted: &Granted) -> bool {
+    policy.role == granted.role && policy.policy_name == granted.policy_name
 }
 
 fn titles(script: &[ScriptedAgreement]) -> Vec<String> {
@@ -299,7 +299,7 @@ impl fmt::Display for DemoReport {
             writeln!(formatter, "No policies are left in IAM.\n")?;
         } else {
             writeln!(formatter, "Policies that are left in IAM although no agreement is active:")?;
-            for Standing { role, policy_name, .. } in &self.left_over {
+            for PolicyOnRole { role, policy_name, .. } in &self.left_over {
                 writeln!(formatter, "  {policy_name} on the role {role}")?;
             }
             writeln!(formatter)?;

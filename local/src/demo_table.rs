@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
 /// The table of one phase of the demonstration.
 pub(crate) struct DemoTable {
-    progress: Progress,
+    progress: ProgressDisplay,
     rows: Vec<Row>,
     started: Instant,
 }
@@ -22,7 +22,7 @@ struct Row {
 
 impl DemoTable {
     /// Creates a table with a waiting row for each title.
-    pub(crate) fn new(progress: Progress, heading: &str, titles: &[String]) -> Self {
+    pub(crate) fn new(progress: ProgressDisplay, heading: &str, titles: &[String]) -> Self {
         progress.line(&format!("\n{heading}"));
         let table = MultiProgress::new();
         let width = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
@@ -31,8 +31,8 @@ impl DemoTable {
             .map(|title| {
                 let title = format!("{title:width$}");
                 let bar = match progress {
-                    Progress::Terminal => table.add(ProgressBar::new_spinner()),
-                    Progress::Plain | Progress::Silent => ProgressBar::hidden(),
+                    ProgressDisplay::Terminal => table.add(ProgressBar::new_spinner()),
+                    ProgressDisplay::Plain | ProgressDisplay::Silent => ProgressBar::hidden(),
                 };
                 bar.set_style(style("  {spinner} {prefix}  {msg}"));
                 bar.set_prefix(title.clone());
@@ -51,7 +51,7 @@ impl DemoTable {
         row.settled = true;
         row.bar.set_style(style(&format!("  {mark} {{prefix}}  {{msg}}")));
         row.bar.finish_with_message(format!("{text} ({seconds:.1} s)"));
-        if self.progress == Progress::Plain {
+        if self.progress == ProgressDisplay::Plain {
             eprintln!("  {mark} {}  {text} ({seconds:.1} s)", row.title);
         }
     }

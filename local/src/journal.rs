@@ -9,7 +9,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use crate::bus::published;
-use crate::clients::Place;
+use crate::clients::AwsAccount;
 use crate::error::StackError;
 use crate::stack::Stack;
 
@@ -20,7 +20,7 @@ pub(crate) struct Journal {
     requests: Receiver<Request>,
     /// The sequence number of the last request in the file.
     seen: u64,
-    place: Place,
+    aws_account: AwsAccount,
 }
 
 impl Journal {
@@ -37,7 +37,7 @@ impl Journal {
         let file = File::create(&path).map_err(failed)?;
         // Subscribe first, so that no request is missed between the past and the future ones.
         let requests = stack.proxy().subscribe();
-        let mut journal = Self { path, file, requests, seen: 0, place: Place::default() };
+        let mut journal = Self { path, file, requests, seen: 0, aws_account: AwsAccount::default() };
         for request in stack.proxy().requests() {
             journal.write(&request)?;
         }
@@ -66,7 +66,7 @@ impl Journal {
             return Ok(());
         }
         self.seen = request.seq;
-        for event in published(request, &self.place) {
+        for event in published(request, &self.aws_account) {
             writeln!(self.file, "{event}")
                 .map_err(|source| StackError::Journal { path: self.path.clone(), source })?;
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
 /// The functions. Packages and binaries have the same names.
 pub(crate) const FUNCTIONS: [&str; 5] = ["feed", "router", "iam-grant", "iam-revoke", "iam-reconcile"];
@@ -75,7 +75,7 @@ impl Lambdas {
     /// # Errors
     ///
     /// [`BuildError`] if cargo is missing or the build fails.
-    pub async fn build(progress: &Progress) -> Result<Self, BuildError> {
+    pub async fn build(progress: &ProgressDisplay) -> Result<Self, BuildError> {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(&program);
         command.args(["build", "--message-format", "json"]).current_dir(workspace());

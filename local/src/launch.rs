@@ -9,7 +9,7 @@ use dmm_simulator::Landscape;
 use crate::artifacts;
 use crate::cli::Common;
 use crate::error::StackError;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::stack::{Options, Source};
 
 impl Common {
@@ -26,7 +26,7 @@ impl Common {
     }
 
     /// Returns the options of a stack with a simulated Data Mesh Manager. `speed` is the default speed.
-    pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: Progress) -> Options {
+    pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: ProgressDisplay) -> Options {
         Options {
             source: Source::Simulated {
                 landscape: Box::new(landscape.clone()),

@@ -13,12 +13,12 @@ use serde_json::{Map, Value};
 use termtree::Tree;
 
 use crate::cli::Preview;
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::consumers;
 use crate::deploy::{Deployed, Deployer};
 use crate::error::StackError;
 use crate::lambdas::{Lambdas, workspace};
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::stack::start_emulator;
 
 /// Replaces the API key if none is given. It is masked, too.
@@ -57,7 +57,7 @@ pub struct PreviewedResource {
 /// [`StackError`] if the program is not valid or not supported on one machine.
 pub async fn run(args: &Preview) -> Result<(), StackError> {
     let config = args.config.iter().cloned().collect();
-    let preview = preview(&args.stack, config, Progress::detect()).await?;
+    let preview = preview(&args.stack, config, ProgressDisplay::detect()).await?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&preview).map_err(StackError::Report)?);
     } else {
@@ -74,7 +74,7 @@ pub async fn run(args: &Preview) -> Result<(), StackError> {
 pub async fn preview(
     stack: &str,
     mut config: BTreeMap<String, String>,
-    progress: Progress,
+    progress: ProgressDisplay,
 ) -> Result<StackPreview, StackError> {
     config.entry("apiKey".to_owned()).or_insert_with(|| NO_KEY.to_owned());
     let evaluation = Program::load(&workspace().join("pulumi"))?.evaluate(dmm_pulumi::Settings {
@@ -84,23 +84,23 @@ pub async fn preview(
     })?;
     let lambdas = Lambdas::build(&progress).await?;
     let emulator = start_emulator(&lambdas, None, progress).await?;
-    let place = Place::default();
+    let aws_account = AwsAccount::default();
     let root = Credentials::new("root", "root", None, None, "before enforcement");
-    let clients = Clients::new(emulator.url(), &place, root);
+    let clients = Clients::new(emulator.url(), &aws_account, root);
     let operator = consumers::operator(&clients).await?;
     let functions = FunctionService::new(dmm_lambda_service::Settings {
-        region: place.region.clone(),
-        account: place.account.clone(),
+        region: aws_account.region.clone(),
+        account: aws_account.account.clone(),
         endpoint_url: emulator.url().to_owned(),
         speed: Speed::times(1),
         tracing: None,
     });
     let logs = tempfile::Builder::new().prefix("dmm-local-").tempdir().map_err(StackError::Folder)?;
     let mut deployer = Deployer::new(
-        Clients::new(emulator.url(), &place, operator),
+        Clients::new(emulator.url(), &aws_account, operator),
         functions.clone(),
         lambdas,
-        &place,
+        &aws_account,
         emulator.url().to_owned(),
         logs.path().to_path_buf(),
         emulator.python().to_owned(),

@@ -12,7 +12,7 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How progress is displayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum ProgressDisplay {
     /// As animated spinners and bars.
     Terminal,
     /// As lines: when a step starts, occasionally while it runs, and when it ends.
@@ -21,8 +21,8 @@ pub enum Progress {
     Silent,
 }
 
-impl Progress {
-    /// Returns [`Progress::Terminal`] if standard error is a terminal, and [`Progress::Plain`] otherwise.
+impl ProgressDisplay {
+    /// Returns [`ProgressDisplay::Terminal`] if standard error is a terminal, and [`ProgressDisplay::Plain`] otherwise.
     #[must_use]
     pub fn detect() -> Self {
         if std::io::stderr().is_terminal() { Self::Terminal } else { Self::Plain }
@@ -51,7 +51,7 @@ impl Progress {
 /// A step in progress. If it is dropped without [`Step::done`], it has failed, and its bar is cleared.
 #[derive(Debug)]
 pub struct Step {
-    progress: Progress,
+    progress: ProgressDisplay,
     title: String,
     bar: ProgressBar,
     started: Instant,
@@ -59,22 +59,22 @@ pub struct Step {
 }
 
 impl Step {
-    fn new(progress: Progress, title: &str, total: Option<usize>) -> Self {
+    fn new(progress: ProgressDisplay, title: &str, total: Option<usize>) -> Self {
         let bar = match (progress, total) {
-            (Progress::Terminal, Some(total)) => ProgressBar::new(total as u64)
+            (ProgressDisplay::Terminal, Some(total)) => ProgressBar::new(total as u64)
                 .with_style(style("  {spinner} {prefix} {bar:24} {pos}/{len} {msg}")),
-            (Progress::Terminal, None) => {
+            (ProgressDisplay::Terminal, None) => {
                 ProgressBar::new_spinner().with_style(style("  {spinner} {prefix} {msg} ({elapsed})"))
             }
-            (Progress::Plain | Progress::Silent, _) => {
+            (ProgressDisplay::Plain | ProgressDisplay::Silent, _) => {
                 ProgressBar::with_draw_target(total.map(|n| n as u64), ProgressDrawTarget::hidden())
             }
         };
         bar.set_prefix(title.to_owned());
-        if progress == Progress::Terminal {
+        if progress == ProgressDisplay::Terminal {
             bar.enable_steady_tick(Duration::from_millis(100));
         }
-        if progress == Progress::Plain {
+        if progress == ProgressDisplay::Plain {
             eprintln!("{title} ...");
         }
         let now = Instant::now();
@@ -104,7 +104,7 @@ impl Step {
     }
 
     fn print_detail(&self, text: &str) {
-        if self.progress != Progress::Plain {
+        if self.progress != ProgressDisplay::Plain {
             return;
         }
         // If another thread panicked while it held the lock, the time is still valid.

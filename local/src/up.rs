@@ -12,9 +12,9 @@ use crate::control::{self, Control};
 use crate::deploy::Extension;
 use crate::error::StackError;
 use crate::journal::Journal;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::stack::{Source, Stack};
-use crate::view::Standing;
+use crate::view::PolicyOnRole;
 
 /// Real time by default, so that users see the timing of AWS.
 const SPEED: u32 = 1;
@@ -27,7 +27,7 @@ const API_KEY: &str = "DMM_API_KEY";
 ///
 /// [`StackError`] if it does not start or its state cannot be read.
 pub async fn run(args: &Up) -> Result<(), StackError> {
-    let progress = Progress::detect();
+    let progress = ProgressDisplay::detect();
     let mut options = args.common.options(&Landscape::sample(), SPEED, progress);
     if let Some(url) = &args.dmm_url {
         let api_key = std::env::var(API_KEY)
@@ -99,13 +99,13 @@ async fn follow(
     depths: &mut BTreeMap<String, usize>,
     journal: &mut Journal,
 ) -> Result<(), StackError> {
-    let mut before: Vec<Standing> = Vec::new();
+    let mut before: Vec<PolicyOnRole> = Vec::new();
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
         ticks.tick().await;
-        let now = stack.view().standing().await?;
+        let now = stack.view().policies().await?;
         for (mark, policies, others) in [('-', &before, &now), ('+', &now, &before)] {
-            for Standing { role, policy_name, .. } in
+            for PolicyOnRole { role, policy_name, .. } in
                 policies.iter().filter(|policy| !others.contains(policy))
             {
                 println!("{mark} {policy_name} on the role {role}");

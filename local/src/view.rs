@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::clients::Clients;
 use crate::deploy::{DeployError, Deployed, aws};
 
-mod packed;
+mod managed_policies;
 
 /// The prefix of the names of policies that belong to an agreement.
 const POLICY_PREFIX: &str = "DMM_";
@@ -26,7 +26,7 @@ const QUARANTINE: &str = "quarantine/";
 
 /// A policy that the integration wrote to a role: an inline policy, or a part of a managed policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct PolicyOnRole {
     /// The role's name.
     pub role: String,
     /// The policy's name. For a part of a managed policy, the name that it would have as an inline policy.
@@ -78,9 +78,9 @@ impl View {
     /// # Errors
     ///
     /// If a call of the emulator fails.
-    pub async fn standing(&self) -> Result<Vec<Standing>, DeployError> {
+    pub async fn policies(&self) -> Result<Vec<PolicyOnRole>, DeployError> {
         let iam = &self.clients.iam;
-        let mut standing = Vec::new();
+        let mut policies = Vec::new();
         let mut roles = iam.list_roles().into_paginator().items().send();
         while let Some(role) = roles.next().await {
             let role = role.map_err(aws("ListRoles"))?.role_name().to_owned();
@@ -88,15 +88,15 @@ impl View {
                 iam.list_role_policies().role_name(&role).send().await.map_err(aws("ListRolePolicies"))?;
             for name in names.policy_names().iter().filter(|name| name.starts_with(POLICY_PREFIX)) {
                 // It may be deleted between the two calls.
-                standing.extend(self.policy(&role, name).await?);
+                policies.extend(self.policy(&role, name).await?);
             }
-            standing.extend(self.packed(&role).await?);
+            policies.extend(self.policies_in_managed_policies(&role).await?);
         }
-        standing.sort_by(|a, b| (&a.role, &a.policy_name).cmp(&(&b.role, &b.policy_name)));
-        Ok(standing)
+        policies.sort_by(|a, b| (&a.role, &a.policy_name).cmp(&(&b.role, &b.policy_name)));
+        Ok(policies)
     }
 
-    async fn policy(&self, role: &str, name: &str) -> Result<Option<Standing>, DeployError> {
+    async fn policy(&self, role: &str, name: &str) -> Result<Option<PolicyOnRole>, DeployError> {
         let asked = self.clients.iam.get_role_policy().role_name(role).policy_name(name);
         let found = match asked.send().await {
             Ok(found) => found,
@@ -112,7 +112,7 @@ impl View {
             operation: "GetRolePolicy",
             message: format!("the document of {name} on {role} is not valid JSON: {error}"),
         })?;
-        Ok(Some(Standing { role: role.to_owned(), policy_name: name.to_owned(), document }))
+        Ok(Some(PolicyOnRole { role: role.to_owned(), policy_name: name.to_owned(), document }))
     }
 
     /// Returns the grant records, by object key.

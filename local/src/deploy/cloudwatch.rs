@@ -163,27 +163,27 @@ mod tests {
     use dmm_lambda_service::{FunctionService, Speed};
 
     use super::*;
-    use crate::clients::{Clients, Place};
+    use crate::clients::{AwsAccount, Clients};
     use crate::lambdas::Lambdas;
 
     /// Returns a deployer that has created the queue `events` and the function `feed`.
     fn deployer() -> Deployer {
-        let place = Place::default();
+        let aws_account = AwsAccount::default();
         let key = Credentials::new("test", "test", None, None, "test");
         let endpoint = "http://127.0.0.1:1".to_owned();
         let functions = FunctionService::new(dmm_lambda_service::Settings {
-            region: place.region.clone(),
-            account: place.account.clone(),
+            region: aws_account.region.clone(),
+            account: aws_account.account.clone(),
             endpoint_url: endpoint.clone(),
             speed: Speed::times(1),
             tracing: None,
         });
-        let clients = Clients::new(&endpoint, &place, key);
+        let clients = Clients::new(&endpoint, &aws_account, key);
         let mut deployer = Deployer::new(
             clients,
             functions,
             Lambdas::none(),
-            &place,
+            &aws_account,
             endpoint,
             PathBuf::new(),
             PathBuf::new(),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, aws, outputs, refused};
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::lambdas::workspace;
 
 /// Lambda's default time limit, in seconds.
@@ -145,11 +145,11 @@ impl Deployer {
                 path: p.at("functionName"),
                 name: format!("the function {function}"),
             })?;
-        let place = Place { region: self.region.clone(), account: self.account.clone() };
+        let aws_account = AwsAccount { region: self.region.clone(), account: self.account.clone() };
         let mapping = Mapping {
             queue_url: self.queue_url(&queue_arn, &p.at("eventSourceArn"))?,
             queue_arn: queue_arn.clone(),
-            client: Clients::new(&self.endpoint, &place, credentials).sqs,
+            client: Clients::new(&self.endpoint, &aws_account, credentials).sqs,
             operator: self.clients.sqs.clone(),
             function: function.clone(),
             batch_size: narrow(p, "batchSize")?.unwrap_or(10),
@@ -186,8 +186,9 @@ impl Deployer {
         }
         // Lambda writes to the destination with the function's role.
         let credentials = self.roles_of_functions.get(&function).cloned();
-        let place = Place { region: self.region.clone(), account: self.account.clone() };
-        config.client = credentials.map(|credentials| Clients::new(&self.endpoint, &place, credentials).sqs);
+        let aws_account = AwsAccount { region: self.region.clone(), account: self.account.clone() };
+        config.client =
+            credentials.map(|credentials| Clients::new(&self.endpoint, &aws_account, credentials).sqs);
         self.functions
             .configure_async(&function, config)
             .map_err(|source| refused(p, "functionName", source))?;

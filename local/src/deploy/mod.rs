@@ -27,9 +27,9 @@ use dmm_lambda_service::{FunctionService, Webhook};
 use dmm_pulumi::{Evaluation, Resource, Secrets};
 use serde_json::{Map, Value};
 
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::lambdas::Lambdas;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
 pub use error::DeployError;
 pub(crate) use error::aws;
@@ -117,7 +117,7 @@ impl Deployer {
         clients: Clients,
         functions: FunctionService,
         lambdas: Lambdas,
-        place: &Place,
+        aws_account: &AwsAccount,
         endpoint: String,
         logs: PathBuf,
         python: PathBuf,
@@ -126,8 +126,8 @@ impl Deployer {
             clients,
             functions,
             lambdas,
-            region: place.region.clone(),
-            account: place.account.clone(),
+            region: aws_account.region.clone(),
+            account: aws_account.account.clone(),
             endpoint,
             logs,
             python,
@@ -146,7 +146,7 @@ impl Deployer {
     pub(crate) async fn deploy(
         &mut self,
         evaluation: Evaluation,
-        progress: Progress,
+        progress: ProgressDisplay,
     ) -> Result<(), DeployError> {
         let outputs = self.deploy_program(evaluation, "pulumi/Pulumi.yaml", progress).await?;
         self.deployed.outputs = revealed(&outputs);
@@ -158,7 +158,7 @@ impl Deployer {
     pub(crate) async fn deploy_beside(
         &mut self,
         evaluation: Evaluation,
-        progress: Progress,
+        progress: ProgressDisplay,
     ) -> Result<(), DeployError> {
         let before = self.deployed.clone();
         let project = evaluation.program().name().to_owned();
@@ -186,7 +186,7 @@ impl Deployer {
         &mut self,
         mut evaluation: Evaluation,
         title: &str,
-        progress: Progress,
+        progress: ProgressDisplay,
     ) -> Result<dmm_pulumi::Map, DeployError> {
         self.folder = evaluation.program().folder().to_path_buf();
         let stack = evaluation.stack_name();
@@ -194,8 +194,9 @@ impl Deployer {
         let step = progress.steps(&format!("Deploying {title}"), order.len());
         let count = order.len();
         for name in order {
-            let place = (self.region.clone(), self.account.clone());
-            let resource = evaluation.resolve(&name, &|token, arguments| invoke(&place, token, arguments))?;
+            let aws_account = (self.region.clone(), self.account.clone());
+            let resource =
+                evaluation.resolve(&name, &|token, arguments| invoke(&aws_account, token, arguments))?;
             let created = self.create(&resource).await;
             let outputs = created
                 .map_err(|source| DeployError::Resource { name: name.clone(), source: Box::new(source) })?;
@@ -203,8 +204,8 @@ impl Deployer {
             self.deployed.resources.push(resource);
             step.advance(&name);
         }
-        let place = (self.region.clone(), self.account.clone());
-        let outputs = evaluation.output_values(&|token, arguments| invoke(&place, token, arguments))?;
+        let aws_account = (self.region.clone(), self.account.clone());
+        let outputs = evaluation.output_values(&|token, arguments| invoke(&aws_account, token, arguments))?;
         self.stacks.insert(stack, revealed(&outputs));
         step.done(&format!("{count} resources"));
         Ok(outputs)

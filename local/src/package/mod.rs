@@ -20,7 +20,7 @@ use tokio::process::Command;
 use crate::architecture::Architecture;
 use crate::cli;
 use crate::lambdas::{FUNCTIONS, workspace};
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use binary::Glibc;
 pub use error::PackageError;
 
@@ -47,7 +47,7 @@ pub struct FunctionPackage {
 ///
 /// [`PackageError`].
 pub async fn run(args: &cli::Package) -> Result<(), PackageError> {
-    let packages = package(args.architecture, Progress::detect()).await?;
+    let packages = package(args.architecture, ProgressDisplay::detect()).await?;
     println!("{:<14} {:>10} {:>10}  {:<6} CodeSha256", "function", "bootstrap", "zip", "glibc");
     for package in &packages {
         println!(
@@ -71,7 +71,7 @@ pub async fn run(args: &cli::Package) -> Result<(), PackageError> {
 /// [`PackageError`].
 pub async fn package(
     architecture: Architecture,
-    progress: Progress,
+    progress: ProgressDisplay,
 ) -> Result<Vec<FunctionPackage>, PackageError> {
     let tool = tools::find(&workspace().join("target"), progress).await?;
     let folder = folder(architecture)?;

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::PackageError;
 use crate::lambdas::workspace;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
 /// cargo-lambda, and zig, which provides the linker and the C library.
 const CARGO_LAMBDA: Environment<'_> = Environment {
@@ -50,7 +50,7 @@ impl fmt::Display for Tool {
 }
 
 /// Returns the cargo-lambda on the `PATH`, or else the pinned version, which is installed below `target` on first use.
-pub(super) async fn find(target: &Path, progress: Progress) -> Result<Tool, PackageError> {
+pub(super) async fn find(target: &Path, progress: ProgressDisplay) -> Result<Tool, PackageError> {
     let version = Command::new("cargo-lambda").args(["lambda", "--version"]).stdin(Stdio::null()).output();
     if let Ok(output) = version.await
         && output.status.success()

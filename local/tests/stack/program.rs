@@ -7,7 +7,7 @@ use std::process::Command;
 use dmm_emulator::Emulator;
 use dmm_local::lambdas::workspace;
 use dmm_local::preview::{PreviewedResource, StackPreview, preview};
-use dmm_local::progress::Progress;
+use dmm_local::progress::ProgressDisplay;
 use serde_json::{Value, json};
 
 const SECRET: &str = "dmm_live_hunter2";
@@ -17,11 +17,12 @@ async fn program(config: &[(&str, &str)]) -> StackPreview {
     let mut config: BTreeMap<String, String> =
         config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     config.insert("apiKey".to_owned(), SECRET.to_owned());
-    preview("test", config, Progress::Silent).await.unwrap()
+    preview("test", config, ProgressDisplay::Silent).await.unwrap()
 }
 
 fn of<'a>(report: &'a StackPreview, token: &str) -> Vec<&'a PreviewedResource> {
-    let found: Vec<&PreviewedResource> = report.resources.iter().filter(|resource| resource.token == token).collect();
+    let found: Vec<&PreviewedResource> =
+        report.resources.iter().filter(|resource| resource.token == token).collect();
     assert!(!found.is_empty(), "there is no {token}");
     found
 }

@@ -7,12 +7,15 @@ use aws_sdk_iam::operation::get_policy_version::GetPolicyVersionError;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::{PACKS, Standing, View};
+use super::{PACKS, PolicyOnRole, View};
 use crate::deploy::{DeployError, aws};
 
 impl View {
     /// Returns the policies that are contained in this role's managed policies.
-    pub(super) async fn packed(&self, role: &str) -> Result<Vec<Standing>, DeployError> {
+    pub(super) async fn policies_in_managed_policies(
+        &self,
+        role: &str,
+    ) -> Result<Vec<PolicyOnRole>, DeployError> {
         let attached = self
             .clients()
             .iam
@@ -21,7 +24,7 @@ impl View {
             .send()
             .await
             .map_err(aws("ListAttachedRolePolicies"))?;
-        let mut standing = Vec::new();
+        let mut policies = Vec::new();
         for policy in attached.attached_policies() {
             let (name, arn) =
                 (policy.policy_name().unwrap_or_default(), policy.policy_arn().unwrap_or_default());
@@ -35,9 +38,9 @@ impl View {
                 .values()
                 .next()
                 .and_then(|record| record.get("pack")?.get("policies")?.get(number).cloned());
-            standing.extend(split(role, name, document, &grants.unwrap_or_default()));
+            policies.extend(split(role, name, document, &grants.unwrap_or_default()));
         }
-        Ok(standing)
+        Ok(policies)
     }
 
     /// Returns the names of all customer managed policies in the account, and the number of identities that each is attached to.
@@ -91,15 +94,15 @@ impl View {
 }
 
 /// Returns the grants in the record if they equal the statements of the managed policy, or else the managed policy as a whole.
-fn split(role: &str, name: &str, document: Value, grants: &Value) -> Vec<Standing> {
+fn split(role: &str, name: &str, document: Value, grants: &Value) -> Vec<PolicyOnRole> {
     let grants: Vec<(&String, &Value)> = grants.as_object().into_iter().flatten().collect();
     let together: Vec<Value> = grants.iter().flat_map(|(_, grant)| statements(grant)).collect();
-    let standing =
-        |name: &str, document| Standing { role: role.to_owned(), policy_name: name.to_owned(), document };
+    let policy =
+        |name: &str, document| PolicyOnRole { role: role.to_owned(), policy_name: name.to_owned(), document };
     if !grants.is_empty() && statements(&document) == together {
-        return grants.into_iter().map(|(name, grant)| standing(name, grant.clone())).collect();
+        return grants.into_iter().map(|(name, grant)| policy(name, grant.clone())).collect();
     }
-    vec![standing(name, document)]
+    vec![policy(name, document)]
 }
 
 /// Returns the statements of a document without their ids, which managed policies do not have.
@@ -124,7 +127,7 @@ mod tests {
         let both = json!({ "Statement": [{ "Resource": "a" }, { "Resource": "b" }] });
         let names = |document: &Value, grants: &Value| -> Vec<String> {
             let found = split("consumer", "stack_consumer_1", document.clone(), grants);
-            found.into_iter().map(|standing| standing.policy_name).collect()
+            found.into_iter().map(|policy| policy.policy_name).collect()
         };
         assert_eq!(names(&both, &grants), ["DMM_Access_a", "DMM_Access_b"]);
         let more = json!({ "Statement": [{ "Resource": "a" }, { "Resource": "b" }, { "Resource": "c" }] });
