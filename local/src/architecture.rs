@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-/// What a function runs on, named as Lambda names it.
+/// A processor architecture, with Lambda's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Architecture {
     /// AWS Graviton.
@@ -16,7 +16,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// cargo-lambda's option for it.
+    /// Returns cargo-lambda's option for the architecture.
     pub(crate) fn option(self) -> &'static str {
         match self {
             Architecture::Arm64 => "--arm64",

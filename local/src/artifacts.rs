@@ -1,21 +1,21 @@
-//! Where a run keeps what later commands show.
+//! The files in which a run records what other commands display.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The functions' spans: one request of OTLP per line.
+/// The functions' spans: one OTLP request per line.
 pub(crate) const TRACES: &str = "traces.jsonl";
-/// The events that were published on the bus, as targets receive them: one per line.
+/// The events on the bus, as targets receive them: one per line.
 pub(crate) const EVENTS: &str = "events.jsonl";
 
-/// The file that is named, or else the one with this `name` in cargo's target folder.
+/// Returns the file that the user chose, or else the file with this `name` in cargo's target folder.
 ///
 /// # Errors
 ///
-/// When this program's own path is not known.
-pub(crate) fn file(named: Option<&Path>, name: &str) -> io::Result<PathBuf> {
-    if let Some(named) = named {
-        return Ok(named.to_owned());
+/// If the path of this program is unknown.
+pub(crate) fn file(chosen: Option<&Path>, name: &str) -> io::Result<PathBuf> {
+    if let Some(chosen) = chosen {
+        return Ok(chosen.to_owned());
     }
     let program = std::env::current_exe()?;
     // target/debug/dmm-local

@@ -1,19 +1,19 @@
-//! What was published on the bus, taken from the traffic: each event as the targets of rules receive it.
+//! The events that were published on the bus, read from the recorded requests, in the format that targets receive.
 
 use dmm_proxy::Request;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::clients::Place;
+use crate::clients::AwsAccount;
 
-/// The events that a request published: those that the bus accepted.
+/// Returns the events that a request published and the bus accepted.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>
 #[must_use]
-pub fn published(request: &Request, place: &Place) -> Vec<Value> {
+pub fn published(request: &Request, aws_account: &AwsAccount) -> Vec<Value> {
     if (request.service.as_str(), request.operation.as_str()) != ("events", "PutEvents") {
         return Vec::new();
     }
-    // What an injected fault answers need not be JSON; then nothing was accepted.
+    // The answer of an injected fault may not be JSON. In that case nothing was accepted.
     let (Ok(sent), Ok(answer)) = (
         serde_json::from_slice::<Value>(&request.request_body),
         serde_json::from_slice::<Value>(&request.response_body),
@@ -23,18 +23,18 @@ pub fn published(request: &Request, place: &Place) -> Vec<Value> {
     let entries = |value: &Value| value["Entries"].as_array().cloned().unwrap_or_default();
     let put = time_of_put_events(request);
     let pairs = entries(&sent).into_iter().zip(entries(&answer));
-    pairs.filter_map(|(entry, result)| received(&entry, result.get("EventId")?, put, place)).collect()
+    pairs.filter_map(|(entry, result)| received(&entry, result.get("EventId")?, put, aws_account)).collect()
 }
 
-/// The time of an event that brings none. The emulated bus takes the time at which the request was signed.
+/// Returns the time of an event without its own time. The emulated bus uses the time at which the request was signed.
 fn time_of_put_events(request: &Request) -> Timestamp {
     let signed = request.headers.get("x-amz-date").and_then(|date| date.to_str().ok());
     signed.and_then(|date| date.parse().ok()).unwrap_or(request.at)
 }
 
-fn received(entry: &Value, id: &Value, put: Timestamp, place: &Place) -> Option<Value> {
+fn received(entry: &Value, id: &Value, put: Timestamp, aws_account: &AwsAccount) -> Option<Value> {
     let detail: Value = serde_json::from_str(entry["Detail"].as_str()?).ok()?;
-    #[expect(clippy::cast_possible_truncation, reason = "the bus tells the time in whole seconds")]
+    #[expect(clippy::cast_possible_truncation, reason = "the bus truncates times to whole seconds")]
     let seconds = entry["Time"].as_f64().map_or(put.as_second(), |seconds| seconds as i64);
     let time = Timestamp::from_second(seconds).ok()?;
     Some(json!({
@@ -42,9 +42,9 @@ fn received(entry: &Value, id: &Value, put: Timestamp, place: &Place) -> Option<
         "id": id,
         "detail-type": entry["DetailType"],
         "source": entry["Source"],
-        "account": place.account,
+        "account": aws_account.account,
         "time": time.to_string(),
-        "region": place.region,
+        "region": aws_account.region,
         "resources": entry.get("Resources").cloned().unwrap_or_else(|| json!([])),
         "detail": detail,
     }))
@@ -54,7 +54,7 @@ fn received(entry: &Value, id: &Value, put: Timestamp, place: &Place) -> Option<
 mod tests {
     use super::*;
 
-    /// `PutEvents` with one entry, as it was accepted.
+    /// Returns an accepted `PutEvents` request with one entry.
     fn request(entry: &Value) -> Request {
         Request {
             seq: 1,
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_event_without_a_time_has_that_of_the_request() {
-        let time = |entry: &Value| published(&request(entry), &Place::default())[0]["time"].clone();
+        let time = |entry: &Value| published(&request(entry), &AwsAccount::default())[0]["time"].clone();
         assert_eq!(time(&json!({ "Detail": "{}", "Time": 1_700_000_000.5 })), "2023-11-14T22:13:20Z");
         assert_eq!(time(&json!({ "Detail": "{}" })), "2026-01-02T03:04:05Z");
     }

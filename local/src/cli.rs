@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line's arguments.
 
 use std::path::PathBuf;
 
@@ -7,32 +7,32 @@ use reqwest::Url;
 
 use crate::architecture::Architecture;
 
-/// The Data Mesh Manager – AWS integration on one machine: emulated AWS, the real Lambda binaries and a simulated Data
-/// Mesh Manager, wired as pulumi/Pulumi.yaml deploys them.
+/// Runs the Data Mesh Manager – AWS integration on one machine: an emulated AWS, the real Lambda binaries and a simulated
+/// Data Mesh Manager, connected as in pulumi/Pulumi.yaml.
 #[derive(Debug, Parser)]
 #[command(name = "dmm-local", version, max_term_width = 110)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Let the sample agreements become active and end again, and show what stands in IAM.
+    /// Approve and end the sample agreements, and show the resulting IAM policies.
     Demo(Demo),
     /// Start the stack and keep it running until Ctrl-C.
     Up(Up),
-    /// Show what became of an event in the last run of `demo` or `up`, or in one that still runs: a trace as a waterfall.
+    /// Show the trace of an event from the last or the current run of `demo` or `up` as a waterfall.
     Trace(ShowTrace),
-    /// Show every resource of pulumi/Pulumi.yaml with the values that it gets; secrets are masked.
+    /// Show all resources of pulumi/Pulumi.yaml with their evaluated properties. Secrets are masked.
     Preview(Preview),
-    /// Build the functions for AWS Lambda, one zip each, where `pulumi up` finds them.
+    /// Build the functions for AWS Lambda as zip files, where `pulumi up` expects them.
     Package(Package),
-    /// Let the feed of a running stack be read again, from behind an event.
+    /// Replay the feed of a running stack, starting after the given event.
     Replay(Replay),
-    /// Work on patterns of rules.
+    /// Work with event patterns.
     #[command(subcommand)]
     Rules(Rules),
 }
@@ -40,13 +40,13 @@ pub enum Command {
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub struct ShowTrace {
-    /// The event's id, or the trace's in hexadecimal or as X-Ray writes it [default: the last event that changed IAM].
+    /// The id of the event, or of the trace in hexadecimal or X-Ray's format [default: the last event that changed IAM].
     #[arg(value_name = "EVENT_ID|TRACE_ID")]
     pub id: Option<String>,
-    /// Print the spans as OTLP's JSON.
+    /// Print the spans as OTLP in JSON.
     #[arg(long)]
     pub json: bool,
-    /// The file that `demo` or `up` kept the spans in [default: target/dmm-local/traces.jsonl].
+    /// The file with the spans that `demo` or `up` recorded [default: target/dmm-local/traces.jsonl].
     #[arg(long, value_name = "FILE")]
     pub traces: Option<PathBuf>,
 }
@@ -54,18 +54,18 @@ pub struct ShowTrace {
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// The event after which to begin, as the bus has it in detail.id [default: the beginning of the feed].
+    /// Start after the event with this id (detail.id on the bus) [default: the beginning of the feed].
     #[arg(long, value_name = "EVENT_ID")]
     pub from: Option<String>,
-    /// The stack to talk to, as `up` prints it [default: the one that was started last].
+    /// The control URL of the stack, as printed by `up` [default: the stack that was started last].
     #[arg(long, value_name = "URL")]
     pub control: Option<Url>,
 }
 
-/// What there is to do with patterns.
+/// The commands for event patterns.
 #[derive(Debug, Subcommand)]
 pub enum Rules {
-    /// Show which events a pattern matches, and why it does not match the others.
+    /// Show which events match a pattern, and why the others do not.
     Test(RulesTest),
 }
 
@@ -75,44 +75,44 @@ pub struct RulesTest {
     /// The file with the event pattern.
     #[arg(value_name = "PATTERN.json")]
     pub pattern: PathBuf,
-    /// An event to try, a JSON list of events, or one event per line, instead of the samples of schemas/events; the exit
-    /// code is 0 when one matches and 1 when none does.
+    /// A file with an event, a JSON list of events, or one event per line, instead of the examples in schemas/events. The exit
+    /// code is 0 if an event matches and 1 if none does.
     #[arg(long, value_name = "FILE")]
     pub event: Option<PathBuf>,
-    /// Try the events of the last run of `demo` or `up`, or of one that still runs.
+    /// Use the events from the last or the current run of `demo` or `up`.
     #[arg(long, conflicts_with = "event")]
     pub recorded: bool,
-    /// Show the reason of every mismatch, also of those that differ only in their type.
+    /// Show the reasons for all mismatches, including events that differ only in their detail-type.
     #[arg(long)]
     pub all: bool,
 }
 
-/// What both commands take.
+/// The arguments that `demo` and `up` have in common.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// How many times faster than in AWS the stack's own waits pass (schedule, visibility time-outs, retries).
+    /// Make the stack's own waits (schedules, visibility timeouts, retries) this many times shorter than in AWS.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub speed: Option<u32>,
-    /// The port of the emulated AWS [default: a free one].
+    /// The port of the emulated AWS [default: a free port].
     #[arg(long, value_name = "PORT")]
     pub aws_port: Option<u16>,
-    /// The port of the simulated Data Mesh Manager [default: a free one].
+    /// The port of the simulated Data Mesh Manager [default: a free port].
     #[arg(long, value_name = "PORT")]
     pub dmm_port: Option<u16>,
-    /// Use another AWS emulator, already running, instead of moto; IAM is enforced there only if it does so itself.
+    /// Use an AWS emulator that is already running instead of starting moto. Whether IAM is enforced depends on that emulator.
     #[arg(long, value_name = "URL", conflicts_with = "aws_port")]
     pub aws_endpoint: Option<Url>,
-    /// Keep the functions' spans in this file [default: target/dmm-local/traces.jsonl].
+    /// Record the functions' spans in this file [default: target/dmm-local/traces.jsonl].
     #[arg(long, value_name = "FILE")]
     pub traces: Option<PathBuf>,
-    /// Keep the events of the bus in this file, one per line [default: target/dmm-local/events.jsonl].
+    /// Record the events on the bus in this file, one per line [default: target/dmm-local/events.jsonl].
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// Pass every span on to an OTLP endpoint, e.g. `http://127.0.0.1:4318` for a Jaeger here.
+    /// Forward all spans to an OTLP endpoint, e.g. `http://127.0.0.1:4318` for a local Jaeger.
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<Url>,
-    /// A value of a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*, or with the project's name of an
-    /// extension, e.g. --config my-extension:webhookUrl=...; may be repeated.
+    /// Set a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*, or of an extension, e.g. --config
+    /// my-extension:webhookUrl=... Can be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub config: Vec<(String, String)>,
 }
@@ -120,32 +120,32 @@ pub struct Common {
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Print the outcome as one JSON object on standard output.
+    /// Print the result as a JSON object on standard output.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show it as the help of the group")]
+    #[expect(missing_docs, reason = "clap would display it as the help of the group")]
     pub common: Common,
 }
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct Up {
-    /// Poll a real Data Mesh Manager; the API key is read from the variable `DMM_API_KEY`.
+    /// Poll a real Data Mesh Manager. The API key is read from the environment variable `DMM_API_KEY`.
     #[arg(long, value_name = "URL", conflicts_with = "dmm_port")]
     pub dmm_url: Option<Url>,
-    /// A role that opted in, created in the emulated account for the consumers of a real Data Mesh Manager; may be
+    /// Create an opted-in role with this name in the emulated account, for consumers of a real Data Mesh Manager. Can be
     /// repeated.
     #[arg(long, value_name = "NAME", requires = "dmm_url")]
     pub role: Vec<String>,
-    /// A Pulumi program of yours to deploy beside the stack, e.g. pulumi/extension; may be repeated.
+    /// Also deploy the Pulumi program in this folder, e.g. pulumi/extension. Can be repeated.
     #[arg(long, value_name = "FOLDER")]
     pub extension: Vec<PathBuf>,
-    /// Keep the functions' logs in this folder.
+    /// Write the functions' logs to this folder.
     #[arg(long, value_name = "FOLDER")]
     pub logs: Option<PathBuf>,
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show it as the help of the group")]
+    #[expect(missing_docs, reason = "clap would display it as the help of the group")]
     pub common: Common,
 }
 
@@ -155,10 +155,10 @@ pub struct Preview {
     /// The stack's name.
     #[arg(long, value_name = "NAME", default_value = "dev")]
     pub stack: String,
-    /// A value of a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*; may be repeated.
+    /// Set a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*. Can be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub config: Vec<(String, String)>,
-    /// Print one JSON object on standard output.
+    /// Print a JSON object on standard output.
     #[arg(long)]
     pub json: bool,
 }
@@ -166,7 +166,7 @@ pub struct Preview {
 /// Arguments of `package`.
 #[derive(Debug, Args)]
 pub struct Package {
-    /// What the functions will run on: the value of the config key `architecture`.
+    /// The architecture of the functions. It must equal the config key `architecture`.
     #[arg(long, value_name = "NAME", default_value = "arm64")]
     pub architecture: Architecture,
 }

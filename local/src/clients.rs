@@ -1,4 +1,4 @@
-//! The operator's clients: what deploys into the emulator and looks at what stands there.
+//! The operator's AWS clients, which deploy into the emulator and read its state.
 
 use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -9,14 +9,14 @@ use aws_types::sdk_config::{SharedCredentialsProvider, SharedHttpClient};
 
 /// The region and the account of the emulated AWS.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct AwsAccount {
     /// The region, e.g. `eu-central-1`.
     pub region: String,
     /// The account's id, twelve digits.
     pub account: String,
 }
 
-impl Default for Place {
+impl Default for AwsAccount {
     fn default() -> Self {
         Self { region: "eu-central-1".to_owned(), account: "123456789012".to_owned() }
     }
@@ -40,10 +40,10 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients for the AWS at `endpoint`.
+    /// Creates clients for the AWS at `endpoint`.
     #[must_use]
-    pub fn new(endpoint: &str, place: &Place, credentials: Credentials) -> Self {
-        let config = sdk_config(endpoint, place, credentials);
+    pub fn new(endpoint: &str, aws_account: &AwsAccount, credentials: Credentials) -> Self {
+        let config = sdk_config(endpoint, aws_account, credentials);
         Self {
             events: aws_sdk_eventbridge::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
@@ -55,13 +55,13 @@ impl Clients {
     }
 }
 
-/// The SDK's configuration for an AWS at `endpoint`.
+/// Returns the SDK's configuration for the AWS at `endpoint`.
 #[must_use]
-pub fn sdk_config(endpoint: &str, place: &Place, credentials: Credentials) -> SdkConfig {
+pub fn sdk_config(endpoint: &str, aws_account: &AwsAccount, credentials: Credentials) -> SdkConfig {
     let http: SharedHttpClient = aws_smithy_http_client::Builder::new().build_http();
     SdkConfig::builder()
         .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest())
-        .region(Region::new(place.region.clone()))
+        .region(Region::new(aws_account.region.clone()))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(http)

@@ -1,21 +1,21 @@
-//! What exists in the account before the stack does: the consumers' roles, and the operator that looks at it all.
+//! The identities that exist in the account before the stack: the consumers' roles and the operator.
 
 use aws_credential_types::Credentials;
 use aws_sdk_iam::types::Tag;
 use dmm_simulator::ConsumerRole;
 use serde_json::json;
 
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::deploy::{DeployError, aws};
 
-/// The tag by which a role opts in, and its value.
+/// The tag with which a role opts in, and its value.
 const OPT_IN: (&str, &str) = ("dmm-integration", "enabled");
-/// The user whose credentials deploy and look.
+/// The IAM user that deploys the stack and reads its state.
 const OPERATOR: &str = "dmm-local-operator";
 
-/// The operator's ARN.
-pub(crate) fn operator_arn(place: &Place) -> String {
-    format!("arn:aws:iam::{}:user/{OPERATOR}", place.account)
+/// Returns the operator's ARN.
+pub(crate) fn operator_arn(aws_account: &AwsAccount) -> String {
+    format!("arn:aws:iam::{}:user/{OPERATOR}", aws_account.account)
 }
 
 /// Creates the consumers' roles.
@@ -40,7 +40,7 @@ pub(crate) async fn create(clients: &Clients, roles: &[ConsumerRole]) -> Result<
     Ok(())
 }
 
-/// Makes the operator, who may do everything, and returns an access key of it.
+/// Creates the operator, who is allowed to do everything, and returns an access key for it.
 pub(crate) async fn operator(root: &Clients) -> Result<Credentials, DeployError> {
     root.iam.create_user().user_name(OPERATOR).send().await.map_err(aws("CreateUser"))?;
     let everything = json!({
@@ -59,7 +59,7 @@ pub(crate) async fn operator(root: &Clients) -> Result<Credentials, DeployError>
         root.iam.create_access_key().user_name(OPERATOR).send().await.map_err(aws("CreateAccessKey"))?;
     let key = created.access_key().ok_or_else(|| DeployError::Refused {
         operation: "CreateAccessKey",
-        message: "the answer holds no key".to_owned(),
+        message: "the answer does not contain a key".to_owned(),
     })?;
     Ok(Credentials::new(key.access_key_id(), key.secret_access_key(), None, None, "operator"))
 }

@@ -1,5 +1,5 @@
-//! How commands reach a stack that runs: `up` listens on this machine and notes its address in a file beside its own binary.
-//! The same listener answers as the webhook of extensions.
+//! How commands reach a running stack: `up` listens on this machine and writes its address to a file next to its binary. The same
+//! listener serves as the webhook of extensions.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,22 +16,22 @@ use tokio::task::JoinHandle;
 use crate::error::StackError;
 use crate::stack::Stack;
 
-/// What a command asks of the stack, and where the answer goes.
+/// A request to replay the feed, and the channel for the answer.
 #[derive(Debug)]
-pub struct Asked {
+pub struct ReplayRequest {
     from: Option<String>,
     answer: oneshot::Sender<Result<String, String>>,
 }
 
-/// What `POST /replay` takes.
+/// The query of `POST /replay`.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct ReplayQuery {
-    /// The event after which to begin.
+    /// The id of the event after which the replay starts; `None` for the beginning of the feed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
 }
 
-/// The listener.
+/// The listener for commands.
 #[derive(Debug)]
 pub struct Control {
     url: String,
@@ -39,86 +39,86 @@ pub struct Control {
 }
 
 impl Control {
-    /// Listens on a free port. What is asked comes out of the channel, for [`answer`].
+    /// Listens on a free port. Requests are sent to the returned channel, for [`answer`].
     ///
     /// # Errors
     ///
-    /// [`StackError::Control`] when there is no port, or the address cannot be noted.
-    pub async fn start() -> Result<(Self, mpsc::Receiver<Asked>), StackError> {
-        let (ask, asked) = mpsc::channel(1);
+    /// [`StackError::Control`] if no port can be opened or the address cannot be written.
+    pub async fn start() -> Result<(Self, mpsc::Receiver<ReplayRequest>), StackError> {
+        let (sender, requests) = mpsc::channel(1);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StackError::Control)?;
         let url = format!("http://{}", listener.local_addr().map_err(StackError::Control)?);
         let router =
-            Router::new().route("/replay", post(replay)).route("/webhook", any(webhook)).with_state(ask);
+            Router::new().route("/replay", post(replay)).route("/webhook", any(webhook)).with_state(sender);
         let server = tokio::spawn(async {
             if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "other commands cannot reach this stack any more");
+                tracing::error!(%error, "other commands can no longer reach this stack");
             }
         });
         std::fs::write(address_file().map_err(StackError::Control)?, &url).map_err(StackError::Control)?;
-        Ok((Self { url, server }, asked))
+        Ok((Self { url, server }, requests))
     }
 
-    /// Where it listens.
+    /// Returns the URL of the listener.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The address that shows what is sent to it.
+    /// Returns the URL of the webhook, which prints the bodies that it receives.
     #[must_use]
     pub fn webhook_url(&self) -> String {
         format!("{}/webhook", self.url)
     }
 
-    /// Stops listening. The note stays where another stack has been started since.
+    /// Stops listening, and removes the file with the address unless another stack has replaced it.
     pub fn stop(self) {
         self.server.abort();
         if let Ok(file) = address_file()
-            && std::fs::read_to_string(&file).is_ok_and(|noted| noted == self.url)
+            && std::fs::read_to_string(&file).is_ok_and(|address| address == self.url)
             && let Err(error) = std::fs::remove_file(&file)
         {
-            tracing::warn!(%error, file = %file.display(), "the address of this stack cannot be removed");
+            tracing::warn!(%error, file = %file.display(), "cannot remove the file with the address of this stack");
         }
     }
 }
 
-/// Answers what is asked, one after the other, as long as there is a listener.
-pub async fn answer(asked: &mut mpsc::Receiver<Asked>, stack: &Stack) {
-    while let Some(Asked { from, answer }) = asked.recv().await {
+/// Answers requests one after the other until the listener stops.
+pub async fn answer(requests: &mut mpsc::Receiver<ReplayRequest>, stack: &Stack) {
+    while let Some(ReplayRequest { from, answer }) = requests.recv().await {
         let outcome = stack.replay(from.as_deref()).await.map_err(|error| error.to_string());
         let outcome = outcome.map(|replay| match replay.events {
             Some(events) => format!("The next poll reads {events} events again."),
             None => "The next poll reads the events again.".to_owned(),
         });
-        // Whoever asked may have given up.
+        // Fails if the caller has disconnected.
         let _ = answer.send(outcome);
     }
 }
 
-/// The address of the stack that was started last.
+/// Returns the address of the stack that was started last.
 ///
 /// # Errors
 ///
-/// [`StackError::NotRunning`] when none is noted.
+/// [`StackError::NotRunning`] if there is no file with an address.
 pub fn address() -> Result<String, StackError> {
     let file = address_file().map_err(|error| StackError::NotRunning(error.to_string()))?;
     std::fs::read_to_string(&file)
         .map_err(|error| StackError::NotRunning(format!("{}: {error}", file.display())))
 }
 
-/// Beside the binary, so that every build finds its own stack.
+/// Returns the file with the address. It is next to the binary, so that every build finds its own stack.
 fn address_file() -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("dmm-local.address"))
 }
 
 async fn replay(
-    State(ask): State<mpsc::Sender<Asked>>,
+    State(sender): State<mpsc::Sender<ReplayRequest>>,
     Query(ReplayQuery { from }): Query<ReplayQuery>,
 ) -> (StatusCode, String) {
     let gone = || (StatusCode::SERVICE_UNAVAILABLE, "the stack is stopping".to_owned());
     let (answer, answered) = oneshot::channel();
-    if ask.send(Asked { from, answer }).await.is_err() {
+    if sender.send(ReplayRequest { from, answer }).await.is_err() {
         return gone();
     }
     match answered.await {
@@ -129,6 +129,6 @@ async fn replay(
 }
 
 async fn webhook(body: String) -> StatusCode {
-    println!("the webhook got {body}");
+    println!("the webhook received {body}");
     StatusCode::NO_CONTENT
 }

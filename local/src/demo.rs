@@ -1,4 +1,4 @@
-//! The demonstration: agreements become active, their policies appear; they end, and nothing is left over.
+//! The demonstration: agreements are approved, their policies appear, the agreements end, and no policy is left.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,52 +13,52 @@ use crate::demo_table::DemoTable;
 use crate::error::StackError;
 pub use crate::event_counts::EventCounts;
 use crate::journal::Journal;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::stack::Stack;
 use crate::traces;
-use crate::view::Standing;
+use crate::view::PolicyOnRole;
 
-/// How long the demonstration waits for something before it says that it did not happen.
+/// How long the demonstration waits for a condition before it fails.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// How many times faster than in AWS the demonstration's waits pass: the feed is polled every second.
+/// How many times faster than in AWS the stack's waits pass: the feed is polled every second.
 pub(crate) const SPEED: u32 = 60;
 
-/// What happened, read from the emulated AWS.
+/// The result of the demonstration, read from the emulated AWS.
 #[derive(Debug, Serialize)]
-pub struct Report {
-    /// The events' way.
+pub struct DemoReport {
+    /// How many events passed each stage.
     pub events: EventCounts,
-    /// What stood in IAM while the agreements were active.
+    /// The policies in IAM while the agreements were active.
     pub granted: Vec<Granted>,
-    /// What was taken back of it.
+    /// The policies that were revoked.
     pub revoked: Vec<Revoked>,
-    /// Policies of ours that stand though no agreement asks for them.
-    pub left_over: Vec<Standing>,
-    /// Messages in the dead-letter and failure queues.
+    /// Policies that still exist although no agreement is active.
+    pub left_over: Vec<PolicyOnRole>,
+    /// The number of messages in the dead-letter and failure queues.
     pub dead_letters: usize,
-    /// Events that could not be sent.
+    /// The number of quarantined events.
     pub quarantined: usize,
-    /// The first trace in which access was given; none without telemetry.
+    /// The first trace in which access was granted; `None` without telemetry.
     pub trace: Option<ShownTrace>,
-    /// How long it took, without building and starting.
+    /// The duration in seconds, without building and starting the stack.
     pub seconds: f64,
 }
 
-/// A trace, as it is shown.
+/// A trace for display.
 #[derive(Debug, Serialize)]
 pub struct ShownTrace {
-    /// Its id, as X-Ray writes it.
+    /// Its id, in X-Ray's format.
     pub id: String,
-    /// The spans under each other.
+    /// The waterfall of its spans.
     pub waterfall: String,
 }
 
-/// A policy that stood while its agreement was active.
+/// A policy that existed while its agreement was active.
 #[derive(Clone, Debug, Serialize)]
 pub struct Granted {
     /// The agreement's id.
     pub agreement: String,
-    /// Its generation.
+    /// The agreement's generation.
     pub kind: String,
     /// The consumer's role.
     pub role: String,
@@ -68,7 +68,7 @@ pub struct Granted {
     pub document: Value,
 }
 
-/// A policy that was taken back.
+/// A policy that was revoked.
 #[derive(Debug, Serialize)]
 pub struct Revoked {
     /// The agreement's id.
@@ -79,21 +79,21 @@ pub struct Revoked {
     pub policy_name: String,
 }
 
-impl Report {
-    /// Whether everything went as the script says.
+impl DemoReport {
+    /// Returns whether everything went as expected.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.left_over.is_empty() && self.dead_letters == 0 && self.granted.len() == self.revoked.len()
     }
 }
 
-/// Runs the demonstration on a stack that it starts.
+/// Starts a stack and runs the demonstration on it.
 ///
 /// # Errors
 ///
-/// [`StackError`] when the stack does not start, or something does not happen that should.
-pub async fn run(args: &Demo) -> Result<Report, StackError> {
-    let progress = Progress::detect();
+/// [`StackError`] if the stack does not start or an expected condition is not met in time.
+pub async fn run(args: &Demo) -> Result<DemoReport, StackError> {
+    let progress = ProgressDisplay::detect();
     let landscape = Landscape::sample();
     let script = landscape.script().agreements.clone();
     let mut options = args.common.options(&landscape, SPEED, progress);
@@ -104,10 +104,10 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;
 
-    let step = progress.step("Reading the feed's history");
+    let step = progress.step("Processing the feed's history");
     let history = world.events().len();
     stack.settled(PATIENCE).await?;
-    step.done(&format!("{history} earlier events went through the queue and the bus"));
+    step.done(&format!("{history} past events passed the queue and the bus"));
 
     activate(&stack, &world, &script, progress).await?;
     let granted = granted(&stack).await?;
@@ -118,7 +118,7 @@ pub async fn run(args: &Demo) -> Result<Report, StackError> {
     end(&stack, &world, &script, &granted, progress).await?;
     let report = report(&stack, granted, started).await?;
     if let (Some(trace), false) = (&report.trace, args.json) {
-        println!("\nThe way of one event:\n\n{}", trace.waterfall);
+        println!("\nThe trace of one event:\n\n{}", trace.waterfall);
     }
     journal.catch_up()?;
     stack.stop().await;
@@ -129,7 +129,7 @@ async fn activate(
     stack: &Stack,
     world: &WorldHandle,
     script: &[ScriptedAgreement],
-    progress: Progress,
+    progress: ProgressDisplay,
 ) -> Result<(), StackError> {
     let mut table = DemoTable::new(progress, "Agreements are approved and become active:", &titles(script));
     for scripted in script {
@@ -156,7 +156,7 @@ async fn activate(
         })
         .await?;
     if let Some(title) = table.waiting().first() {
-        return Err(stack.waited(PATIENCE, format!("nothing came of \"{title}\"")));
+        return Err(stack.waited(PATIENCE, format!("\"{title}\" was neither granted nor refused")));
     }
     stack.settled(PATIENCE).await
 }
@@ -166,7 +166,7 @@ async fn end(
     world: &WorldHandle,
     script: &[ScriptedAgreement],
     granted_before: &[Granted],
-    progress: Progress,
+    progress: ProgressDisplay,
 ) -> Result<(), StackError> {
     let ended: Vec<&ScriptedAgreement> = script
         .iter()
@@ -189,14 +189,14 @@ async fn end(
     }
     stack
         .wait(PATIENCE, async || {
-            let standing = stack.view().standing().await?;
+            let policies = stack.view().policies().await?;
             for (index, scripted) in ended.iter().enumerate() {
-                let stands = granted_before
+                let exists = granted_before
                     .iter()
                     .filter(|granted| is_of(granted, &scripted.agreement))
-                    .any(|granted| standing.iter().any(|found| is_same(found, granted)));
-                if !stands {
-                    table.settle(index, '✓', "taken back");
+                    .any(|granted| policies.iter().any(|found| is_same(found, granted)));
+                if !exists {
+                    table.settle(index, '✓', "revoked");
                 }
             }
             Ok(table.waiting().is_empty())
@@ -208,7 +208,7 @@ async fn end(
     stack.settled(PATIENCE).await
 }
 
-/// The policies that stand, each with the agreement that its grant record names.
+/// Returns the existing policies, each with the agreement in its grant record.
 async fn granted(stack: &Stack) -> Result<Vec<Granted>, StackError> {
     let records = stack.view().grant_records().await?;
     let text =
@@ -220,32 +220,32 @@ async fn granted(stack: &Stack) -> Result<Vec<Granted>, StackError> {
             Some((place, (text(record, "/agreement/kind")?, text(record, "/agreement/id")?)))
         })
         .collect();
-    let standing = stack.view().standing().await?;
-    Ok(standing
+    let policies = stack.view().policies().await?;
+    Ok(policies
         .into_iter()
-        .filter_map(|Standing { role, policy_name, document }| {
+        .filter_map(|PolicyOnRole { role, policy_name, document }| {
             let (kind, agreement) = owners.get(&(role.clone(), policy_name.clone()))?.clone();
             Some(Granted { agreement, kind, role, policy_name, document })
         })
         .collect())
 }
 
-async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Result<Report, StackError> {
-    let standing = stack.view().standing().await?;
+async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Result<DemoReport, StackError> {
+    let policies = stack.view().policies().await?;
     let revoked = granted
         .iter()
-        .filter(|granted| !standing.iter().any(|found| is_same(found, granted)))
+        .filter(|granted| !policies.iter().any(|found| is_same(found, granted)))
         .map(|granted| Revoked {
             agreement: granted.agreement.clone(),
             role: granted.role.clone(),
             policy_name: granted.policy_name.clone(),
         })
         .collect();
-    Ok(Report {
+    Ok(DemoReport {
         events: EventCounts::of(stack),
         granted,
         revoked,
-        left_over: standing,
+        left_over: policies,
         dead_letters: stack.view().dead_letters().await?.values().sum(),
         quarantined: stack.view().quarantined().await?.len(),
         trace: traces::first_grant(stack.collector().store())
@@ -254,7 +254,7 @@ async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Resul
     })
 }
 
-/// Why an agreement was refused, as Data Mesh Manager was told.
+/// Returns the reason for a refusal that was reported to Data Mesh Manager.
 fn refusal(world: &WorldHandle, agreement: &AgreementRef) -> Option<String> {
     let reported = world.agreement(agreement.kind, &agreement.id)?;
     ["/provisioning/diagnostics", "/custom/aws-integration-error"]
@@ -267,8 +267,8 @@ fn is_of(granted: &Granted, agreement: &AgreementRef) -> bool {
     granted.kind == agreement.kind.as_str() && granted.agreement == agreement.id
 }
 
-fn is_same(standing: &Standing, granted: &Granted) -> bool {
-    standing.role == granted.role && standing.policy_name == granted.policy_name
+fn is_same(policy: &PolicyOnRole, granted: &Granted) -> bool {
+    policy.role == granted.role && policy.policy_name == granted.policy_name
 }
 
 fn titles(script: &[ScriptedAgreement]) -> Vec<String> {
@@ -276,7 +276,7 @@ fn titles(script: &[ScriptedAgreement]) -> Vec<String> {
 }
 
 fn show(granted: &[Granted]) {
-    println!("\nWhat stands in IAM:");
+    println!("\nPolicies in IAM:");
     for Granted { agreement, kind, role, policy_name, document } in granted {
         println!("\n  {policy_name} on the role {role} ({kind} {agreement})");
         for statement in document.get("Statement").and_then(Value::as_array).into_iter().flatten() {
@@ -293,13 +293,13 @@ fn texts(value: Option<&Value>) -> String {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DemoReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.left_over.is_empty() {
-            writeln!(formatter, "What stands in IAM now: nothing of it is left.\n")?;
+            writeln!(formatter, "No policies are left in IAM.\n")?;
         } else {
-            writeln!(formatter, "What stands in IAM now, though no agreement asks for it:")?;
-            for Standing { role, policy_name, .. } in &self.left_over {
+            writeln!(formatter, "Policies that are left in IAM although no agreement is active:")?;
+            for PolicyOnRole { role, policy_name, .. } in &self.left_over {
                 writeln!(formatter, "  {policy_name} on the role {role}")?;
             }
             writeln!(formatter)?;
@@ -307,7 +307,7 @@ impl fmt::Display for Report {
         let EventCounts { polled, queued, published } = self.events;
         write!(
             formatter,
-            "{polled} events polled, {queued} queued, {published} published; {} policies granted, {} taken back; {} dead \
+            "{polled} events polled, {queued} queued, {published} published; {} policies granted, {} revoked; {} dead \
              letters, {} quarantined; {:.1} s",
             self.granted.len(),
             self.revoked.len(),

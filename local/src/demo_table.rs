@@ -1,14 +1,15 @@
-//! A live table: one row per agreement, each with a spinner until it is decided. Plain lines where there is no terminal.
+//! The demonstration's live table: one row per agreement, with a spinner until its result is known. Without a terminal, it prints
+//! plain lines.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
-/// The rows of one phase of the demonstration.
+/// The table of one phase of the demonstration.
 pub(crate) struct DemoTable {
-    progress: Progress,
+    progress: ProgressDisplay,
     rows: Vec<Row>,
     started: Instant,
 }
@@ -20,8 +21,8 @@ struct Row {
 }
 
 impl DemoTable {
-    /// One row for each title, all waiting.
-    pub(crate) fn new(progress: Progress, heading: &str, titles: &[String]) -> Self {
+    /// Creates a table with a waiting row for each title.
+    pub(crate) fn new(progress: ProgressDisplay, heading: &str, titles: &[String]) -> Self {
         progress.line(&format!("\n{heading}"));
         let table = MultiProgress::new();
         let width = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
@@ -30,8 +31,8 @@ impl DemoTable {
             .map(|title| {
                 let title = format!("{title:width$}");
                 let bar = match progress {
-                    Progress::Terminal => table.add(ProgressBar::new_spinner()),
-                    Progress::Plain | Progress::Silent => ProgressBar::hidden(),
+                    ProgressDisplay::Terminal => table.add(ProgressBar::new_spinner()),
+                    ProgressDisplay::Plain | ProgressDisplay::Silent => ProgressBar::hidden(),
                 };
                 bar.set_style(style("  {spinner} {prefix}  {msg}"));
                 bar.set_prefix(title.clone());
@@ -43,25 +44,25 @@ impl DemoTable {
         Self { progress, rows, started: Instant::now() }
     }
 
-    /// Row `index` is decided: `mark` is one character, `text` says how.
+    /// Sets the result of row `index`: a mark and a text.
     pub(crate) fn settle(&mut self, index: usize, mark: char, text: &str) {
         let seconds = self.started.elapsed().as_secs_f64();
         let Some(row) = self.rows.get_mut(index).filter(|row| !row.settled) else { return };
         row.settled = true;
         row.bar.set_style(style(&format!("  {mark} {{prefix}}  {{msg}}")));
         row.bar.finish_with_message(format!("{text} ({seconds:.1} s)"));
-        if self.progress == Progress::Plain {
+        if self.progress == ProgressDisplay::Plain {
             eprintln!("  {mark} {}  {text} ({seconds:.1} s)", row.title);
         }
     }
 
-    /// The titles of the rows that still wait.
+    /// Returns the titles of the rows without a result.
     pub(crate) fn waiting(&self) -> Vec<&str> {
         self.rows.iter().filter(|row| !row.settled).map(|row| row.title.trim_end()).collect()
     }
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are this file's own; a wrong one falls back to indicatif's look.
+    // The templates are constants in this file. An invalid one falls back to indicatif's default style.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

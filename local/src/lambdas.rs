@@ -1,4 +1,4 @@
-//! Builds the Lambda binaries with cargo and says where they are.
+//! Builds the Lambda binaries with cargo.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,15 +10,15 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
-/// The functions: packages and binaries of the same name.
+/// The functions. Packages and binaries have the same names.
 pub(crate) const FUNCTIONS: [&str; 5] = ["feed", "router", "iam-grant", "iam-revoke", "iam-reconcile"];
-/// `dmm-local` itself is built along, so that the dependencies' features are the same as in `cargo run -p dmm-local`
-/// and nothing is compiled twice.
-const ALONG: &str = "dmm-local";
+/// `dmm-local` is built together with them, so that dependencies have the same features as in `cargo run -p dmm-local` and
+/// nothing is compiled twice.
+const BUILT_TOGETHER: &str = "dmm-local";
 
-/// The Lambda binaries, by their names.
+/// The Lambda binaries, by name.
 #[derive(Clone, Debug)]
 pub struct Lambdas {
     binaries: BTreeMap<String, PathBuf>,
@@ -28,26 +28,26 @@ pub struct Lambdas {
 /// Why the Lambdas could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// cargo did not start.
+    /// cargo could not be started.
     #[error("cannot start {program:?}: {source}. Install Rust, or set CARGO to the path of cargo")]
     Cargo {
         /// The program that was tried.
         program: OsString,
-        /// Why it did not start.
+        /// The cause.
         source: std::io::Error,
     },
     /// cargo's output could not be read.
-    #[error("cannot read what cargo prints: {0}")]
+    #[error("cannot read cargo's output: {0}")]
     Output(#[source] std::io::Error),
-    /// The build failed; the text is the compiler's.
+    /// The build failed. The text is the compiler's output.
     #[error("the Lambdas do not build:\n{0}")]
     Failed(String),
-    /// The build went well, but a binary is missing.
-    #[error("cargo built no binary named {0}: is it a member of the workspace?")]
+    /// The build succeeded, but a binary is missing.
+    #[error("cargo did not build a binary named {0}: is it a member of the workspace?")]
     Missing(String),
 }
 
-/// What cargo prints, one JSON object a line.
+/// A line of cargo's output, which is a JSON object.
 #[derive(Deserialize)]
 #[serde(tag = "reason")]
 enum Line {
@@ -71,22 +71,22 @@ struct Diagnostic {
 }
 
 impl Lambdas {
-    /// Builds the Lambdas in the development profile and tells `progress` of each crate that was compiled. A process builds
-    /// them once: later calls get the same binaries.
+    /// Builds the Lambdas in the development profile and reports each compiled crate to `progress`. A process builds them
+    /// once: later calls get the same binaries.
     ///
     /// # Errors
     ///
-    /// [`BuildError`] when cargo is missing or the build fails.
-    pub async fn build(progress: &Progress) -> Result<Self, BuildError> {
+    /// [`BuildError`] if cargo is missing or the build fails.
+    pub async fn build(progress: &ProgressDisplay) -> Result<Self, BuildError> {
         static BUILT: OnceCell<Lambdas> = OnceCell::const_new();
         BUILT.get_or_try_init(|| Self::run_cargo(progress)).await.cloned()
     }
 
-    async fn run_cargo(progress: &Progress) -> Result<Self, BuildError> {
+    async fn run_cargo(progress: &ProgressDisplay) -> Result<Self, BuildError> {
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(&program);
         command.args(["build", "--message-format", "json"]).current_dir(workspace());
-        for package in FUNCTIONS.iter().chain([&ALONG]) {
+        for package in FUNCTIONS.iter().chain([&BUILT_TOGETHER]) {
             command.args(["--package", package]);
         }
         for (name, _) in std::env::vars_os() {
@@ -99,7 +99,7 @@ impl Lambdas {
         let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(BuildError::Output(std::io::Error::other("cargo's output is not connected")));
         };
-        let complaints = tokio::spawn(async move {
+        let error_output = tokio::spawn(async move {
             let mut text = String::new();
             stderr.read_to_string(&mut text).await.map(|_| text)
         });
@@ -110,7 +110,7 @@ impl Lambdas {
         let mut compiled = 0_usize;
         let mut lines = BufReader::new(stdout).lines();
         while let Some(line) = lines.next_line().await.map_err(BuildError::Output)? {
-            // Build scripts may print anything; what is not a message of cargo's is not for us.
+            // Build scripts may print anything. Lines that are not cargo's messages are ignored.
             match serde_json::from_str(&line).unwrap_or(Line::Other) {
                 Line::Artifact { target, executable, fresh } => {
                     if !fresh {
@@ -130,7 +130,7 @@ impl Lambdas {
         let status = child.wait().await.map_err(BuildError::Output)?;
         if !status.success() {
             if errors.is_empty() {
-                errors = complaints
+                errors = error_output
                     .await
                     .map_err(|e| BuildError::Output(e.into()))?
                     .map_err(BuildError::Output)?;
@@ -150,37 +150,37 @@ impl Lambdas {
         Ok(Self { binaries, target })
     }
 
-    /// The binary that Pulumi's `code: fn::fileArchive: …/NAME` stands for.
+    /// Returns the binary that Pulumi's `code: fn::fileArchive: …/NAME` refers to.
     ///
     /// # Errors
     ///
-    /// [`BuildError::Missing`] when the workspace has none of that name.
+    /// [`BuildError::Missing`] if the workspace has no binary with this name.
     pub fn binary(&self, name: &str) -> Result<&Path, BuildError> {
         self.binaries.get(name).map(PathBuf::as_path).ok_or_else(|| BuildError::Missing(name.to_owned()))
     }
 
-    /// No binaries, for tests that start none.
+    /// Returns an empty set, for tests that do not start binaries.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         Self { binaries: BTreeMap::new(), target: PathBuf::new() }
     }
 
-    /// cargo's target folder, where the emulator's virtual environment lives too.
+    /// Returns cargo's target folder, which also contains the emulator's virtual environment.
     #[must_use]
     pub fn target(&self) -> &Path {
         &self.target
     }
 }
 
-/// What `cargo run` and `cargo test` tell a program of its own package. A build that saw it would compile anew what
-/// asks for it (ring does), and with that half of the dependencies.
+/// Returns whether `cargo run` or `cargo test` set a variable to describe the running package. If a build inherited these
+/// variables, crates that read them (such as ring) would be recompiled, and with them half of the dependencies.
 fn is_about_this_package(variable: &str) -> bool {
     ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"]
         .iter()
         .any(|prefix| variable.starts_with(prefix))
 }
 
-/// The workspace's root: `dmm-local` is a tool of the checkout that it was built from.
+/// Returns the root of the workspace that `dmm-local` was built from.
 #[must_use]
 pub fn workspace() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cargo_tells_of_the_package_is_kept_from_the_build_and_a_users_settings_are_not() {
+    fn variables_that_describe_the_package_are_removed_and_a_users_settings_are_kept() {
         for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_EXE_dmm-local"] {
             assert!(is_about_this_package(name), "{name}");
         }

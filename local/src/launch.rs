@@ -1,4 +1,4 @@
-//! From the arguments of `demo` and `up` to what they start.
+//! Converts the arguments of `demo` and `up` to the options of a stack.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,15 +9,15 @@ use dmm_simulator::Landscape;
 use crate::artifacts;
 use crate::cli::Common;
 use crate::error::StackError;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::stack::{Options, Source};
 
 impl Common {
-    /// Where the run keeps its spans, and where its events.
+    /// Returns the file for the run's spans and the file for its events.
     ///
     /// # Errors
     ///
-    /// [`StackError::Executable`] when this program's own path is not known.
+    /// [`StackError::Executable`] if the path of this program is unknown.
     pub(crate) fn artifact_files(&self) -> Result<(PathBuf, PathBuf), StackError> {
         let file = |named: &Option<PathBuf>, name| {
             artifacts::file(named.as_deref(), name).map_err(StackError::Executable)
@@ -25,8 +25,8 @@ impl Common {
         Ok((file(&self.traces, artifacts::TRACES)?, file(&self.events, artifacts::EVENTS)?))
     }
 
-    /// What to start with a simulated Data Mesh Manager, `speed` times faster than in AWS unless told otherwise.
-    pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: Progress) -> Options {
+    /// Returns the options of a stack with a simulated Data Mesh Manager. `speed` is the default speed.
+    pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: ProgressDisplay) -> Options {
         Options {
             source: Source::Simulated {
                 landscape: Box::new(landscape.clone()),

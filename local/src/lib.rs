@@ -1,4 +1,4 @@
-//! `dmm-local`: the deployed stack on one machine.
+//! `dmm-local`: runs the deployed stack on one machine.
 //!
 //! # Layout
 //!
@@ -6,18 +6,20 @@
 //! | --- | --- |
 //! | [`cli`] | the command line |
 //! | [`demo`], [`up`], [`preview`], [`package`], [`replay`], [`rules_test`] | the commands |
-//! | [`stack`] | starts every part and wires them |
+//! | [`stack`] | starts all components and connects them |
 //! | [`deploy`] | creates the resources of `pulumi/Pulumi.yaml` |
-//! | `programs` | the program and its extensions, each with its config |
-//! | [`control`] | how commands reach a stack that runs |
+//! | `programs` | the main program and the extensions, each with its config |
+//! | [`control`] | how commands reach a running stack |
 //! | [`lambdas`] | builds the Lambda binaries |
-//! | [`view`] | what stands in the emulated AWS |
-//! | [`traces`] | the functions' traces, and the command that shows one |
-//! | [`bus`] | what was published on the bus |
-//! | [`progress`] | what a user sees meanwhile |
+//! | [`view`] | reads the state of the emulated AWS |
+//! | [`traces`] | the functions' traces, and the command that displays one |
+//! | [`bus`] | the events that were published on the bus |
+//! | `journal` | the file that records these events |
+//! | [`progress`] | the display of progress |
 //!
-//! The parts are crates of their own: `emulator` (moto), `proxy`, `simulator` (Data Mesh Manager), `functions` (Lambda),
-//! `traces` (spans), `pulumi` (the program's evaluation) and `rules` (event patterns). None depends on a Lambda's crate: the binaries are run as they are deployed.
+//! The components are separate crates: `dmm-emulator` (moto), `dmm-proxy`, `dmm-simulator` (Data Mesh Manager),
+//! `dmm-lambda-service` (Lambda), `dmm-trace-collector` (spans), `dmm-pulumi` (evaluates the program) and `dmm-rules` (event
+//! patterns). None depends on the crate of a Lambda: the binaries run as they are deployed.
 
 pub mod architecture;
 mod artifacts;

@@ -1,4 +1,4 @@
-//! The command line of `dmm-local`.
+//! The entry point of `dmm-local`.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use dmm_local::{StackError, demo, package, preview, replay, rules_test, traces, 
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // What goes wrong inside the parts is for people, too; what the functions print goes to their logs.
+    // Warnings of the components are for the user, too. The functions' own output goes to their logs.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
@@ -36,8 +36,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Prints the report; success when everything went as the script says.
-fn finish(report: &demo::Report, json: bool) -> ExitCode {
+/// Prints the report. Succeeds if everything went as expected.
+fn finish(report: &demo::DemoReport, json: bool) -> ExitCode {
     if json {
         match serde_json::to_string_pretty(report) {
             Ok(text) => println!("{text}"),

@@ -1,7 +1,7 @@
-//! What `pulumi up` would make: every resource of the program with the values that it gets.
+//! Previews `pulumi up`: displays all resources of the program with their evaluated properties.
 //!
-//! The program is deployed into an emulated AWS of its own, which ends with the command. So each value is there, also
-//! those that only AWS gives (ARNs, URLs), and what this machine does not understand is refused, as everywhere.
+//! The program is deployed into a temporary emulated AWS, so that the output includes the values that AWS assigns (ARNs, URLs).
+//! Unsupported resources and properties are rejected, like in the other commands.
 
 use std::collections::BTreeMap;
 
@@ -13,39 +13,39 @@ use serde_json::{Map, Value};
 use termtree::Tree;
 
 use crate::cli::Preview;
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::consumers;
 use crate::deploy::{Deployed, Deployer};
 use crate::error::StackError;
 use crate::lambdas::{Lambdas, workspace};
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::stack::start_emulator;
 
-/// Stands for the API key where none is given; it is masked like one.
+/// Replaces the API key if none is given. It is masked, too.
 const NO_KEY: &str = "none given";
 
-/// The program, evaluated for one stack. Secrets are masked.
+/// The program, evaluated for one stack, with secrets masked.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct StackPreview {
     /// The stack's name.
     pub stack: String,
-    /// The resources, each after those that it needs.
-    pub resources: Vec<Shown>,
+    /// The resources. Each follows those that it needs.
+    pub resources: Vec<PreviewedResource>,
     /// The program's outputs.
     pub outputs: Map<String, Value>,
 }
 
 /// A resource.
 #[derive(Debug, Serialize)]
-pub struct Shown {
-    /// What the program calls it.
+pub struct PreviewedResource {
+    /// Its name in the program.
     pub name: String,
     /// Its type, e.g. `aws:sqs:Queue`.
     #[serde(rename = "type")]
     pub token: String,
     /// Its properties.
     pub properties: Map<String, Value>,
-    /// The resources that it needs.
+    /// The names of the resources that it needs.
     #[serde(rename = "dependsOn")]
     pub depends_on: Vec<String>,
 }
@@ -54,19 +54,19 @@ pub struct Shown {
 ///
 /// # Errors
 ///
-/// [`StackError`] when the program is wrong, or one machine does not understand it.
+/// [`StackError`] if the program is not valid or not supported on one machine.
 pub async fn run(args: &Preview) -> Result<(), StackError> {
     let config = args.config.iter().cloned().collect();
-    let report = preview(&args.stack, config, Progress::detect()).await?;
+    let preview = preview(&args.stack, config, ProgressDisplay::detect()).await?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(StackError::Report)?);
+        println!("{}", serde_json::to_string_pretty(&preview).map_err(StackError::Report)?);
     } else {
-        print!("{}", tree(&report));
+        print!("{}", tree(&preview));
     }
     Ok(())
 }
 
-/// Evaluates the program for the stack of this name.
+/// Evaluates the program for the stack with this name.
 ///
 /// # Errors
 ///
@@ -74,8 +74,8 @@ pub async fn run(args: &Preview) -> Result<(), StackError> {
 pub async fn preview(
     stack: &str,
     mut config: BTreeMap<String, String>,
-    progress: Progress,
-) -> Result<Report, StackError> {
+    progress: ProgressDisplay,
+) -> Result<StackPreview, StackError> {
     config.entry("apiKey".to_owned()).or_insert_with(|| NO_KEY.to_owned());
     let evaluation = Program::load(&workspace().join("pulumi"))?.evaluate(dmm_pulumi::Settings {
         stack: stack.to_owned(),
@@ -84,42 +84,42 @@ pub async fn preview(
     })?;
     let lambdas = Lambdas::build(&progress).await?;
     let emulator = start_emulator(&lambdas, None, progress).await?;
-    let place = Place::default();
+    let aws_account = AwsAccount::default();
     let root = Credentials::new("root", "root", None, None, "before enforcement");
-    let clients = Clients::new(emulator.url(), &place, root);
+    let clients = Clients::new(emulator.url(), &aws_account, root);
     let operator = consumers::operator(&clients).await?;
     let functions = FunctionService::new(dmm_lambda_service::Settings {
-        region: place.region.clone(),
-        account: place.account.clone(),
+        region: aws_account.region.clone(),
+        account: aws_account.account.clone(),
         endpoint_url: emulator.url().to_owned(),
         speed: Speed::times(1),
         tracing: None,
     });
     let logs = tempfile::Builder::new().prefix("dmm-local-").tempdir().map_err(StackError::Folder)?;
     let mut deployer = Deployer::new(
-        Clients::new(emulator.url(), &place, operator),
+        Clients::new(emulator.url(), &aws_account, operator),
         functions.clone(),
         lambdas,
-        &place,
+        &aws_account,
         emulator.url().to_owned(),
         logs.path().to_path_buf(),
         emulator.python().to_owned(),
     );
     deployer.deploy(evaluation, progress).await?;
-    let stands = deployer.finish();
+    let result = deployer.finish();
     functions.stop().await;
     emulator.stop().await;
-    Ok(report(stack, &stands))
+    Ok(described(stack, &result))
 }
 
-fn report(stack: &str, deployed: &Deployed) -> Report {
-    let resources = deployed.resources.iter().map(|resource| Shown {
+fn described(stack: &str, deployed: &Deployed) -> StackPreview {
+    let resources = deployed.resources.iter().map(|resource| PreviewedResource {
         name: resource.name().to_owned(),
         token: resource.token().to_owned(),
         properties: masked(resource.properties()),
         depends_on: resource.dependencies().to_vec(),
     });
-    Report {
+    StackPreview {
         stack: stack.to_owned(),
         resources: resources.collect(),
         outputs: masked(&deployed.shown_outputs),
@@ -130,16 +130,16 @@ fn masked(map: &dmm_pulumi::Map) -> Map<String, Value> {
     map.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Masked))).collect()
 }
 
-/// The report as a tree: types and names first, then what each property is. Texts that hold JSON are shown as what they
-/// hold.
+/// Returns the preview as a tree: the resources with their types and names, and below them the properties. Strings that contain
+/// a JSON object are expanded.
 #[must_use]
-pub fn tree(report: &Report) -> Tree<String> {
-    let count = report.resources.len();
-    let resources = report.resources.iter().map(|resource| {
+pub fn tree(preview: &StackPreview) -> Tree<String> {
+    let count = preview.resources.len();
+    let resources = preview.resources.iter().map(|resource| {
         branch(format!("{} {}", resource.token, resource.name), &Value::Object(resource.properties.clone()))
     });
-    let outputs = branch("outputs".to_owned(), &Value::Object(report.outputs.clone()));
-    Tree::new(format!("stack {}, {count} resources", report.stack))
+    let outputs = branch("outputs".to_owned(), &Value::Object(preview.outputs.clone()));
+    Tree::new(format!("stack {}, {count} resources", preview.stack))
         .with_leaves(resources.chain(std::iter::once(outputs)))
 }
 
@@ -175,20 +175,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_shows_every_value_and_what_texts_of_json_hold() {
+    fn a_tree_shows_every_value_and_expands_json() {
         let properties = json!({
             "name": "events", "fifo": true, "list": ["a", 1], "none": null,
             "rules": [{ "days": 30 }],
             "policy": "{\"Statement\":[{\"Effect\":\"Deny\"}]}",
         });
         let Value::Object(properties) = properties else { panic!("an object") };
-        let resource = Shown {
+        let resource = PreviewedResource {
             name: "q".to_owned(),
             token: "aws:sqs:Queue".to_owned(),
             properties,
             depends_on: Vec::new(),
         };
-        let report = Report { stack: "dev".to_owned(), resources: vec![resource], outputs: Map::new() };
+        let report = StackPreview { stack: "dev".to_owned(), resources: vec![resource], outputs: Map::new() };
         let expected = "\
 stack dev, 1 resources
 ├── aws:sqs:Queue q

@@ -1,4 +1,4 @@
-//! The program of the stack and its extensions, each with the config that is meant for it.
+//! The main program and the extensions, each with its config.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,17 +8,17 @@ use dmm_pulumi::{Evaluation, Program};
 use crate::error::StackError;
 use crate::lambdas::workspace;
 
-/// A program and the values of its config keys.
+/// A program with the values of its config keys.
 type Configured = (Program, BTreeMap<String, String>);
 
-/// Programs that are about to be deployed.
+/// The programs to deploy.
 pub(crate) struct Programs {
     main: Configured,
     extensions: Vec<Configured>,
 }
 
 impl Programs {
-    /// Loads them and gives each its part of `config`: what has no project, or an unknown one, is the main program's.
+    /// Loads the programs and assigns each key of `config` to its program. Keys without a project belong to the main program.
     pub(crate) fn load(extensions: &[PathBuf], config: BTreeMap<String, String>) -> Result<Self, StackError> {
         let main = Program::load(&workspace().join("pulumi"))?;
         let extensions = extensions
@@ -27,12 +27,12 @@ impl Programs {
             .collect::<Result<_, StackError>>()?;
         let mut programs = Self { main: (main, BTreeMap::new()), extensions };
         for (key, value) in config {
-            programs.place(key, value)?;
+            programs.assign(key, value)?;
         }
         Ok(programs)
     }
 
-    fn place(&mut self, key: String, value: String) -> Result<(), StackError> {
+    fn assign(&mut self, key: String, value: String) -> Result<(), StackError> {
         let Some((project, _)) = key.split_once(':') else {
             self.main.1.insert(key, value);
             return Ok(());
@@ -47,12 +47,12 @@ impl Programs {
         Err(StackError::UnknownProject { key, known: known.join(", ") })
     }
 
-    /// Sets a config key of the main program, whatever the user said.
+    /// Sets a config key of the main program, overriding the user's value.
     pub(crate) fn main_config(&mut self, key: &str, value: String) {
         self.main.1.insert(key.to_owned(), value);
     }
 
-    /// Sets a config key of every extension that declares it and that was not given a value.
+    /// Sets a config key of all extensions that declare it and that the user did not give a value.
     pub(crate) fn default_of_extensions(&mut self, key: &str, value: &str) {
         for (program, config) in &mut self.extensions {
             let whole = format!("{}:{key}", program.name());
@@ -62,7 +62,7 @@ impl Programs {
         }
     }
 
-    /// Begins the evaluations, all for the stack `local` of `organization`.
+    /// Starts the evaluations, all for the stack `local` of `organization`.
     pub(crate) fn evaluate(self) -> Result<(Evaluation, Vec<Evaluation>), StackError> {
         let begin = |(program, config): Configured| {
             program.evaluate(dmm_pulumi::Settings {

@@ -1,46 +1,46 @@
-//! What a user sees while `dmm-local` works: a spinner or bar per step on a terminal, plain lines elsewhere.
+//! Displays progress while `dmm-local` works: a spinner or a bar per step on a terminal, plain lines elsewhere.
 //!
-//! Everything goes to standard error, so that standard output holds the result alone.
+//! All output goes to standard error, so that standard output contains only the result.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Plain lines tell of a step's detail this often at the most.
+/// The minimum interval between plain lines with a step's details.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Where steps are shown.
+/// How progress is displayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// Spinners and bars that redraw themselves.
+pub enum ProgressDisplay {
+    /// As animated spinners and bars.
     Terminal,
-    /// One line when a step begins, now and then while it runs, and when it ends.
+    /// As lines: when a step starts, occasionally while it runs, and when it ends.
     Plain,
-    /// Nothing (tests).
+    /// Not at all (for tests).
     Silent,
 }
 
-impl Progress {
-    /// [`Progress::Terminal`] when standard error is a terminal, [`Progress::Plain`] otherwise.
+impl ProgressDisplay {
+    /// Returns [`ProgressDisplay::Terminal`] if standard error is a terminal, and [`ProgressDisplay::Plain`] otherwise.
     #[must_use]
     pub fn detect() -> Self {
         if std::io::stderr().is_terminal() { Self::Terminal } else { Self::Plain }
     }
 
-    /// Begins a step of unknown length.
+    /// Starts a step of unknown length.
     #[must_use]
     pub fn step(self, title: &str) -> Step {
         Step::new(self, title, None)
     }
 
-    /// Begins a step of `total` parts.
+    /// Starts a step with `total` parts.
     #[must_use]
     pub fn steps(self, title: &str, total: usize) -> Step {
         Step::new(self, title, Some(total))
     }
 
-    /// Says one line that stays.
+    /// Prints a line.
     pub fn line(self, text: &str) {
         if self != Self::Silent {
             eprintln!("{text}");
@@ -48,52 +48,52 @@ impl Progress {
     }
 }
 
-/// A step under way. One that is dropped without [`Step::done`] has failed and clears its bar.
+/// A step in progress. If it is dropped without [`Step::done`], it has failed, and its bar is cleared.
 #[derive(Debug)]
 pub struct Step {
-    progress: Progress,
+    progress: ProgressDisplay,
     title: String,
     bar: ProgressBar,
     started: Instant,
-    spoken: std::sync::Mutex<Instant>,
+    last_line: std::sync::Mutex<Instant>,
 }
 
 impl Step {
-    fn new(progress: Progress, title: &str, total: Option<usize>) -> Self {
+    fn new(progress: ProgressDisplay, title: &str, total: Option<usize>) -> Self {
         let bar = match (progress, total) {
-            (Progress::Terminal, Some(total)) => ProgressBar::new(total as u64)
+            (ProgressDisplay::Terminal, Some(total)) => ProgressBar::new(total as u64)
                 .with_style(style("  {spinner} {prefix} {bar:24} {pos}/{len} {msg}")),
-            (Progress::Terminal, None) => {
+            (ProgressDisplay::Terminal, None) => {
                 ProgressBar::new_spinner().with_style(style("  {spinner} {prefix} {msg} ({elapsed})"))
             }
-            (Progress::Plain | Progress::Silent, _) => {
+            (ProgressDisplay::Plain | ProgressDisplay::Silent, _) => {
                 ProgressBar::with_draw_target(total.map(|n| n as u64), ProgressDrawTarget::hidden())
             }
         };
         bar.set_prefix(title.to_owned());
-        if progress == Progress::Terminal {
+        if progress == ProgressDisplay::Terminal {
             bar.enable_steady_tick(Duration::from_millis(100));
         }
-        if progress == Progress::Plain {
+        if progress == ProgressDisplay::Plain {
             eprintln!("{title} ...");
         }
         let now = Instant::now();
-        Self { progress, title: title.to_owned(), bar, started: now, spoken: std::sync::Mutex::new(now) }
+        Self { progress, title: title.to_owned(), bar, started: now, last_line: std::sync::Mutex::new(now) }
     }
 
-    /// Says what the step is doing now.
+    /// Displays what the step is doing.
     pub fn detail(&self, text: &str) {
         self.bar.set_message(text.to_owned());
-        self.speak(text);
+        self.print_detail(text);
     }
 
-    /// One more part of a step with a total is finished; `text` names it.
+    /// Marks one part as finished. `text` describes it.
     pub fn advance(&self, text: &str) {
         self.bar.inc(1);
         self.detail(text);
     }
 
-    /// The step is finished; the line that says so stays.
+    /// Finishes the step and prints a line with its result.
     pub fn done(&self, text: &str) {
         self.bar.finish_and_clear();
         self.progress.line(&format!(
@@ -103,14 +103,14 @@ impl Step {
         ));
     }
 
-    fn speak(&self, text: &str) {
-        if self.progress != Progress::Plain {
+    fn print_detail(&self, text: &str) {
+        if self.progress != ProgressDisplay::Plain {
             return;
         }
-        // A poisoned lock only means that another thread panicked while it spoke.
-        let mut spoken = self.spoken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if spoken.elapsed() >= PLAIN_INTERVAL {
-            *spoken = Instant::now();
+        // If another thread panicked while it held the lock, the time is still valid.
+        let mut last_line = self.last_line.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last_line.elapsed() >= PLAIN_INTERVAL {
+            *last_line = Instant::now();
             eprintln!("{}: {text}", self.title);
         }
     }
@@ -125,7 +125,7 @@ impl Drop for Step {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are constants of this file; a wrong one falls back to indicatif's own look.
+    // The templates are constants in this file. An invalid one falls back to indicatif's default style.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .progress_chars("=> ")

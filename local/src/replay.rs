@@ -1,4 +1,4 @@
-//! Lets the feed of a running stack be read again.
+//! Replays the feed of a running stack.
 
 use reqwest::Url;
 
@@ -6,18 +6,18 @@ use crate::cli::Replay;
 use crate::control::{ReplayQuery, address};
 use crate::error::StackError;
 
-/// Asks the stack that runs to read its feed again.
+/// Asks the running stack to replay its feed.
 ///
 /// # Errors
 ///
-/// [`StackError::NotRunning`], and [`StackError::Refused`] with what the stack says.
+/// [`StackError::NotRunning`]; [`StackError::Refused`] with the stack's message.
 pub async fn run(args: &Replay) -> Result<(), StackError> {
     let base = match &args.control {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => address()?,
     };
-    let address = Url::parse(&base)
-        .map_err(|_| StackError::NotRunning(format!("{base:?} is not the address of a stack")))?;
+    let address =
+        Url::parse(&base).map_err(|_| StackError::NotRunning(format!("{base:?} is not a valid URL")))?;
     let asked = dmm_proxy::client(&address)?
         .post(format!("{base}/replay"))
         .query(&ReplayQuery { from: args.from.clone() })
@@ -31,7 +31,7 @@ pub async fn run(args: &Replay) -> Result<(), StackError> {
     }
     println!("{text}");
     println!(
-        "What the queue has taken within the last five minutes it does not take again (SQS drops duplicates)."
+        "Events that were queued within the last five minutes are not queued again (SQS drops duplicates)."
     );
     Ok(())
 }

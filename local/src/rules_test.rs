@@ -1,4 +1,4 @@
-//! Tries a pattern of a rule on events.
+//! Tests an event pattern on events.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::artifacts;
 use crate::cli::RulesTest;
 
-/// Why a pattern cannot be tried.
+/// Why a pattern cannot be tested.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesTestError {
     /// A file cannot be read.
@@ -16,31 +16,31 @@ pub enum RulesTestError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The events are not JSON.
-    #[error("{path} is not JSON: {source}")]
+    /// The file with events is not valid JSON.
+    #[error("{path} is not valid JSON: {source}")]
     Event {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// No run has recorded events.
-    #[error("no events are recorded ({0}): `dmm-local demo` and `dmm-local up` record those of the bus")]
+    /// No events are recorded.
+    #[error("no events are recorded ({0}): `dmm-local demo` and `dmm-local up` record the events on the bus")]
     Recorded(std::io::Error),
-    /// EventBridge would refuse the pattern.
-    #[error("{path} is no event pattern. {source}")]
+    /// EventBridge would reject the pattern.
+    #[error("{path} is not a valid event pattern: {source}")]
     Pattern {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: PatternError,
     },
 }
 
-/// Shows which events the pattern matches, and why it does not match the others; whether it matches one.
+/// Prints which events match the pattern, and why the others do not. Returns whether an event matches.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub fn run(args: &RulesTest) -> Result<bool, RulesTestError> {
     let verdicts: Vec<(String, Result<(), Mismatch>)> =
         events.iter().map(|(name, event)| (name.clone(), pattern.check(event))).collect();
     let matched = verdicts.iter().filter(|(_, verdict)| verdict.is_ok()).count();
-    // Of many samples, those of other types say nothing new.
+    // Among many samples, events that differ only in their type are not interesting.
     let shows_all = args.all || args.event.is_some();
     let mut hidden = 0;
     for (name, verdict) in &verdicts {
@@ -74,7 +74,7 @@ pub fn run(args: &RulesTest) -> Result<bool, RulesTestError> {
     }
     println!("\n{matched} of {} events match.", verdicts.len());
     if hidden > 0 {
-        println!("{hidden} do not because of their detail-type alone: --all shows them.");
+        println!("{hidden} events differ only in their detail-type: --all shows them.");
     }
     Ok(matched > 0)
 }
@@ -83,7 +83,7 @@ fn is_about_type_only(mismatch: &Mismatch) -> bool {
     mismatch.reasons().iter().all(|reason| reason.starts_with("detail-type is "))
 }
 
-/// The events of the last run.
+/// Returns the recorded events of the last run.
 fn recorded() -> Result<Vec<(String, Value)>, RulesTestError> {
     let path = artifacts::file(None, artifacts::EVENTS).map_err(RulesTestError::Recorded)?;
     if let Err(missing) = path.metadata() {
@@ -92,7 +92,7 @@ fn recorded() -> Result<Vec<(String, Value)>, RulesTestError> {
     from_file(&path)
 }
 
-/// The events of a file, each with what tells it from the others.
+/// Returns the events in a file, each with a name that identifies it.
 fn from_file(path: &Path) -> Result<Vec<(String, Value)>, RulesTestError> {
     let mut events = Vec::new();
     for value in serde_json::Deserializer::from_str(&read(path)?).into_iter() {
@@ -102,7 +102,7 @@ fn from_file(path: &Path) -> Result<Vec<(String, Value)>, RulesTestError> {
         }
     }
     let name = |(index, event): (usize, &Value)| {
-        let part = |member: &str| event[member].as_str().unwrap_or("?").to_owned();
+        let part = |member: &str| event.get(member).and_then(Value::as_str).unwrap_or("?").to_owned();
         format!("{} {} ({})", index + 1, part("detail-type"), part("id"))
     };
     let names: Vec<String> = events.iter().enumerate().map(name).collect();

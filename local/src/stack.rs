@@ -17,13 +17,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::bus;
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::consumers;
 use crate::deploy::{Deployed, Deployer};
 use crate::error::StackError;
 use crate::lambdas::Lambdas;
 use crate::programs::Programs;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::traces;
 use crate::view::View;
 
@@ -81,7 +81,7 @@ impl Stack {
     async fn start_all(options: Options) -> Result<Self, StackError> {
         let progress = options.progress;
         let lambdas = Lambdas::build(&progress).await?;
-        let place = Place::default();
+        let aws_account = AwsAccount::default();
         let folder = tempfile::Builder::new().prefix("dmm-local-").tempdir().map_err(StackError::Folder)?;
         let logs = options.logs.unwrap_or_else(|| folder.path().join("logs"));
 
@@ -99,21 +99,21 @@ impl Stack {
 
         let root = Clients::new(
             &aws_url,
-            &place,
+            &aws_account,
             Credentials::new("root", "root", None, None, "before enforcement"),
         );
         let operator = match emulator {
             Some(_) => consumers::operator(&root).await?,
             None => Credentials::new("test", "test", None, None, "another emulator"),
         };
-        let clients = Clients::new(&aws_url, &place, operator.clone());
+        let clients = Clients::new(&aws_url, &aws_account, operator.clone());
         consumers::create(&clients, &options.roles).await?;
 
         let traces = options.traces.unwrap_or_else(|| folder.path().join("traces.jsonl"));
         let (collector, tracing) = traces::start(traces, options.otlp_endpoint).await?;
         let functions = FunctionService::new(dmm_lambda_service::Settings {
-            region: place.region.clone(),
-            account: place.account.clone(),
+            region: aws_account.region.clone(),
+            account: aws_account.account.clone(),
             endpoint_url: proxy.aws_url(),
             speed: options.speed,
             tracing: Some(tracing),
@@ -123,7 +123,7 @@ impl Stack {
             .map_or_else(|| PathBuf::from("python3"), |emulator| emulator.python().to_owned());
         let mut programs = Programs::load(&options.extensions, options.config)?;
         programs.main_config("baseUrl", proxy.api_url());
-        programs.main_config("operators", consumers::operator_arn(&place));
+        programs.main_config("operators", consumers::operator_arn(&aws_account));
         programs.main_config("apiKey", api_key.expose_secret().to_owned());
         if let Some(url) = &options.webhook {
             programs.default_of_extensions("webhookUrl", url);
@@ -132,7 +132,7 @@ impl Stack {
             clients.clone(),
             functions.clone(),
             lambdas,
-            &place,
+            &aws_account,
             aws_url.clone(),
             logs.clone(),
             python,
@@ -154,7 +154,7 @@ impl Stack {
         functions.start_triggers(options.scheduled);
         let view = View::new(clients, stands.clone());
         let operator = Operator {
-            region: place.region,
+            region: aws_account.region,
             access_key_id: operator.access_key_id().to_owned(),
             secret_access_key: operator.secret_access_key().to_owned(),
         };
@@ -195,8 +195,8 @@ impl Stack {
     /// Every event that was published on the bus, as the targets of rules receive it.
     #[must_use]
     pub fn published(&self) -> Vec<Value> {
-        let place = Place::default();
-        self.proxy.requests().iter().flat_map(|request| bus::published(request, &place)).collect()
+        let aws_account = AwsAccount::default();
+        self.proxy.requests().iter().flat_map(|request| bus::published(request, &aws_account)).collect()
     }
 
     /// Lambda on this machine.
@@ -310,7 +310,7 @@ impl Stack {
 pub(crate) async fn start_emulator(
     lambdas: &Lambdas,
     port: Option<u16>,
-    progress: Progress,
+    progress: ProgressDisplay,
 ) -> Result<Emulator, StackError> {
     let step = Arc::new(progress.step("Starting the emulated AWS (moto)"));
     let told = Arc::clone(&step);

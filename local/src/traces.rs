@@ -1,4 +1,4 @@
-//! The functions' traces: where they are kept, what Lambda itself adds, and the command that shows one.
+//! The functions' traces: collects them, adds Lambda's own segments, and displays a trace.
 
 use std::path::PathBuf;
 
@@ -18,12 +18,12 @@ use crate::artifacts;
 use crate::cli::ShowTrace;
 use crate::error::StackError;
 
-/// The columns of a waterfall.
+/// The width of a waterfall, in columns.
 const WIDTH: usize = 118;
-/// The name under which Lambda's own segments are shown.
+/// The service name of Lambda's own segments.
 const LAMBDA: &str = "AWS::Lambda";
 
-/// Starts the daemon and the receiver, and says what functions need to know of them.
+/// Starts the trace collector. Returns it with the settings that the functions need.
 pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collector, Tracing), StackError> {
     let forward = match forward {
         Some(endpoint) => Some(Forward { client: dmm_proxy::client(&endpoint)?, endpoint }),
@@ -32,7 +32,7 @@ pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collec
     let collector = Collector::start(Options { file, forward }).await?;
     let (segments, mut recorded) = mpsc::unbounded_channel();
     let take = collector.inlet();
-    // Ends with the last function service, which holds the other end.
+    // Ends when the function service, which holds the sender, is dropped.
     tokio::spawn(async move {
         while let Some(segment) = recorded.recv().await {
             take(request(segment));
@@ -42,12 +42,11 @@ pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collec
     Ok((collector, tracing))
 }
 
-/// Shows a trace of the last run: the one that is asked for, or else the last one of an event that changed something in
-/// IAM.
+/// Returns a trace of the last run as text: the requested one, or else the last trace of an event that changed IAM.
 ///
 /// # Errors
 ///
-/// [`StackError::Traces`] when there was no run, [`StackError::NoTrace`] when it has no such trace.
+/// [`StackError::Traces`] if there was no run; [`StackError::NoTrace`] if the run has no such trace.
 pub fn show(args: &ShowTrace) -> Result<String, StackError> {
     let store = Store::read(
         &artifacts::file(args.traces.as_deref(), artifacts::TRACES).map_err(StackError::Executable)?,
@@ -59,7 +58,7 @@ pub fn show(args: &ShowTrace) -> Result<String, StackError> {
     if args.json { trace.to_json().map_err(StackError::Report) } else { Ok(waterfall(&trace)) }
 }
 
-/// The last trace of an event that changed something in IAM, or else of any event.
+/// Returns the last trace of an event that changed IAM, or else the last trace of any event.
 pub(crate) fn interesting(store: &Store) -> Option<Trace> {
     let traces = store.traces();
     let changed = |trace: &&Trace| trace.text("aws.iam.policy.name").is_some();
@@ -68,17 +67,17 @@ pub(crate) fn interesting(store: &Store) -> Option<Trace> {
     last.clone().find(changed).or_else(|| last.clone().find(of_event)).cloned()
 }
 
-/// The first trace in which access was given.
+/// Returns the first trace in which access was granted.
 pub(crate) fn first_grant(store: &Store) -> Option<Trace> {
     store.traces().into_iter().find(|trace| trace.text("dmm.outcome") == Some("granted"))
 }
 
-/// A trace as text.
+/// Returns a trace as text.
 pub(crate) fn waterfall(trace: &Trace) -> String {
     trace.waterfall(WIDTH)
 }
 
-/// What Lambda recorded, as a span.
+/// Converts a segment of Lambda to a span.
 fn request(segment: Segment) -> ExportTraceServiceRequest {
     let Segment { trace_id, id, function, start, end, error } = segment;
     let status = error.map(|message| Status { message, code: StatusCode::Error.into() });

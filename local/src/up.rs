@@ -1,4 +1,4 @@
-//! The stack, kept running for people to play with.
+//! Keeps the stack running for interactive use.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use crate::control::{self, Control};
 use crate::deploy::Extension;
 use crate::error::StackError;
 use crate::journal::Journal;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use crate::stack::{Source, Stack};
-use crate::view::Standing;
+use crate::view::PolicyOnRole;
 
-/// In real time unless told otherwise: what a user sees is what AWS would do.
+/// Real time by default, so that users see the timing of AWS.
 const SPEED: u32 = 1;
-/// The variable with the API key of a real Data Mesh Manager.
+/// The environment variable with the API key of a real Data Mesh Manager.
 const API_KEY: &str = "DMM_API_KEY";
 
 /// Starts the stack and keeps it running until Ctrl-C.
 ///
 /// # Errors
 ///
-/// [`StackError`] when it does not start.
+/// [`StackError`] if it does not start or its state cannot be read.
 pub async fn run(args: &Up) -> Result<(), StackError> {
-    let progress = Progress::detect();
+    let progress = ProgressDisplay::detect();
     let mut options = args.common.options(&Landscape::sample(), SPEED, progress);
     if let Some(url) = &args.dmm_url {
         let api_key = std::env::var(API_KEY)
@@ -39,19 +39,19 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     let (traces, events) = args.common.artifact_files()?;
     options.traces = Some(traces);
     options.extensions.clone_from(&args.extension);
-    let (control, mut asked) = Control::start().await?;
+    let (control, mut requests) = Control::start().await?;
     options.webhook = Some(control.webhook_url());
     let speed = options.speed;
     let stack = Stack::start(options).await?;
     let mut journal = Journal::start(events, &stack)?;
     introduce(&stack, speed);
-    println!("`dmm-local replay` reaches this stack at {}.", control.url());
+    println!("The control URL for `dmm-local replay` is {}.", control.url());
     introduce_extensions(&stack);
     let mut depths = BTreeMap::new();
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(StackError::Signal)?,
         failed = follow(&stack, &mut depths, &mut journal) => failed?,
-        () = control::answer(&mut asked, &stack) => {}
+        () = control::answer(&mut requests, &stack) => {}
     }
     progress.line("\nStopping");
     control.stop();
@@ -59,10 +59,12 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     Ok(())
 }
 
-/// Says where to look for what an extension gets.
+/// Prints where to find the output of extensions.
 fn introduce_extensions(stack: &Stack) {
     for Extension { project, outputs, functions, .. } in &stack.deployed().extensions {
-        println!("\n{project} runs beside it; what its queues and its webhook get is shown below, too.");
+        println!(
+            "\nThe extension {project} is deployed, too. Events that reach its queues and its webhook are shown below."
+        );
         for (name, value) in outputs {
             println!("  {name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         }
@@ -74,7 +76,7 @@ fn introduce_extensions(stack: &Stack) {
     println!();
 }
 
-/// Says how many messages came to, or left, the queues of extensions.
+/// Prints changes in the number of messages in the queues of extensions.
 async fn follow_queues(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> Result<(), StackError> {
     for extension in &stack.deployed().extensions {
         for (arn, url) in &extension.queues {
@@ -91,19 +93,19 @@ async fn follow_queues(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> R
     Ok(())
 }
 
-/// Says what comes and goes in IAM, until there is an error.
+/// Prints policies that appear in or disappear from IAM, until an error occurs.
 async fn follow(
     stack: &Stack,
     depths: &mut BTreeMap<String, usize>,
     journal: &mut Journal,
 ) -> Result<(), StackError> {
-    let mut before: Vec<Standing> = Vec::new();
+    let mut before: Vec<PolicyOnRole> = Vec::new();
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
         ticks.tick().await;
-        let now = stack.view().standing().await?;
+        let now = stack.view().policies().await?;
         for (mark, policies, others) in [('-', &before, &now), ('+', &now, &before)] {
-            for Standing { role, policy_name, .. } in
+            for PolicyOnRole { role, policy_name, .. } in
                 policies.iter().filter(|policy| !others.contains(policy))
             {
                 println!("{mark} {policy_name} on the role {role}");
@@ -121,15 +123,13 @@ fn opted_in(name: &str) -> ConsumerRole {
 
 fn introduce(stack: &Stack, speed: Speed) {
     let operator = stack.operator();
-    println!("\nThe stack runs. What comes and goes in IAM is shown below; Ctrl-C ends it.\n");
+    println!("\nThe stack is running. Changes of policies in IAM are shown below. Press Ctrl-C to stop.\n");
     println!("AWS (moto)       {}", stack.aws_url());
-    println!("functions' logs  {}", stack.logs().display());
-    println!("the feed         is polled every {} s", speed.scale(Duration::from_mins(1)).as_secs_f64());
-    println!("traces           are shown by `cargo run -p dmm-local -- trace`");
-    println!(
-        "patterns         are tried on its events by `cargo run -p dmm-local -- rules test PATTERN.json --recorded`"
-    );
-    println!("\nLook around with the AWS CLI:");
+    println!("function logs    {}", stack.logs().display());
+    println!("feed             polled every {} s", speed.scale(Duration::from_mins(1)).as_secs_f64());
+    println!("traces           show with `cargo run -p dmm-local -- trace`");
+    println!("event patterns   test with `cargo run -p dmm-local -- rules test PATTERN.json --recorded`");
+    println!("\nUse the AWS CLI:");
     println!("  export AWS_ENDPOINT_URL={} AWS_REGION={}", stack.aws_url(), operator.region);
     println!(
         "  export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",

@@ -1,4 +1,4 @@
-//! What stands in the emulated AWS, read from its own APIs: policies, records, queues, quarantine.
+//! Reads the state of the emulated AWS from its APIs: policies, records, queues, quarantined events.
 
 use std::collections::BTreeMap;
 
@@ -11,50 +11,50 @@ use serde_json::Value;
 use crate::clients::Clients;
 use crate::deploy::{DeployError, Deployed, aws};
 
-mod packed;
+mod managed_policies;
 
-/// How the names of the policies begin that belong to an agreement.
+/// The prefix of the names of policies that belong to an agreement.
 const POLICY_PREFIX: &str = "DMM_";
-/// Where the feed keeps its place.
+/// The key of the feed's cursor.
 const CURSOR: &str = "feed/last_event_id";
-/// Where grant records are kept.
+/// The prefix of the keys of grant records.
 const GRANTS: &str = "grants/";
-/// Where the records of managed policies are kept.
+/// The prefix of the keys of records about managed policies.
 const PACKS: &str = "packs/";
-/// Where events are kept that can never be sent.
+/// The prefix of the keys of quarantined events.
 const QUARANTINE: &str = "quarantine/";
 
-/// A policy of ours that stands on a role: inline, or packed into a managed policy with others.
+/// A policy that the integration wrote to a role: an inline policy, or a part of a managed policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct PolicyOnRole {
     /// The role's name.
     pub role: String,
-    /// The policy's name; of one that is packed, the name that it would have as an inline policy.
+    /// The policy's name. For a part of a managed policy, the name that it would have as an inline policy.
     pub policy_name: String,
     /// The policy document.
     pub document: Value,
 }
 
-/// How many messages a queue holds.
+/// The number of messages in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Ready to be received.
+    /// Messages that can be received.
     pub visible: usize,
-    /// Received and neither deleted nor visible again.
+    /// Messages that were received and are neither deleted nor visible again.
     pub in_flight: usize,
-    /// Not ready yet.
+    /// Messages that are delayed.
     pub delayed: usize,
 }
 
 impl Depth {
-    /// All messages of the queue.
+    /// Returns the number of all messages in the queue.
     #[must_use]
     pub fn total(self) -> usize {
         self.visible + self.in_flight + self.delayed
     }
 }
 
-/// Looks at the deployed stack with the operator's credentials.
+/// Reads the state of the deployed stack with the operator's credentials.
 #[derive(Clone, Debug)]
 pub struct View {
     clients: Clients,
@@ -66,37 +66,37 @@ impl View {
         Self { clients, deployed }
     }
 
-    /// The operator's clients, for what this view does not answer.
+    /// Returns the operator's clients, for everything that this type does not offer.
     #[must_use]
     pub fn clients(&self) -> &Clients {
         &self.clients
     }
 
-    /// Every policy of ours on every role, by role and name. A managed policy that does not say what its record says
-    /// stands under its own name.
+    /// Returns the integration's policies on all roles, ordered by role and name. A managed policy that differs from its record
+    /// is returned as a whole, under its own name.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses to answer.
-    pub async fn standing(&self) -> Result<Vec<Standing>, DeployError> {
+    /// If a call of the emulator fails.
+    pub async fn policies(&self) -> Result<Vec<PolicyOnRole>, DeployError> {
         let iam = &self.clients.iam;
-        let mut standing = Vec::new();
+        let mut policies = Vec::new();
         let mut roles = iam.list_roles().into_paginator().items().send();
         while let Some(role) = roles.next().await {
             let role = role.map_err(aws("ListRoles"))?.role_name().to_owned();
             let names =
                 iam.list_role_policies().role_name(&role).send().await.map_err(aws("ListRolePolicies"))?;
             for name in names.policy_names().iter().filter(|name| name.starts_with(POLICY_PREFIX)) {
-                // It may go between the two calls.
-                standing.extend(self.policy(&role, name).await?);
+                // It may be deleted between the two calls.
+                policies.extend(self.policy(&role, name).await?);
             }
-            standing.extend(self.packed(&role).await?);
+            policies.extend(self.policies_in_managed_policies(&role).await?);
         }
-        standing.sort_by(|a, b| (&a.role, &a.policy_name).cmp(&(&b.role, &b.policy_name)));
-        Ok(standing)
+        policies.sort_by(|a, b| (&a.role, &a.policy_name).cmp(&(&b.role, &b.policy_name)));
+        Ok(policies)
     }
 
-    async fn policy(&self, role: &str, name: &str) -> Result<Option<Standing>, DeployError> {
+    async fn policy(&self, role: &str, name: &str) -> Result<Option<PolicyOnRole>, DeployError> {
         let asked = self.clients.iam.get_role_policy().role_name(role).policy_name(name);
         let found = match asked.send().await {
             Ok(found) => found,
@@ -110,34 +110,34 @@ impl View {
         let text = percent_decode_str(found.policy_document()).decode_utf8_lossy().into_owned();
         let document = serde_json::from_str(&text).map_err(|error| DeployError::Refused {
             operation: "GetRolePolicy",
-            message: format!("the document of {name} on {role} is not JSON: {error}"),
+            message: format!("the document of {name} on {role} is not valid JSON: {error}"),
         })?;
-        Ok(Some(Standing { role: role.to_owned(), policy_name: name.to_owned(), document }))
+        Ok(Some(PolicyOnRole { role: role.to_owned(), policy_name: name.to_owned(), document }))
     }
 
-    /// The grant records: what was given, by object key.
+    /// Returns the grant records, by object key.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses to answer, or a record is not JSON.
+    /// If a call of the emulator fails, or a record is not valid JSON.
     pub async fn grant_records(&self) -> Result<BTreeMap<String, Value>, DeployError> {
         self.json_objects(GRANTS).await
     }
 
-    /// The records of roles' managed policies, by object key.
+    /// Returns the records about managed policies, by object key.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses to answer, or a record is not JSON.
+    /// If a call of the emulator fails, or a record is not valid JSON.
     pub async fn pack_records(&self) -> Result<BTreeMap<String, Value>, DeployError> {
         self.json_objects(PACKS).await
     }
 
-    /// The quarantined events: each with its reason, by object key.
+    /// Returns the quarantined events with their reasons, by object key.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses to answer, or an object is not JSON.
+    /// If a call of the emulator fails, or an object is not valid JSON.
     pub async fn quarantined(&self) -> Result<BTreeMap<String, Value>, DeployError> {
         self.json_objects(QUARANTINE).await
     }
@@ -148,18 +148,18 @@ impl View {
             let value =
                 serde_json::from_slice(&self.object(&key).await?).map_err(|error| DeployError::Refused {
                     operation: "GetObject",
-                    message: format!("{key} is not JSON: {error}"),
+                    message: format!("{key} is not valid JSON: {error}"),
                 })?;
             found.insert(key, value);
         }
         Ok(found)
     }
 
-    /// How many messages a queue holds.
+    /// Returns the number of messages in a queue.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses to answer.
+    /// If a call of the emulator fails.
     pub async fn depth(&self, queue_url: &str) -> Result<Depth, DeployError> {
         let answer = self
             .clients
@@ -182,11 +182,12 @@ impl View {
         })
     }
 
-    /// The queues of the main program that hold what could not be worked on: all but the events queue, by their names.
+    /// Returns the number of messages in each dead-letter and failure queue of the main program, by name. These are all queues
+    /// except the events queue.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses to answer.
+    /// If a call of the emulator fails.
     pub async fn dead_letters(&self) -> Result<BTreeMap<String, usize>, DeployError> {
         let mut depths = BTreeMap::new();
         for (arn, url) in &self.deployed.queues {
@@ -198,22 +199,22 @@ impl View {
         Ok(depths)
     }
 
-    /// The URL of the queue that the feed writes to.
+    /// Returns the URL of the queue that the feed writes to.
     #[must_use]
     pub fn events_queue_url(&self) -> &str {
         self.deployed.outputs.get("eventsQueueUrl").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The events queue and the queues that stand in for rule targets, in the order of an event's way.
+    /// Returns the URLs of the events queue and of the queues for rule targets, in the order in which events pass them.
     pub(crate) fn queues_on_the_way(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.events_queue_url()).chain(self.deployed.stand_ins.iter().map(String::as_str))
+        std::iter::once(self.events_queue_url()).chain(self.deployed.target_queues.iter().map(String::as_str))
     }
 
-    /// The id of the last event that the feed has sent; `None` before the first.
+    /// Returns the id of the last event that the feed has sent, or `None` if it has not sent any.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses to answer.
+    /// If a call of the emulator fails.
     pub async fn cursor(&self) -> Result<Option<String>, DeployError> {
         if !self.objects(CURSOR).await?.iter().any(|key| key == CURSOR) {
             return Ok(None);
@@ -221,11 +222,11 @@ impl View {
         Ok(Some(String::from_utf8_lossy(&self.object(CURSOR).await?).trim().to_owned()))
     }
 
-    /// Moves the feed's place to behind an event; without one, before the first.
+    /// Moves the feed's cursor behind an event, or to the start of the feed.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses.
+    /// If a call of the emulator fails.
     pub async fn set_cursor(&self, event_id: Option<&str>) -> Result<(), DeployError> {
         let s3 = &self.clients.s3;
         if let Some(id) = event_id {
@@ -238,7 +239,7 @@ impl View {
         }
     }
 
-    /// The state bucket's name.
+    /// Returns the name of the state bucket.
     #[must_use]
     pub fn state_bucket(&self) -> &str {
         self.deployed.outputs.get("stateBucket").and_then(Value::as_str).unwrap_or_default()

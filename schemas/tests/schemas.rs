@@ -182,8 +182,9 @@ fn every_change_of_an_agreement_that_the_lambdas_act_on_has_a_schema() {
 fn types_in_rules() -> BTreeSet<String> {
     let program = std::fs::read_to_string(root().join("pulumi/Pulumi.yaml")).unwrap();
     let program: Value = serde_saphyr::from_str(&program).unwrap();
-    let patterns = program["resources"]
-        .as_object()
+    let patterns = program
+        .get("resources")
+        .and_then(Value::as_object)
         .unwrap()
         .values()
         .filter(|resource| resource["type"] == "aws:cloudwatch:EventRule")

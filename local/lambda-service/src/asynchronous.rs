@@ -1,4 +1,4 @@
-//! Invocation of the type Event: Lambda takes the event, retries, and in the end hands it to the on-failure destination.
+//! Asynchronous invocation (type `Event`): Lambda accepts the event, retries, and finally sends it to the on-failure destination.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
 use std::time::Duration;
@@ -13,12 +13,14 @@ use crate::config::AsyncConfig;
 use crate::error::{FunctionError, InvokeError};
 use crate::functions::{Functions, lock, new_request_id};
 
-/// How long Lambda waits before the first and the second retry.
-const WAITS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(2)];
-/// How often writing to the destination is tried.
-const DESTINATION_TRIES: usize = 5;
+/// Lambda's waits before the first and the second retry.
+const WAITS: [Duration; 2] = [FIRST_WAIT, Duration::from_mins(2)];
+/// Lambda's wait before the first retry.
+const FIRST_WAIT: Duration = Duration::from_mins(1);
+/// The maximum number of attempts to write to the on-failure destination.
+const DESTINATION_ATTEMPTS: usize = 5;
 
-/// Why an event is given up.
+/// Why an event is no longer retried.
 struct GivenUp {
     condition: &'static str,
     invocations: usize,
@@ -26,19 +28,19 @@ struct GivenUp {
 }
 
 impl Functions {
-    /// Takes an event for a function and returns at once.
+    /// Accepts an event for a function and returns immediately.
     pub(crate) fn invoke_async(&self, function: &str, payload: Bytes, trace: Option<String>) {
-        // Counted before this returns, so that whoever handed the event over can forget it.
+        // Counted as in progress before this returns, so that the caller no longer needs to count it.
         let busy = self.busy();
-        let (service, function) = (self.clone(), function.to_owned());
+        let (functions, function) = (self.clone(), function.to_owned());
         self.spawn(async move {
             let _busy = busy;
-            service.work_off(&function, payload, trace).await;
+            functions.process(&function, payload, trace).await;
         });
     }
 
-    /// Works on an event until the function has handled it or it is given up.
-    pub(crate) async fn work_off(&self, function: &str, payload: Bytes, trace: Option<String>) {
+    /// Processes an event until the function has handled it or the retries are exhausted.
+    pub(crate) async fn process(&self, function: &str, payload: Bytes, trace: Option<String>) {
         let Some(known) = self.get(function) else {
             tracing::error!(function, "an event for a function that does not exist is dropped");
             return;
@@ -49,21 +51,16 @@ impl Functions {
         else {
             return;
         };
-        tracing::warn!(function, error = %given_up.error, condition = given_up.condition, "an event is given up");
+        tracing::warn!(function, error = %given_up.error, condition = given_up.condition, "an event is no longer retried");
         let (Some(url), Some(client)) = (&config.on_failure_queue_url, &config.client) else { return };
         let record = destination_record(&known.config.arn, &request_id, &payload, &given_up);
-        for attempt in 1..=DESTINATION_TRIES {
+        for attempt in 1..=DESTINATION_ATTEMPTS {
             match client.send_message().queue_url(url).message_body(record.to_string()).send().await {
                 Ok(_) => return,
                 Err(error) => {
                     let error = DisplayErrorContext(&error).to_string();
-                    tracing::error!(
-                        function,
-                        attempt,
-                        error,
-                        "the on-failure destination cannot be written to"
-                    );
-                    tokio::time::sleep(self.settings().speed.scale(WAITS[0])).await;
+                    tracing::error!(function, attempt, error, "cannot write to the on-failure destination");
+                    tokio::time::sleep(self.settings().speed.scale(FIRST_WAIT)).await;
                 }
             }
         }
@@ -85,7 +82,7 @@ impl Functions {
             let error = match self.invoke_in_turn(function, request_id, payload, trace, Some(patience)).await
             {
                 Ok(_) => return Ok(()),
-                // Being throttled is no try: the event waits until it is too old.
+                // Throttling does not count as an attempt: the event waits until it is too old.
                 Err(error @ InvokeError::Throttled(_)) => {
                     let error = error.as_function_error();
                     return Err(GivenUp { condition: "EventAgeExceeded", invocations, error });
@@ -107,7 +104,7 @@ impl Functions {
     }
 }
 
-/// What Lambda writes to a destination.
+/// Creates the record that Lambda writes to a destination.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 fn destination_record(arn: &str, request_id: &str, payload: &Bytes, given_up: &GivenUp) -> Value {
     let request: Value = serde_json::from_slice(payload)

@@ -105,7 +105,7 @@ impl Environment {
         payload: Bytes,
         trace_header: String,
     ) -> Invoked {
-        // Created before the process can do anything: a kill that comes before the wait below is noticed, too.
+        // Registered first, so that a kill between here and the wait below is not missed.
         let kill = Arc::clone(&self.kill);
         let killed = kill.notified();
         let (answer, answered) = oneshot::channel();

@@ -13,39 +13,40 @@ use crate::error::ServiceError;
 use crate::functions::{Functions, new_request_id};
 use crate::sqs_event::{self, Answer};
 
-/// The most messages of one `ReceiveMessage` and one `DeleteMessageBatch`.
+/// The maximum number of messages in one `ReceiveMessage` or `DeleteMessageBatch`.
 const SQS_BATCH: u32 = 10;
-/// The most messages in a batch of a standard queue.
+/// The maximum number of messages in a batch from a standard queue.
 const STANDARD_BATCH: u32 = 10_000;
-/// How many batches of a queue run at once where the mapping names no concurrency: this is one machine.
+/// The maximum number of concurrent batches if the mapping does not set it. The number is low because there is only one
+/// machine.
 const DEFAULT_POLLERS: u32 = 2;
-/// What AWS takes as a mapping's maximum concurrency.
+/// The values that AWS allows for a mapping's maximum concurrency.
 const CONCURRENCY: std::ops::RangeInclusive<u32> = 2..=1000;
-/// How long one `ReceiveMessage` waits for messages, in seconds.
+/// The wait time of one `ReceiveMessage`, in seconds.
 const LONG_POLL_SECONDS: i32 = 1;
-/// How long a poller rests after SQS refused it.
-const REST: Duration = Duration::from_millis(500);
+/// The pause after a failed call of SQS.
+const PAUSE: Duration = Duration::from_millis(500);
 
-/// A queue whose messages invoke a function.
+/// An event source mapping: a queue whose messages invoke a function.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     /// The queue's URL.
     pub queue_url: String,
     /// The queue's ARN.
     pub queue_arn: String,
-    /// Lambda polls with the function's role: its client.
+    /// The client that polls, with the credentials of the function's role.
     pub client: aws_sdk_sqs::Client,
-    /// Shortens visibility time-outs where time passes faster than in AWS, which Lambda never does: the operator's client.
+    /// The operator's client. It shortens visibility timeouts if time passes faster than in AWS, which Lambda never does.
     pub operator: aws_sdk_sqs::Client,
     /// The function's name.
     pub function: String,
-    /// The most messages in a batch.
+    /// The maximum number of messages in a batch.
     pub batch_size: u32,
-    /// How long a batch may be collected. Not for FIFO queues.
+    /// How long messages are collected for a batch. Must be zero for FIFO queues.
     pub batching_window: Duration,
-    /// Whether the function's answer names the messages that failed (`ReportBatchItemFailures`).
+    /// Whether the function's answer lists the messages that failed (`ReportBatchItemFailures`).
     pub report_batch_item_failures: bool,
-    /// The most batches at once.
+    /// The maximum number of concurrent batches.
     pub maximum_concurrency: Option<u32>,
 }
 
@@ -58,7 +59,7 @@ impl Mapping {
         self.maximum_concurrency.unwrap_or(DEFAULT_POLLERS)
     }
 
-    /// Refuses what AWS refuses.
+    /// Rejects a mapping that AWS would reject.
     pub(crate) fn check(&self) -> Result<(), ServiceError> {
         if self.is_fifo() && !self.batching_window.is_zero() {
             return Err(ServiceError::WindowOnFifo(self.queue_arn.clone()));
@@ -82,20 +83,20 @@ impl Mapping {
 }
 
 /// Polls until the service stops.
-pub(crate) async fn run(service: Functions, mapping: Mapping) {
+pub(crate) async fn run(functions: Functions, mapping: Mapping) {
     loop {
         match collect(&mapping).await {
             Ok(messages) if messages.is_empty() => {}
-            Ok(messages) => work_off(&service, &mapping, messages).await,
+            Ok(messages) => process(&functions, &mapping, messages).await,
             Err(error) => {
-                tracing::error!(mapping.function, error, "the queue cannot be polled");
-                tokio::time::sleep(REST).await;
+                tracing::error!(mapping.function, error, "cannot poll the queue");
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
 }
 
-/// A batch: what is there, or with a window, what comes until it is over.
+/// Collects a batch: the available messages or, with a batching window, those that arrive until it ends.
 async fn collect(mapping: &Mapping) -> Result<Vec<Message>, String> {
     let mut messages: Vec<Message> = Vec::new();
     let end = Instant::now() + mapping.batching_window;
@@ -121,11 +122,13 @@ async fn collect(mapping: &Mapping) -> Result<Vec<Message>, String> {
     }
 }
 
-async fn work_off(service: &Functions, mapping: &Mapping, messages: Vec<Message>) {
-    let _busy = service.busy();
-    let event = sqs_event::event(&messages, &mapping.queue_arn, &service.settings().region);
-    // The messages' trace headers are in the event. The invocation has its own trace: a batch holds messages of many.
-    let answer = match service.invoke_in_turn(&mapping.function, &new_request_id(), event, None, None).await {
+async fn process(functions: &Functions, mapping: &Mapping, messages: Vec<Message>) {
+    let _busy = functions.busy();
+    let event = sqs_event::event(&messages, &mapping.queue_arn, &functions.settings().region);
+    // The invocation has its own trace, because the messages of a batch belong to different traces. The event contains their
+    // trace headers.
+    let answer = match functions.invoke_in_turn(&mapping.function, &new_request_id(), event, None, None).await
+    {
         Err(error) => Answer::AllFailed(error.to_string()),
         Ok(body) if mapping.report_batch_item_failures => sqs_event::answer(&body, &messages),
         Ok(_) => Answer::Failed(std::collections::BTreeSet::new()),
@@ -141,11 +144,11 @@ async fn work_off(service: &Functions, mapping: &Mapping, messages: Vec<Message>
     };
     delete(mapping, &done).await;
     if !failed.is_empty() {
-        hurry(service, mapping, &failed).await;
+        shorten_visibility_timeout(functions, mapping, &failed).await;
     }
 }
 
-/// Deletes what is done. What cannot be deleted comes again, as in AWS.
+/// Deletes processed messages. As in AWS, a message that cannot be deleted is delivered again.
 async fn delete(mapping: &Mapping, messages: &[Message]) {
     for chunk in messages.chunks(usize::try_from(SQS_BATCH).unwrap_or(1)) {
         let entries = chunk.iter().enumerate().map(|(index, message)| {
@@ -166,19 +169,19 @@ async fn delete(mapping: &Mapping, messages: &[Message]) {
         match sent.send().await {
             Ok(answer) if answer.failed().is_empty() => {}
             Ok(answer) => {
-                tracing::warn!(mapping.function, failed = ?answer.failed(), "messages were not deleted");
+                tracing::warn!(mapping.function, failed = ?answer.failed(), "some messages cannot be deleted");
             }
             Err(error) => {
                 let error = DisplayErrorContext(&error).to_string();
-                tracing::warn!(mapping.function, error, "messages were not deleted");
+                tracing::warn!(mapping.function, error, "some messages cannot be deleted");
             }
         }
     }
 }
 
-/// Failed messages stay until their visibility time-out; where time passes faster, that is shortened.
-async fn hurry(service: &Functions, mapping: &Mapping, messages: &[Message]) {
-    let speed = service.settings().speed;
+/// Shortens the visibility timeout of failed messages if time passes faster than in AWS. Until then they stay in the queue.
+async fn shorten_visibility_timeout(functions: &Functions, mapping: &Mapping, messages: &[Message]) {
+    let speed = functions.settings().speed;
     if speed == crate::speed::Speed::REAL {
         return;
     }
@@ -192,7 +195,7 @@ async fn hurry(service: &Functions, mapping: &Mapping, messages: &[Message]) {
         .ok()
         .and_then(|answer| answer.attributes()?.get(&QueueAttributeName::VisibilityTimeout)?.parse().ok());
     let Some(timeout) = timeout else {
-        tracing::warn!(mapping.function, "the visibility time-out is unknown and stays as it is");
+        tracing::warn!(mapping.function, "the visibility timeout is unknown, so it is not shortened");
         return;
     };
     for message in messages {
@@ -206,7 +209,7 @@ async fn hurry(service: &Functions, mapping: &Mapping, messages: &[Message]) {
             .await;
         if let Err(error) = shortened {
             let error = DisplayErrorContext(&error).to_string();
-            tracing::warn!(mapping.function, error, "a visibility time-out stays as it is");
+            tracing::warn!(mapping.function, error, "cannot shorten a visibility timeout");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Event rules with a rate.
+//! Scheduled event rules with a rate.
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>
 
 use std::str::FromStr;
@@ -12,12 +12,12 @@ use uuid::Uuid;
 use crate::functions::Functions;
 use crate::target::EVENTS;
 
-/// A rule that invokes a function again and again.
+/// A scheduled rule that invokes a function.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     /// The rule's ARN.
     pub rule_arn: String,
-    /// How often.
+    /// How often the rule is due.
     pub rate: Rate,
     /// The function's name.
     pub function: String,
@@ -27,11 +27,11 @@ pub struct Schedule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate(Duration);
 
-/// A schedule expression that is not understood.
+/// A schedule expression that is not supported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no rate that is known on one machine: write it as rate(VALUE UNIT), e.g. rate(1 minute), rate(5 minutes), \
-     rate(1 hour) or rate(2 days), the unit in the singular only for 1"
+    "{0:?} is not a supported schedule: write rate(VALUE UNIT), e.g. rate(1 minute), rate(5 minutes), rate(1 hour) or \
+     rate(2 days), with the unit in the singular only for 1"
 )]
 pub struct RateError(String);
 
@@ -43,7 +43,7 @@ impl FromStr for Rate {
         let inner = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(wrong)?;
         let (value, unit) = inner.split_once(' ').ok_or_else(wrong)?;
         let value: u64 = value.parse().map_err(|_| wrong())?;
-        // EventBridge refuses `rate(1 minutes)` and `rate(5 minute)`.
+        // EventBridge rejects `rate(1 minutes)` and `rate(5 minute)`.
         let minutes = match (value, unit) {
             (1, "minute") | (2.., "minutes") => Some(value),
             (1, "hour") | (2.., "hours") => value.checked_mul(60),
@@ -55,25 +55,29 @@ impl FromStr for Rate {
     }
 }
 
-/// Invokes the function at once, and then whenever it is due. A due time is skipped while the function still works on the
-/// last event or waits to retry it: where time passes faster than in AWS, the function itself does not work faster, and
-/// events would pile up.
-pub(crate) async fn run(service: Functions, schedule: Schedule) {
-    let mut ticks = tokio::time::interval(service.settings().speed.scale(schedule.rate.0));
+/// Invokes the function immediately, and then whenever it is due. A due time is skipped while the last event is still being
+/// processed or waits for a retry: time may pass faster than in AWS, but the function does not run faster, so events would pile
+/// up.
+pub(crate) async fn run(functions: Functions, schedule: Schedule) {
+    let mut ticks = tokio::time::interval(functions.settings().speed.scale(schedule.rate.0));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        if !service.allows(&schedule.function, EVENTS, &schedule.rule_arn) {
-            tracing::error!(schedule.function, schedule.rule_arn, "the rule may not invoke the function");
+        if !functions.allows(&schedule.function, EVENTS, &schedule.rule_arn) {
+            tracing::error!(
+                schedule.function,
+                schedule.rule_arn,
+                "the rule is not allowed to invoke the function"
+            );
             continue;
         }
-        let event = scheduled_event(&service, &schedule);
-        service.work_off(&schedule.function, event, None).await;
+        let event = scheduled_event(&functions, &schedule);
+        functions.process(&schedule.function, event, None).await;
     }
 }
 
-fn scheduled_event(service: &Functions, schedule: &Schedule) -> Bytes {
-    let settings = service.settings();
+fn scheduled_event(functions: &Functions, schedule: &Schedule) -> Bytes {
+    let settings = functions.settings();
     let now = Timestamp::now().round(jiff::Unit::Second).unwrap_or_else(|_| Timestamp::now());
     let event = json!({
         "version": "0",
@@ -94,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_read_as_event_bridge_reads_them() {
+    fn rates_are_parsed_like_event_bridge() {
         let minutes = |text: &str| text.parse::<Rate>().map(|rate| rate.0.as_secs() / 60);
         assert_eq!(minutes("rate(1 minute)"), Ok(1));
         assert_eq!(minutes("rate(15 minutes)"), Ok(15));

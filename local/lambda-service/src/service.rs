@@ -146,8 +146,8 @@ impl FunctionService {
         self.functions.set_reachable(function, reachable);
     }
 
-    /// Returns whether an event or a batch is being processed or waiting for a retry. Scheduled invocations do not count,
-    /// because they are due all the time.
+    /// Returns whether an event or a batch is being processed, or an event waits for a retry. Scheduled invocations do not count,
+    /// because they never end.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.functions.is_busy()

@@ -29,8 +29,8 @@ impl Speed {
         seconds.div_ceil(self.0).max(1)
     }
 
-    /// How old something would be in AWS that is `elapsed` old here and has waited `waited` of AWS's time in between.
-    /// Only the waits count for more than they took: what functions and other programs do takes as long as in AWS.
+    /// Returns the age in AWS of something that is `elapsed` old here, of which `waited` (in AWS's time) were scaled waits. Only
+    /// waits pass faster here: functions and other programs take as long as in AWS.
     #[must_use]
     pub fn age(self, elapsed: Duration, waited: Duration) -> Duration {
         elapsed.saturating_sub(self.scale(waited)) + waited

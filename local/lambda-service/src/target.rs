@@ -75,7 +75,7 @@ pub struct RuleTarget {
 }
 
 /// Delivers events until the service stops.
-pub(crate) async fn run(service: Functions, target: RuleTarget) {
+pub(crate) async fn run(functions: Functions, target: RuleTarget) {
     loop {
         let received = target
             .client
@@ -89,7 +89,7 @@ pub(crate) async fn run(service: Functions, target: RuleTarget) {
         match received {
             Ok(answer) => {
                 for message in answer.messages.unwrap_or_default() {
-                    take(&service, &target, &message).await;
+                    take(&functions, &target, &message).await;
                 }
             }
             Err(error) => {
@@ -116,15 +116,15 @@ struct Undelivered {
 
 /// Takes an event from the queue and starts its delivery. The event counts as in progress until the receiver or the dead-letter
 /// queue has it.
-async fn take(service: &Functions, target: &RuleTarget, message: &Message) {
+async fn take(functions: &Functions, target: &RuleTarget, message: &Message) {
     let event = Bytes::from(message.body().unwrap_or_default().to_owned());
     let trace =
         message.attributes().and_then(|them| them.get(&MessageSystemAttributeName::AwsTraceHeader)).cloned();
-    let busy = service.busy();
-    let (owned_service, owned_target) = (service.clone(), target.clone());
-    service.spawn(async move {
+    let busy = functions.busy();
+    let (owned_functions, owned_target) = (functions.clone(), target.clone());
+    functions.spawn(async move {
         let _busy = busy;
-        deliver(&owned_service, &owned_target, event, trace).await;
+        deliver(&owned_functions, &owned_target, event, trace).await;
     });
     let deleted = target
         .client
@@ -137,14 +137,14 @@ async fn take(service: &Functions, target: &RuleTarget, message: &Message) {
     }
 }
 
-async fn deliver(service: &Functions, target: &RuleTarget, event: Bytes, trace: Option<String>) {
+async fn deliver(functions: &Functions, target: &RuleTarget, event: Bytes, trace: Option<String>) {
     let outcome = match &target.receiver {
-        Receiver::Function(function) => deliver_to_lambda(service, target, function, &event, trace).await,
-        Receiver::Webhook(webhook) => deliver_to_webhook(service, target, webhook, &event).await,
+        Receiver::Function(function) => deliver_to_lambda(functions, target, function, &event, trace).await,
+        Receiver::Webhook(webhook) => deliver_to_webhook(functions, target, webhook, &event).await,
     };
     let Err(undelivered) = outcome else { return };
     let event = String::from_utf8_lossy(&event);
-    while let Err(error) = send_to_dead_letter_queue(service, target, &event, &undelivered).await {
+    while let Err(error) = send_to_dead_letter_queue(functions, target, &event, &undelivered).await {
         tracing::error!(
             target = target.receiver.name(),
             error,
@@ -164,9 +164,14 @@ struct Retries {
 }
 
 impl Retries {
-    fn new(service: &Functions, policy: RetryPolicy) -> Self {
-        let speed = service.settings().speed;
-        Self { policy, speed, taken: Instant::now(), waited: Duration::ZERO, done: 0 }
+    fn new(functions: &Functions, policy: RetryPolicy) -> Self {
+        Self {
+            policy,
+            speed: functions.settings().speed,
+            taken: Instant::now(),
+            waited: Duration::ZERO,
+            done: 0,
+        }
     }
 
     /// Waits until the next retry. If there is none, returns the limit that was reached.
@@ -187,19 +192,19 @@ impl Retries {
 
 /// Retries until Lambda accepts the event or the retry policy is exhausted.
 async fn deliver_to_lambda(
-    service: &Functions,
+    functions: &Functions,
     target: &RuleTarget,
     function: &str,
     event: &Bytes,
     trace: Option<String>,
 ) -> Result<(), Undelivered> {
-    if !service.allows(function, EVENTS, &target.rule_arn) {
+    if !functions.allows(function, EVENTS, &target.rule_arn) {
         // EventBridge does not retry without permission.
         let message = "The function's resource policy does not allow the rule to invoke it".to_owned();
         return Err(Undelivered { code: "NO_PERMISSIONS", message, retries: 0, exhausted: None });
     }
-    let mut retries = Retries::new(service, target.retry_policy);
-    while !service.is_reachable(function) {
+    let mut retries = Retries::new(functions, target.retry_policy);
+    while !functions.is_reachable(function) {
         if let Err(exhausted) = retries.wait().await {
             let message = "Lambda does not accept invocations of the function".to_owned();
             return Err(Undelivered {
@@ -210,18 +215,18 @@ async fn deliver_to_lambda(
             });
         }
     }
-    service.invoke_async(function, event.clone(), trace);
+    functions.invoke_async(function, event.clone(), trace);
     Ok(())
 }
 
 /// Retries until the endpoint accepts the event, rejects it permanently, or the retry policy is exhausted.
 async fn deliver_to_webhook(
-    service: &Functions,
+    functions: &Functions,
     target: &RuleTarget,
     webhook: &Webhook,
     event: &Bytes,
 ) -> Result<(), Undelivered> {
-    let mut retries = Retries::new(service, target.retry_policy);
+    let mut retries = Retries::new(functions, target.retry_policy);
     loop {
         let (message, exhausted) = match webhook.deliver(event.clone()).await {
             Delivery::Accepted => return Ok(()),
@@ -238,7 +243,7 @@ async fn deliver_to_webhook(
 /// Sends an event that could not be delivered to the dead-letter queue, with the attributes that `EventBridge` sets.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html>
 async fn send_to_dead_letter_queue(
-    service: &Functions,
+    functions: &Functions,
     target: &RuleTarget,
     event: &str,
     undelivered: &Undelivered,
@@ -253,7 +258,7 @@ async fn send_to_dead_letter_queue(
         return Ok(());
     };
     let target_arn = match &target.receiver {
-        Receiver::Function(name) => service.get(name).map(|function| function.config.arn.clone()),
+        Receiver::Function(name) => functions.get(name).map(|function| function.config.arn.clone()),
         Receiver::Webhook(webhook) => Some(webhook.arn.clone()),
     };
     let mut attributes = vec![

@@ -111,7 +111,7 @@ impl Declaration {
                 None => return Err(Error::UnknownKey { location, known: OPTIONS.to_owned() }),
                 Some(Meaning::Ignored) => {}
                 Some(Meaning::Resources) => {
-                    self.depends_on.extend(references_to_resources(value, &location)?)
+                    self.depends_on.extend(references_to_resources(value, &location)?);
                 }
                 Some(Meaning::ResourcesByKey) => {
                     for (key, value) in json::object(value, &location)?.into_iter().flatten() {

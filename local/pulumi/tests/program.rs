@@ -36,7 +36,7 @@ fn invoke(token: &str, _: &Value) -> Result<Value, String> {
 /// Returns the outputs that AWS would return, as far as references need them and they are not properties.
 fn made(resource: &Resource) -> Map<String, Value> {
     let properties = resource.properties_json();
-    let name = ["name", "bucket"].iter().find_map(|property| properties[property].as_str());
+    let name = ["name", "bucket"].iter().find_map(|property| properties.get(property)?.as_str());
     let name = name.unwrap_or(resource.name());
     let arn = |service: &str, rest: String| json!(format!("arn:aws:{service}:{rest}"));
     let regional = |kind: &str| format!("eu-central-1:123456789012:{kind}{name}");
@@ -87,7 +87,7 @@ fn named<'a>(resources: &'a [Resource], name: &str) -> &'a Resource {
 /// Parses a property that contains a JSON document as text.
 fn document(resource: &Resource, property: &str) -> Value {
     let properties = resource.properties_json();
-    serde_json::from_str(properties[property].as_str().expect("a text")).expect("JSON")
+    serde_json::from_str(properties.get(property).and_then(Value::as_str).expect("a text")).expect("JSON")
 }
 
 fn list(value: &Value) -> Vec<&str> {

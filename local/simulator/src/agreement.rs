@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Which generation an agreement is of. It decides the address it is found at and the names of its events.
+/// The generation of an agreement. It determines the agreement's address and the names of its events.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgreementKind {
-    /// The first generation, `/api/datacontracts/{id}`. Today that address also holds contract documents.
+    /// The first generation, `/api/datacontracts/{id}`. Today this address also has contract documents.
     DataContract,
     /// The second generation, `/api/datausageagreements/{id}`.
     DataUsageAgreement,
-    /// The generation of today, `/api/access/{id}`.
+    /// The current generation, `/api/access/{id}`.
     Access,
 }
 
@@ -21,7 +21,7 @@ impl AgreementKind {
     pub const ALL: [AgreementKind; 3] =
         [AgreementKind::DataContract, AgreementKind::DataUsageAgreement, AgreementKind::Access];
 
-    /// The path segment of the generation's address, e.g. `datacontracts` in `/api/datacontracts`.
+    /// Returns the path segment of the generation's address, e.g. `datacontracts` in `/api/datacontracts`.
     #[must_use]
     pub fn collection(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl AgreementKind {
         }
     }
 
-    /// The generation's short name: `datacontract`, `datausageagreement` or `access`.
+    /// Returns the generation's short name: `datacontract`, `datausageagreement` or `access`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl AgreementKind {
         }
     }
 
-    /// What the names of the generation's events begin with, e.g. `Access` in `AccessActivatedEvent`.
+    /// Returns the prefix of the names of the generation's events, e.g. `Access` in `AccessActivatedEvent`.
     #[must_use]
     pub fn event_prefix(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl AgreementKind {
         }
     }
 
-    /// What an error message calls an agreement of this generation.
+    /// Returns the name of an agreement of this generation in error messages.
     pub(crate) fn title(self) -> &'static str {
         match self {
             AgreementKind::DataContract => "data contract",
@@ -67,7 +67,7 @@ impl fmt::Display for AgreementKind {
     }
 }
 
-/// One agreement: its generation and its id.
+/// A reference to an agreement: its generation and its id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AgreementRef {
     /// The generation.
@@ -77,7 +77,7 @@ pub struct AgreementRef {
 }
 
 impl AgreementRef {
-    /// The agreement `id` of the generation `kind`.
+    /// Creates a reference to the agreement `id` of the generation `kind`.
     pub fn new(kind: AgreementKind, id: impl Into<String>) -> AgreementRef {
         AgreementRef { kind, id: id.into() }
     }

@@ -1,4 +1,4 @@
-//! The HTTP API, as the vendor's API description has it.
+//! The HTTP API, according to the vendor's API description.
 
 mod agreements;
 mod control;
@@ -23,10 +23,10 @@ use crate::handle::WorldHandle;
 pub use gate::KeyRefusal;
 use problem::Problem;
 
-/// The largest body taken, in bytes. The vendor names no figure.
+/// The maximum size of a body, in bytes. The vendor does not document a limit.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) world: WorldHandle,
@@ -66,7 +66,7 @@ pub(crate) fn router(app: App) -> Router {
 }
 
 async fn no_route(uri: Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, format!("No endpoint {}.", uri.path()))
+    Problem::new(StatusCode::NOT_FOUND, format!("There is no endpoint {}.", uri.path()))
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {

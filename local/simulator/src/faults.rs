@@ -1,4 +1,4 @@
-//! What shall go wrong, and when.
+//! The faults to inject.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case", rename_all_fields = "snake_case")]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The request is not worked on and answered with this status and a problem document.
+    /// The request is not processed. The answer is this status with a problem document.
     Status {
         /// The status, e.g. 429 or 503.
         code: u16,
-        /// The value of the `Retry-After` header, seconds or an HTTP date, sent as it is.
+        /// The value of the `Retry-After` header, sent as it is: seconds or an HTTP date.
         #[serde(default)]
         retry_after: Option<String>,
     },
-    /// The request is not worked on and answered with just this, e.g. a proxy's page.
+    /// The request is not processed. The answer is exactly this, e.g. a proxy's error page.
     Answer {
         /// The status.
         code: u16,
@@ -27,37 +27,36 @@ pub enum FaultKind {
         /// The body.
         body: String,
     },
-    /// The request is worked on after a wait, written as `{"secs": 2, "nanos": 0}`.
+    /// The request is processed after a delay, written as `{"secs": 2, "nanos": 0}`.
     Delay(Duration),
-    /// The request is worked on, but the connection closes in the middle of the answer's body.
+    /// The request is processed, but the connection closes in the middle of the answer's body.
     CutConnection,
-    /// The feed's answer begins this many events too early.
+    /// The feed's answer repeats events that were read before.
     RepeatEvents {
-        /// How many events are sent again.
+        /// The number of repeated events.
         count: usize,
     },
-    /// The key is taken for a wrong one and answered with 401, whatever [`KeyRefusal`](crate::KeyRefusal)
-    /// says.
+    /// The key is treated as wrong. The answer is always 401, regardless of [`KeyRefusal`](crate::KeyRefusal).
     WrongKey,
 }
 
-/// One thing that goes wrong: for which requests, and how often.
+/// A fault: what goes wrong, for which requests, and how often.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The method it is for, e.g. `GET`; none stands for all.
+    /// The method that it applies to, e.g. `GET`; `None` for all.
     #[serde(default)]
     pub method: Option<String>,
-    /// What the path begins with, e.g. `/api/events`; empty stands for all of `/api`.
+    /// The prefix of the paths that it applies to, e.g. `/api/events`; empty for all paths below `/api`.
     #[serde(default)]
     pub path: String,
-    /// How many matching requests pass before the first one fails.
+    /// The number of matching requests that pass before the first one fails.
     #[serde(default)]
     pub skip: usize,
-    /// How many requests fail then.
+    /// The number of requests that then fail.
     #[serde(default = "once")]
     pub times: usize,
-    /// How they fail.
+    /// How the requests fail.
     pub kind: FaultKind,
 }
 
@@ -66,19 +65,19 @@ fn once() -> usize {
 }
 
 impl Fault {
-    /// Fails the next request of this method whose path begins with `path`.
+    /// Creates a fault for the next request with this method whose path starts with `path`.
     #[must_use]
     pub fn on(method: &str, path: &str, kind: FaultKind) -> Fault {
         Fault { method: Some(method.to_owned()), path: path.to_owned(), skip: 0, times: 1, kind }
     }
 
-    /// Lets this many matching requests pass first.
+    /// Lets this many matching requests pass before the fault applies.
     #[must_use]
     pub fn skip(self, skip: usize) -> Fault {
         Fault { skip, ..self }
     }
 
-    /// Fails this many requests instead of one.
+    /// Makes this many requests fail, instead of one.
     #[must_use]
     pub fn times(self, times: usize) -> Fault {
         Fault { times, ..self }
@@ -90,45 +89,45 @@ impl Fault {
     }
 }
 
-/// The faults that are still to come. Clones share them.
+/// The pending faults. Clones share them.
 #[derive(Clone, Default, Debug)]
 pub struct Faults {
     pending: Arc<Mutex<Vec<Fault>>>,
 }
 
 impl Faults {
-    /// Adds a fault. Where several match a request, the one added first fails it, and all before it count it
-    /// as passed.
+    /// Adds a fault. If several faults match a request, the first one whose `skip` is used up applies. Those before it count the
+    /// request as passed.
     pub fn inject(&self, fault: Fault) {
         self.lock().push(fault);
     }
 
-    /// Takes all faults back.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// The faults that are still to come, with what is left of their counts.
+    /// Returns the pending faults with their remaining counts.
     #[must_use]
     pub fn pending(&self) -> Vec<Fault> {
         self.lock().clone()
     }
 
-    /// What happens to this request.
-    pub(crate) fn strike(&self, method: &str, path: &str) -> Option<FaultKind> {
+    /// Returns the fault that applies to this request, if any.
+    pub(crate) fn apply(&self, method: &str, path: &str) -> Option<FaultKind> {
         let mut pending = self.lock();
-        let mut struck = None;
+        let mut applied = None;
         for fault in pending.iter_mut().filter(|fault| fault.matches(method, path)) {
             if fault.skip > 0 {
                 fault.skip -= 1;
             } else if fault.times > 0 {
                 fault.times -= 1;
-                struck = Some(fault.kind.clone());
+                applied = Some(fault.kind.clone());
                 break;
             }
         }
         pending.retain(|fault| fault.times > 0);
-        struck
+        applied
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
@@ -145,34 +144,34 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_strikes_after_its_skip_and_as_often_as_said() {
+    fn a_fault_applies_after_skipped_requests_and_as_often_as_requested() {
         let faults = Faults::default();
         faults.inject(Fault::on("GET", "/api/events", status(500)).skip(1).times(2));
-        let struck: Vec<bool> = (0..5).map(|_| faults.strike("GET", "/api/events").is_some()).collect();
-        assert_eq!(struck, [false, true, true, false, false]);
+        let applied: Vec<bool> = (0..5).map(|_| faults.apply("GET", "/api/events").is_some()).collect();
+        assert_eq!(applied, [false, true, true, false, false]);
         assert!(faults.pending().is_empty());
     }
 
     #[test]
-    fn a_fault_is_for_its_method_and_path_only() {
+    fn a_fault_applies_only_to_its_method_and_path() {
         let faults = Faults::default();
         faults.inject(Fault::on("get", "/api/access", status(500)));
-        assert_eq!(faults.strike("PUT", "/api/access/1"), None);
-        assert_eq!(faults.strike("GET", "/api/teams"), None);
-        assert_eq!(faults.strike("GET", "/api/access/1"), Some(status(500)));
+        assert_eq!(faults.apply("PUT", "/api/access/1"), None);
+        assert_eq!(faults.apply("GET", "/api/teams"), None);
+        assert_eq!(faults.apply("GET", "/api/access/1"), Some(status(500)));
     }
 
     #[test]
-    fn faults_for_one_request_follow_one_another() {
+    fn faults_for_the_same_requests_apply_one_after_the_other() {
         let faults = Faults::default();
         faults.inject(Fault::on("GET", "", status(500)));
         faults.inject(Fault::on("GET", "", status(503)));
-        assert_eq!(faults.strike("GET", "/a"), Some(status(500)));
-        assert_eq!(faults.strike("GET", "/a"), Some(status(503)));
+        assert_eq!(faults.apply("GET", "/a"), Some(status(500)));
+        assert_eq!(faults.apply("GET", "/a"), Some(status(503)));
     }
 
     #[test]
-    fn a_fault_is_written_in_json_as_the_documentation_says() {
+    fn a_fault_has_the_documented_json_format() {
         let json = r#"{"method":"GET","path":"/api/events","times":2,"kind":{"status":{"code":429,"retry_after":"1"}}}"#;
         let fault: Fault = serde_json::from_str(json).unwrap();
         let kind = FaultKind::Status { code: 429, retry_after: Some("1".into()) };

@@ -1,4 +1,4 @@
-//! The world behind a lock, shared by the HTTP API and by Rust callers.
+//! The world behind a lock, shared by the HTTP API and Rust callers.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -12,26 +12,26 @@ use tokio::sync::watch;
 use crate::agreement::{AgreementKind, AgreementRef};
 use crate::world::{Principal, World, WorldError};
 
-/// How many requests are remembered; older ones are forgotten first.
-const REMEMBERED: usize = 10_000;
+/// The maximum number of requests that are kept; the oldest ones are dropped first.
+const REQUESTS_KEPT: usize = 10_000;
 
-/// A request as the simulator saw it. The API key is not kept.
+/// A request that the simulator received. The API key is not recorded.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SeenRequest {
     /// The method, e.g. `GET`.
     pub method: String,
     /// The path, still percent-encoded.
     pub path: String,
-    /// The query without its question mark.
+    /// The query, without the question mark.
     pub query: Option<String>,
-    /// The answer's status; none while it is being worked on.
+    /// The answer's status; `None` while the request is being processed.
     pub status: Option<u16>,
 }
 
-/// The simulated organisation, seen from Rust. Clones share one world.
+/// A handle to the simulated organisation. Clones share the same world.
 ///
-/// Changes made here follow the same rules and write the same events as those made through the API; the
-/// events name a user as their principal instead of an API key.
+/// Changes follow the same rules and emit the same events as changes through the API, except that the principal of the events
+/// is a user instead of an API key.
 #[derive(Clone)]
 pub struct WorldHandle {
     shared: Arc<Shared>,
@@ -47,7 +47,7 @@ struct Shared {
 #[derive(Default)]
 struct Requests {
     seen: VecDeque<SeenRequest>,
-    forgotten: usize,
+    dropped: usize,
 }
 
 impl WorldHandle {
@@ -61,11 +61,12 @@ impl WorldHandle {
         WorldHandle { shared: Arc::new(shared) }
     }
 
-    /// Approves an agreement that is requested or rejected, or has ended. It becomes active at once, or on
-    /// its start date if that is still to come.
+    /// Approves an agreement that is requested, is rejected or has ended. It becomes active immediately, or on its start date if
+    /// that is in the future.
     ///
     /// # Errors
-    /// [`WorldError::NotFound`]; [`WorldError::Conflict`] if it is approved already.
+    ///
+    /// [`WorldError::NotFound`]; [`WorldError::Conflict`] if it is already approved.
     pub fn approve(&self, kind: AgreementKind, id: &str) -> Result<(), WorldError> {
         self.change(|world| world.approve(&AgreementRef::new(kind, id), Principal::User))
     }
@@ -73,43 +74,47 @@ impl WorldHandle {
     /// Rejects a requested agreement.
     ///
     /// # Errors
-    /// [`WorldError::NotFound`]; [`WorldError::Conflict`] if it is not a request.
+    ///
+    /// [`WorldError::NotFound`]; [`WorldError::Conflict`] if it is not requested.
     pub fn reject(&self, kind: AgreementKind, id: &str) -> Result<(), WorldError> {
         self.change(|world| world.reject(&AgreementRef::new(kind, id), Principal::User))
     }
 
-    /// Ends an approved agreement today.
+    /// Cancels an approved agreement. It ends today.
     ///
     /// # Errors
+    ///
     /// [`WorldError::NotFound`]; [`WorldError::Conflict`] if it is not approved or has ended.
     pub fn cancel(&self, kind: AgreementKind, id: &str) -> Result<(), WorldError> {
         self.change(|world| world.cancel(&AgreementRef::new(kind, id), Principal::User))
     }
 
-    /// Deletes an agreement, active or not, or a contract document.
+    /// Deletes an agreement, even if it is active, or a contract document.
     ///
     /// # Errors
-    /// [`WorldError::NotFound`]; [`WorldError::Unprocessable`] for a contract document that an output port
-    /// names.
+    ///
+    /// [`WorldError::NotFound`]; [`WorldError::Unprocessable`] for a contract document that an output port refers to.
     pub fn delete(&self, kind: AgreementKind, id: &str) -> Result<(), WorldError> {
         self.change(|world| world.delete_agreement(&AgreementRef::new(kind, id), Principal::User))
     }
 
-    /// Adds or replaces an agreement. Under [`AgreementKind::DataContract`], a body without provider and
-    /// consumer is a contract document.
+    /// Adds or replaces an agreement. For [`AgreementKind::DataContract`], a body without provider and consumer is a contract
+    /// document.
     ///
     /// # Errors
-    /// [`WorldError::Invalid`] with the reasons; [`WorldError::Conflict`] and [`WorldError::Unprocessable`]
-    /// for documents, see the API.
+    ///
+    /// [`WorldError::Invalid`] with the reasons; [`WorldError::Conflict`] and [`WorldError::Unprocessable`] for documents, as in
+    /// the API.
     pub fn put_agreement(&self, kind: AgreementKind, body: Value) -> Result<(), WorldError> {
         let agreement = AgreementRef::new(kind, id_of(&body));
         self.change(|world| world.put_agreement(&agreement, body, Principal::User))
     }
 
-    /// Edits an agreement as its page would: read, change, write.
+    /// Edits an agreement like the web page: reads it, changes it and writes it.
     ///
     /// # Errors
-    /// [`WorldError::NotFound`], or [`WorldError::Invalid`] for what the edit left.
+    ///
+    /// [`WorldError::NotFound`]; [`WorldError::Invalid`] if the result is not valid.
     pub fn edit_agreement(
         &self,
         kind: AgreementKind,
@@ -127,16 +132,18 @@ impl WorldHandle {
     /// Adds or replaces a data product of either form.
     ///
     /// # Errors
+    ///
     /// [`WorldError::Unprocessable`] with the reasons.
     pub fn put_data_product(&self, body: Value) -> Result<(), WorldError> {
         let id = id_of(&body);
         self.change(|world| world.put_product(&id, body, Principal::User))
     }
 
-    /// Edits a data product: read, change, write.
+    /// Edits a data product: reads it, changes it and writes it.
     ///
     /// # Errors
-    /// [`WorldError::NotFound`], or [`WorldError::Unprocessable`] for what the edit left.
+    ///
+    /// [`WorldError::NotFound`]; [`WorldError::Unprocessable`] if the result is not valid.
     pub fn edit_data_product(&self, id: &str, edit: impl FnOnce(&mut Value)) -> Result<(), WorldError> {
         self.change(|world| {
             let mut body = world.product(id)?;
@@ -145,10 +152,11 @@ impl WorldHandle {
         })
     }
 
-    /// Deletes a data product even while an active agreement needs it, which the API refuses: this is how an
-    /// agreement comes to name `unknown`.
+    /// Deletes a data product even if an active agreement uses it, which the API would refuse. The agreement then refers to
+    /// `unknown`.
     ///
     /// # Errors
+    ///
     /// [`WorldError::NotFound`].
     pub fn delete_data_product(&self, id: &str) -> Result<(), WorldError> {
         self.change(|world| world.remove_product(id, Principal::User))
@@ -157,16 +165,18 @@ impl WorldHandle {
     /// Adds or replaces a team.
     ///
     /// # Errors
+    ///
     /// [`WorldError::Invalid`] with the reasons.
     pub fn put_team(&self, body: Value) -> Result<(), WorldError> {
         let id = id_of(&body);
         self.change(|world| world.put_team(&id, body, Principal::User))
     }
 
-    /// Edits a team: read, change, write.
+    /// Edits a team: reads it, changes it and writes it.
     ///
     /// # Errors
-    /// [`WorldError::NotFound`], or [`WorldError::Invalid`] for what the edit left.
+    ///
+    /// [`WorldError::NotFound`]; [`WorldError::Invalid`] if the result is not valid.
     pub fn edit_team(&self, id: &str, edit: impl FnOnce(&mut Value)) -> Result<(), WorldError> {
         self.change(|world| {
             let mut body = world.team(id)?;
@@ -175,61 +185,60 @@ impl WorldHandle {
         })
     }
 
-    /// The agreement as the API shows it.
+    /// Returns an agreement as the API shows it.
     #[must_use]
     pub fn agreement(&self, kind: AgreementKind, id: &str) -> Option<Value> {
         self.read(|world| world.agreement(&AgreementRef::new(kind, id)).ok())
     }
 
-    /// Every agreement of a generation as the API shows it, oldest first; among the first generation also contract
+    /// Returns all agreements of a generation as the API shows them, oldest first. The first generation includes contract
     /// documents.
     #[must_use]
     pub fn agreements(&self, kind: AgreementKind) -> Vec<Value> {
         self.read(|world| world.agreements(kind))
     }
 
-    /// What was last reported about the grant behind an access.
+    /// Returns the last reported provisioning state of an access agreement.
     #[must_use]
     pub fn provisioning(&self, access_id: &str) -> Option<Value> {
         self.read(|world| world.provisioning(access_id).ok().flatten())
     }
 
-    /// The data product.
+    /// Returns a data product.
     #[must_use]
     pub fn data_product(&self, id: &str) -> Option<Value> {
         self.read(|world| world.product(id).ok())
     }
 
-    /// The team.
+    /// Returns a team.
     #[must_use]
     pub fn team(&self, id: &str) -> Option<Value> {
         self.read(|world| world.team(id).ok())
     }
 
-    /// The whole feed.
+    /// Returns all events of the feed.
     #[must_use]
     pub fn events(&self) -> Vec<Value> {
         self.read(|world| world.events().to_vec())
     }
 
-    /// Writes an event about `subject`, though nothing changed: one that came late, or of a type yet unknown. `name`
-    /// is the type's name, or the whole type if it holds a dot (`com.entropy-data.events.AccessActivatedEvent`).
+    /// Emits an event about `subject` although nothing has changed, to simulate a late event or an unknown type. `name` is the
+    /// name of the type, or the full type if it contains a dot (`com.entropy-data.events.AccessActivatedEvent`).
     pub fn announce(&self, name: &str, subject: &str) {
         self.change(|world| world.announce(name, subject));
     }
 
-    /// Writes anything to the feed, as it is: events without an id, oversized ones, what is no object.
+    /// Appends any JSON value to the feed: events without an id, oversized events, values that are not objects.
     pub fn append_raw_event(&self, event: Value) {
         self.change(|world| world.append_raw_event(event));
     }
 
-    /// Lets the next answer of the feed begin with these events, by their index in [`WorldHandle::events`],
-    /// though they were read before.
+    /// Makes the next answer of the feed start with these events again, given by their index in [`WorldHandle::events`].
     pub fn repeat_events(&self, range: Range<usize>) {
         self.change(|world| world.resend(range));
     }
 
-    /// Moves the world's clock forward, so that agreements begin and end.
+    /// Advances the world's clock, so that agreements start and end.
     pub fn advance(&self, by: Duration) {
         self.change(|world| {
             world.advance(by);
@@ -237,19 +246,19 @@ impl WorldHandle {
         });
     }
 
-    /// Replaces the API key; the old one is wrong from now on.
+    /// Replaces the API key. The old key is no longer accepted.
     pub fn set_api_key(&self, api_key: SecretString) {
         *lock(&self.shared.api_key) = api_key;
     }
 
-    /// The requests to the API so far, oldest first; the latest 10,000 are kept.
+    /// Returns the requests to the API, oldest first; at most the latest 10,000.
     #[must_use]
     pub fn requests_seen(&self) -> Vec<SeenRequest> {
         lock(&self.shared.requests).seen.iter().cloned().collect()
     }
 
-    /// Waits until `holds` is true of the world; it is asked again after every change and every request.
-    /// False when `limit` has passed first.
+    /// Waits until `holds` returns true. It is called again after every change and every request. Returns false if `limit` has
+    /// passed before that.
     pub async fn wait_until(&self, limit: Duration, mut holds: impl FnMut(&WorldHandle) -> bool) -> bool {
         let mut changes = self.shared.changes.subscribe();
         let holding = async {
@@ -282,16 +291,16 @@ impl WorldHandle {
         lock(&self.shared.api_key).expose_secret() == api_key
     }
 
-    /// Remembers a request and returns its number, for [`WorldHandle::answered`].
+    /// Records a request and returns its number, for [`WorldHandle::answered`].
     pub(crate) fn seen(&self, request: SeenRequest) -> usize {
         let number = {
             let mut requests = lock(&self.shared.requests);
             requests.seen.push_back(request);
-            if requests.seen.len() > REMEMBERED {
+            if requests.seen.len() > REQUESTS_KEPT {
                 requests.seen.pop_front();
-                requests.forgotten += 1;
+                requests.dropped += 1;
             }
-            requests.forgotten + requests.seen.len() - 1
+            requests.dropped + requests.seen.len() - 1
         };
         self.notify();
         number
@@ -300,7 +309,7 @@ impl WorldHandle {
     pub(crate) fn answered(&self, number: usize, status: u16) {
         {
             let mut requests = lock(&self.shared.requests);
-            let index = number.checked_sub(requests.forgotten);
+            let index = number.checked_sub(requests.dropped);
             if let Some(request) = index.and_then(|index| requests.seen.get_mut(index)) {
                 request.status = Some(status);
             }
@@ -312,11 +321,11 @@ impl WorldHandle {
         self.shared.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// A summary for people: how much there is, and where each agreement stands.
+    /// Returns a summary: the number of objects, and the state of each agreement.
     pub(crate) fn overview(&self) -> Map<String, Value> {
         let requests = {
             let requests = lock(&self.shared.requests);
-            requests.forgotten + requests.seen.len()
+            requests.dropped + requests.seen.len()
         };
         let mut overview = self.read(World::overview);
         overview.insert("requests".into(), requests.into());
@@ -324,7 +333,7 @@ impl WorldHandle {
     }
 }
 
-/// A panic while the lock was held is the test's own; the world is still there to look at.
+/// Locks a mutex. If a test panicked while it held the lock, the data can still be inspected.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What a simulator starts with.
+//! The initial state of a simulator.
 
 mod sample;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::agreement::{AgreementKind, AgreementRef};
 use crate::world::World;
 
-/// What exists before the first request.
+/// The initial state of a simulator.
 #[derive(Clone, Default, Debug)]
 pub struct Landscape {
     teams: Vec<Value>,
@@ -36,30 +36,30 @@ struct PastEvent {
     data: Map<String, Value>,
 }
 
-/// An IAM role that a consumer of the landscape names in its custom fields.
+/// An IAM role that a consumer of the landscape refers to in its custom fields.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConsumerRole {
     /// The role's name.
     pub name: String,
-    /// The role's path in IAM, beginning and ending with a slash.
+    /// The role's path in IAM, with a leading and a trailing slash.
     pub path: String,
-    /// Whether its owner lets the integration manage it: the tag `dmm-integration` is `enabled`.
+    /// Whether its owner has opted in to the integration with the tag `dmm-integration` = `enabled`.
     pub opted_in: bool,
 }
 
-/// What becomes of an agreement once it is active.
+/// What is expected to happen when an agreement becomes active.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExpectedOutcome {
-    /// Its consumer gets a policy on this role.
+    /// The consumer gets a policy on this role.
     Granted {
         /// The role's name.
         role: String,
     },
-    /// Nothing is granted, for this reason.
+    /// Access is refused for this reason.
     Refused {
-        /// The reason, in a few words for people.
+        /// The reason, in a few words for a reader.
         reason: String,
     },
 }
@@ -74,21 +74,21 @@ pub enum Ending {
     Deleted,
 }
 
-/// One agreement that a demonstration activates and ends.
+/// An agreement that the demonstration activates and ends.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptedAgreement {
-    /// Which agreement.
+    /// The agreement.
     pub agreement: AgreementRef,
-    /// What it is about, for people.
+    /// A short description for a reader.
     pub title: String,
-    /// What its activation leads to.
+    /// What its activation is expected to lead to.
     pub expected: ExpectedOutcome,
     /// How it ends.
     pub ending: Ending,
 }
 
-/// What a demonstration does, in order: it approves all of these, and later ends them.
+/// The script of a demonstration: it approves these agreements in order, and later ends them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Script {
     /// The agreements.
@@ -96,7 +96,7 @@ pub struct Script {
 }
 
 impl Landscape {
-    /// Nothing at all.
+    /// Returns an empty landscape.
     #[must_use]
     pub fn empty() -> Landscape {
         Landscape::default()
@@ -116,35 +116,35 @@ impl Landscape {
         self
     }
 
-    /// Adds an agreement in the state that its `info` names (requested if it names none), or a contract
-    /// document. Neither writes an event.
+    /// Adds an agreement in the state of its `info.status` (`requested` by default), or a contract document. Neither emits an
+    /// event.
     #[must_use]
     pub fn with_agreement(mut self, kind: AgreementKind, agreement: Value) -> Landscape {
         self.agreements.push((kind, agreement));
         self
     }
 
-    /// Adds an event to the feed as it is.
+    /// Appends any JSON value to the feed.
     #[must_use]
     pub fn with_raw_event(mut self, event: Value) -> Landscape {
         self.raw.push(event);
         self
     }
 
-    /// Adds an IAM role that a consumer names.
+    /// Adds an IAM role that a consumer refers to.
     #[must_use]
     pub fn with_role(mut self, role: ConsumerRole) -> Landscape {
         self.roles.push(role);
         self
     }
 
-    /// The IAM roles that consumers of the landscape name and that exist.
+    /// Returns the existing IAM roles of consumers.
     #[must_use]
     pub fn roles(&self) -> &[ConsumerRole] {
         &self.roles
     }
 
-    /// What a demonstration does with it.
+    /// Returns the script of the demonstration.
     #[must_use]
     pub fn script(&self) -> &Script {
         &self.script

@@ -1,25 +1,23 @@
-//! A simulated Data Mesh Manager: teams, data products and agreements, an event feed that says what happens
-//! to them, and the part of the vendor's HTTP API that a data platform uses. It lives in memory and in one
-//! process.
+//! A simulated Data Mesh Manager: teams, data products and agreements, an event feed with their changes, and the part of the
+//! vendor's HTTP API that a data platform uses. It keeps everything in memory.
 //!
-//! - [`Simulator::start`] serves a [`Landscape`] on an address and stops when it is dropped.
-//! - [`WorldHandle`] is the world seen from Rust: approve, cancel, delete and edit what is in it, and look at
-//!   what was reported back.
-//! - [`Faults`] makes the API fail: error answers, delays, cut connections, repeated events.
+//! - [`Simulator::start`] serves a [`Landscape`] on an address. Dropping the simulator stops it.
+//! - [`WorldHandle`] gives Rust code access to the simulated organisation: to approve, cancel, delete and edit its objects, and
+//!   to inspect what was reported back.
+//! - [`Faults`] injects faults into the API: errors, delays, cut connections, repeated events.
 //!
-//! The API follows the vendor's API description. Where that is silent, the choice is written at the code that
-//! takes it.
+//! The API follows the vendor's API description. Where the description is silent, the code documents its choice.
 //!
 //! # Layout
 //!
 //! | module | subject |
 //! | --- | --- |
 //! | `agreement` | the three generations of agreements and their names |
-//! | `world` | what exists and the rules by which it changes; `world::feed` is the event log |
-//! | `handle` | the world behind a lock, shared by the API and by Rust callers |
-//! | `api` | the HTTP API, `control` the simulator's own endpoints, `problem` its error answers |
-//! | `faults` | what shall go wrong, and when |
-//! | `landscape` | what a simulator starts with, and the sample company |
+//! | `world` | the objects and the rules for changing them; `world::feed` is the event log |
+//! | `handle` | the world behind a lock, shared by the API and Rust callers |
+//! | `api` | the HTTP API; `control` has the simulator's own endpoints, `problem` the error answers |
+//! | `faults` | the faults to inject |
+//! | `landscape` | the initial state, and the sample company, whose data is in the folder `data` |
 
 mod agreement;
 mod api;

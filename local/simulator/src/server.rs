@@ -1,4 +1,4 @@
-//! Starting and stopping the simulator.
+//! Starts and stops the simulator.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,26 +14,26 @@ use crate::faults::Faults;
 use crate::handle::WorldHandle;
 use crate::landscape::Landscape;
 
-/// How long [`Simulator::stop`] waits for answers that are still being written.
+/// How long [`Simulator::stop`] waits for answers in progress.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How to start a simulator.
+/// The options of a simulator.
 pub struct Options {
-    /// Where to listen. Port 0 takes a free one.
+    /// The address to listen on. Port 0 selects a free port.
     pub listen: SocketAddr,
     /// The key that callers must send.
     pub api_key: SecretString,
-    /// What exists at the start.
+    /// The initial state.
     pub landscape: Landscape,
-    /// The most events in one answer of the feed and, unless `pageSize` says otherwise, the most items on one
+    /// The maximum number of events in one answer of the feed and, unless `pageSize` is given, the maximum number of items on one
     /// page of a list.
     pub page_limit: usize,
-    /// How a missing or wrong key is answered.
+    /// The answer to a missing or wrong key.
     pub key_refusal: KeyRefusal,
 }
 
 impl Options {
-    /// On 127.0.0.1 at a free port, 1000 events in an answer as the vendor has it, 403 for a wrong key.
+    /// Creates the default options: a free port of 127.0.0.1, 1000 events per answer like the vendor, 403 for a wrong key.
     #[must_use]
     pub fn new(api_key: SecretString, landscape: Landscape) -> Options {
         Options {
@@ -50,31 +50,20 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulatorError {
-    /// The address cannot be listened on, most often because its port is taken.
+    /// The address cannot be used, usually because the port is taken.
     #[error(
-        "the simulated Data Mesh Manager cannot listen on {address}; choose another port or 0 for a free one"
+        "the simulated Data Mesh Manager cannot listen on {address}: choose another port, or 0 for a free one"
     )]
     Listen {
-        /// The address asked for.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A page of no events would never end.
+    /// The page limit is 0, so no event would ever be delivered.
     #[error("page_limit must be at least 1")]
     PageLimit,
-}
-
-impl SimulatorError {
-    /// Whether a retry can cure it: a port may become free again.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            SimulatorError::Listen { source, .. } => source.kind() == io::ErrorKind::AddrInUse,
-            SimulatorError::PageLimit => false,
-        }
-    }
 }
 
 /// A running simulator. Dropping it stops it.
@@ -87,10 +76,11 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Begins to serve the landscape; from here on requests are answered.
+    /// Starts to serve the landscape. When this returns, requests are answered.
     ///
     /// # Errors
-    /// If the address cannot be listened on or an option makes no sense.
+    ///
+    /// [`SimulatorError`] if the address cannot be used or an option is not valid.
     pub async fn start(options: Options) -> Result<Simulator, SimulatorError> {
         let Options { listen, api_key, landscape, page_limit, key_refusal } = options;
         if page_limit == 0 {
@@ -105,36 +95,36 @@ impl Simulator {
         let app = api::App { world: world.clone(), faults: faults.clone(), page_limit, key_refusal, address };
         let (stop, stopped) = oneshot::channel();
         let serving = axum::serve(listener, api::router(app)).with_graceful_shutdown(async {
-            // An error means that the simulator was dropped, which asks for the same.
+            // An error means that the simulator was dropped: stop, too.
             let _ = stopped.await;
         });
         let server = tokio::spawn(async {
             if let Err(error) = serving.await {
-                tracing::error!(%error, "the simulated Data Mesh Manager stopped");
+                tracing::error!(%error, "the simulated Data Mesh Manager failed");
             }
         });
         Ok(Simulator { address, world, faults, stop, server })
     }
 
-    /// The base address of the API, without a slash at the end.
+    /// Returns the base URL of the API, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The simulated organisation.
+    /// Returns a handle to the simulated organisation.
     #[must_use]
     pub fn world(&self) -> WorldHandle {
         self.world.clone()
     }
 
-    /// What shall go wrong.
+    /// Returns the faults, to inject more.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.faults.clone()
     }
 
-    /// Stops to listen and waits, up to two seconds, for answers that are still being written.
+    /// Stops listening, and waits up to two seconds for answers in progress.
     pub async fn stop(self) {
         let Simulator { stop, mut server, .. } = self;
         drop(stop);

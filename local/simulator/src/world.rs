@@ -1,6 +1,6 @@
-//! What exists in the simulated organisation, and the rules by which it changes.
+//! The objects of the simulated organisation, and the rules for changing them.
 //!
-//! Every change writes its events to the [`feed`]. The rules know neither HTTP nor locks.
+//! Every change emits its events to the [`feed`]. This module is independent of HTTP and locks.
 
 mod agreements;
 mod feed;
@@ -23,40 +23,27 @@ use feed::{Feed, NewEvent};
 pub(crate) use provisioning::Transition;
 pub use validate::Violation;
 
-/// Why the world refuses a change.
+/// Why a change was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorldError {
-    /// There is no such thing.
-    #[error("there is no {what} {id:?}")]
+    /// The object does not exist.
+    #[error("the {what} {id:?} does not exist")]
     NotFound {
-        /// What was looked for, e.g. `access`.
+        /// The kind of object, e.g. `access`.
         what: &'static str,
         /// Its id.
         id: String,
     },
-    /// Required members are missing or of the wrong form.
+    /// Required members are missing or have the wrong format.
     #[error("validation failed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<Violation>),
-    /// The state the thing is in does not allow the change.
+    /// The object's state does not allow the change.
     #[error("{0}")]
     Conflict(String),
-    /// What is asked for contradicts something else that exists.
+    /// The change contradicts other objects.
     #[error("{0}")]
     Unprocessable(String),
-}
-
-impl WorldError {
-    /// Whether the same request can succeed later without anybody changing the world. It cannot.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            WorldError::NotFound { .. }
-            | WorldError::Invalid(_)
-            | WorldError::Conflict(_)
-            | WorldError::Unprocessable(_) => false,
-        }
-    }
 }
 
 /// Who caused an event.
@@ -64,9 +51,9 @@ impl WorldError {
 pub(crate) enum Principal {
     /// A caller of the HTTP API.
     ApiKey,
-    /// A person at the user interface: here, a Rust caller.
+    /// A user of the web page; here, a Rust caller.
     User,
-    /// The calendar.
+    /// The calendar: an agreement starts or ends.
     System,
 }
 
@@ -80,17 +67,17 @@ impl Principal {
     }
 }
 
-/// Things by id, in the order of their creation.
+/// Objects by id, in the order of their creation.
 type Collection = Map<String, Value>;
 
 /// The simulated organisation.
 pub(crate) struct World {
-    /// How far the world's clock is ahead of the machine's.
+    /// How far the world's clock is ahead of the machine's clock.
     ahead: jiff::SignedDuration,
     feed: Feed,
     teams: Collection,
     products: Collection,
-    /// Agreements; under [`AgreementKind::DataContract`] also contract documents, which share the address.
+    /// The agreements. [`AgreementKind::DataContract`] includes contract documents, which have the same address.
     agreements: BTreeMap<AgreementKind, Collection>,
 }
 
@@ -105,7 +92,7 @@ impl World {
         }
     }
 
-    /// Moves the world's clock forward.
+    /// Advances the world's clock.
     pub(crate) fn advance(&mut self, by: std::time::Duration) {
         let by = jiff::SignedDuration::try_from(by).unwrap_or(jiff::SignedDuration::MAX);
         self.ahead = self.ahead.saturating_add(by);
@@ -129,12 +116,12 @@ impl World {
         self.feed.append(NewEvent { name, subject, time, principal: by, data });
     }
 
-    /// Writes an event of the past.
+    /// Adds an event that happened in the past.
     pub(crate) fn remember(&mut self, name: &str, subject: &str, time: Timestamp, data: Map<String, Value>) {
         self.feed.append(NewEvent { name, subject, time, principal: Principal::User, data });
     }
 
-    /// Writes an event as somebody else would have, whatever its name.
+    /// Emits an event with any name, although nothing has changed.
     pub(crate) fn announce(&mut self, name: &str, subject: &str) {
         self.emit(name, subject, Principal::User);
     }
@@ -198,7 +185,7 @@ fn not_found(what: &'static str, id: &str) -> WorldError {
     WorldError::NotFound { what, id: id.to_owned() }
 }
 
-/// The text at a JSON pointer.
+/// Returns the string at a JSON pointer.
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer)?.as_str()
 }

@@ -1,12 +1,12 @@
-//! Alarms and dashboards. The emulator measures nothing, so none would ever show anything: they are checked as CloudWatch
-//! would check them, and that the queue, function, rule or bus that each looks at is one that the program made.
+//! Alarms and dashboards. The emulator does not record metrics, so alarms and dashboards are not created, only checked: they must
+//! be valid for CloudWatch, and the program must have created the queues, functions, rules and buses that they refer to.
 
 use serde_json::{Value, json};
 
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, outputs};
 
-/// CloudWatch's periods of metrics of standard resolution are multiples of a minute.
+/// The periods of standard-resolution metrics must be multiples of a minute.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
 const MINUTE: i64 = 60;
 
@@ -49,7 +49,7 @@ impl Deployer {
                     metric.finish()?;
                 }
                 None if expression.is_some() => {}
-                _ => return Err(missing(&query, "metric or expression, one of both")),
+                _ => return Err(missing(&query, "metric or expression, exactly one of the two")),
             }
             query.finish()?;
         }
@@ -57,7 +57,7 @@ impl Deployer {
         Ok(outputs(json!({ "id": name, "name": name, "arn": arn })))
     }
 
-    /// Checks a metric's name, its statistic and period, and what it looks at.
+    /// Checks a metric's name, statistic, period and dimensions.
     fn metric(&self, p: &mut Properties, statistic: &str) -> Result<(), DeployError> {
         p.required("namespace")?;
         p.required("metricName")?;
@@ -78,13 +78,12 @@ impl Deployer {
         let wrong =
             |expected| DeployError::WrongType { path: path.clone(), expected, found: "something else" };
         let body: Value = serde_json::from_str(&text).map_err(|_| wrong("a JSON object"))?;
-        for widget in body["widgets"].as_array().ok_or_else(|| wrong("an object with a list of widgets"))? {
-            let properties = &widget["properties"];
-            match widget["type"].as_str() {
+        let widgets = list(&body, "widgets").ok_or_else(|| wrong("an object with a list of widgets"))?;
+        for widget in widgets {
+            let properties = widget.get("properties").unwrap_or(&Value::Null);
+            match widget.get("type").and_then(Value::as_str) {
                 Some("metric") => {
-                    for metric in
-                        properties["metrics"].as_array().ok_or_else(|| wrong("widgets with metrics"))?
-                    {
+                    for metric in list(properties, "metrics").ok_or_else(|| wrong("widgets with metrics"))? {
                         let parts: Vec<&str> =
                             metric.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                         let ([_, _, dimensions @ ..], true) =
@@ -92,13 +91,15 @@ impl Deployer {
                         else {
                             return Err(wrong("metrics with a namespace, a name, and pairs of dimensions"));
                         };
-                        for pair in dimensions.chunks_exact(2) {
-                            self.dimension(pair[0], pair[1], &path)?;
+                        for (name, value) in
+                            dimensions.iter().step_by(2).zip(dimensions.iter().skip(1).step_by(2))
+                        {
+                            self.dimension(name, value, &path)?;
                         }
                     }
                 }
                 Some("alarm") => {
-                    properties["alarms"].as_array().ok_or_else(|| wrong("widgets with alarms"))?;
+                    list(properties, "alarms").ok_or_else(|| wrong("widgets with alarms"))?;
                 }
                 _ => return Err(wrong("widgets of the types metric and alarm")),
             }
@@ -107,11 +108,11 @@ impl Deployer {
         Ok(outputs(json!({ "id": name, "dashboardName": name, "dashboardArn": arn })))
     }
 
-    /// Refuses a dimension that names what the program did not make.
+    /// Rejects a dimension that refers to something that the program did not create.
     fn dimension(&self, name: &str, value: &str, path: &str) -> Result<(), DeployError> {
         let known = match name {
             "QueueName" => self.deployed.queues.contains_key(&self.queue_arn(value)),
-            // `service` is what the functions' own metrics call it.
+            // The functions' own metrics use the dimension `service`.
             "FunctionName" | "service" => self.deployed.functions.values().any(|known| known == value),
             "RuleName" => self.rules.keys().any(|(_, rule)| rule == value),
             "EventBusName" => self.rules.keys().any(|(bus, _)| bus == value),
@@ -128,6 +129,10 @@ impl Deployer {
         }
         Err(DeployError::UnknownReference { path: path.to_owned(), name: format!("{name} {value}") })
     }
+}
+
+fn list<'a>(object: &'a Value, member: &str) -> Option<&'a Vec<Value>> {
+    object.get(member)?.as_array()
 }
 
 fn number(p: &mut Properties, name: &str) -> Result<f64, DeployError> {
@@ -158,27 +163,27 @@ mod tests {
     use dmm_lambda_service::{FunctionService, Speed};
 
     use super::*;
-    use crate::clients::{Clients, Place};
+    use crate::clients::{AwsAccount, Clients};
     use crate::lambdas::Lambdas;
 
-    /// Knows the queue `events` and the function `feed`.
+    /// Returns a deployer that has created the queue `events` and the function `feed`.
     fn deployer() -> Deployer {
-        let place = Place::default();
+        let aws_account = AwsAccount::default();
         let key = Credentials::new("test", "test", None, None, "test");
         let endpoint = "http://127.0.0.1:1".to_owned();
         let functions = FunctionService::new(dmm_lambda_service::Settings {
-            region: place.region.clone(),
-            account: place.account.clone(),
+            region: aws_account.region.clone(),
+            account: aws_account.account.clone(),
             endpoint_url: endpoint.clone(),
             speed: Speed::times(1),
             tracing: None,
         });
-        let clients = Clients::new(&endpoint, &place, key);
+        let clients = Clients::new(&endpoint, &aws_account, key);
         let mut deployer = Deployer::new(
             clients,
             functions,
             Lambdas::none(),
-            &place,
+            &aws_account,
             endpoint,
             PathBuf::new(),
             PathBuf::new(),
@@ -202,26 +207,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_alarm_must_look_at_what_the_program_made() {
+    async fn an_alarm_must_refer_to_what_the_program_created() {
         assert_eq!(alarm(|_| {}).unwrap()["arn"], "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:age");
         let refused = |change: fn(&mut Value), part: &str| {
             let error = alarm(change).unwrap_err();
             assert!(error.contains(part), "{part}: {error}");
         };
-        refused(|a| a["dimensions"] = json!({ "QueueName": "evnts" }), "names QueueName evnts");
-        refused(|a| a["dimensions"] = json!({ "service": "poll" }), "names service poll");
-        refused(|a| a["dimensions"] = json!({ "TopicName": "x" }), "knows only: QueueName");
-        refused(|a| a["statistic"] = json!("Median"), "knows only: Average");
+        refused(|a| a["dimensions"] = json!({ "QueueName": "evnts" }), "refers to QueueName evnts");
+        refused(|a| a["dimensions"] = json!({ "service": "poll" }), "refers to service poll");
+        refused(
+            |a| a["dimensions"] = json!({ "TopicName": "x" }),
+            "only these are supported on one machine: QueueName",
+        );
+        refused(|a| a["statistic"] = json!("Median"), "only these are supported on one machine: Average");
         refused(|a| a["period"] = json!(90), "alarm.period is out of range");
         refused(|a| a["datapointsToAlarm"] = json!(6), "alarm.datapointsToAlarm is out of range");
-        refused(|a| a["alarmActions"] = json!(["on-call"]), "knows only: ARNs");
+        refused(|a| a["alarmActions"] = json!(["on-call"]), "only these are supported on one machine: ARNs");
         refused(|a| a["threshold"] = Value::Null, "alarm.threshold is missing");
         refused(|a| a["metricQueries"] = json!([{ "id": "a" }]), "metric or expression");
-        refused(|a| a["actionsEnbled"] = json!(true), "alarm.actionsEnbled is not known");
+        refused(|a| a["actionsEnbled"] = json!(true), "alarm.actionsEnbled is not supported");
     }
 
     #[tokio::test]
-    async fn a_dashboard_must_show_what_the_program_made() {
+    async fn a_dashboard_must_refer_to_what_the_program_created() {
         let show = |metric: Value| {
             let body = json!({ "widgets": [{ "type": "metric", "properties": { "metrics": [metric] } }] });
             let dashboard = json!({ "dashboardName": "d", "dashboardBody": body.to_string() });

@@ -1,4 +1,5 @@
-//! API destinations and the connections that authorize them. The emulator calls none, so that they live here and in [`functions`].
+//! API destinations and the connections that authorize them. The emulator does not call API destinations, so
+//! [`dmm_lambda_service`] does.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -57,7 +58,7 @@ impl Deployer {
         let connection_arn = p.required("connectionArn")?;
         let endpoint = p.required("invocationEndpoint")?;
         let method = p.required("httpMethod")?;
-        // How much the endpoint can take: events of one machine come nowhere near.
+        // A rate limit for the endpoint. The number of events on one machine is far below it.
         p.integer("invocationRateLimitPerSecond")?;
         let connection =
             self.connections.get(&connection_arn).ok_or_else(|| DeployError::UnknownReference {
@@ -72,7 +73,7 @@ impl Deployer {
         Ok(outputs(json!({ "id": name, "name": name, "arn": arn })))
     }
 
-    /// The API destination with this ARN.
+    /// Returns the API destination with this ARN.
     pub(super) fn webhook(&self, arn: &str, path: &str) -> Result<Webhook, DeployError> {
         self.webhooks.get(arn).cloned().ok_or_else(|| DeployError::UnknownReference {
             path: path.to_owned(),

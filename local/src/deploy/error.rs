@@ -1,11 +1,11 @@
-//! Why a deployment stopped.
+//! Errors of a deployment.
 
 use std::error::Error;
 
-/// Why a deployment stopped. Each says what to change.
+/// Why a deployment failed. Messages say what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// The program itself is wrong.
+    /// The program is not valid.
     #[error(transparent)]
     Program(#[from] dmm_pulumi::Error),
     /// A resource could not be created.
@@ -13,42 +13,42 @@ pub enum DeployError {
     Resource {
         /// The resource's name in the program.
         name: String,
-        /// Why.
+        /// The cause.
         source: Box<DeployError>,
     },
-    /// A resource type that this deployment does not know.
+    /// The resource type is not supported.
     #[error(
-        "resource type {0} is not known on one machine: teach it to local/src/deploy, or leave it out of the program"
+        "resource type {0} is not supported on one machine: add it to local/src/deploy, or remove it from the program"
     )]
     UnknownType(String),
-    /// A property that this deployment does not know.
+    /// The property is not supported.
     #[error(
-        "{path} is not known on one machine: teach it to local/src/deploy, or leave it out of the program"
+        "{path} is not supported on one machine: add it to local/src/deploy, or remove it from the program"
     )]
     UnknownProperty {
-        /// Where it stands.
+        /// Where it is.
         path: String,
     },
-    /// A value that means something that this deployment does not do.
-    #[error("{path} is {value:?}, but one machine knows only: {known}")]
+    /// The value is not supported.
+    #[error("{path} is {value:?}, but only these are supported on one machine: {known}")]
     UnsupportedValue {
-        /// Where it stands.
+        /// Where it is.
         path: String,
-        /// What stands there.
+        /// The value.
         value: String,
-        /// What may stand there.
+        /// The supported values.
         known: String,
     },
-    /// A property that the resource needs.
+    /// A required property is missing.
     #[error("{path} is missing: give it a value")]
     MissingProperty {
-        /// Where it should stand.
+        /// Where it should be.
         path: String,
     },
     /// A value of the wrong type.
     #[error("{path} must be {expected}, but is {found}")]
     WrongType {
-        /// Where it stands.
+        /// Where it is.
         path: String,
         /// What it must be.
         expected: &'static str,
@@ -58,47 +58,47 @@ pub enum DeployError {
     /// A number outside its range.
     #[error("{path} is out of range")]
     OutOfRange {
-        /// Where it stands.
+        /// Where it is.
         path: String,
     },
-    /// A reference to something that the program did not make.
-    #[error("{path} names {name}, which the program did not make before it")]
+    /// A reference to something that the program did not create.
+    #[error("{path} refers to {name}, which the program did not create before")]
     UnknownReference {
-        /// Where it stands.
+        /// Where it is.
         path: String,
-        /// What it names.
+        /// What it refers to.
         name: String,
     },
-    /// The emulator answered with an error.
+    /// A call of the emulator failed.
     #[error("{operation}: {message}")]
     Refused {
         /// The API's operation.
         operation: &'static str,
-        /// What the emulator said.
+        /// The error message.
         message: String,
     },
-    /// Lambda on this machine refused something.
+    /// The value is not valid for Lambda on this machine.
     #[error("{path}: {source}")]
     Functions {
-        /// Where it stands.
+        /// Where it is.
         path: String,
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The binary of a function is missing.
     #[error(transparent)]
     Build(#[from] crate::lambdas::BuildError),
-    /// A log group's file could not be made.
+    /// The file of a log group could not be created.
     #[error("cannot write {path}: {source}")]
     File {
         /// The file.
         path: std::path::PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// Names the operation that the emulator refused, with all causes.
+/// Converts an error of the AWS SDK, with all its causes, to an error that names the operation.
 pub(crate) fn aws<E: Error>(operation: &'static str) -> impl Fn(E) -> DeployError {
     move |error| {
         let mut message = error.to_string();
@@ -111,8 +111,8 @@ pub(crate) fn aws<E: Error>(operation: &'static str) -> impl Fn(E) -> DeployErro
     }
 }
 
-/// A request that the SDK did not let us build.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+/// Converts an error from building a request.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err needs")]
 pub(super) fn built(error: aws_smithy_types::error::operation::BuildError) -> DeployError {
     DeployError::Refused { operation: "the SDK", message: error.to_string() }
 }

@@ -1,7 +1,7 @@
 //! Event buses, rules and their targets.
 //!
-//! The emulator has neither Lambda targets nor API destinations: a rule that names one is pointed at a queue of its own instead,
-//! from which [`functions`] takes the events and hands them over as EventBridge does.
+//! The emulator does not support functions and API destinations as targets. A rule with such a target gets a separate queue as its
+//! target instead, from which [`dmm_lambda_service`] delivers the events like EventBridge.
 
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ impl Deployer {
         let receiver = match arn.split(':').nth(2) {
             Some("lambda") => Some(Receiver::Function(self.function_name(&arn, &p.at("arn"))?)),
             Some("events") => {
-                // EventBridge calls an API destination with the rights of a role.
+                // EventBridge calls an API destination with the permissions of a role.
                 if caller.is_none() {
                     return Err(DeployError::MissingProperty { path: p.at("roleArn") });
                 }
@@ -156,7 +156,7 @@ impl Deployer {
             }
             (None, Some(receiver)) => {
                 let target = RuleTarget {
-                    queue_url: self.stand_in(&bus, &rule_name, target).await?,
+                    queue_url: self.target_queue(&bus, &rule_name, target).await?,
                     client: self.clients.sqs.clone(),
                     receiver,
                     rule_arn: rule.arn.clone(),
@@ -191,14 +191,14 @@ impl Deployer {
         ))
     }
 
-    /// Makes the queue that stands in for a target that the emulator does not reach, and points the rule at it.
-    async fn stand_in(
+    /// Creates the queue that replaces a target which the emulator does not support, and makes it the rule's target.
+    async fn target_queue(
         &mut self,
         bus: &str,
         rule: &str,
         target: TargetBuilder,
     ) -> Result<String, DeployError> {
-        let name = format!("{STAND_IN}-{}", self.rules_with_targets);
+        let name = format!("{TARGET_QUEUE}-{}", self.rules_with_targets);
         self.rules_with_targets += 1;
         let created = self
             .clients
@@ -211,7 +211,7 @@ impl Deployer {
             .map_err(aws("CreateQueue"))?;
         let url = created.queue_url().unwrap_or_default().to_owned();
         self.put_target(bus, rule, target.arn(self.queue_arn(&name))).await?;
-        self.deployed.stand_ins.push(url.clone());
+        self.deployed.target_queues.push(url.clone());
         Ok(url)
     }
 
@@ -236,7 +236,7 @@ impl Deployer {
     }
 }
 
-/// What the target gets instead of the whole event.
+/// Reads what the target receives instead of the whole event.
 fn input(p: &mut Properties) -> Result<TargetBuilder, DeployError> {
     let target = Target::builder().set_input(p.string("input")?).set_input_path(p.string("inputPath")?);
     let Some(mut given) = p.object("inputTransformer")? else { return Ok(target) };
@@ -248,8 +248,8 @@ fn input(p: &mut Properties) -> Result<TargetBuilder, DeployError> {
     Ok(target.input_transformer(transformer.build().map_err(built)?))
 }
 
-/// How the queues are named that stand in for a rule's Lambda target.
-const STAND_IN: &str = "dmm-local-rule-target";
+/// The prefix of the names of queues that replace rule targets.
+const TARGET_QUEUE: &str = "dmm-local-rule-target";
 
 fn retry_policy(p: &mut Properties) -> Result<RetryPolicy, DeployError> {
     let mut policy = RetryPolicy::default();

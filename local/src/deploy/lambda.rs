@@ -1,4 +1,4 @@
-//! Functions, what invokes them, and who may.
+//! Functions, their triggers, and the permissions to invoke them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use serde_json::json;
 
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, aws, outputs, refused};
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::lambdas::workspace;
 
-/// Lambda's time limit where a function names none.
+/// Lambda's default time limit, in seconds.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
 const DEFAULT_TIMEOUT_SECONDS: i64 = 3;
-/// Lambda's memory where a function names none.
+/// Lambda's default memory, in MB.
 const DEFAULT_MEMORY_MB: i64 = 128;
 
 impl Deployer {
@@ -31,7 +31,7 @@ impl Deployer {
         p.expect("packageType", &["Zip"])?;
         p.string("description")?;
         p.texts("tags")?;
-        // This machine's own architecture runs, whatever is deployed.
+        // Functions run on this machine's architecture, regardless of the deployed one.
         p.strings("architectures")?;
         let log_file = match p.object("loggingConfig")? {
             None => None,
@@ -85,7 +85,7 @@ impl Deployer {
         })))
     }
 
-    /// What runs for a function: a binary of this workspace, or the folder of a function in Python.
+    /// Returns the program of a function: a binary of this workspace, or Lambda's Python runtime with a folder.
     fn code(&self, name: &str, resource: &Resource, p: &mut Properties) -> Result<Code, DeployError> {
         let runtime = p.required("runtime")?;
         let handler = p.required("handler")?;
@@ -102,7 +102,7 @@ impl Deployer {
             });
         }
         p.value("code");
-        // Absolute, because the function works in it.
+        // Absolute, because it becomes the function's working directory.
         let folder = resource
             .archive("code")
             .and_then(|path| self.folder.join(path).canonicalize().ok())
@@ -112,7 +112,7 @@ impl Deployer {
             expected: "an archive of a folder",
             found: "something else",
         })?;
-        // Whichever version of Python this machine has, as it runs whichever architecture it has.
+        // The function runs on this machine's version of Python.
         let runtime = workspace().join("local/lambda-service/python/runtime.py");
         let arguments = ["-B".into(), runtime.into(), folder.into(), handler.into()];
         Ok(Code { key: name.to_owned(), binary: self.python.clone(), arguments: arguments.into() })
@@ -145,11 +145,11 @@ impl Deployer {
                 path: p.at("functionName"),
                 name: format!("the function {function}"),
             })?;
-        let place = Place { region: self.region.clone(), account: self.account.clone() };
+        let aws_account = AwsAccount { region: self.region.clone(), account: self.account.clone() };
         let mapping = Mapping {
             queue_url: self.queue_url(&queue_arn, &p.at("eventSourceArn"))?,
             queue_arn: queue_arn.clone(),
-            client: Clients::new(&self.endpoint, &place, credentials).sqs,
+            client: Clients::new(&self.endpoint, &aws_account, credentials).sqs,
             operator: self.clients.sqs.clone(),
             function: function.clone(),
             batch_size: narrow(p, "batchSize")?.unwrap_or(10),
@@ -186,8 +186,9 @@ impl Deployer {
         }
         // Lambda writes to the destination with the function's role.
         let credentials = self.roles_of_functions.get(&function).cloned();
-        let place = Place { region: self.region.clone(), account: self.account.clone() };
-        config.client = credentials.map(|credentials| Clients::new(&self.endpoint, &place, credentials).sqs);
+        let aws_account = AwsAccount { region: self.region.clone(), account: self.account.clone() };
+        config.client =
+            credentials.map(|credentials| Clients::new(&self.endpoint, &aws_account, credentials).sqs);
         self.functions
             .configure_async(&function, config)
             .map_err(|source| refused(p, "functionName", source))?;
@@ -207,8 +208,8 @@ impl Deployer {
         Ok(outputs(json!({ "id": statement, "statementId": statement })))
     }
 
-    /// Temporary credentials of a function's role. A role's policies are looked at when they are used, so they may
-    /// be written after this.
+    /// Returns temporary credentials of a function's role. Policies are evaluated when the credentials are used, so they may be
+    /// written later.
     async fn assume(&self, role_arn: &str, function: &str) -> Result<Credentials, DeployError> {
         let answer = self
             .clients
@@ -221,7 +222,7 @@ impl Deployer {
             .map_err(aws("AssumeRole"))?;
         let given = answer.credentials().ok_or_else(|| DeployError::Refused {
             operation: "AssumeRole",
-            message: "the answer holds no credentials".to_owned(),
+            message: "the answer does not contain credentials".to_owned(),
         })?;
         Ok(Credentials::new(
             given.access_key_id(),
@@ -233,15 +234,15 @@ impl Deployer {
     }
 }
 
-/// What runs for a function.
+/// The program of a function.
 struct Code {
-    /// The name of its binary; for Python, the function's own.
+    /// The name of the binary; for Python, the name of the function.
     key: String,
     binary: PathBuf,
     arguments: Vec<OsString>,
 }
 
-/// `code: fn::fileArchive: ../target/lambda/arm64/feed.zip` stands for the binary `feed`.
+/// Returns the name of a function's binary: for `code: fn::fileArchive: ../target/lambda/arm64/feed.zip`, it is `feed`.
 fn binary_name(resource: &Resource, p: &mut Properties) -> Result<String, DeployError> {
     p.value("code");
     resource
@@ -252,7 +253,7 @@ fn binary_name(resource: &Resource, p: &mut Properties) -> Result<String, Deploy
         .map(str::to_owned)
         .ok_or_else(|| DeployError::WrongType {
             path: p.at("code"),
-            expected: "an archive NAME.zip that is named like a binary of this workspace",
+            expected: "an archive NAME.zip with the name of a binary in this workspace",
             found: "something else",
         })
 }

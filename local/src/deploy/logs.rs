@@ -1,4 +1,4 @@
-//! Log groups: one file each, which the function's lines go to.
+//! Log groups: one file each, which contains the function's output.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::{DeployError, Deployer, Outputs, outputs};
 impl Deployer {
     pub(super) async fn log_group(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
-        // How long CloudWatch keeps the lines, and with which key; a file on this machine has neither.
+        // Retention and encryption do not apply to a file on this machine.
         p.integer("retentionInDays")?;
         p.string("kmsKeyId")?;
         p.texts("tags")?;
@@ -21,7 +21,7 @@ impl Deployer {
         Ok(outputs(json!({ "id": name, "name": name, "arn": arn })))
     }
 
-    /// `/aws/lambda/x` is kept in `aws.lambda.x.log`.
+    /// Returns the file of a log group: `/aws/lambda/x` is written to `aws.lambda.x.log`.
     pub(super) fn log_file(&self, group: &str) -> std::path::PathBuf {
         self.logs.join(format!("{}.log", group.trim_matches('/').replace('/', ".")))
     }

@@ -1,8 +1,8 @@
-//! Deploys `pulumi/Pulumi.yaml` into the emulator: what `pulumi up` would make in AWS, made here.
+//! Deploys `pulumi/Pulumi.yaml` into the emulator, like `pulumi up` deploys it into AWS.
 //!
-//! Queues, buckets, roles, policies, secrets, the bus and its rules go to the emulator. Functions, their triggers and
-//! their log groups go to [`functions`], which is Lambda on this machine. A resource type, a property or a value that
-//! is not known here is refused: a stack that half exists would prove nothing.
+//! Queues, buckets, roles, policies, secrets, the bus and its rules are created in the emulator. Functions, their triggers and
+//! their log groups are created in [`dmm_lambda_service`], which is Lambda on this machine. An unsupported resource type, property
+//! or value is rejected, because tests of an incomplete stack would be meaningless.
 
 mod cloudwatch;
 mod destinations;
@@ -27,54 +27,54 @@ use dmm_lambda_service::{FunctionService, Webhook};
 use dmm_pulumi::{Evaluation, Resource, Secrets};
 use serde_json::{Map, Value};
 
-use crate::clients::{Clients, Place};
+use crate::clients::{AwsAccount, Clients};
 use crate::lambdas::Lambdas;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
 pub use error::DeployError;
 pub(crate) use error::aws;
 use error::built;
 use properties::Properties;
 
-/// What a resource answers to `${resource.output}`.
+/// The outputs of a resource, which `${resource.output}` refers to.
 type Outputs = Map<String, Value>;
 
-/// What stands after a deployment, by the names that AWS gave.
+/// The result of a deployment.
 #[derive(Clone, Debug, Default)]
 pub struct Deployed {
-    /// The URLs of the queues, by their ARNs.
+    /// The URLs of the queues, by ARN.
     pub queues: BTreeMap<String, String>,
-    /// The URLs of the queues that stand in for the Lambda targets of rules.
-    pub stand_ins: Vec<String>,
-    /// The buckets' names.
+    /// The URLs of the queues that replace rule targets which the emulator does not support.
+    pub target_queues: Vec<String>,
+    /// The names of the buckets.
     pub buckets: Vec<String>,
-    /// The names of the functions, by the names of their binaries.
+    /// The names of the functions, by the name of the binary.
     pub functions: BTreeMap<String, String>,
     /// The program's outputs.
     pub outputs: Map<String, Value>,
-    /// The same, which mask secrets when they are shown.
+    /// The program's outputs, with secrets masked when they are displayed.
     pub shown_outputs: dmm_pulumi::Map,
-    /// The resources, in the order in which they were made, each with the values that it was made with.
+    /// The resources in the order of their creation, with their evaluated properties.
     pub resources: Vec<Resource>,
-    /// The programs that were deployed beside it.
+    /// The extensions.
     pub extensions: Vec<Extension>,
 }
 
-/// A program that was deployed beside the main one.
+/// A program that was deployed in addition to the main program.
 #[derive(Clone, Debug)]
 pub struct Extension {
-    /// Its project's name.
+    /// The name of its project.
     pub project: String,
     /// Its outputs.
     pub outputs: Map<String, Value>,
-    /// The URLs of its queues, by their ARNs; they are among those of [`Deployed::queues`], too.
+    /// The URLs of its queues, by ARN. [`Deployed::queues`] contains them, too.
     pub queues: BTreeMap<String, String>,
     /// The names of its functions.
     pub functions: Vec<String>,
 }
 
 impl Deployed {
-    /// Whether a queue is one of an extension.
+    /// Returns whether a queue belongs to an extension.
     #[must_use]
     pub fn is_of_an_extension(&self, queue_arn: &str) -> bool {
         self.extensions.iter().any(|extension| extension.queues.contains_key(queue_arn))
@@ -87,23 +87,23 @@ struct Rule {
     schedule: Option<String>,
 }
 
-/// Creates resources, one after the other, in the order of their references.
+/// Creates resources one after the other, in the order of their dependencies.
 pub(crate) struct Deployer {
     pub(crate) clients: Clients,
     pub(crate) functions: FunctionService,
     pub(crate) lambdas: Lambdas,
     pub(crate) region: String,
     pub(crate) account: String,
-    /// The address of the emulated AWS.
+    /// The endpoint URL of the emulated AWS.
     pub(crate) endpoint: String,
-    /// Where the functions' log groups are kept, one file each.
+    /// The folder of the log groups, which are one file each.
     pub(crate) logs: PathBuf,
-    /// The Python that runs functions in Python.
+    /// The Python interpreter for functions in Python.
     pub(crate) python: PathBuf,
     deployed: Deployed,
-    /// The folder of the program that is being deployed, where its paths begin.
+    /// The folder of the program that is being deployed. The program's paths are relative to it.
     folder: PathBuf,
-    /// The outputs of what was deployed, by the whole names of the stacks.
+    /// The outputs of the deployed programs, by the full name of the stack.
     stacks: BTreeMap<String, Map<String, Value>>,
     connections: BTreeMap<String, destinations::Connection>,
     webhooks: BTreeMap<String, Webhook>,
@@ -117,7 +117,7 @@ impl Deployer {
         clients: Clients,
         functions: FunctionService,
         lambdas: Lambdas,
-        place: &Place,
+        aws_account: &AwsAccount,
         endpoint: String,
         logs: PathBuf,
         python: PathBuf,
@@ -126,8 +126,8 @@ impl Deployer {
             clients,
             functions,
             lambdas,
-            region: place.region.clone(),
-            account: place.account.clone(),
+            region: aws_account.region.clone(),
+            account: aws_account.account.clone(),
             endpoint,
             logs,
             python,
@@ -146,7 +146,7 @@ impl Deployer {
     pub(crate) async fn deploy(
         &mut self,
         evaluation: Evaluation,
-        progress: Progress,
+        progress: ProgressDisplay,
     ) -> Result<(), DeployError> {
         let outputs = self.deploy_program(evaluation, "pulumi/Pulumi.yaml", progress).await?;
         self.deployed.outputs = revealed(&outputs);
@@ -154,11 +154,11 @@ impl Deployer {
         Ok(())
     }
 
-    /// Deploys a program beside those that are there.
+    /// Deploys an extension, in addition to the programs that are already deployed.
     pub(crate) async fn deploy_beside(
         &mut self,
         evaluation: Evaluation,
-        progress: Progress,
+        progress: ProgressDisplay,
     ) -> Result<(), DeployError> {
         let before = self.deployed.clone();
         let project = evaluation.program().name().to_owned();
@@ -176,17 +176,17 @@ impl Deployer {
         Ok(())
     }
 
-    /// What stands.
+    /// Returns the result.
     pub(crate) fn finish(self) -> Deployed {
         self.deployed
     }
 
-    /// Creates every resource of a program; its outputs.
+    /// Creates all resources of a program and returns the program's outputs.
     async fn deploy_program(
         &mut self,
         mut evaluation: Evaluation,
         title: &str,
-        progress: Progress,
+        progress: ProgressDisplay,
     ) -> Result<dmm_pulumi::Map, DeployError> {
         self.folder = evaluation.program().folder().to_path_buf();
         let stack = evaluation.stack_name();
@@ -194,8 +194,9 @@ impl Deployer {
         let step = progress.steps(&format!("Deploying {title}"), order.len());
         let count = order.len();
         for name in order {
-            let place = (self.region.clone(), self.account.clone());
-            let resource = evaluation.resolve(&name, &|token, arguments| invoke(&place, token, arguments))?;
+            let aws_account = (self.region.clone(), self.account.clone());
+            let resource =
+                evaluation.resolve(&name, &|token, arguments| invoke(&aws_account, token, arguments))?;
             let created = self.create(&resource).await;
             let outputs = created
                 .map_err(|source| DeployError::Resource { name: name.clone(), source: Box::new(source) })?;
@@ -203,8 +204,8 @@ impl Deployer {
             self.deployed.resources.push(resource);
             step.advance(&name);
         }
-        let place = (self.region.clone(), self.account.clone());
-        let outputs = evaluation.output_values(&|token, arguments| invoke(&place, token, arguments))?;
+        let aws_account = (self.region.clone(), self.account.clone());
+        let outputs = evaluation.output_values(&|token, arguments| invoke(&aws_account, token, arguments))?;
         self.stacks.insert(stack, revealed(&outputs));
         step.done(&format!("{count} resources"));
         Ok(outputs)
@@ -253,7 +254,7 @@ impl Deployer {
         format!("arn:aws:sqs:{}:{}:{name}", self.region, self.account)
     }
 
-    /// The URL of the queue that the program made with this ARN.
+    /// Returns the URL of the queue with this ARN.
     fn queue_url(&self, arn: &str, path: &str) -> Result<String, DeployError> {
         self.deployed.queues.get(arn).cloned().ok_or_else(|| DeployError::UnknownReference {
             path: path.to_owned(),
@@ -261,7 +262,7 @@ impl Deployer {
         })
     }
 
-    /// The URL of a queue that takes what failed: AWS takes standard queues only for that.
+    /// Returns the URL of a queue for failed events. AWS supports only standard queues for this purpose.
     fn standard_queue_url(&self, arn: &str, path: &str) -> Result<String, DeployError> {
         if is_fifo(arn) {
             let known = "standard queues".to_owned();
@@ -274,7 +275,7 @@ impl Deployer {
         self.queue_url(arn, path)
     }
 
-    /// The name of the function with this ARN or name.
+    /// Returns the name of the function with this ARN or name.
     fn function_name(&self, arn: &str, path: &str) -> Result<String, DeployError> {
         let name = arn.rsplit(':').next().unwrap_or(arn);
         self.deployed.functions.values().find(|known| *known == name).cloned().ok_or_else(|| {
@@ -283,7 +284,7 @@ impl Deployer {
     }
 }
 
-/// Answers the provider's functions that the program may call.
+/// Evaluates the provider functions that a program may call.
 fn invoke((region, account): &(String, String), token: &str, _arguments: &Value) -> Result<Value, String> {
     match token {
         "aws:getCallerIdentity"
@@ -297,17 +298,20 @@ fn invoke((region, account): &(String, String), token: &str, _arguments: &Value)
         "aws:getRegion" | "aws:index:getRegion" | "aws:index/getRegion:getRegion" => {
             Ok(serde_json::json!({ "region": region, "name": region, "region": region, "id": region }))
         }
-        other => Err(format!("the function {other} is not known on one machine")),
+        other => Err(format!("the function {other} is not supported on one machine")),
     }
 }
 
-/// SQS wants the names of FIFO queues to end so, in lower case.
-#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "a queue is no file")]
+/// Returns whether an ARN is that of a FIFO queue. SQS requires the lower-case suffix `.fifo`.
+#[expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "the name of a queue is not a file name"
+)]
 fn is_fifo(arn: &str) -> bool {
     arn.ends_with(".fifo")
 }
 
-/// An object as a resource's outputs.
+/// Converts a JSON object to a resource's outputs.
 fn outputs(value: Value) -> Outputs {
     match value {
         Value::Object(map) => map,
@@ -315,12 +319,12 @@ fn outputs(value: Value) -> Outputs {
     }
 }
 
-/// A program's outputs, secrets revealed.
+/// Returns a program's outputs with secrets revealed.
 fn revealed(outputs: &dmm_pulumi::Map) -> Map<String, Value> {
     outputs.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Revealed))).collect()
 }
 
-/// Something that Lambda on this machine refuses.
+/// Creates the error for a value that Lambda on this machine rejects.
 fn refused<E: std::error::Error + Send + Sync + 'static>(
     p: &Properties,
     name: &str,

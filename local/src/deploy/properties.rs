@@ -1,12 +1,12 @@
-//! Reads a resource's properties and refuses what nobody read: a property that the deployment does not understand
-//! must not be skipped in silence.
+//! Reads a resource's properties and rejects those that were not read, so that unsupported properties are never skipped
+//! silently.
 
 use serde_json::{Map, Value};
 
 use super::DeployError;
 
-/// The properties of a resource, or of an object inside one. Each is taken once; [`Properties::finish`] refuses the
-/// rest.
+/// The properties of a resource or of an object within it. Each property is read once; [`Properties::finish`] rejects the
+/// remaining ones.
 #[derive(Debug)]
 pub(super) struct Properties {
     path: String,
@@ -14,7 +14,7 @@ pub(super) struct Properties {
 }
 
 impl Properties {
-    /// Reads `value`, which stands at `path` in the program.
+    /// Reads `value`, which is at `path` in the program.
     pub(super) fn new(path: impl Into<String>, value: Value) -> Result<Self, DeployError> {
         let path = path.into();
         match value {
@@ -24,12 +24,12 @@ impl Properties {
         }
     }
 
-    /// The value as it stands, `None` where it is absent or null.
+    /// Returns a value, or `None` if it is missing or null.
     pub(super) fn value(&mut self, name: &str) -> Option<Value> {
         self.map.shift_remove(name).filter(|v| !v.is_null())
     }
 
-    /// A text, or a number or truth value that the provider takes as text.
+    /// Returns a string. The provider also accepts numbers and booleans as strings.
     pub(super) fn string(&mut self, name: &str) -> Result<Option<String>, DeployError> {
         match self.value(name) {
             None => Ok(None),
@@ -40,13 +40,13 @@ impl Properties {
         }
     }
 
-    /// A text that the resource needs.
+    /// Returns a required string.
     pub(super) fn required(&mut self, name: &str) -> Result<String, DeployError> {
         let found = self.string(name)?;
         found.ok_or_else(|| DeployError::MissingProperty { path: self.at(name) })
     }
 
-    /// A text that must be one of `known`: other values mean something that this deployment does not do.
+    /// Returns a string that must be one of `known`, the supported values.
     pub(super) fn expect(&mut self, name: &str, known: &[&str]) -> Result<Option<String>, DeployError> {
         match self.string(name)? {
             Some(text) if !known.contains(&text.as_str()) => Err(DeployError::UnsupportedValue {
@@ -58,7 +58,7 @@ impl Properties {
         }
     }
 
-    /// A whole number, also one written as text.
+    /// Returns a whole number, which may be written as a string.
     pub(super) fn integer(&mut self, name: &str) -> Result<Option<i64>, DeployError> {
         match self.value(name) {
             None => Ok(None),
@@ -70,7 +70,7 @@ impl Properties {
         }
     }
 
-    /// A truth value, also one written as text.
+    /// Returns a boolean, which may be written as a string.
     pub(super) fn boolean(&mut self, name: &str) -> Result<Option<bool>, DeployError> {
         match self.value(name) {
             None => Ok(None),
@@ -82,7 +82,7 @@ impl Properties {
         }
     }
 
-    /// A list of texts; empty where it is absent.
+    /// Returns a list of strings, which is empty if it is missing.
     pub(super) fn strings(&mut self, name: &str) -> Result<Vec<String>, DeployError> {
         match self.value(name) {
             None => Ok(Vec::new()),
@@ -97,20 +97,20 @@ impl Properties {
         }
     }
 
-    /// Names and texts, for tags and environment variables; empty where it is absent.
+    /// Returns names with strings, for tags and environment variables. The list is empty if the property is missing.
     pub(super) fn texts(&mut self, name: &str) -> Result<Vec<(String, String)>, DeployError> {
         let Some(mut inner) = self.object(name)? else { return Ok(Vec::new()) };
         let names: Vec<String> = inner.map.keys().cloned().collect();
         names.into_iter().map(|key| inner.required(&key).map(|text| (key, text))).collect()
     }
 
-    /// An object inside this one.
+    /// Returns an object within this one.
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Self>, DeployError> {
         let path = self.at(name);
         self.value(name).map(|value| Self::new(path, value)).transpose()
     }
 
-    /// A list of objects; empty where it is absent.
+    /// Returns a list of objects, which is empty if it is missing.
     pub(super) fn objects(&mut self, name: &str) -> Result<Vec<Self>, DeployError> {
         let path = self.at(name);
         match self.value(name) {
@@ -124,7 +124,7 @@ impl Properties {
         }
     }
 
-    /// A policy document, or other JSON that the provider takes as text; an object is written as text.
+    /// Returns a required JSON document as a string, e.g. a policy. An object is converted to a string.
     pub(super) fn document(&mut self, name: &str) -> Result<String, DeployError> {
         match self.value(name) {
             None => Err(DeployError::MissingProperty { path: self.at(name) }),
@@ -133,7 +133,7 @@ impl Properties {
         }
     }
 
-    /// Refuses the properties that nobody took.
+    /// Rejects the properties that were not read.
     pub(super) fn finish(self) -> Result<(), DeployError> {
         match self.map.keys().next() {
             None => Ok(()),
@@ -141,7 +141,7 @@ impl Properties {
         }
     }
 
-    /// Where `name` stands in the program, for errors.
+    /// Returns the path of `name` in the program, for errors.
     pub(super) fn at(&self, name: &str) -> String {
         format!("{}.{name}", self.path)
     }
@@ -150,7 +150,7 @@ impl Properties {
 fn wrong(path: &str, expected: &'static str, found: &Value) -> DeployError {
     let found = match found {
         Value::Null => "nothing",
-        Value::Bool(_) => "a truth value",
+        Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_property_that_nobody_read_is_refused_by_its_path() {
+    fn a_property_that_was_not_read_is_rejected_by_its_path() {
         let mut properties = Properties::new("queue", json!({"name": "a", "redrive": {"max": 5}})).unwrap();
         assert_eq!(properties.required("name").unwrap(), "a");
         let error = properties.finish().unwrap_err();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_truth_values_may_be_written_as_text() {
+    fn numbers_and_booleans_may_be_written_as_strings() {
         let mut properties = Properties::new("q", json!({"n": "30", "b": "true", "bad": "x"})).unwrap();
         assert_eq!(properties.integer("n").unwrap(), Some(30));
         assert_eq!(properties.boolean("b").unwrap(), Some(true));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_outside_the_known_ones_is_refused() {
+    fn an_unsupported_value_is_rejected() {
         let mut properties = Properties::new("f", json!({"packageType": "Image"})).unwrap();
         let error = properties.expect("packageType", &["Zip"]).unwrap_err();
         assert!(error.to_string().contains("f.packageType") && error.to_string().contains("Zip"), "{error}");

@@ -1,4 +1,4 @@
-//! Buckets and what protects them.
+//! Buckets and their settings.
 
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
@@ -15,7 +15,7 @@ use super::{DeployError, Deployer, Outputs, aws, built, outputs};
 impl Deployer {
     pub(super) async fn bucket(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("bucket")?;
-        // What `pulumi destroy` does with the objects; nothing to create.
+        // Only affects `pulumi destroy`.
         p.boolean("forceDestroy")?;
         p.texts("tags")?;
         let location = CreateBucketConfiguration::builder()

@@ -1,4 +1,4 @@
-//! Schema registries. Nothing reads schemas on this machine, so they are checked as the registry would, and go no further.
+//! Schema registries. Nothing reads schemas on this machine, so they are only validated like in the registry.
 //! <https://docs.aws.amazon.com/eventbridge/latest/schema-reference/v1-registries-name-registryname-schemas-name-schemaname.html>
 
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, outputs, refused};
 
-/// The longest schema, in characters.
-const LONGEST: usize = 100_000;
+/// The maximum length of a schema, in characters.
+const MAX_LENGTH: usize = 100_000;
 
 impl Deployer {
     pub(super) fn schema_registry(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
@@ -24,7 +24,7 @@ impl Deployer {
         p.string("description")?;
         p.texts("tags")?;
         let content = p.required("content")?;
-        if content.chars().count() > LONGEST {
+        if content.chars().count() > MAX_LENGTH {
             return Err(DeployError::OutOfRange { path: p.at("content") });
         }
         let schema: Value = serde_json::from_str(&content).map_err(|source| refused(p, "content", source))?;

@@ -8,7 +8,7 @@ use super::{DeployError, Deployer, Outputs, aws, outputs};
 impl Deployer {
     pub(super) async fn secret(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
-        // What `pulumi destroy` does with the secret; nothing to create.
+        // Only affects `pulumi destroy`.
         p.integer("recoveryWindowInDays")?;
         p.texts("tags")?;
         let created = self

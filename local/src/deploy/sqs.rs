@@ -6,7 +6,7 @@ use serde_json::json;
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, aws, outputs};
 
-/// Pulumi's names of a queue's attributes, and SQS's.
+/// Pulumi's and SQS's names of a queue's attributes.
 const ATTRIBUTES: [(&str, Attribute); 14] = [
     ("contentBasedDeduplication", Attribute::ContentBasedDeduplication),
     ("deduplicationScope", Attribute::DeduplicationScope),

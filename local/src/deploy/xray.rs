@@ -6,7 +6,7 @@ use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, outputs};
 
 impl Deployer {
-    /// A filter with a name in X-Ray's console. Traces on this machine are all of one stack.
+    /// A named filter for X-Ray's console. It is only checked: all traces on this machine belong to one stack.
     pub(super) fn trace_group(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("groupName")?;
         p.required("filterExpression")?;

@@ -1,4 +1,4 @@
-//! A zip as Lambda takes it, of the same bytes whenever and wherever it is made.
+//! Creates zip files for Lambda. The same program always results in the same bytes.
 
 use std::io::{Cursor, Write};
 
@@ -7,11 +7,11 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::PackageError;
 
-/// Lambda starts the file of this name.
+/// The name of the file that Lambda starts.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>
 const BOOTSTRAP: &str = "bootstrap";
 
-/// A zip with `bytes` as the program `bootstrap`, dated 1980, where the times of zips begin.
+/// Creates a zip with `bytes` as the program `bootstrap`. The file is dated 1980, the earliest date of the zip format.
 pub(super) fn pack(bytes: &[u8]) -> Result<Vec<u8>, PackageError> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zip_holds_one_program_without_a_date_and_is_the_same_each_time() {
+    fn a_zip_contains_one_program_with_a_fixed_date_and_is_reproducible() {
         let zip = pack(b"the program").unwrap();
         assert_eq!(zip, pack(b"the program").unwrap());
         assert_ne!(zip, pack(b"another one").unwrap());

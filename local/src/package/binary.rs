@@ -1,4 +1,4 @@
-//! Whether Amazon Linux 2023 runs a binary: its format, its architecture, and the glibc that it needs.
+//! Checks whether Amazon Linux 2023 can run a binary: its format, its architecture, and the glibc version that it needs.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use object::read::elf::FileHeader;
 
 use crate::architecture::Architecture;
 
-/// The glibc of Amazon Linux 2023, which `provided.al2023` is.
+/// The glibc version of Amazon Linux 2023, on which `provided.al2023` is based.
 /// <https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html>
 const AL2023: Glibc = Glibc(2, 34);
 
@@ -22,11 +22,11 @@ impl fmt::Display for Glibc {
     }
 }
 
-/// Why Lambda would not run a binary.
+/// Why Lambda cannot run a binary.
 #[derive(Debug, thiserror::Error)]
 pub enum BinaryError {
-    /// It is no 64-bit ELF file.
-    #[error("is no program for 64-bit Linux ({0}): build it again")]
+    /// It is not a 64-bit ELF file.
+    #[error("is not a program for 64-bit Linux ({0}): build it again")]
     Format(#[from] object::Error),
     /// It is for another architecture.
     #[error("is not for {0}: build it again")]
@@ -38,7 +38,7 @@ pub enum BinaryError {
     Glibc(Glibc),
 }
 
-/// The newest glibc that the binary needs, by the versions of the symbols that it takes from it.
+/// Returns the newest glibc version that the binary needs, based on the versions of the imported symbols.
 pub(super) fn check(bytes: &[u8], architecture: Architecture) -> Result<Glibc, BinaryError> {
     let header = FileHeader64::<LittleEndian>::parse(bytes)?;
     let endian = header.endian()?;
@@ -62,7 +62,7 @@ pub(super) fn check(bytes: &[u8], architecture: Architecture) -> Result<Glibc, B
     if newest > AL2023 { Err(BinaryError::Glibc(newest)) } else { Ok(newest) }
 }
 
-/// `GLIBC_2.28`; `None` for the versions of other libraries, e.g. `GCC_3.0`.
+/// Parses a version such as `GLIBC_2.28`. Returns `None` for the versions of other libraries, e.g. `GCC_3.0`.
 fn glibc(name: &[u8]) -> Option<Glibc> {
     let version = std::str::from_utf8(name).ok()?.strip_prefix("GLIBC_")?;
     let mut numbers = version.split('.').map(str::parse);
@@ -83,7 +83,7 @@ mod tests {
 
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
-    fn this_very_program_is_read_and_one_for_another_architecture_is_refused() {
+    fn the_running_program_is_accepted_and_one_for_another_architecture_is_rejected() {
         let (own, other) = if cfg!(target_arch = "aarch64") {
             (Architecture::Arm64, Architecture::X86_64)
         } else {
@@ -91,7 +91,7 @@ mod tests {
         };
         let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         assert!(matches!(check(&bytes, other), Err(BinaryError::Architecture(_))));
-        // Built for this machine, it may need what only this machine has; either way the version was found.
+        // It is built for this machine and may need a newer version. In both cases, the version was found.
         match check(&bytes, own) {
             Ok(needed) => assert!(needed > Glibc(2, 0) && needed <= AL2023, "{needed}"),
             Err(BinaryError::Glibc(needed)) => assert!(needed > AL2023, "{needed}"),
@@ -100,8 +100,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_program_is_refused() {
+    fn a_file_that_is_not_a_program_is_rejected() {
         let error = check(b"#!/bin/sh\n", Architecture::Arm64).unwrap_err();
-        assert!(error.to_string().contains("no program for 64-bit Linux"), "{error}");
+        assert!(error.to_string().contains("not a program for 64-bit Linux"), "{error}");
     }
 }

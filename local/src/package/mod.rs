@@ -1,8 +1,8 @@
-//! Builds the functions for AWS Lambda: `target/lambda/ARCHITECTURE/NAME.zip`, where `pulumi up` finds them.
+//! Builds the functions for AWS Lambda as `target/lambda/ARCHITECTURE/NAME.zip`, where `pulumi up` expects them.
 //!
-//! Each zip holds one file, `bootstrap`, with the mode of a program: Pulumi would lose it if it packed a folder itself
-//! (<https://github.com/pulumi/pulumi/issues/3593>). The same source gives the same bytes, wherever it lies, so that a
-//! function that did not change is not deployed again.
+//! Each zip contains one executable file, `bootstrap`. If Pulumi packed a folder itself, it would lose the file's mode
+//! (<https://github.com/pulumi/pulumi/issues/3593>). The same source results in the same bytes, regardless of its location, so
+//! that unchanged functions are not deployed again.
 
 mod archive;
 mod binary;
@@ -20,43 +20,43 @@ use tokio::process::Command;
 use crate::architecture::Architecture;
 use crate::cli;
 use crate::lambdas::{FUNCTIONS, workspace};
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 use binary::Glibc;
 pub use error::PackageError;
 
-/// A function's package.
+/// The package of a function.
 #[derive(Clone, Debug)]
-pub struct Packed {
-    /// The function's binary.
+pub struct FunctionPackage {
+    /// The name of the function's binary.
     pub name: &'static str,
-    /// The zip.
+    /// The path of the zip.
     pub path: PathBuf,
     /// The binary's size, in bytes.
     pub bootstrap: usize,
     /// The zip's size, in bytes.
     pub zip: usize,
-    /// The newest glibc that the binary needs.
+    /// The newest glibc version that the binary needs.
     pub glibc: Glibc,
-    /// SHA-256 of the zip, in Base64: what Lambda shows as `CodeSha256`.
+    /// The SHA-256 of the zip in Base64, which Lambda displays as `CodeSha256`.
     pub sha256: String,
 }
 
-/// Builds, checks and packs every function, and prints what came out.
+/// Builds, checks and packages all functions, and prints the results.
 ///
 /// # Errors
 ///
-/// [`PackageError`], with what to do.
+/// [`PackageError`].
 pub async fn run(args: &cli::Package) -> Result<(), PackageError> {
-    let packed = package(args.architecture, Progress::detect()).await?;
+    let packages = package(args.architecture, ProgressDisplay::detect()).await?;
     println!("{:<14} {:>10} {:>10}  {:<6} CodeSha256", "function", "bootstrap", "zip", "glibc");
-    for one in &packed {
+    for package in &packages {
         println!(
             "{:<14} {:>10} {:>10}  {:<6} {}",
-            one.name,
-            one.bootstrap,
-            one.zip,
-            one.glibc.to_string(),
-            one.sha256
+            package.name,
+            package.bootstrap,
+            package.zip,
+            package.glibc.to_string(),
+            package.sha256
         );
     }
     let folder = folder(args.architecture)?;
@@ -64,16 +64,20 @@ pub async fn run(args: &cli::Package) -> Result<(), PackageError> {
     Ok(())
 }
 
-/// Builds, checks and packs every function.
+/// Builds, checks and packages all functions.
 ///
 /// # Errors
 ///
 /// [`PackageError`].
-pub async fn package(architecture: Architecture, progress: Progress) -> Result<Vec<Packed>, PackageError> {
+pub async fn package(
+    architecture: Architecture,
+    progress: ProgressDisplay,
+) -> Result<Vec<FunctionPackage>, PackageError> {
     let tool = tools::find(&workspace().join("target"), progress).await?;
     let folder = folder(architecture)?;
     let bootstraps = folder.join("bootstraps");
-    progress.line(&format!("Building the functions for {architecture} with {tool}; this takes minutes"));
+    progress
+        .line(&format!("Building the functions for {architecture} with {tool}. This takes several minutes"));
     let mut command = tool.command();
     command.args(["lambda", "build", "--release", "--locked", architecture.option(), "--lambda-dir"]);
     command.arg(&bootstraps).current_dir(workspace());
@@ -81,14 +85,14 @@ pub async fn package(architecture: Architecture, progress: Progress) -> Result<V
         command.args(["--package", name]);
     }
     build(command).await?;
-    let mut packed = Vec::new();
+    let mut packages = Vec::new();
     for name in FUNCTIONS {
-        packed.push(pack(name, &bootstraps.join(name).join("bootstrap"), &folder, architecture)?);
+        packages.push(pack(name, &bootstraps.join(name).join("bootstrap"), &folder, architecture)?);
     }
-    Ok(packed)
+    Ok(packages)
 }
 
-/// Runs the build; what it says goes to the terminal.
+/// Runs the build. Its output goes to the terminal.
 async fn build(mut command: Command) -> Result<(), PackageError> {
     let flags = tools::reproducible(std::env::var("RUSTFLAGS").ok().as_deref())?;
     command.env("RUSTFLAGS", flags).stdin(Stdio::null()).kill_on_drop(true);
@@ -96,13 +100,13 @@ async fn build(mut command: Command) -> Result<(), PackageError> {
     if status.success() { Ok(()) } else { Err(PackageError::Build) }
 }
 
-/// Checks that Amazon Linux 2023 runs the binary, and packs it.
+/// Checks that Amazon Linux 2023 can run the binary, and packages it.
 fn pack(
     name: &'static str,
     bootstrap: &Path,
     folder: &Path,
     architecture: Architecture,
-) -> Result<Packed, PackageError> {
+) -> Result<FunctionPackage, PackageError> {
     let read = |source| PackageError::Io { path: bootstrap.to_path_buf(), source };
     let bytes = std::fs::read(bootstrap).map_err(read)?;
     let glibc = binary::check(&bytes, architecture)
@@ -111,12 +115,12 @@ fn pack(
     let zip = archive::pack(&bytes)?;
     std::fs::write(&path, &zip).map_err(|source| PackageError::Io { path: path.clone(), source })?;
     let sha256 = STANDARD.encode(Sha256::digest(&zip));
-    Ok(Packed { name, path, bootstrap: bytes.len(), zip: zip.len(), glibc, sha256 })
+    Ok(FunctionPackage { name, path, bootstrap: bytes.len(), zip: zip.len(), glibc, sha256 })
 }
 
-/// Where the zips for an architecture are.
+/// Returns the folder of the zips for an architecture, which is created if it does not exist.
 fn folder(architecture: Architecture) -> Result<PathBuf, PackageError> {
-    // pulumi/Pulumi.yaml names this folder, so another target folder of cargo's does not count.
+    // pulumi/Pulumi.yaml refers to this folder, so a different CARGO_TARGET_DIR does not matter.
     let folder = workspace().join("target").join("lambda").join(architecture.to_string());
     std::fs::create_dir_all(&folder).map_err(|source| PackageError::Io { path: folder.clone(), source })?;
     Ok(folder)

@@ -1,4 +1,4 @@
-//! cargo-lambda: the user's own, or one of a fixed version with the zig that it links with, from the Python packages.
+//! Finds cargo-lambda: the user's installation, or a pinned version with zig, installed from Python packages.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use tokio::process::Command;
 
 use super::PackageError;
 use crate::lambdas::workspace;
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
-/// cargo-lambda and the compiler whose linker and C library it builds with.
+/// cargo-lambda, and zig, which provides the linker and the C library.
 const CARGO_LAMBDA: Environment<'_> = Environment {
     tool: "cargo-lambda",
     version: "1.9.2",
     requirements: "cargo-lambda==1.9.2\nziglang==0.17.1\n",
 };
 
-/// A cargo-lambda.
+/// An installation of cargo-lambda.
 pub(super) enum Tool {
-    /// cargo finds it on the `PATH`.
+    /// It is on the `PATH`.
     Installed(String),
-    /// It was installed for this checkout.
+    /// It is installed in this checkout.
     Own { program: PathBuf, path: std::ffi::OsString },
 }
 
@@ -49,8 +49,8 @@ impl fmt::Display for Tool {
     }
 }
 
-/// The cargo-lambda on the `PATH`, else our own, which is installed below `target` the first time.
-pub(super) async fn find(target: &Path, progress: Progress) -> Result<Tool, PackageError> {
+/// Returns the cargo-lambda on the `PATH`, or else the pinned version, which is installed below `target` on first use.
+pub(super) async fn find(target: &Path, progress: ProgressDisplay) -> Result<Tool, PackageError> {
     let version = Command::new("cargo-lambda").args(["lambda", "--version"]).stdin(Stdio::null()).output();
     if let Ok(output) = version.await
         && output.status.success()
@@ -64,7 +64,7 @@ pub(super) async fn find(target: &Path, progress: Progress) -> Result<Tool, Pack
     let python = prepared.await.map_err(PackageError::Interrupted)??;
     step.done(CARGO_LAMBDA.version);
     let folder = python.parent().unwrap_or(Path::new("")).to_path_buf();
-    // cargo-lambda looks for the Python that has zig.
+    // cargo-lambda looks for the Python installation that contains zig.
     let mut folders = vec![folder.clone()];
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let path =
@@ -72,8 +72,7 @@ pub(super) async fn find(target: &Path, progress: Progress) -> Result<Tool, Pack
     Ok(Tool::Own { program: folder.join("cargo-lambda"), path })
 }
 
-/// The compiler's flags, with those that keep this machine's folders out of the binaries: messages of panics name the
-/// files of the sources.
+/// Adds compiler flags that keep this machine's folders out of the binaries: panic messages contain the paths of source files.
 pub(super) fn reproducible(given: Option<&str>) -> Result<String, PackageError> {
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo = cargo.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
@@ -94,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folders_of_this_machine_are_given_other_names_and_own_flags_are_kept() {
+    fn the_folders_of_this_machine_are_remapped_and_given_flags_are_kept() {
         let flags = reproducible(Some("-C opt-level=3")).unwrap();
         let workspace = workspace().display();
         assert!(flags.starts_with("-C opt-level=3 --remap-path-prefix="), "{flags}");

@@ -9,7 +9,7 @@ use dmm_simulator::{ConsumerRole, Landscape};
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::progress::Progress;
+use crate::progress::ProgressDisplay;
 
 /// Whose events are polled.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub struct Options {
     /// An OTLP endpoint that gets every span, too.
     pub otlp_endpoint: Option<Url>,
     /// How progress is shown.
-    pub progress: Progress,
+    pub progress: ProgressDisplay,
 }
 
 impl Options {
@@ -86,7 +86,7 @@ impl Options {
             logs: None,
             traces: None,
             otlp_endpoint: None,
-            progress: Progress::Silent,
+            progress: ProgressDisplay::Silent,
         }
     }
 }

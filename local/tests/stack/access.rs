@@ -18,7 +18,7 @@ async fn an_access_is_granted_when_it_becomes_active_and_taken_back_when_it_ends
     let world = world(&stack);
     world.approve(AgreementKind::Access, "a-1").unwrap();
     poll(&stack).await;
-    let standing = stack.view().standing().await.unwrap();
+    let standing = stack.view().policies().await.unwrap();
     let [policy] = standing.as_slice() else { panic!("one policy expected: {standing:?}") };
     assert_eq!((policy.role.as_str(), policy.policy_name.as_str()), (ROLE, "DMM_Access_a-1"));
     let text = policy.document.to_string();

@@ -203,7 +203,7 @@ async fn iam_grant_killed_after_the_policy_was_put_leaves_nothing_of_an_agreemen
     kill(&stack, "iam-grant");
     quiet(&stack).await;
     assert_right(&stack).await;
-    assert_eq!(stack.view().standing().await.unwrap(), []);
+    assert_eq!(stack.view().policies().await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,12 +236,12 @@ async fn a_policy_that_lands_long_after_its_function_was_killed_is_found_by_the_
     quiet(&stack).await;
     assert_right(&stack).await;
     late.release();
-    let landed = stack.wait(TIMEOUT, async || Ok(stack.view().standing().await?.len() == 1)).await.unwrap();
+    let landed = stack.wait(TIMEOUT, async || Ok(stack.view().policies().await?.len() == 1)).await.unwrap();
     assert!(landed, "the call is on its way and lands");
     world(&stack).append_raw_event(crate::common::faults::event("AccessDeletedEvent", "a-1"));
     quiet(&stack).await;
     assert_right(&stack).await;
-    assert_eq!(stack.view().standing().await.unwrap(), []);
+    assert_eq!(stack.view().policies().await.unwrap(), []);
 }
 
 // --- iam-revoke ---
@@ -253,7 +253,7 @@ async fn revoke_killed_at(fault: Fault) -> Stack {
     cancel(&stack);
     kill_at(&stack, "iam-revoke", fault).await;
     assert_right(&stack).await;
-    assert_eq!(stack.view().standing().await.unwrap(), []);
+    assert_eq!(stack.view().policies().await.unwrap(), []);
     assert_eq!(world(&stack).provisioning("a-1").unwrap()["status"], "deprovisioned");
     stack
 }
@@ -306,7 +306,7 @@ async fn iam_revoke_killed_after_the_policy_was_deleted_gives_it_back_when_the_a
     kill(&stack, "iam-revoke");
     quiet(&stack).await;
     assert_right(&stack).await;
-    assert_eq!(stack.view().standing().await.unwrap().len(), 1);
+    assert_eq!(stack.view().policies().await.unwrap().len(), 1);
 }
 
 // --- iam-reconcile ---
@@ -328,7 +328,7 @@ async fn reconcile_killed_at(fault: Fault) {
     assert_eq!(reconcile(&stack, &whole).await.unwrap()["complete"], true);
     quiet(&stack).await;
     assert_right(&stack).await;
-    assert_eq!(stack.view().standing().await.unwrap().len(), 1);
+    assert_eq!(stack.view().policies().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -357,5 +357,5 @@ async fn functions_killed_while_they_are_idle_start_again_and_notice_nothing() {
     cancel(&stack);
     quiet(&stack).await;
     assert_right(&stack).await;
-    assert_eq!(stack.view().standing().await.unwrap().len(), 1);
+    assert_eq!(stack.view().policies().await.unwrap().len(), 1);
 }

@@ -250,7 +250,7 @@ async fn a_feed_that_is_read_again_changes_nothing() {
     let world = stack.world().unwrap();
     world.approve(AgreementKind::Access, PAYMENTS).unwrap();
     stack.poll(TIMEOUT).await.unwrap();
-    let before = stack.view().standing().await.unwrap();
+    let before = stack.view().policies().await.unwrap();
     assert_eq!(before.len(), 1);
     let first = published(&stack).len();
 
@@ -271,7 +271,7 @@ async fn a_feed_that_is_read_again_changes_nothing() {
     let again: BTreeSet<String> = ids(&again).into_iter().collect();
     let expected: BTreeSet<String> = ids(&world.events()[5..]).into_iter().collect();
     assert_eq!(again, expected, "every event behind the given one, and none before it");
-    assert_eq!(stack.view().standing().await.unwrap(), before);
+    assert_eq!(stack.view().policies().await.unwrap(), before);
     assert_eq!(dead_letters(&stack).await, 0);
 }
 

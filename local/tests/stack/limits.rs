@@ -106,12 +106,12 @@ async fn an_access_that_fits_nowhere_is_refused_with_what_to_do_and_the_others_s
     let others = owners_managed_policies(&stack, 9).await;
     // Four complete grants fit into the one managed policy that is left, or three: the rest is refused.
     approve(&stack, 1..=3).await;
-    let before = stack.view().standing().await.unwrap();
+    let before = stack.view().policies().await.unwrap();
     assert_eq!(before.len(), 3);
     // Somebody can know before anything is refused.
     log_when(&stack, "iam-grant", |log| log.contains("nearly full")).await;
     approve(&stack, 4..=6).await;
-    let after = stack.view().standing().await.unwrap();
+    let after = stack.view().policies().await.unwrap();
     assert!(before.iter().all(|policy| after.contains(policy)), "what stood stands as it was");
     // Which of them fits depends on which is worked on first.
     let told: Vec<Value> =
@@ -165,7 +165,7 @@ async fn grants_for_one_role_that_are_packed_at_the_same_moment_are_both_there_i
     hits(&held, 1).await;
     world(&stack).approve(KIND, "a-2").unwrap();
     stack.feed().await.unwrap();
-    let packed = stack.wait(TIMEOUT, async || Ok(stack.view().standing().await?.len() == 2)).await.unwrap();
+    let packed = stack.wait(TIMEOUT, async || Ok(stack.view().policies().await?.len() == 2)).await.unwrap();
     assert!(packed, "the second run packs both");
     held.release();
     quiet(&stack).await;

@@ -9,7 +9,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
-use dmm_local::clients::{Clients, Place};
+use dmm_local::clients::{AwsAccount, Clients};
 use dmm_local::{Options, Stack};
 use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
@@ -112,7 +112,7 @@ fn last_request(stack: &Stack) -> u64 {
 fn as_lambda(stack: &Stack, binary: &str) -> Clients {
     let function = stack.function(binary).unwrap();
     let credentials = stack.functions().configuration(function).unwrap().credentials;
-    Clients::new(stack.aws_url(), &Place::default(), credentials)
+    Clients::new(stack.aws_url(), &AwsAccount::default(), credentials)
 }
 
 /// Lets a function do all that it ever does, from a cold start; what went wrong.
@@ -394,7 +394,7 @@ async fn who_may_do_everything_but_is_no_operator_sends_to_no_queue() {
     put.policy_document(everything.to_string()).send().await.unwrap();
     let key = iam.create_access_key().user_name("admin").send().await.unwrap().access_key.unwrap();
     let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "admin");
-    let admin = Clients::new(stack.aws_url(), &Place::default(), credentials).sqs;
+    let admin = Clients::new(stack.aws_url(), &AwsAccount::default(), credentials).sqs;
     let operator = &stack.view().clients().sqs;
     for (output_name, is_fifo) in [
         ("eventsQueueUrl", true),

@@ -6,32 +6,33 @@ use std::process::Command;
 
 use dmm_emulator::Emulator;
 use dmm_local::lambdas::workspace;
-use dmm_local::preview::{Report, Shown, preview};
-use dmm_local::progress::Progress;
+use dmm_local::preview::{PreviewedResource, StackPreview, preview};
+use dmm_local::progress::ProgressDisplay;
 use serde_json::{Value, json};
 
 const SECRET: &str = "dmm_live_hunter2";
 const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/k";
 
-async fn program(config: &[(&str, &str)]) -> Report {
+async fn program(config: &[(&str, &str)]) -> StackPreview {
     let mut config: BTreeMap<String, String> =
         config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     config.insert("apiKey".to_owned(), SECRET.to_owned());
-    preview("test", config, Progress::Silent).await.unwrap()
+    preview("test", config, ProgressDisplay::Silent).await.unwrap()
 }
 
-fn of<'a>(report: &'a Report, token: &str) -> Vec<&'a Shown> {
-    let found: Vec<&Shown> = report.resources.iter().filter(|resource| resource.token == token).collect();
+fn of<'a>(report: &'a StackPreview, token: &str) -> Vec<&'a PreviewedResource> {
+    let found: Vec<&PreviewedResource> =
+        report.resources.iter().filter(|resource| resource.token == token).collect();
     assert!(!found.is_empty(), "there is no {token}");
     found
 }
 
 /// A property that is a text of JSON.
-fn document(resource: &Shown, property: &str) -> Value {
+fn document(resource: &PreviewedResource, property: &str) -> Value {
     serde_json::from_str(resource.properties[property].as_str().unwrap()).unwrap()
 }
 
-fn statements(resource: &Shown) -> Vec<Value> {
+fn statements(resource: &PreviewedResource) -> Vec<Value> {
     document(resource, "policy")["Statement"].as_array().unwrap().clone()
 }
 

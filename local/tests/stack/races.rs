@@ -168,7 +168,7 @@ async fn a_consumer_that_loses_its_role_while_the_policy_is_put_has_none_and_is_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_whose_bucket_changes_while_the_policy_is_put_gives_the_new_bucket_only() {
     let stack = changed_at(putting(), async |_, world| move_bucket(world)).await;
-    let [policy] = &stack.view().standing().await.unwrap()[..] else { panic!("one policy") };
+    let [policy] = &stack.view().policies().await.unwrap()[..] else { panic!("one policy") };
     let text = policy.document.to_string();
     assert!(text.contains("arn:aws:s3:::orders-moved") && !text.contains("orders-data"), "{text}");
 }

@@ -132,7 +132,7 @@ async fn a_consumer_that_names_another_role_and_a_port_that_has_another_bucket_a
         })
         .unwrap();
     assert_eq!(repaired(&stack).await["granted"], 1);
-    let standing = stack.view().standing().await.unwrap();
+    let standing = stack.view().policies().await.unwrap();
     let [policy] = standing.as_slice() else { panic!("one policy expected: {standing:?}") };
     assert_eq!((policy.role.as_str(), policy.policy_name.as_str()), ("planning-analysts", ACCESS));
     assert!(policy.document.to_string().contains("orders-v2"), "{}", policy.document);

@@ -1,4 +1,4 @@
-//! Agreements of the three generations, contract documents, and the provisioning of accesses.
+//! Agreements of all three generations, contract documents, and the provisioning state of access agreements.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,11 +15,11 @@ use super::resources::is_wanted;
 use crate::agreement::{AgreementKind, AgreementRef};
 use crate::world::{Principal, Transition, World, WorldError};
 
-/// The most items that `pageSize` may ask for.
+/// The maximum value of `pageSize`.
 const MAX_PAGE_SIZE: usize = 10_000;
 
-/// The routes of one generation. The vendor's API description of today has those of `/api/access` and, for
-/// contract documents, `/api/datacontracts`; the older ones are alike.
+/// Returns the routes of one generation. The vendor's current API description has `/api/access` and, for contract documents,
+/// `/api/datacontracts`. The older generations have the same endpoints here.
 pub(super) fn router(kind: AgreementKind) -> Router<App> {
     let path = format!("/api/{}", kind.collection());
     let one = format!("{path}/{{id}}");
@@ -79,7 +79,8 @@ fn list(app: &App, kind: AgreementKind, parameters: &Parameters) -> Result<Respo
     List { path: &format!("/api/{}", kind.collection()), size }.page(app, agreements, parameters)
 }
 
-/// A data product's `teamId` is its owner's, so the product counts first.
+/// Returns the type of an agreement's consumer. The `teamId` of a consuming data product is that of its owner, so the data
+/// product takes precedence.
 fn consumer_type_of(agreement: &Value) -> Option<&'static str> {
     let applies = |pointer| text(agreement, pointer).is_some_and(|id| id != "unknown");
     if applies("/consumer/dataProductId") {
@@ -102,7 +103,7 @@ pub(super) async fn provisioning(
     Segments(id): Segments<String>,
 ) -> Result<Json<Value>, Problem> {
     let state = app.world.read(|world| world.provisioning(&id))?;
-    let none = || Problem::new(StatusCode::NOT_FOUND, format!("no provisioning was reported for {id:?}"));
+    let none = || Problem::new(StatusCode::NOT_FOUND, format!("No provisioning was reported for {id:?}."));
     state.map(Json).ok_or_else(none)
 }
 

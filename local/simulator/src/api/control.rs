@@ -1,4 +1,4 @@
-//! The simulator's own endpoints, for somebody at a terminal. They need no API key.
+//! The simulator's own endpoints, for use in a terminal. They do not need an API key.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -22,7 +22,7 @@ pub(super) fn router() -> Router<App> {
 async fn landing(State(app): State<App>) -> String {
     let url = format!("http://{}", app.address);
     format!(
-        "A simulated Data Mesh Manager. It lives in memory and forgets everything when it stops.
+        "A simulated Data Mesh Manager. It keeps everything in memory and loses it when it stops.
 
 The vendor's API, with the header x-api-key:
   GET    {url}/api/events?lastEventId=...
@@ -31,10 +31,10 @@ The vendor's API, with the header x-api-key:
   GET    {url}/api/dataproducts           also /api/teams
 
 The simulator itself, without a key:
-  GET    {url}/simulator                  what there is and where each agreement stands
+  GET    {url}/simulator                  the number of objects, and the state of each agreement
   POST   {url}/simulator/faults           {{\"method\": \"GET\", \"path\": \"/api/events\", \"skip\": 0, \"times\": 2, \"kind\": KIND}}
   DELETE {url}/simulator/faults
-  POST   {url}/simulator/events           writes any JSON document to the feed as it is
+  POST   {url}/simulator/events           appends any JSON document to the feed
 
 KIND is one of
   {{\"status\": {{\"code\": 429, \"retry_after\": \"2\"}}}}

@@ -11,7 +11,7 @@ use super::extract::Parameters;
 use super::problem::Problem;
 use crate::world::UnknownCursor;
 
-/// Lets the answer begin this many events too early.
+/// Makes the answer repeat this many events.
 #[derive(Clone, Copy)]
 pub(super) struct Repeat(pub(super) usize);
 

@@ -1,4 +1,4 @@
-//! What handlers take from a request; each failure is a problem document.
+//! Extractors for the handlers. A failed extraction returns a problem document.
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 
-/// The variables in the path, decoded.
+/// The decoded variables in the path.
 pub(super) struct Segments<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segments<T> {
@@ -22,7 +22,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
     }
 }
 
-/// The query's parameters in their order; a name may come several times.
+/// The query's parameters, in order. A name may occur several times.
 #[derive(Clone)]
 pub(super) struct Parameters(pub(super) Vec<(String, String)>);
 
@@ -36,17 +36,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    /// The first value of this name.
+    /// Returns the first value of a parameter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// All values of this name.
+    /// Returns all values of a parameter.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// A whole number between `least` and `most`.
+    /// Returns a parameter that must be a whole number from `least` to `most`.
     pub(super) fn number(&self, name: &str, least: usize, most: usize) -> Result<Option<usize>, Problem> {
         let Some(text) = self.get(name) else { return Ok(None) };
         match text.parse() {
@@ -58,7 +58,7 @@ impl Parameters {
     }
 }
 
-/// The JSON document in the body; none if the body is empty.
+/// The JSON document in the body; `None` if the body is empty.
 pub(super) struct Document(pub(super) Option<Value>);
 
 impl<S: Send + Sync> FromRequest<S> for Document {
@@ -81,12 +81,12 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 }
 
 impl Document {
-    /// The document where the endpoint cannot do without.
+    /// Returns the document, or an error if there is none.
     pub(super) fn required(self) -> Result<Value, Problem> {
         self.0.ok_or_else(|| Problem::bad_request("The request needs a body."))
     }
 
-    /// The document as an object; an absent one is empty.
+    /// Returns the document as an object, or an empty object if there is none.
     pub(super) fn object(self) -> Result<Map<String, Value>, Problem> {
         match self.0 {
             None => Ok(Map::new()),

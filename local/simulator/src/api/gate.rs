@@ -1,4 +1,4 @@
-//! What every request passes: it is remembered, may fail as told, and needs the API key.
+//! The middleware for every request: it records the request, applies faults and checks the API key.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -14,13 +14,13 @@ use super::problem::Problem;
 use crate::faults::FaultKind;
 use crate::handle::SeenRequest;
 
-/// How a missing or wrong API key is answered.
+/// The answer to a missing or wrong API key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum KeyRefusal {
-    /// 403, as the vendor's API description says.
+    /// 403, as in the vendor's API description.
     #[default]
     Forbidden,
-    /// 401, as many other APIs and some gateways answer.
+    /// 401, like many other APIs and some gateways.
     Unauthorized,
 }
 
@@ -33,7 +33,7 @@ pub(super) async fn pass(State(app): State<App>, request: Request, next: Next) -
     let query = request.uri().query().map(str::to_owned);
     let seen = SeenRequest { method: method.clone(), path: path.clone(), query, status: None };
     let number = app.world.seen(seen);
-    let fault = app.faults.strike(&method, &path);
+    let fault = app.faults.apply(&method, &path);
     let response = with_instance(answer(&app, request, next, fault).await, &path);
     let status = response.status().as_u16();
     tracing::debug!(method, path, status, "request");
@@ -83,11 +83,12 @@ fn refusal(refusal: KeyRefusal) -> Problem {
 }
 
 fn status(code: u16) -> Result<StatusCode, Problem> {
-    StatusCode::from_u16(code).map_err(|_| wrong_fault(&format!("its code {code} is no HTTP status")))
+    StatusCode::from_u16(code)
+        .map_err(|_| wrong_fault(&format!("its code {code} is not a valid HTTP status")))
 }
 
 fn failure(code: u16, retry_after: Option<&str>) -> Result<Response, Problem> {
-    let mut response = Problem::new(status(code)?, "The simulator was told to fail here.").into_response();
+    let mut response = Problem::new(status(code)?, "An injected fault.").into_response();
     if let Some(text) = retry_after {
         let wrong = |_| wrong_fault(&format!("its retry_after {text:?} cannot be sent in a header"));
         let value = HeaderValue::from_str(text).map_err(wrong)?;
@@ -97,10 +98,10 @@ fn failure(code: u16, retry_after: Option<&str>) -> Result<Response, Problem> {
 }
 
 fn wrong_fault(reason: &str) -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("The fault for this request is wrong: {reason}."))
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("The injected fault is not valid: {reason}."))
 }
 
-/// Writes the problem document of a failed request.
+/// Writes the problem document of a failed request, which contains the request's path.
 fn with_instance(mut response: Response, path: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -109,7 +110,7 @@ fn with_instance(mut response: Response, path: &str) -> Response {
     response
 }
 
-/// Announces the whole body, sends half of it and closes the connection.
+/// Announces the length of the whole body, sends half of it and closes the connection.
 async fn cut_short(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
@@ -117,7 +118,7 @@ async fn cut_short(response: Response) -> Response {
     let half: Bytes = whole.slice(..whole.len() / 2);
     let begin = stream::once(async { Ok(half) });
     let end = stream::once(async {
-        // Waiting once lets the server send what it has before the error drops it.
+        // Yielding once lets the server send the first half before the error closes the connection.
         tokio::task::yield_now().await;
         Err(std::io::Error::other("cut by a fault"))
     });

@@ -1,4 +1,4 @@
-//! Lists: one page of items, and where the next one is.
+//! Lists: returns one page of items with a link to the next page.
 
 use axum::Json;
 use axum::http::{HeaderValue, header};
@@ -9,16 +9,16 @@ use super::App;
 use super::extract::Parameters;
 use super::problem::Problem;
 
-/// Where a list is and how long its pages are.
+/// A list: its path and the size of its pages.
 pub(super) struct List<'a> {
     /// The path of the list.
     pub(super) path: &'a str,
-    /// Items on one page.
+    /// The number of items per page.
     pub(super) size: usize,
 }
 
 impl List<'_> {
-    /// The page that `p` asks for, with a `Link` to the next one if there is more.
+    /// Returns the page that the parameter `p` selects, with a `Link` header if there is a next page.
     pub(super) fn page(
         &self,
         app: &App,
@@ -50,14 +50,14 @@ impl List<'_> {
     }
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986.
+/// Percent-encodes all characters except the unreserved ones of RFC 3986.
 fn encoded(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            // Writing to a string does not fail.
+            // Writing to a String cannot fail.
             let _ = write!(encoded, "%{byte:02X}");
         }
         encoded

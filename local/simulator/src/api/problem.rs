@@ -1,4 +1,4 @@
-//! Error answers: problem documents of RFC 7807.
+//! Error answers: problem documents as in RFC 7807.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -24,7 +24,7 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// The document, with the path of the request it is about.
+    /// Returns the document, with the path of the request as its `instance`.
     pub(crate) fn body(&self, instance: &str) -> Body {
         let mut document = Map::new();
         document.insert("type".into(), "about:blank".into());
@@ -52,7 +52,7 @@ impl From<WorldError> for Problem {
     }
 }
 
-/// The body is written by the gate, which knows the request's path.
+/// The gate writes the body, because it knows the request's path.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();

@@ -82,8 +82,7 @@ fn has_member(team: &Value, email: &str) -> bool {
     addresses.any(|address| address.eq_ignore_ascii_case(email))
 }
 
-/// The filters of data products and of contract documents; a filter that is given must match one of its
-/// values.
+/// Applies the filters for data products and contract documents. Each given filter must match one of its values.
 pub(super) fn is_wanted(item: &Value, parameters: &Parameters) -> bool {
     let at = |pointers: &[&str]| -> Vec<String> {
         let texts = pointers.iter().filter_map(|pointer| item.pointer(pointer)?.as_str());

@@ -1,4 +1,4 @@
-//! How agreements of all three generations come, change and go, and the events that say so.
+//! The life cycle of agreements of all three generations, and their events.
 
 use jiff::civil::Date;
 use serde_json::{Map, Value};
@@ -7,11 +7,10 @@ use super::{Principal, World, WorldError, not_found, text, validate};
 use crate::agreement::{AgreementKind, AgreementRef};
 
 impl World {
-    /// Adds or replaces an agreement or, at the data contracts' address, a contract document.
+    /// Adds or replaces an agreement or, at the address of data contracts, a contract document.
     ///
-    /// `info.status`, `info.active` and `provisioning` are managed here: what a caller sends for them is
-    /// ignored. A provider id sent as `unknown` keeps the stored one, as a reader who sends back what it read
-    /// did not mean to change it.
+    /// `info.status`, `info.active` and `provisioning` are managed by the simulator: values from the caller are ignored. A
+    /// provider id `unknown` does not change the stored id, because a caller that writes what it has read does not intend a change.
     pub(crate) fn put_agreement(
         &mut self,
         agreement: &AgreementRef,
@@ -26,14 +25,14 @@ impl World {
         if stored.as_ref().is_some_and(is_document) {
             return Err(WorldError::Conflict(format!("{} is a contract document", agreement.id)));
         }
-        let kept = stored.unwrap_or_default();
-        let known = !kept.is_null();
+        let previous = stored.unwrap_or_default();
+        let known = !previous.is_null();
         let mut fresh = body;
-        let status = text(&kept, "/info/status").unwrap_or("requested").to_owned();
-        let active = kept.pointer("/info/active").cloned().unwrap_or(Value::Bool(false));
+        let status = text(&previous, "/info/status").unwrap_or("requested").to_owned();
+        let active = previous.pointer("/info/active").cloned().unwrap_or(Value::Bool(false));
         set_info(&mut fresh, "status", Some(status.into()));
         set_info(&mut fresh, "active", Some(active));
-        restore(&mut fresh, &kept);
+        restore(&mut fresh, &previous);
         self.store(agreement, fresh);
         if known {
             self.tell(agreement, "Updated", by);
@@ -45,7 +44,7 @@ impl World {
         Ok(())
     }
 
-    /// Adds an agreement in the state its `info` names, without an event: it was there before.
+    /// Adds an agreement in the state of its `info.status` without emitting an event: it existed before.
     pub(crate) fn found(&mut self, agreement: &AgreementRef, mut value: Value) {
         if !is_document(&value) {
             let status = text(&value, "/info/status").unwrap_or("requested").to_owned();
@@ -78,14 +77,13 @@ impl World {
         Ok(())
     }
 
-    /// Approves what is requested or rejected, or has ended; it becomes active once its start date is
-    /// reached.
+    /// Approves an agreement that is requested, is rejected or has ended. It becomes active on its start date.
     pub(crate) fn approve(&mut self, agreement: &AgreementRef, by: Principal) -> Result<(), WorldError> {
         let today = self.today();
         let mut value = self.find(agreement)?.clone();
         let ended = date(&value, "endDate").is_some_and(|end| end <= today);
         if status(&value) == "approved" && !ended {
-            return Err(WorldError::Conflict(format!("{agreement} is approved already")));
+            return Err(WorldError::Conflict(format!("{agreement} is already approved")));
         }
         set_info(&mut value, "status", Some("approved".into()));
         if date(&value, "startDate").is_none() {
@@ -100,11 +98,12 @@ impl World {
         Ok(())
     }
 
-    /// Rejects what is requested.
+    /// Rejects a requested agreement.
     pub(crate) fn reject(&mut self, agreement: &AgreementRef, by: Principal) -> Result<(), WorldError> {
         let mut value = self.find(agreement)?.clone();
         if status(&value) != "requested" {
-            let detail = format!("{agreement} is {}, only a request can be rejected", status(&value));
+            let detail =
+                format!("{agreement} is {}, but only a requested agreement can be rejected", status(&value));
             return Err(WorldError::Conflict(detail));
         }
         set_info(&mut value, "status", Some("rejected".into()));
@@ -113,14 +112,14 @@ impl World {
         Ok(())
     }
 
-    /// Ends what is approved, today.
+    /// Cancels an approved agreement: it ends today.
     pub(crate) fn cancel(&mut self, agreement: &AgreementRef, by: Principal) -> Result<(), WorldError> {
         let today = self.today();
         let mut value = self.find(agreement)?.clone();
         let ended = date(&value, "endDate").is_some_and(|end| end <= today);
         if status(&value) != "approved" || ended {
-            let state = if ended { "over" } else { status(&value) };
-            let detail = format!("{agreement} is {state}, only what is approved can be cancelled");
+            let state = if ended { "ended" } else { status(&value) };
+            let detail = format!("{agreement} is {state}, but only an approved agreement can be cancelled");
             return Err(WorldError::Conflict(detail));
         }
         set_info(&mut value, "endDate", Some(today.to_string().into()));
@@ -130,8 +129,7 @@ impl World {
         Ok(())
     }
 
-    /// Deletes an agreement or a contract document. An active one writes no deactivation: the deletion is all
-    /// there is to read.
+    /// Deletes an agreement or a contract document. An active agreement emits only the deletion, not a deactivation.
     pub(crate) fn delete_agreement(
         &mut self,
         agreement: &AgreementRef,
@@ -140,7 +138,7 @@ impl World {
         let stored = self.stored(agreement);
         let document = stored.is_some_and(is_document);
         if document && let Some(product) = self.product_with_contract(&agreement.id) {
-            let detail = format!("the data contract is in use by the data product {product}");
+            let detail = format!("the data contract is used by the data product {product}");
             return Err(WorldError::Unprocessable(detail));
         }
         let removed =
@@ -150,7 +148,7 @@ impl World {
         Ok(())
     }
 
-    /// Lets agreements begin and end whose day has come.
+    /// Starts and ends the agreements whose start or end date has been reached.
     pub(crate) fn keep_calendar(&mut self) {
         let all: Vec<AgreementRef> = AgreementKind::ALL
             .into_iter()
@@ -161,7 +159,7 @@ impl World {
         }
     }
 
-    /// Brings `info.active` in line with status and dates, and says so if it changed.
+    /// Updates `info.active` from the status and the dates, and emits an event if it changes.
     fn settle(&mut self, agreement: &AgreementRef, by: Principal) {
         let Some(stored) = self.stored(agreement) else { return };
         let due = self.is_due(stored);
@@ -174,7 +172,7 @@ impl World {
         self.tell(agreement, if due { "Activated" } else { "Deactivated" }, by);
     }
 
-    /// Approved, the start date reached and the end date not.
+    /// Returns whether an agreement is approved, its start date has been reached and its end date has not.
     fn is_due(&self, agreement: &Value) -> bool {
         let today = self.today();
         status(agreement) == "approved"
@@ -182,7 +180,7 @@ impl World {
             && date(agreement, "endDate").is_none_or(|end| today < end)
     }
 
-    /// The stored agreement; a contract document is none.
+    /// Returns the stored agreement. A contract document is not an agreement.
     pub(super) fn find(&self, agreement: &AgreementRef) -> Result<&Value, WorldError> {
         let stored = self.stored(agreement).filter(|stored| !is_document(stored));
         stored.ok_or_else(|| not_found(agreement.kind.title(), &agreement.id))
@@ -194,7 +192,7 @@ impl World {
     }
 }
 
-/// A contract document has neither a provider nor a consumer.
+/// Returns whether a value is a contract document: it has neither a provider nor a consumer.
 pub(super) fn is_document(value: &Value) -> bool {
     value.get("provider").is_none() && value.get("consumer").is_none()
 }
@@ -221,16 +219,16 @@ fn set_info(agreement: &mut Value, name: &str, value: Option<Value>) {
     };
 }
 
-/// Puts back what a caller may not change.
-fn restore(fresh: &mut Value, kept: &Value) {
+/// Restores the members that a caller must not change.
+fn restore(fresh: &mut Value, previous: &Value) {
     let Some(fresh) = fresh.as_object_mut() else { return };
     fresh.shift_remove("provisioning");
-    if let Some(provisioning) = kept.get("provisioning") {
+    if let Some(provisioning) = previous.get("provisioning") {
         fresh.insert("provisioning".into(), provisioning.clone());
     }
     let Some(provider) = fresh.get_mut("provider").and_then(Value::as_object_mut) else { return };
     for name in ["dataProductId", "outputPortId"] {
-        let stored = kept.get("provider").and_then(|provider| provider.get(name));
+        let stored = previous.get("provider").and_then(|provider| provider.get(name));
         if let Some(stored) = stored
             && provider.get(name).and_then(Value::as_str) == Some("unknown")
         {

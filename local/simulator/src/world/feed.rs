@@ -1,4 +1,4 @@
-//! The event log, read as an HTTP feed.
+//! The event log, which is read as an HTTP feed.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -6,35 +6,35 @@ use uuid::Uuid;
 
 use super::Principal;
 
-/// The domain in front of the names of the events that the simulator writes.
+/// The prefix of the types of events that the simulator emits.
 const TYPE_PREFIX: &str = "com.datamesh-manager.events.";
 
-/// Events in the order they happened.
+/// The events, in the order in which they happened.
 #[derive(Default)]
 pub(crate) struct Feed {
     events: Vec<Value>,
     last_id: u128,
-    /// Events to be sent once more at the start of the next answer.
+    /// Events to repeat at the start of the next answer.
     resend: Vec<Value>,
 }
 
-/// An event about to be written.
+/// An event to append.
 pub(crate) struct NewEvent<'a> {
-    /// Name of the type; without a domain, the usual one is put in front.
+    /// The name of the type. If it has no domain, the default prefix is added.
     pub(crate) name: &'a str,
-    /// Id of the thing the event is about.
+    /// The id of the object that the event is about.
     pub(crate) subject: &'a str,
     pub(crate) time: Timestamp,
     pub(crate) principal: Principal,
-    /// Members of `data` beside `id` and `timestamp`.
+    /// Members of `data` in addition to `id` and `timestamp`.
     pub(crate) data: Map<String, Value>,
 }
 
-/// A cursor that is neither the id of an event nor a UUID, so that nothing comes after it.
+/// A cursor that is neither the id of an event nor a UUID.
 pub(crate) struct UnknownCursor;
 
 impl Feed {
-    /// Writes an event and returns its id.
+    /// Appends an event and returns its id.
     pub(crate) fn append(&mut self, event: NewEvent<'_>) -> Uuid {
         let NewEvent { name, subject, time, principal, data } = event;
         let id = self.next_id(time);
@@ -61,14 +61,14 @@ impl Feed {
         id
     }
 
-    /// Writes anything as it is, well-formed or not.
+    /// Appends any JSON value, well-formed or not.
     pub(crate) fn append_raw(&mut self, event: Value) {
         self.events.push(event);
     }
 
-    /// At most `limit` events after `last_event_id`, or from `back` events before it. An event is found by
-    /// its id (the last one, if there are several). An id that is not in the feed but is a UUID stands for
-    /// its place in time, as ids sort by time: so a reader's cursor survives a restart of the simulator.
+    /// Returns at most `limit` events after `last_event_id`, starting `back` events earlier. If several events have this id, the
+    /// last one counts. A UUID that is not in the feed stands for its position in time, because ids are ordered by time: this
+    /// way, a reader's cursor survives a restart of the simulator.
     pub(crate) fn page(
         &mut self,
         last_event_id: Option<&str>,
@@ -94,7 +94,7 @@ impl Feed {
         })
     }
 
-    /// Lets the next answer begin with the events of `range` again.
+    /// Repeats the events of `range` at the start of the next answer.
     pub(crate) fn resend(&mut self, range: std::ops::Range<usize>) {
         let events = self.events.iter().take(range.end).skip(range.start).cloned();
         self.resend = events.collect();
@@ -104,11 +104,10 @@ impl Feed {
         &self.events
     }
 
-    /// A UUID of version 7 that sorts after all earlier ones, also when the clock does not.
+    /// Returns a UUID of version 7 that is greater than all previous ones, even if the clock goes backwards.
     fn next_id(&mut self, time: Timestamp) -> Uuid {
         let millis = u64::try_from(time.as_millisecond()).unwrap_or_default();
-        let mut random = [0; 10];
-        random.copy_from_slice(&Uuid::new_v4().as_bytes()[..10]);
+        let [random @ .., _, _, _, _, _, _] = *Uuid::new_v4().as_bytes();
         let fresh = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_u128();
         self.last_id = fresh.max(self.last_id + 1);
         Uuid::from_u128(self.last_id)

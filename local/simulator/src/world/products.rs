@@ -15,8 +15,7 @@ impl World {
         self.products.get(id).cloned().ok_or_else(|| not_found("data product", id))
     }
 
-    /// Adds or replaces a data product, with events for it and for each of its output ports that came,
-    /// changed or went.
+    /// Adds or replaces a data product. Emits events for the product and for each output port that was added, changed or removed.
     pub(crate) fn put_product(&mut self, id: &str, body: Value, by: Principal) -> Result<(), WorldError> {
         let violations = validate::product(&body, id);
         if !violations.is_empty() {
@@ -41,26 +40,26 @@ impl World {
         Ok(())
     }
 
-    /// Adds a data product without an event: it was there before.
+    /// Adds a data product without emitting an event: it existed before.
     pub(crate) fn found_product(&mut self, id: &str, body: Value) {
         self.products.insert(id.to_owned(), body);
     }
 
-    /// Adds a team without an event: it was there before.
+    /// Adds a team without emitting an event: it existed before.
     pub(crate) fn found_team(&mut self, id: &str, body: Value) {
         self.teams.insert(id.to_owned(), body);
     }
 
-    /// Deletes a data product; refused while an active agreement needs it.
+    /// Deletes a data product, unless an active agreement uses it.
     pub(crate) fn delete_product(&mut self, id: &str, by: Principal) -> Result<(), WorldError> {
         if let Some(agreement) = self.active_agreement_of(id) {
-            let detail = format!("the data product is in use by the active agreement {agreement}");
+            let detail = format!("the data product is used by the active agreement {agreement}");
             return Err(WorldError::Unprocessable(detail));
         }
         self.remove_product(id, by)
     }
 
-    /// Deletes a data product, in use or not.
+    /// Deletes a data product, even if an agreement uses it.
     pub(crate) fn remove_product(&mut self, id: &str, by: Principal) -> Result<(), WorldError> {
         let removed = self.products.shift_remove(id).ok_or_else(|| not_found("data product", id))?;
         self.emit("DataProductDeletedEvent", id, by);
@@ -84,7 +83,7 @@ impl World {
             .map(|(id, _)| id.clone())
     }
 
-    /// The data product with an output port that has this data contract.
+    /// Returns the data product that has an output port with this data contract.
     pub(super) fn product_with_contract(&self, contract: &str) -> Option<&str> {
         let uses = |port: &Value| {
             ["dataContractId", "contractId"]
@@ -102,14 +101,14 @@ impl World {
     }
 }
 
-/// Whether the product has an output port of this id or name.
+/// Returns whether the product has an output port with this id or name.
 pub(super) fn has_port(product: &Value, id_or_name: &str) -> bool {
     ports(product).any(|port| {
         ["id", "name"].iter().any(|member| port.get(member).and_then(Value::as_str) == Some(id_or_name))
     })
 }
 
-/// The id of the team that owns the product.
+/// Returns the id of the team that owns the product.
 pub(super) fn owner(product: &Value) -> Option<&str> {
     text(product, "/info/owner").or_else(|| text(product, "/team/name"))
 }
@@ -118,7 +117,7 @@ fn ports(product: &Value) -> impl Iterator<Item = &Value> {
     product.get("outputPorts").and_then(Value::as_array).into_iter().flatten()
 }
 
-/// A port of the Open Data Product Standard has no id; its name serves.
+/// Returns the id of a port. Ports of the Open Data Product Standard have no id, so their name is used.
 fn port_id(port: &Value) -> Option<&str> {
     text(port, "/id").or_else(|| text(port, "/name"))
 }

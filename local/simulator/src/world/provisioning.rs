@@ -1,13 +1,13 @@
-//! What a data platform reports about the grant behind an access.
+//! The provisioning state of an access agreement, as reported by a data platform.
 //!
-//! The reporter owns this state: every report is accepted and the latest one stands.
+//! The reporter owns this state: every report is accepted, and the latest one counts.
 
 use serde_json::{Map, Value};
 
 use super::{Principal, World, WorldError, validate};
 use crate::agreement::{AgreementKind, AgreementRef};
 
-/// Where a grant stands. One variant per endpoint under `/api/access/{id}/provisioning/`.
+/// A transition of the provisioning state. One variant per endpoint under `/api/access/{id}/provisioning/`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Transition {
     ProvisioningStarted,
@@ -28,7 +28,7 @@ impl Transition {
         Transition::DeprovisioningFailed,
     ];
 
-    /// The transition an endpoint stands for, by the last segment of its path.
+    /// Returns the transition of an endpoint, given the last segment of its path.
     pub(crate) fn of_endpoint(name: &str) -> Option<Transition> {
         Transition::ALL.into_iter().find(|transition| transition.row().0 == name)
     }
@@ -41,7 +41,7 @@ impl Transition {
         self.row().1
     }
 
-    /// Endpoint, status, event, and the member that holds the time.
+    /// Returns the endpoint, the status, the event type and the member that contains the time.
     fn row(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
             Transition::ProvisioningStarted => (
@@ -79,22 +79,22 @@ impl Transition {
     }
 }
 
-/// Members of a report that are taken over as they are.
+/// The members of a report that are stored unchanged.
 const REPORTED: [&str; 7] =
     ["platform", "executor", "reference", "diagnostics", "note", "customProperties", "links"];
 
-/// Times that a declared state may bring along.
+/// The times that a declared state may contain.
 const BACKFILLED: [&str; 4] =
     ["provisioningStartedAt", "provisionedAt", "deprovisioningStartedAt", "deprovisionedAt"];
 
 impl World {
-    /// The state last reported for the access.
+    /// Returns the last reported state of an access agreement.
     pub(crate) fn provisioning(&self, id: &str) -> Result<Option<Value>, WorldError> {
         let access = AgreementRef::new(AgreementKind::Access, id);
         Ok(self.find(&access)?.get("provisioning").cloned())
     }
 
-    /// Takes a report; members it leaves out keep their value, and a success clears `diagnostics`.
+    /// Applies a report. Missing members keep their values, and a success clears `diagnostics`.
     pub(crate) fn report(
         &mut self,
         id: &str,
@@ -117,7 +117,7 @@ impl World {
         Ok(self.keep(id, state, Some(transition), by))
     }
 
-    /// Declares the whole state; members left out are cleared, and an unchanged status writes no event.
+    /// Replaces the whole state. Missing members are cleared, and an unchanged status does not emit an event.
     pub(crate) fn declare(
         &mut self,
         id: &str,
@@ -154,10 +154,10 @@ impl World {
         &mut self,
         id: &str,
         state: Map<String, Value>,
-        told: Option<Transition>,
+        emitted: Option<Transition>,
         by: Principal,
     ) -> Value {
-        if let Some(transition) = told {
+        if let Some(transition) = emitted {
             let mut data = Map::new();
             data.insert("status".into(), transition.status().into());
             data.extend(given(&state, &["platform"]));
@@ -172,7 +172,7 @@ impl World {
     }
 }
 
-/// The members of these names that are there and not null.
+/// Returns the members with these names that are present and not null.
 fn given(report: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
     report
         .iter()

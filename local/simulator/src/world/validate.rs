@@ -1,5 +1,4 @@
-//! What a body must hold to be accepted: the required members of the vendor's API description and of the two
-//! data product schemas.
+//! Validates bodies against the required members in the vendor's API description and in the two data product schemas.
 
 use std::fmt;
 
@@ -9,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::{WorldError, text};
 
-/// One reason why a body is refused.
+/// A reason why a body is not valid.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Violation {
-    /// The dotted path to the member.
+    /// The path of the member, joined by dots.
     pub field: String,
     /// What is wrong with it.
     pub message: String,
@@ -28,7 +27,7 @@ pub(super) fn violation(field: impl Into<String>, message: impl Into<String>) ->
     Violation { field: field.into(), message: message.into() }
 }
 
-/// Refuses if there is a violation; the vendor sorts them by field.
+/// Returns an error if there are violations. Like the vendor's, they are sorted by field.
 pub(super) fn accept(mut violations: Vec<Violation>) -> Result<(), WorldError> {
     if violations.is_empty() {
         return Ok(());
@@ -80,7 +79,7 @@ pub(super) fn document(body: &Value, id: &str) -> Vec<Violation> {
     check.violations
 }
 
-/// The team that a contract document names as its owner.
+/// Returns the owner team of a contract document.
 pub(super) fn document_owner(body: &Value) -> Option<&str> {
     let property = || {
         let properties = body.get("customProperties")?.as_array()?;
@@ -135,12 +134,12 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Begins with what all bodies must have: an id that is the address's.
+    /// Starts a check with the requirement of all bodies: an id that equals the one in the address.
     fn of(body: &'a Value, id: &str) -> Check<'a> {
         let mut check = Check { body, violations: Vec::new() };
         match text(body, "/id") {
             Some(own) if own == id => {}
-            Some(own) => check.note("id", format!("is {own:?}, but the address says {id:?}")),
+            Some(own) => check.note("id", format!("is {own:?}, but the address has {id:?}")),
             None => check.note("id", "must not be blank"),
         }
         if id.contains('/') {

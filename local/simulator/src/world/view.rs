@@ -8,19 +8,19 @@ use super::{World, WorldError, not_found, text};
 use crate::agreement::{AgreementKind, AgreementRef};
 
 impl World {
-    /// All agreements of a generation as the API shows them; under the first one contract documents, too.
+    /// Returns all agreements of a generation as the API shows them. The first generation includes contract documents.
     pub(crate) fn agreements(&self, kind: AgreementKind) -> Vec<Value> {
         self.of_kind(kind).map(|(_, agreement)| self.shown(agreement.clone())).collect()
     }
 
-    /// One agreement or contract document as the API shows it.
+    /// Returns an agreement or a contract document as the API shows it.
     pub(crate) fn agreement(&self, agreement: &AgreementRef) -> Result<Value, WorldError> {
         let stored = self.stored(agreement).cloned();
         let found = stored.ok_or_else(|| not_found(agreement.kind.title(), &agreement.id))?;
         Ok(self.shown(found))
     }
 
-    /// How much there is, and where each agreement stands.
+    /// Returns the number of objects, and the state of each agreement.
     pub(crate) fn overview(&self) -> Map<String, Value> {
         let agreements = AgreementKind::ALL.into_iter().flat_map(|kind| {
             let agreements = self.of_kind(kind).filter(|(_, agreement)| !is_document(agreement));
@@ -43,7 +43,7 @@ impl World {
         overview
     }
 
-    /// Names the teams that own the products, and puts `unknown` for products and ports that are gone.
+    /// Adds the teams that own the products, and replaces the ids of deleted products and ports with `unknown`.
     fn shown(&self, mut agreement: Value) -> Value {
         if let Some(provider) = agreement.get_mut("provider") {
             let product = text(provider, "/dataProductId").and_then(|id| self.products.get(id));

@@ -162,7 +162,7 @@ pub(crate) fn published(stack: &Stack) -> Vec<(String, Value)> {
 
 /// The policy names that stand, each with its role.
 pub(crate) async fn standing(stack: &Stack) -> Vec<(String, String)> {
-    let standing = stack.view().standing().await.unwrap();
+    let standing = stack.view().policies().await.unwrap();
     standing.into_iter().map(|found| (found.role, found.policy_name)).collect()
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn times_published(stack: &Stack, id: &str) -> usize {
 }
 
 async fn standing(stack: &Stack) -> Policies {
-    let found = stack.view().standing().await.unwrap();
+    let found = stack.view().policies().await.unwrap();
     found.into_iter().map(|policy| ((policy.role, policy.policy_name), resources(&policy.document))).collect()
 }
 

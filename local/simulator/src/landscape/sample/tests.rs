@@ -7,7 +7,7 @@ use crate::agreement::AgreementRef;
 use crate::landscape::ExpectedOutcome;
 use crate::world::World;
 
-/// The types that the vendor's API description lists.
+/// The event types in the vendor's API description.
 const TYPES: [&str; 41] = [
     "DataProductCreatedEvent",
     "DataProductUpdatedEvent",

@@ -1,4 +1,4 @@
-//! What is packed into managed policies, told apart again.
+//! Splits managed policies into the policies of the agreements that they contain.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,15 @@ use aws_sdk_iam::operation::get_policy_version::GetPolicyVersionError;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::{PACKS, Standing, View};
+use super::{PACKS, PolicyOnRole, View};
 use crate::deploy::{DeployError, aws};
 
 impl View {
-    /// The policies that are packed into managed policies of this role.
-    pub(super) async fn packed(&self, role: &str) -> Result<Vec<Standing>, DeployError> {
+    /// Returns the policies that are contained in this role's managed policies.
+    pub(super) async fn policies_in_managed_policies(
+        &self,
+        role: &str,
+    ) -> Result<Vec<PolicyOnRole>, DeployError> {
         let attached = self
             .clients()
             .iam
@@ -21,27 +24,30 @@ impl View {
             .send()
             .await
             .map_err(aws("ListAttachedRolePolicies"))?;
-        let mut standing = Vec::new();
+        let mut policies = Vec::new();
         for policy in attached.attached_policies() {
             let (name, arn) =
                 (policy.policy_name().unwrap_or_default(), policy.policy_arn().unwrap_or_default());
-            // A policy of ours is named after its stack, its role and its number.
+            // The integration's managed policies are named STACK_ROLE_NUMBER.
             let ours = name.rsplit_once('_').filter(|(front, _)| front.ends_with(&format!("_{role}")));
             let Some((_, number)) = ours else { continue };
-            // It may go between the two calls.
+            // It may be deleted between the two calls.
             let Some(document) = self.managed(arn).await? else { continue };
             let records = self.json_objects(&format!("{PACKS}{role}.json")).await?;
-            let grants = records.values().next().map(|record| record["pack"]["policies"][number].clone());
-            standing.extend(apart(role, name, document, &grants.unwrap_or_default()));
+            let grants = records
+                .values()
+                .next()
+                .and_then(|record| record.get("pack")?.get("policies")?.get(number).cloned());
+            policies.extend(split(role, name, document, &grants.unwrap_or_default()));
         }
-        Ok(standing)
+        Ok(policies)
     }
 
-    /// The names of all customer managed policies of the account, and to how many identities each is attached.
+    /// Returns the names of all customer managed policies in the account, and the number of identities that each is attached to.
     ///
     /// # Errors
     ///
-    /// When the emulator refuses to answer.
+    /// If a call of the emulator fails.
     pub async fn managed_policies(&self) -> Result<BTreeMap<String, i32>, DeployError> {
         let local = aws_sdk_iam::types::PolicyScopeType::Local;
         let answer =
@@ -81,25 +87,25 @@ impl View {
         let text = percent_decode_str(text).decode_utf8_lossy().into_owned();
         let document = serde_json::from_str(&text).map_err(|error| DeployError::Refused {
             operation: "GetPolicyVersion",
-            message: format!("the document of {arn} is not JSON: {error}"),
+            message: format!("the document of {arn} is not valid JSON: {error}"),
         })?;
         Ok(Some(document))
     }
 }
 
-/// The grants of the record, where together they are exactly what the managed policy says; else that, as it is.
-fn apart(role: &str, name: &str, document: Value, grants: &Value) -> Vec<Standing> {
+/// Returns the grants in the record if they equal the statements of the managed policy, or else the managed policy as a whole.
+fn split(role: &str, name: &str, document: Value, grants: &Value) -> Vec<PolicyOnRole> {
     let grants: Vec<(&String, &Value)> = grants.as_object().into_iter().flatten().collect();
     let together: Vec<Value> = grants.iter().flat_map(|(_, grant)| statements(grant)).collect();
-    let standing =
-        |name: &str, document| Standing { role: role.to_owned(), policy_name: name.to_owned(), document };
+    let policy =
+        |name: &str, document| PolicyOnRole { role: role.to_owned(), policy_name: name.to_owned(), document };
     if !grants.is_empty() && statements(&document) == together {
-        return grants.into_iter().map(|(name, grant)| standing(name, grant.clone())).collect();
+        return grants.into_iter().map(|(name, grant)| policy(name, grant.clone())).collect();
     }
-    vec![standing(name, document)]
+    vec![policy(name, document)]
 }
 
-/// The statements of a document, without their ids, which packing leaves out.
+/// Returns the statements of a document without their ids, which managed policies do not have.
 fn statements(document: &Value) -> Vec<Value> {
     let mut statements = document["Statement"].as_array().cloned().unwrap_or_default();
     for statement in statements.iter_mut().filter_map(Value::as_object_mut) {
@@ -115,13 +121,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grants_are_told_apart_only_where_the_managed_policy_says_what_they_say() {
+    fn a_managed_policy_is_split_only_if_it_equals_the_grants_in_its_record() {
         let grant = |resource: &str| json!({ "Statement": [{ "Sid": "Read", "Resource": resource }] });
         let grants = json!({ "DMM_Access_a": grant("a"), "DMM_Access_b": grant("b") });
         let both = json!({ "Statement": [{ "Resource": "a" }, { "Resource": "b" }] });
         let names = |document: &Value, grants: &Value| -> Vec<String> {
-            let found = apart("consumer", "stack_consumer_1", document.clone(), grants);
-            found.into_iter().map(|standing| standing.policy_name).collect()
+            let found = split("consumer", "stack_consumer_1", document.clone(), grants);
+            found.into_iter().map(|policy| policy.policy_name).collect()
         };
         assert_eq!(names(&both, &grants), ["DMM_Access_a", "DMM_Access_b"]);
         let more = json!({ "Statement": [{ "Resource": "a" }, { "Resource": "b" }, { "Resource": "c" }] });
