@@ -222,7 +222,7 @@ impl View {
         Ok(Some(String::from_utf8_lossy(&self.object(CURSOR).await?).trim().to_owned()))
     }
 
-    /// Moves the feed's cursor behind an event, or to the start of the feed.
+    /// Moves the feed's cursor to an event, so that the feed continues after it, or to the start of the feed.
     ///
     /// # Errors
     ///

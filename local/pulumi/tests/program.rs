@@ -60,7 +60,7 @@ fn made(resource: &Resource) -> Map<String, Value> {
     };
     match outputs {
         Value::Object(outputs) => outputs,
-        other => panic!("{other} are no outputs"),
+        other => panic!("{other} is not an object of outputs"),
     }
 }
 

@@ -24,9 +24,9 @@ impl Deployer {
         p.expect("comparisonOperator", &comparison)?;
         p.expect("treatMissingData", &["missing", "notBreaching", "breaching", "ignore"])?;
         number(p, "threshold")?;
-        let evaluated = positive(p, "evaluationPeriods")?.ok_or_else(|| missing(p, "evaluationPeriods"))?;
+        let evaluated = positive(p, "evaluationPeriods")?.ok_or_else(|| p.missing("evaluationPeriods"))?;
         if positive(p, "datapointsToAlarm")?.is_some_and(|points| points > evaluated) {
-            return Err(DeployError::OutOfRange { path: p.at("datapointsToAlarm") });
+            return Err(p.out_of_range("datapointsToAlarm"));
         }
         for target in ["alarmActions", "okActions", "insufficientDataActions"] {
             let path = p.at(target);
@@ -49,7 +49,7 @@ impl Deployer {
                     metric.finish()?;
                 }
                 None if expression.is_some() => {}
-                _ => return Err(missing(&query, "metric or expression, exactly one of the two")),
+                _ => return Err(query.missing("metric or expression, exactly one of the two")),
             }
             query.finish()?;
         }
@@ -62,10 +62,10 @@ impl Deployer {
         p.required("namespace")?;
         p.required("metricName")?;
         p.expect(statistic, &["Average", "Maximum", "Minimum", "SampleCount", "Sum"])?
-            .ok_or_else(|| missing(p, statistic))?;
-        let period = positive(p, "period")?.ok_or_else(|| missing(p, "period"))?;
+            .ok_or_else(|| p.missing(statistic))?;
+        let period = positive(p, "period")?.ok_or_else(|| p.missing("period"))?;
         if period % MINUTE != 0 {
-            return Err(DeployError::OutOfRange { path: p.at("period") });
+            return Err(p.out_of_range("period"));
         }
         let path = p.at("dimensions");
         p.texts("dimensions")?.iter().try_for_each(|(name, value)| self.dimension(name, value, &path))
@@ -136,7 +136,7 @@ fn list<'a>(object: &'a Value, member: &str) -> Option<&'a Vec<Value>> {
 }
 
 fn number(p: &mut Properties, name: &str) -> Result<f64, DeployError> {
-    let value = p.value(name).ok_or_else(|| missing(p, name))?;
+    let value = p.value(name).ok_or_else(|| p.missing(name))?;
     value.as_f64().ok_or_else(|| DeployError::WrongType {
         path: p.at(name),
         expected: "a number",
@@ -146,13 +146,9 @@ fn number(p: &mut Properties, name: &str) -> Result<f64, DeployError> {
 
 fn positive(p: &mut Properties, name: &str) -> Result<Option<i64>, DeployError> {
     match p.integer(name)? {
-        Some(number) if number < 1 => Err(DeployError::OutOfRange { path: p.at(name) }),
+        Some(number) if number < 1 => Err(p.out_of_range(name)),
         found => Ok(found),
     }
-}
-
-fn missing(p: &Properties, name: &str) -> DeployError {
-    DeployError::MissingProperty { path: p.at(name) }
 }
 
 #[cfg(test)]

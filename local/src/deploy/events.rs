@@ -50,15 +50,10 @@ impl Deployer {
 
     pub(super) async fn event_archive(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
-        let days = match p.integer("retentionDays")? {
-            None => None,
-            Some(days) => Some(
-                i32::try_from(days)
-                    .ok()
-                    .filter(|days| *days >= 0)
-                    .ok_or_else(|| DeployError::OutOfRange { path: p.at("retentionDays") })?,
-            ),
-        };
+        let days: Option<i32> = p.number("retentionDays")?;
+        if days.is_some_and(|days| days < 0) {
+            return Err(p.out_of_range("retentionDays"));
+        }
         let created = self
             .clients
             .events
@@ -129,7 +124,7 @@ impl Deployer {
             Some("events") => {
                 // EventBridge calls an API destination with the permissions of a role.
                 if caller.is_none() {
-                    return Err(DeployError::MissingProperty { path: p.at("roleArn") });
+                    return Err(p.missing("roleArn"));
                 }
                 Some(Receiver::Webhook(Box::new(self.webhook(&arn, &p.at("arn"))?)))
             }
@@ -254,15 +249,11 @@ const TARGET_QUEUE: &str = "dmm-local-rule-target";
 fn retry_policy(p: &mut Properties) -> Result<RetryPolicy, DeployError> {
     let mut policy = RetryPolicy::default();
     if let Some(mut given) = p.object("retryPolicy")? {
-        if let Some(attempts) = given.integer("maximumRetryAttempts")? {
-            policy.maximum_retry_attempts = u32::try_from(attempts)
-                .map_err(|_| DeployError::OutOfRange { path: given.at("maximumRetryAttempts") })?;
+        if let Some(attempts) = given.number("maximumRetryAttempts")? {
+            policy.maximum_retry_attempts = attempts;
         }
-        if let Some(seconds) = given.integer("maximumEventAgeInSeconds")? {
-            policy.maximum_event_age = Duration::from_secs(
-                u64::try_from(seconds)
-                    .map_err(|_| DeployError::OutOfRange { path: given.at("maximumEventAgeInSeconds") })?,
-            );
+        if let Some(seconds) = given.number("maximumEventAgeInSeconds")? {
+            policy.maximum_event_age = Duration::from_secs(seconds);
         }
         given.finish()?;
     }

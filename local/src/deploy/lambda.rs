@@ -16,9 +16,9 @@ use crate::lambdas::workspace;
 
 /// Lambda's default time limit, in seconds.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
-const DEFAULT_TIMEOUT_SECONDS: i64 = 3;
+const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
 /// Lambda's default memory, in MB.
-const DEFAULT_MEMORY_MB: i64 = 128;
+const DEFAULT_MEMORY_MB: u32 = 128;
 
 impl Deployer {
     pub(super) async fn function(
@@ -68,11 +68,9 @@ impl Deployer {
             arguments: code.arguments,
             environment: environment.into_iter().collect(),
             credentials: credentials.clone(),
-            timeout: Duration::from_secs(
-                unsigned(p, "timeout")?.unwrap_or(DEFAULT_TIMEOUT_SECONDS.unsigned_abs()),
-            ),
-            memory_mb: narrow(p, "memorySize")?.unwrap_or(DEFAULT_MEMORY_MB.try_into().unwrap_or(128)),
-            reserved_concurrency: narrow(p, "reservedConcurrentExecutions")?,
+            timeout: Duration::from_secs(p.number("timeout")?.unwrap_or(DEFAULT_TIMEOUT_SECONDS)),
+            memory_mb: p.number("memorySize")?.unwrap_or(DEFAULT_MEMORY_MB),
+            reserved_concurrency: p.number("reservedConcurrentExecutions")?,
             log_file,
             active_tracing: mode.as_deref() == Some("Active"),
         };
@@ -133,7 +131,7 @@ impl Deployer {
         let maximum_concurrency = match p.object("scalingConfig")? {
             None => None,
             Some(mut scaling) => {
-                let maximum = narrow(&mut scaling, "maximumConcurrency")?;
+                let maximum = scaling.number("maximumConcurrency")?;
                 scaling.finish()?;
                 maximum
             }
@@ -152,8 +150,8 @@ impl Deployer {
             client: Clients::new(&self.endpoint, &aws_account, credentials).sqs,
             operator: self.clients.sqs.clone(),
             function: function.clone(),
-            batch_size: narrow(p, "batchSize")?.unwrap_or(10),
-            batching_window: Duration::from_secs(unsigned(p, "maximumBatchingWindowInSeconds")?.unwrap_or(0)),
+            batch_size: p.number("batchSize")?.unwrap_or(10),
+            batching_window: Duration::from_secs(p.number("maximumBatchingWindowInSeconds")?.unwrap_or(0)),
             report_batch_item_failures: !reports.is_empty(),
             maximum_concurrency,
         };
@@ -169,10 +167,10 @@ impl Deployer {
         let function_arn = p.required("functionName")?;
         let function = self.function_name(&function_arn, &p.at("functionName"))?;
         let mut config = AsyncConfig::default();
-        if let Some(retries) = narrow(p, "maximumRetryAttempts")? {
+        if let Some(retries) = p.number("maximumRetryAttempts")? {
             config.maximum_retry_attempts = retries;
         }
-        if let Some(seconds) = unsigned(p, "maximumEventAgeInSeconds")? {
+        if let Some(seconds) = p.number("maximumEventAgeInSeconds")? {
             config.maximum_event_age = Duration::from_secs(seconds);
         }
         if let Some(mut destinations) = p.object("destinationConfig")? {
@@ -256,16 +254,4 @@ fn binary_name(resource: &Resource, p: &mut Properties) -> Result<String, Deploy
             expected: "an archive NAME.zip with the name of a binary in this workspace",
             found: "something else",
         })
-}
-
-fn unsigned(p: &mut Properties, name: &str) -> Result<Option<u64>, DeployError> {
-    p.integer(name)?
-        .map(|n| u64::try_from(n).map_err(|_| DeployError::OutOfRange { path: p.at(name) }))
-        .transpose()
-}
-
-fn narrow(p: &mut Properties, name: &str) -> Result<Option<u32>, DeployError> {
-    p.integer(name)?
-        .map(|n| u32::try_from(n).map_err(|_| DeployError::OutOfRange { path: p.at(name) }))
-        .transpose()
 }

@@ -1,6 +1,8 @@
 //! Reads a resource's properties and rejects those that were not read, so that unsupported properties are never skipped
 //! silently.
 
+use std::str::FromStr;
+
 use serde_json::{Map, Value};
 
 use super::DeployError;
@@ -43,7 +45,7 @@ impl Properties {
     /// Returns a required string.
     pub(super) fn required(&mut self, name: &str) -> Result<String, DeployError> {
         let found = self.string(name)?;
-        found.ok_or_else(|| DeployError::MissingProperty { path: self.at(name) })
+        found.ok_or_else(|| self.missing(name))
     }
 
     /// Returns a string that must be one of `known`, the supported values.
@@ -60,26 +62,29 @@ impl Properties {
 
     /// Returns a whole number, which may be written as a string.
     pub(super) fn integer(&mut self, name: &str) -> Result<Option<i64>, DeployError> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(value) => value
-                .as_i64()
-                .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
-                .map(Some)
-                .ok_or_else(|| wrong(&self.at(name), "a whole number", &value)),
-        }
+        self.parsed(name, "a whole number", Value::as_i64)
+    }
+
+    /// Returns a whole number in the range of `T`.
+    pub(super) fn number<T: TryFrom<i64>>(&mut self, name: &str) -> Result<Option<T>, DeployError> {
+        let number = self.integer(name)?;
+        number.map(|number| T::try_from(number).map_err(|_| self.out_of_range(name))).transpose()
     }
 
     /// Returns a boolean, which may be written as a string.
     pub(super) fn boolean(&mut self, name: &str) -> Result<Option<bool>, DeployError> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(value) => value
-                .as_bool()
-                .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
-                .map(Some)
-                .ok_or_else(|| wrong(&self.at(name), "true or false", &value)),
-        }
+        self.parsed(name, "true or false", Value::as_bool)
+    }
+
+    fn parsed<T: FromStr>(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        read: fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>, DeployError> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let parsed = read(&value).or_else(|| value.as_str()?.parse().ok());
+        parsed.map(Some).ok_or_else(|| wrong(&self.at(name), expected, &value))
     }
 
     /// Returns a list of strings, which is empty if it is missing.
@@ -127,7 +132,7 @@ impl Properties {
     /// Returns a required JSON document as a string, e.g. a policy. An object is converted to a string.
     pub(super) fn document(&mut self, name: &str) -> Result<String, DeployError> {
         match self.value(name) {
-            None => Err(DeployError::MissingProperty { path: self.at(name) }),
+            None => Err(self.missing(name)),
             Some(Value::String(text)) => Ok(text),
             Some(value) => Ok(value.to_string()),
         }
@@ -139,6 +144,16 @@ impl Properties {
             None => Ok(()),
             Some(name) => Err(DeployError::UnknownProperty { path: self.at(name) }),
         }
+    }
+
+    /// Creates the error for a missing property.
+    pub(super) fn missing(&self, name: &str) -> DeployError {
+        DeployError::MissingProperty { path: self.at(name) }
+    }
+
+    /// Creates the error for a property that is out of range.
+    pub(super) fn out_of_range(&self, name: &str) -> DeployError {
+        DeployError::OutOfRange { path: self.at(name) }
     }
 
     /// Returns the path of `name` in the program, for errors.

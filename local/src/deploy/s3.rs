@@ -73,7 +73,7 @@ impl Deployer {
     pub(super) async fn bucket_versioning(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let bucket = p.required("bucket")?;
         let mut inner =
-            p.object("versioningConfiguration")?.ok_or_else(|| missing(p, "versioningConfiguration"))?;
+            p.object("versioningConfiguration")?.ok_or_else(|| p.missing("versioningConfiguration"))?;
         let status = BucketVersioningStatus::from(inner.required("status")?.as_str());
         inner.finish()?;
         self.clients
@@ -149,26 +149,16 @@ fn lifecycle_rule(rule: &mut Properties) -> Result<LifecycleRule, DeployError> {
         .filter(filter.build());
     if let Some(mut given) = rule.object("expiration")? {
         built_rule =
-            built_rule.expiration(LifecycleExpiration::builder().set_days(days(&mut given, "days")?).build());
+            built_rule.expiration(LifecycleExpiration::builder().set_days(given.number("days")?).build());
         given.finish()?;
     }
     if let Some(mut given) = rule.object("noncurrentVersionExpiration")? {
         built_rule = built_rule.noncurrent_version_expiration(
             NoncurrentVersionExpiration::builder()
-                .set_noncurrent_days(days(&mut given, "noncurrentDays")?)
+                .set_noncurrent_days(given.number("noncurrentDays")?)
                 .build(),
         );
         given.finish()?;
     }
     built_rule.build().map_err(built)
-}
-
-fn days(p: &mut Properties, name: &str) -> Result<Option<i32>, DeployError> {
-    p.integer(name)?
-        .map(|n| i32::try_from(n).map_err(|_| DeployError::OutOfRange { path: p.at(name) }))
-        .transpose()
-}
-
-fn missing(p: &Properties, name: &str) -> DeployError {
-    DeployError::MissingProperty { path: p.at(name) }
 }

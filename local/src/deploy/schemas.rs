@@ -25,7 +25,7 @@ impl Deployer {
         p.texts("tags")?;
         let content = p.required("content")?;
         if content.chars().count() > MAX_LENGTH {
-            return Err(DeployError::OutOfRange { path: p.at("content") });
+            return Err(p.out_of_range("content"));
         }
         let schema: Value = serde_json::from_str(&content).map_err(|source| refused(p, "content", source))?;
         jsonschema::draft4::meta::validate(&schema)

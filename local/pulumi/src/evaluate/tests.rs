@@ -26,7 +26,7 @@ fn outputs(text: &str) -> Result<Json, String> {
 fn object(json: Json) -> JsonMap<String, Json> {
     match json {
         Json::Object(members) => members,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 
