@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use dmm_aws::S3Store;
+use dmm_aws::sqs::SqsQueue;
 use dmm_budget::batch;
 use dmm_function::{settings, telemetry};
 use dmm_telemetry::Trigger;
-use feed::{Feed, SqsQueue};
+use feed::Feed;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
@@ -29,7 +30,7 @@ async fn run() -> Result<(), Error> {
         clock: jiff::Timestamp::now,
     };
     let feed = &feed;
-    // The schedule's event says nothing that matters here.
+    // The schedule's event has no content that matters.
     let handler = async |event: LambdaEvent<IgnoredAny>| {
         let invocation = telemetry::invocation(Trigger::Timer, &event.context);
         invocation.run(feed.poll(invocation.deadline)).await
