@@ -4,11 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
+use dmm_aws::eventbridge::EventBridgeBus;
+use dmm_aws::sqs::SqsQueue;
 use dmm_budget::batch;
 use dmm_function::{settings, telemetry};
 use dmm_telemetry::Trigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use router::{EventBridgeBus, Router, SqsDeadLetters};
+use router::Router;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -22,7 +24,7 @@ async fn run() -> Result<(), Error> {
     let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());
     let router = Router {
         bus: Arc::new(EventBridgeBus::new(eventbridge, settings::required("EVENT_BUS_NAME")?)?),
-        dead_letters: Arc::new(SqsDeadLetters::new(sqs, settings::fifo_queue_url("DEAD_LETTER_QUEUE_URL")?)),
+        dead_letters: Arc::new(SqsQueue::new(sqs, settings::fifo_queue_url("DEAD_LETTER_QUEUE_URL")?)),
         backoff: batch::BACKOFF,
     };
     let router = &router;
