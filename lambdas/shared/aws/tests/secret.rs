@@ -23,7 +23,7 @@ fn aws(server: &MockServer) -> Aws {
 }
 
 fn key(server: &MockServer) -> SecretApiKey {
-    SecretApiKey::new(aws(server).sdk_config(), SECRET)
+    SecretApiKey::new(&aws(server), SECRET)
 }
 
 fn secret(text: &str) -> ResponseTemplate {
