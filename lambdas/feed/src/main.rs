@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use dmm_aws::sqs::SqsQueue;
 use dmm_aws::{Aws, S3Store};
 use dmm_budget::batch;
 use dmm_function::config::FeedConfig;
 use dmm_function::{telemetry, wiring};
 use dmm_telemetry::Trigger;
-use feed::{Feed, SqsQueue};
+use feed::Feed;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
@@ -23,7 +24,7 @@ async fn run() -> Result<(), Error> {
     let aws = Aws::new(config.aws)?;
     let feed = Feed {
         source: Arc::new(wiring::api_client(config.api, &aws)?),
-        queue: Arc::new(SqsQueue::new(aws.sqs(), config.events_queue_url)),
+        queue: Arc::new(SqsQueue::new(&aws, config.events_queue_url)),
         store: Arc::new(S3Store::new(&aws, config.state_bucket)),
         backoff: batch::BACKOFF,
         clock: jiff::Timestamp::now,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use dmm_aws::Aws;
+use dmm_aws::eventbridge::EventBridgeBus;
+use dmm_aws::sqs::SqsQueue;
 use dmm_budget::batch;
 use dmm_function::config::RouterConfig;
 use dmm_function::telemetry;
 use dmm_telemetry::Trigger;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use router::{EventBridgeBus, Router, SqsDeadLetters};
+use router::Router;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -22,8 +24,8 @@ async fn run() -> Result<(), Error> {
     let config = RouterConfig::from_env()?;
     let aws = Aws::new(config.aws)?;
     let router = Router {
-        bus: Arc::new(EventBridgeBus::new(aws.eventbridge(), config.event_bus_name)?),
-        dead_letters: Arc::new(SqsDeadLetters::new(aws.sqs(), config.dead_letter_queue_url)),
+        bus: Arc::new(EventBridgeBus::new(&aws, config.event_bus_name)?),
+        dead_letters: Arc::new(SqsQueue::new(&aws, config.dead_letter_queue_url)),
         backoff: batch::BACKOFF,
     };
     let handler = async |LambdaEvent { payload, context }: LambdaEvent<SqsEvent>| {
