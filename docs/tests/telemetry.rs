@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dmm_docs_test::markdown::{Document, Table, code};
 use dmm_docs_test::{program, sources};
-use dmm_telemetry::metrics::METRICS;
+use dmm_telemetry::names::metric::METRICS;
 
 fn telemetry() -> Document {
     Document::read("docs/telemetry.md")
