@@ -175,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_read_is_a_beginning_and_is_overwritten() {
         let store = MemoryStore::new();
-        store.put(KEY, b"{".to_vec(), &Precondition::None).await.unwrap();
+        store.put(KEY, b"{".to_vec(), &Precondition::Absent).await.unwrap();
         let progress = Progress::read(&store).await.unwrap();
         assert_eq!(progress.next, None);
         let place = Position::Roles { after: Some("consumer".into()) };

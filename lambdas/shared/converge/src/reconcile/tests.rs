@@ -206,7 +206,7 @@ async fn one_that_fails_does_not_keep_the_others() {
         mesh.agreement(Access, id, true);
     }
     mesh.state().broken.insert("a2".to_owned());
-    mesh.records.put("grants/access/odd.json", b"{".to_vec(), &Precondition::None).await.unwrap();
+    mesh.records.put("grants/access/odd.json", b"{".to_vec(), &Precondition::Absent).await.unwrap();
     let report = mesh.run().await;
     assert_eq!(mesh.standing(), ["consumer/DMM_Access_a1", "consumer/DMM_Access_a3"]);
     assert_eq!((report.checked, report.granted, report.complete), (4, 2, true));

@@ -41,10 +41,6 @@ impl ObjectStore for Silent {
     async fn put(&self, _: &str, _: Vec<u8>, _: &Precondition) -> Result<ETag, StateError> {
         std::future::pending().await
     }
-
-    async fn delete(&self, _: &str, _: &Precondition) -> Result<(), StateError> {
-        std::future::pending().await
-    }
 }
 
 fn service() -> Service {

@@ -311,8 +311,4 @@ impl ObjectStore for World {
         state.objects.insert(key.to_owned(), Object { body, etag: etag.clone() });
         Ok(etag)
     }
-
-    async fn delete(&self, key: &str, _when: &Precondition) -> Result<(), StateError> {
-        panic!("no record is ever deleted, and {key} was to be");
-    }
 }

@@ -139,7 +139,7 @@ impl Mesh {
         let body = Record::new(agreement, entry, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
             .to_json(&key)
             .unwrap();
-        self.records.put(&key, body, &Precondition::None).await.unwrap();
+        self.records.put(&key, body, &Precondition::Absent).await.unwrap();
     }
 }
 
