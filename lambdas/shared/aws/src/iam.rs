@@ -6,17 +6,19 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::operation::delete_role_policy::DeleteRolePolicyError;
 use aws_sdk_iam::operation::get_role::GetRoleError;
 use aws_sdk_iam::operation::get_role_policy::GetRolePolicyError;
+use aws_sdk_iam::operation::list_role_policies::ListRolePoliciesError;
 use aws_sdk_iam::operation::put_role_policy::PutRolePolicyError;
 use percent_encoding::percent_decode_str;
 
 use dmm_access::document::Document;
+use dmm_access::entitlement::RolePolicy;
+use dmm_access::managed_policy::ArnPrefix;
 use dmm_access::opt_in::OptIn;
-use dmm_access::prefix::ArnPrefix;
-use dmm_access::record::{Grant, Place};
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
-use dmm_converge::error::RolesError;
-use dmm_converge::ports::{Put, Roles};
+use dmm_access::size;
+use dmm_converge::error::AwsError;
+use dmm_converge::ports::{InlinePolicies, Put, Roles};
 
 mod managed;
 
@@ -54,7 +56,7 @@ impl IamRoles {
 
 #[async_trait]
 impl Roles for IamRoles {
-    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         let output = match self.client.get_role().role_name(name.as_str()).send().await {
             Ok(output) => output,
             Err(error) if error.as_service_error().is_some_and(GetRoleError::is_no_such_entity_exception) => {
@@ -64,10 +66,36 @@ impl Roles for IamRoles {
         };
         Ok(output.role.map(|role| self.read(name.clone(), role)))
     }
+}
 
-    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
+#[async_trait]
+impl InlinePolicies for IamRoles {
+    async fn inline_names(&self, role: &RoleName) -> Result<Vec<String>, AwsError> {
+        let request = self.client.list_role_policies().role_name(role.as_str());
+        let names = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let names = managed::unless_missing(
+            names,
+            ListRolePoliciesError::is_no_such_entity_exception,
+            "iam:ListRolePolicies",
+            role,
+        )?;
+        Ok(names.unwrap_or_default())
+    }
+
+    async fn inline_size(&self, role: &RoleName, policy: &str) -> Result<usize, AwsError> {
+        let answer = self.client.get_role_policy().role_name(role.as_str()).policy_name(policy).send().await;
+        let answer = managed::unless_missing(
+            answer,
+            GetRolePolicyError::is_no_such_entity_exception,
+            "iam:GetRolePolicy",
+            role,
+        )?;
+        Ok(answer.map_or(0, |answer| size::of(decoded(&answer.policy_document).as_str())))
+    }
+
+    async fn inline(&self, policy: &RolePolicy) -> Result<Option<Document>, AwsError> {
         let request = self.client.get_role_policy();
-        let request = request.role_name(place.role.as_str()).policy_name(place.policy.as_str());
+        let request = request.role_name(policy.role.as_str()).policy_name(policy.policy.as_str());
         match request.send().await {
             Ok(output) => Ok(Some(decoded(&output.policy_document))),
             Err(error)
@@ -75,14 +103,14 @@ impl Roles for IamRoles {
             {
                 Ok(None)
             }
-            Err(error) => Err(failure("iam:GetRolePolicy", &place.role, error)),
+            Err(error) => Err(failure("iam:GetRolePolicy", &policy.role, error)),
         }
     }
 
-    async fn put(&self, grant: &Grant) -> Result<Put, RolesError> {
-        let Place { role, policy } = &grant.place;
+    async fn put_inline(&self, policy: &RolePolicy, document: &Document) -> Result<Put, AwsError> {
+        let RolePolicy { role, policy } = policy;
         let request = self.client.put_role_policy().role_name(role.as_str()).policy_name(policy.as_str());
-        let Err(error) = request.policy_document(grant.document.as_str()).send().await else {
+        let Err(error) = request.policy_document(document.as_str()).send().await else {
             return Ok(Put::Done);
         };
         let refusal = match error.as_service_error() {
@@ -99,26 +127,26 @@ impl Roles for IamRoles {
         Ok(Put::Rejected(refusal))
     }
 
-    async fn delete(&self, place: &Place) -> Result<(), RolesError> {
+    async fn delete_inline(&self, place: &RolePolicy) -> Result<(), AwsError> {
         const ACTION: &str = "iam:DeleteRolePolicy";
-        let Place { role, policy } = place;
+        let RolePolicy { role, policy } = place;
         let request = self.client.delete_role_policy().role_name(role.as_str()).policy_name(policy.as_str());
         let Err(error) = request.send().await else { return Ok(()) };
         match error.as_service_error() {
             Some(DeleteRolePolicyError::NoSuchEntityException(_)) => Ok(()),
             Some(DeleteRolePolicyError::UnmodifiableEntityException(_)) => {
-                Err(RolesError::Unmodifiable { action: ACTION, role: role.clone(), source: error.into() })
+                Err(AwsError::Unmodifiable { action: ACTION, role: role.clone(), source: error.into() })
             }
             _ => match failure(ACTION, role, error) {
                 // A role that is gone has no tags: where the right to delete asks for one, as it should, IAM denies
                 // instead of saying that there is no such role.
-                RolesError::Denied { action, role, source } => match self.role(&role).await? {
+                AwsError::Denied { action, role, source } => match self.role(&role).await? {
                     None => Ok(()),
-                    Some(found) if found.has_opted_in => Err(RolesError::Denied { action, role, source }),
+                    Some(found) if found.has_opted_in => Err(AwsError::Denied { action, role, source }),
                     // Its owner may have deleted the policy, as the error asks for.
-                    Some(_) => match self.policy(place).await? {
+                    Some(_) => match self.inline(place).await? {
                         None => Ok(()),
-                        Some(_) => Err(RolesError::OptedOut { role, policy: policy.clone(), source }),
+                        Some(_) => Err(AwsError::OptedOut { role, policy: policy.clone(), source }),
                     },
                 },
                 failed => Err(failed),
@@ -139,16 +167,16 @@ fn decoded(text: &str) -> Document {
 
 /// Everything but a denial counts as curable: `ServiceFailure`, `ConcurrentModification`, throttling, expired
 /// credentials, a cut connection. A retry too many costs little, an event given up costs somebody's access.
-fn failure<E, R>(action: &'static str, role: &RoleName, error: SdkError<E, R>) -> RolesError
+fn failure<E, R>(action: &'static str, role: &RoleName, error: SdkError<E, R>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let role = role.clone();
     if is_denied(&error) {
-        RolesError::Denied { action, role, source: error.into() }
+        AwsError::Denied { action, role, source: error.into() }
     } else {
-        RolesError::Failed { action, role, source: error.into() }
+        AwsError::Failed { action, role, source: error.into() }
     }
 }
 

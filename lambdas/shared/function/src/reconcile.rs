@@ -9,23 +9,23 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::service::{PATIENCE, Parts, SetupError, packing};
+use crate::service::{CONFLICT_BACKOFF, Parts, SetupError, adapters};
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_aws::iam::IamRoles;
-use dmm_converge::converge::Converger;
+use dmm_converge::Converger;
+use dmm_converge::adapters::Adapters;
 use dmm_converge::packing::Packing;
 use dmm_converge::ports::RoleList;
-use dmm_converge::reconcile::pace::Paced;
-use dmm_converge::reconcile::pretend::Pretend;
-use dmm_converge::reconcile::progress::Progress;
+use dmm_converge::reconcile::checkpoint::Checkpoint;
+use dmm_converge::reconcile::dry_run::DryRun;
+use dmm_converge::reconcile::rate_limit::RateLimited;
 use dmm_converge::reconcile::{ReconcileError, Reconciler, Report, Request};
-use dmm_converge::trace;
 
 /// From one call of IAM to the next.
 const PACE: Duration = Duration::from_millis(50);
-/// How IAM is given time, after the SDK's own tries.
-const STAND_BACK: Backoff =
+/// How long to wait when IAM throttles, after the SDK's own retries.
+const THROTTLE_BACKOFF: Backoff =
     Backoff { attempts: 5, base: Duration::from_secs(1), cap: Duration::from_secs(15) };
 /// How long one agreement may take: as long as iam-grant has.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -35,7 +35,7 @@ const RESERVE: Duration = Duration::from_secs(10);
 /// Everything that is built once and used for every invocation.
 pub struct Service {
     client: dmm_api::Client,
-    roles: Packing<Paced<IamRoles>>,
+    places: Adapters<Packing<RateLimited<IamRoles>>>,
     records: S3Store,
     guardrails: Guardrails,
     scans_roles: bool,
@@ -50,8 +50,8 @@ impl Service {
     pub fn from_environment() -> Result<Service, SetupError> {
         let scans_roles = settings::flag("SCAN_ROLES").map_err(EnvironmentError::from)?;
         let Parts { client, iam, records, guardrails } = Parts::from_environment()?;
-        let roles = packing(Paced::new(iam, PACE, STAND_BACK), &records);
-        Ok(Service { client, roles, records, guardrails, scans_roles })
+        let places = adapters(RateLimited::new(iam, PACE, THROTTLE_BACKOFF), &records);
+        Ok(Service { client, places, records, guardrails, scans_roles })
     }
 
     /// Does one run: what the payload asks for ([`Request`]), as far as it gets in the time that is left.
@@ -72,37 +72,39 @@ impl Service {
         let client = self.client.until(now + time_left.saturating_sub(reserve));
         let until = now + time_left.saturating_sub(reserve + longest);
 
-        let pretend = Pretend::new(&self.roles, &self.records);
-        let pretend = request.dry_run.then_some(&pretend);
+        let dry_run = DryRun::new(&self.places, &self.records);
+        let dry_run = request.dry_run.then_some(&dry_run);
+        let iam = &self.places.role_policies.iam;
         let mut converger = Converger {
             agreements: &client,
-            outcomes: &client,
-            roles: &self.roles,
+            reporter: &client,
+            roles: iam,
+            places: &self.places,
             records: &self.records,
             guardrails: &self.guardrails,
             clock: Timestamp::now,
-            patience: PATIENCE,
+            conflict_backoff: CONFLICT_BACKOFF,
         };
-        if let Some(pretend) = pretend {
-            (converger.outcomes, converger.roles, converger.records) = (pretend, pretend, pretend);
+        if let Some(dry_run) = dry_run {
+            (converger.reporter, converger.places, converger.records) = (dry_run, dry_run, dry_run);
         }
         let reconciler = Reconciler {
             converger,
-            lists: &client,
-            keys: &self.records,
-            roles: self.scans_roles.then_some(&self.roles as &dyn RoleList),
-            pretend,
-            until,
-            longest,
+            agreement_lists: &client,
+            record_keys: &self.records,
+            role_list: self.scans_roles.then_some(iam as &dyn RoleList),
+            dry_run,
+            deadline: until,
+            agreement_timeout: longest,
         };
         let traceparent = dmm_telemetry::current().map(|context| context.traceparent);
         let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent };
 
-        let progress = if request.dry_run { None } else { Some(Progress::read(&self.records).await?) };
-        let stored = progress.as_ref().and_then(|progress| progress.next.clone());
+        let checkpoint = if request.dry_run { None } else { Some(Checkpoint::read(&self.records).await?) };
+        let stored = checkpoint.as_ref().and_then(|checkpoint| checkpoint.next.clone());
         let from = request.from.or(stored);
         let (report, result) = reconciler.run(from, request.limit, &cause).await;
-        trace::report(&report, request.dry_run);
+        report.record();
         tracing::info!(
             checked = report.checked,
             granted = report.granted,
@@ -114,8 +116,8 @@ impl Service {
             complete = report.complete,
             "reconciled"
         );
-        if let Some(progress) = progress {
-            progress.write(&self.records, report.next.as_ref(), run_id, Timestamp::now()).await?;
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.write(&self.records, report.next.as_ref(), run_id, Timestamp::now()).await?;
         }
         result.map(|()| report)
     }

@@ -12,26 +12,28 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-use dmm_access::guardrails::{GuardrailError, Guardrails};
+use dmm_access::guardrails::{GuardrailError, GuardrailSettings, Guardrails};
+use dmm_access::managed_policy::{ArnPrefix, ArnPrefixError};
 use dmm_access::opt_in::{OptIn, OptInError};
-use dmm_access::prefix::{ArnPrefix, ArnPrefixError};
 use dmm_access::record::Cause;
 use dmm_aws::iam::IamRoles;
-use dmm_converge::Error;
-use dmm_converge::converge::{Converger, Outcome};
+use dmm_budget::Backoff;
+use dmm_converge::adapters::Adapters;
 use dmm_converge::packing::Packing;
-use dmm_converge::ports::Roles;
-use dmm_converge::trace;
+use dmm_converge::ports::{Places, Roles};
+use dmm_converge::{Converger, Error, Outcome, trace};
 
 /// What is left of the time to answer when a run is cut off.
 const RESERVE: Duration = Duration::from_secs(2);
-/// See [`Converger::patience`].
-pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
+/// See [`Converger::conflict_backoff`]: there is a wait before each of the rounds of a run.
+pub(crate) const CONFLICT_BACKOFF: Backoff =
+    Backoff { attempts: 9, base: Duration::from_millis(400), cap: Duration::from_millis(3200) };
 
 /// Everything that is built once and used for every event.
 pub struct Service {
     client: dmm_api::Client,
     roles: Arc<dyn Roles>,
+    places: Arc<dyn Places>,
     records: Arc<dyn ObjectStore>,
     guardrails: Guardrails,
 }
@@ -78,15 +80,16 @@ impl Service {
     pub fn new(
         client: dmm_api::Client,
         roles: Arc<dyn Roles>,
+        places: Arc<dyn Places>,
         records: Arc<dyn ObjectStore>,
         guardrails: Guardrails,
     ) -> Service {
-        Service { client, roles, records, guardrails }
+        Service { client, roles, places, records, guardrails }
     }
 
     /// Builds all from the environment: `DMM_BASE_URL`, `DMM_API_KEY_SECRET_ID`, `STATE_BUCKET`, and the
     /// guardrails in `ALLOWED_ROLES`, `PROTECTED_ROLES` and `ALLOWED_RESOURCE_ACCOUNTS` (lists, see
-    /// [`Guardrails::new`]); `MANAGED_POLICY_ARN_PREFIX` is how the ARNs of managed policies of ours begin
+    /// [`GuardrailSettings`]); `MANAGED_POLICY_ARN_PREFIX` is how the ARNs of managed policies of ours begin
     /// ([`ArnPrefix`]), and `OPT_IN_PATH` the path that opts roles in as the tag does
     /// ([`OptIn`]).
     ///
@@ -95,8 +98,8 @@ impl Service {
     /// [`SetupError`], which names the variable.
     pub fn from_environment() -> Result<Service, SetupError> {
         let Parts { client, iam, records, guardrails } = Parts::from_environment()?;
-        let roles = packing(iam, &records);
-        Ok(Service::new(client, Arc::new(roles), Arc::new(records), guardrails))
+        let places = adapters(iam.clone(), &records);
+        Ok(Service::new(client, Arc::new(iam), Arc::new(places), Arc::new(records), guardrails))
     }
 
     /// Brings IAM in line with the agreement that an event is about. The event itself decides nothing: what
@@ -126,17 +129,18 @@ impl Service {
         let client = self.client.until(deadline);
         let converger = Converger {
             agreements: &client,
-            outcomes: &client,
+            reporter: &client,
             roles: self.roles.as_ref(),
+            places: self.places.as_ref(),
             records: self.records.as_ref(),
             guardrails: &self.guardrails,
             clock: Timestamp::now,
-            patience: PATIENCE,
+            conflict_backoff: CONFLICT_BACKOFF,
         };
-        let result = timeout_at(deadline, converger.converge_counting(&agreement, &cause)).await;
-        let (outcome, rounds) =
-            result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
-        trace::outcome(&outcome, rounds, event.time());
+        let result = timeout_at(deadline, converger.converge(&agreement, None, &cause)).await;
+        let convergence = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        trace::outcome(&convergence, event.time());
+        let outcome = convergence.outcome;
         tracing::info!(event.id = id, event.type = event_type, %agreement, %outcome, "brought in line");
         Ok(Some(outcome))
     }
@@ -145,11 +149,11 @@ impl Service {
 impl Parts {
     pub(crate) fn from_environment() -> Result<Parts, SetupError> {
         let list = |name| settings::list(name).map_err(EnvironmentError::from);
-        let guardrails = Guardrails::new(
-            &list("ALLOWED_ROLES")?,
-            &list("PROTECTED_ROLES")?,
-            &list("ALLOWED_RESOURCE_ACCOUNTS")?,
-        )?;
+        let guardrails = Guardrails::new(GuardrailSettings {
+            allowed_roles: list("ALLOWED_ROLES")?,
+            protected_roles: list("PROTECTED_ROLES")?,
+            allowed_resource_accounts: list("ALLOWED_RESOURCE_ACCOUNTS")?,
+        })?;
         let aws = crate::aws()?;
         let bucket = settings::required("STATE_BUCKET").map_err(EnvironmentError::from)?;
         let records = S3Store::new(aws_sdk_s3::Client::new(aws.sdk_config()), bucket);
@@ -168,9 +172,11 @@ impl Parts {
     }
 }
 
-/// Gives every grant its place by the records in the state bucket.
-pub(crate) fn packing<R>(iam: R, records: &S3Store) -> Packing<R> {
-    Packing { iam, records: Arc::new(records.clone()), clock: Timestamp::now, patience: PATIENCE }
+/// The adapters for all kinds of places.
+pub(crate) fn adapters<R>(iam: R, records: &S3Store) -> Adapters<Packing<R>> {
+    let records = Arc::new(records.clone());
+    let role_policies = Packing { iam, records, clock: Timestamp::now, conflict_backoff: CONFLICT_BACKOFF };
+    Adapters { role_policies }
 }
 
 #[cfg(test)]

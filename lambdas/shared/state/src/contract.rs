@@ -1,5 +1,7 @@
 //! The behaviour that every [`ObjectStore`] must have, as tests that an implementation runs against itself.
 
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "in a test, a failure is a panic")]
+
 use crate::{ETag, ObjectKeys, ObjectStore, Precondition, StateError};
 
 const KEY: &str = "feed/last_event_id";

@@ -10,25 +10,22 @@ use aws_sdk_iam::operation::delete_policy_version::DeletePolicyVersionError;
 use aws_sdk_iam::operation::detach_role_policy::DetachRolePolicyError;
 use aws_sdk_iam::operation::get_policy::GetPolicyError;
 use aws_sdk_iam::operation::get_policy_version::GetPolicyVersionError;
-use aws_sdk_iam::operation::get_role_policy::GetRolePolicyError;
 use aws_sdk_iam::operation::list_attached_role_policies::ListAttachedRolePoliciesError;
 use aws_sdk_iam::operation::list_policy_versions::ListPolicyVersionsError;
-use aws_sdk_iam::operation::list_role_policies::ListRolePoliciesError;
 
 use super::{AT_ONCE, IamRoles, decoded, failure, is_denied};
 use dmm_access::document::Document;
-use dmm_access::prefix::ManagedPolicy;
+use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
-use dmm_access::size;
-use dmm_converge::error::{RoleListError, RolesError};
-use dmm_converge::ports::{Attached, Put, Roles, Room};
+use dmm_converge::error::{AwsError, RoleListError};
+use dmm_converge::ports::{Attached, ManagedPolicies, Put, RoleList, Roles};
 
 /// Service Quotas' code of the quota "Managed policies per role".
 const QUOTA: &str = "L-0DA4ABF3";
 
 #[async_trait]
-impl Room for IamRoles {
+impl RoleList for IamRoles {
     async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
         let mut roles = Vec::new();
         let mut found = self.client.list_roles().max_items(AT_ONCE).into_paginator().items().send();
@@ -45,31 +42,11 @@ impl Room for IamRoles {
         }
         Ok(roles)
     }
+}
 
-    async fn inline(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {
-        let request = self.client.list_role_policies().role_name(role.as_str());
-        let names = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let names = unless_missing(
-            names,
-            ListRolePoliciesError::is_no_such_entity_exception,
-            "iam:ListRolePolicies",
-            role,
-        )?;
-        Ok(names.unwrap_or_default())
-    }
-
-    async fn size(&self, role: &RoleName, policy: &str) -> Result<usize, RolesError> {
-        let answer = self.client.get_role_policy().role_name(role.as_str()).policy_name(policy).send().await;
-        let answer = unless_missing(
-            answer,
-            GetRolePolicyError::is_no_such_entity_exception,
-            "iam:GetRolePolicy",
-            role,
-        )?;
-        Ok(answer.map_or(0, |answer| size::of(decoded(&answer.policy_document).as_str())))
-    }
-
-    async fn attached(&self, role: &RoleName) -> Result<Attached, RolesError> {
+#[async_trait]
+impl ManagedPolicies for IamRoles {
+    async fn attached(&self, role: &RoleName) -> Result<Attached, AwsError> {
         let request = self.client.list_attached_role_policies().role_name(role.as_str());
         let policies = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let policies = unless_missing(
@@ -88,12 +65,12 @@ impl Room for IamRoles {
         Ok(attached)
     }
 
-    async fn quota(&self) -> Result<usize, RolesError> {
+    async fn quota(&self) -> Result<usize, AwsError> {
         let request = self.quotas.get_service_quota().service_code("iam").quota_code(QUOTA);
         let answer = request
             .send()
             .await
-            .map_err(|error| RolesError::Quota { is_retryable: !is_denied(&error), source: error.into() })?;
+            .map_err(|error| AwsError::Quota { is_retryable: !is_denied(&error), source: error.into() })?;
         let value = answer.quota.and_then(|quota| quota.value);
         // It is a floating-point number in the API, and a small whole one in fact.
         #[expect(
@@ -102,13 +79,13 @@ impl Room for IamRoles {
             reason = "checked in the line above"
         )]
         let whole = |value: f64| value as usize;
-        value.filter(|value| (0.0..=10_000.0).contains(value)).map(whole).ok_or_else(|| RolesError::Quota {
-            is_retryable: false,
-            source: "the answer has no value".into(),
-        })
+        value
+            .filter(|value| (0.0..=10_000.0).contains(value))
+            .map(whole)
+            .ok_or_else(|| AwsError::Quota { is_retryable: false, source: "the answer has no value".into() })
     }
 
-    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, RolesError> {
+    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, AwsError> {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let answer = self.client.get_policy().policy_arn(&arn).send().await;
         let answer =
@@ -122,24 +99,24 @@ impl Room for IamRoles {
         Ok(version.and_then(|version| version.document).map(|document| decoded(&document)))
     }
 
-    async fn hold(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+    async fn put_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {
         match self.write(policy, document).await? {
             Put::Done => self.attach(policy).await,
             rejected @ Put::Rejected(_) => Ok(rejected),
         }
     }
 
-    async fn drop(&self, policy: &ManagedPolicy) -> Result<(), RolesError> {
+    async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError> {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let detached =
             self.client.detach_role_policy().role_name(role.as_str()).policy_arn(&arn).send().await;
         let is_missing = DetachRolePolicyError::is_no_such_entity_exception;
         match unless_missing(detached, is_missing, "iam:DetachRolePolicy", role) {
             // A role that is gone has no tags, and nothing attached.
-            Err(RolesError::Denied { action, role, source }) if self.role(&role).await?.is_some() => {
-                return Err(RolesError::Denied { action, role, source });
+            Err(AwsError::Denied { action, role, source }) if self.role(&role).await?.is_some() => {
+                return Err(AwsError::Denied { action, role, source });
             }
-            Ok(_) | Err(RolesError::Denied { .. }) => {}
+            Ok(_) | Err(AwsError::Denied { .. }) => {}
             Err(error) => return Err(error),
         }
         self.prune(policy).await?;
@@ -151,7 +128,7 @@ impl Room for IamRoles {
 
 impl IamRoles {
     /// Makes the policy say this: by a new version, or as a new policy.
-    async fn write(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+    async fn write(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {
         const ACTION: &str = "iam:CreatePolicyVersion";
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let request = self.client.create_policy_version().policy_arn(&arn).set_as_default(true);
@@ -173,7 +150,7 @@ impl IamRoles {
         }
     }
 
-    async fn create(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+    async fn create(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {
         let role = &policy.role;
         let request = self.client.create_policy().path(self.arns.path()).policy_name(self.arns.name(policy));
         let request = request.policy_document(document.as_str());
@@ -190,7 +167,7 @@ impl IamRoles {
         }
     }
 
-    async fn attach(&self, policy: &ManagedPolicy) -> Result<Put, RolesError> {
+    async fn attach(&self, policy: &ManagedPolicy) -> Result<Put, AwsError> {
         let role = &policy.role;
         let request =
             self.client.attach_role_policy().role_name(role.as_str()).policy_arn(self.arns.arn(policy));
@@ -206,9 +183,9 @@ impl IamRoles {
             _ => match failure("iam:AttachRolePolicy", role, error) {
                 // A role that is gone or has opted out has no such tag. What is attached to it may still be
                 // taken out of, which leaves the rest as it is.
-                RolesError::Denied { action, role, source } => match self.role(&role).await? {
+                AwsError::Denied { action, role, source } => match self.role(&role).await? {
                     None => Ok(Put::Rejected(Refusal::RoleMissing { role })),
-                    Some(found) if found.has_opted_in => Err(RolesError::Denied { action, role, source }),
+                    Some(found) if found.has_opted_in => Err(AwsError::Denied { action, role, source }),
                     Some(_) => Ok(Put::Rejected(Refusal::RoleNotOptedIn { role })),
                 },
                 failed => Err(failed),
@@ -217,7 +194,7 @@ impl IamRoles {
     }
 
     /// Deletes all versions that are not the default one. How many there were.
-    async fn prune(&self, policy: &ManagedPolicy) -> Result<usize, RolesError> {
+    async fn prune(&self, policy: &ManagedPolicy) -> Result<usize, AwsError> {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let versions = self.client.list_policy_versions().policy_arn(&arn).into_paginator().items().send();
         let versions = versions.collect::<Result<Vec<_>, _>>().await;
@@ -250,12 +227,12 @@ fn is<T, E, R>(answer: &Result<T, SdkError<E, R>>, kind: impl Fn(&E) -> bool) ->
 }
 
 /// The answer; `None` where IAM says that there is no such thing.
-fn unless_missing<T, E, R>(
+pub(super) fn unless_missing<T, E, R>(
     answer: Result<T, SdkError<E, R>>,
     is_missing: impl Fn(&E) -> bool,
     action: &'static str,
     role: &RoleName,
-) -> Result<Option<T>, RolesError>
+) -> Result<Option<T>, AwsError>
 where
     E: aws_sdk_iam::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,

@@ -118,10 +118,13 @@ impl Respond for FakeS3 {
 
 #[tokio::test]
 async fn the_contract_of_stores_holds() {
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(FakeS3::default()).mount(&server).await;
-    contract::holds(&store(&server)).await;
-    contract::lists(&store(&server)).await;
+    let empty = async || {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(FakeS3::default()).mount(&server).await;
+        server
+    };
+    contract::holds(&store(&empty().await)).await;
+    contract::lists(&store(&empty().await)).await;
 }
 
 #[tokio::test]

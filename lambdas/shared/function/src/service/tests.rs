@@ -4,30 +4,37 @@ use dmm_state::{ETag, Object, Precondition, StateError};
 use serde_json::{Value, json};
 
 use super::*;
-use dmm_access::document::Document;
-use dmm_access::record::{Grant, Place};
+use dmm_access::entitlement::{Observed, Permission, Place};
 use dmm_access::role::{Role, RoleName};
-use dmm_converge::error::RolesError;
+use dmm_converge::error::AwsError;
 use dmm_converge::ports::Put;
+use dmm_mesh::AgreementRef;
 
 /// IAM and a bucket that never answer: no test here is to get that far, or it is to run out of time there.
 struct Silent;
 
 #[async_trait]
 impl Roles for Silent {
-    async fn role(&self, _: &RoleName) -> Result<Option<Role>, RolesError> {
+    async fn role(&self, _: &RoleName) -> Result<Option<Role>, AwsError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Places for Silent {
+    async fn look(&self, _: &Place) -> Result<Observed, AwsError> {
         std::future::pending().await
     }
 
-    async fn policy(&self, _: &Place) -> Result<Option<Document>, RolesError> {
+    async fn put(&self, _: &Place, _: &Permission) -> Result<Put, AwsError> {
         std::future::pending().await
     }
 
-    async fn put(&self, _: &Grant) -> Result<Put, RolesError> {
+    async fn delete(&self, _: &Place) -> Result<(), AwsError> {
         std::future::pending().await
     }
 
-    async fn delete(&self, _: &Place) -> Result<(), RolesError> {
+    async fn list_ours(&self, _: &RoleName) -> Result<Vec<(AgreementRef, Place)>, AwsError> {
         std::future::pending().await
     }
 }
@@ -50,8 +57,12 @@ fn service() -> Service {
         Arc::new(StaticApiKey::new("key".into())),
         RetryPolicy::default(),
     );
-    let guardrails = Guardrails::new(&["*".to_owned()], &[], &[]).unwrap();
-    Service::new(client, Arc::new(Silent), Arc::new(Silent), guardrails)
+    let guardrails = Guardrails::new(GuardrailSettings {
+        allowed_roles: vec!["*".to_owned()],
+        ..GuardrailSettings::default()
+    })
+    .unwrap();
+    Service::new(client, Arc::new(Silent), Arc::new(Silent), Arc::new(Silent), guardrails)
 }
 
 async fn handle(detail: Value, time_left: Duration) -> Result<Option<Outcome>, Error> {
