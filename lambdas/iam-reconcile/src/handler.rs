@@ -7,17 +7,17 @@ use dmm_access::record::Cause;
 use dmm_aws::{IamRoles, S3Store};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::reconcile as budget;
-use dmm_converge::converge::Converger;
+use dmm_converge::Converger;
+use dmm_converge::adapters::Adapters;
 use dmm_converge::packing::Packing;
 use dmm_converge::ports::RoleList;
-use dmm_converge::reconcile::pace::Paced;
-use dmm_converge::reconcile::pretend::Pretend;
-use dmm_converge::reconcile::progress::Progress;
+use dmm_converge::reconcile::checkpoint::Checkpoint;
+use dmm_converge::reconcile::dry_run::DryRun;
+use dmm_converge::reconcile::rate_limit::RateLimited;
 use dmm_converge::reconcile::{ReconcileError, Reconciler, Report, Request};
-use dmm_converge::trace;
 use dmm_function::config::ReconcileConfig;
 use dmm_function::telemetry;
-use dmm_function::wiring::{AgreementAdapters, WiringError, packing};
+use dmm_function::wiring::{AgreementAdapters, WiringError, adapters};
 use dmm_telemetry::Trigger;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
@@ -27,7 +27,7 @@ use tokio::time::Instant;
 /// Compares all agreements with IAM. Built once, and used for every invocation.
 pub struct ReconcileHandler {
     api: dmm_api::Client,
-    roles: Packing<Paced<IamRoles>>,
+    places: Adapters<Packing<RateLimited<IamRoles>>>,
     records: S3Store,
     guardrails: Guardrails,
     scan_roles: bool,
@@ -42,9 +42,9 @@ impl ReconcileHandler {
     pub fn from_config(config: ReconcileConfig) -> Result<ReconcileHandler, WiringError> {
         let ReconcileConfig { agreement, scan_roles } = config;
         let AgreementAdapters { api, iam, records, guardrails } = AgreementAdapters::new(agreement)?;
-        let iam = Paced::new(iam, budget::IAM_CALL_INTERVAL, budget::THROTTLE_BACKOFF);
-        let roles = packing(iam, &records);
-        Ok(ReconcileHandler { api, roles, records, guardrails, scan_roles })
+        let iam = RateLimited::new(iam, budget::IAM_CALL_INTERVAL, budget::THROTTLE_BACKOFF);
+        let places = adapters(iam, &records);
+        Ok(ReconcileHandler { api, places, records, guardrails, scan_roles })
     }
 
     /// Handles one invocation.
@@ -78,37 +78,39 @@ impl ReconcileHandler {
         let api = self.api.until(now + time_left.saturating_sub(reserve));
         let until = now + time_left.saturating_sub(reserve + longest);
 
-        let pretend = Pretend::new(&self.roles, &self.records);
-        let pretend = request.dry_run.then_some(&pretend);
+        let dry_run = DryRun::new(&self.places, &self.records);
+        let dry_run = request.dry_run.then_some(&dry_run);
+        let iam = &self.places.role_policies.iam;
         let mut converger = Converger {
             agreements: &api,
-            outcomes: &api,
-            roles: &self.roles,
+            reporter: &api,
+            roles: iam,
+            places: &self.places,
             records: &self.records,
             guardrails: &self.guardrails,
             clock: Timestamp::now,
-            patience: CONFLICT_BACKOFF,
+            conflict_backoff: CONFLICT_BACKOFF,
         };
-        if let Some(pretend) = pretend {
-            (converger.outcomes, converger.roles, converger.records) = (pretend, pretend, pretend);
+        if let Some(dry_run) = dry_run {
+            (converger.reporter, converger.places, converger.records) = (dry_run, dry_run, dry_run);
         }
         let reconciler = Reconciler {
             converger,
-            lists: &api,
-            keys: &self.records,
-            roles: self.scan_roles.then_some(&self.roles as &dyn RoleList),
-            pretend,
-            until,
-            longest,
+            agreement_lists: &api,
+            record_keys: &self.records,
+            role_list: self.scan_roles.then_some(iam as &dyn RoleList),
+            dry_run,
+            deadline: until,
+            agreement_timeout: longest,
         };
         let traceparent = dmm_telemetry::current().map(|context| context.traceparent);
         let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent };
 
-        let progress = if request.dry_run { None } else { Some(Progress::read(&self.records).await?) };
-        let stored = progress.as_ref().and_then(|progress| progress.next.clone());
+        let checkpoint = if request.dry_run { None } else { Some(Checkpoint::read(&self.records).await?) };
+        let stored = checkpoint.as_ref().and_then(|checkpoint| checkpoint.next.clone());
         let from = request.from.or(stored);
         let (report, result) = reconciler.run(from, request.limit, &cause).await;
-        trace::report(&report, request.dry_run);
+        report.record();
         tracing::info!(
             checked = report.checked,
             granted = report.granted,
@@ -120,8 +122,8 @@ impl ReconcileHandler {
             complete = report.complete,
             "reconciled"
         );
-        if let Some(progress) = progress {
-            progress.write(&self.records, report.next.as_ref(), run_id, Timestamp::now()).await?;
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.write(&self.records, report.next.as_ref(), run_id, Timestamp::now()).await?;
         }
         result.map(|()| report)
     }

@@ -27,7 +27,7 @@ async fn a_malformed_event_fails_the_invocation_so_that_it_is_kept() {
     assert!(!succeeded);
     assert_eq!(body["errorType"], "Permanent");
     assert!(
-        body["errorMessage"].as_str().unwrap().contains("AccessDeletedEvent e1 names no agreement"),
+        body["errorMessage"].as_str().unwrap().contains("AccessDeletedEvent e1 does not name its agreement"),
         "{body}"
     );
 }

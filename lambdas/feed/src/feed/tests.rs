@@ -254,10 +254,6 @@ impl ObjectStore for NoQuarantine {
         let (object, source) = (key.to_owned(), "AccessDenied".into());
         Err(StateError::Denied { object, action: "s3:PutObject", source })
     }
-
-    async fn delete(&self, key: &str, when: &Precondition) -> Result<(), StateError> {
-        self.0.delete(key, when).await
-    }
 }
 
 #[tokio::test]

@@ -1,18 +1,18 @@
-//! Amazon Resource Names, validated so that a policy can hold them as they are.
+//! Amazon Resource Names, validated so that they can be written into a policy as they are.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A partition of AWS. ARNs, and the names of AWS's hosts, do not cross it.
+/// An AWS partition. ARNs and host names belong to one partition, and access does not cross partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Partition {
     /// The commercial regions.
     Aws,
     /// The regions in China.
     AwsCn,
-    /// The regions for the government of the United States.
+    /// The regions for the United States government.
     AwsUsGov,
 }
 
@@ -27,7 +27,7 @@ impl Partition {
         }
     }
 
-    /// What the names of AWS's hosts end with in this partition.
+    /// The suffix of AWS's host names in this partition.
     #[must_use]
     pub fn dns_suffix(self) -> &'static str {
         match self {
@@ -45,11 +45,11 @@ impl fmt::Display for Partition {
 
 /// An ARN that names exactly one resource, as `arn:partition:service:region:account:resource`.
 ///
-/// An ARN from a data product ends up in a policy's `Resource`, where `*` and `?` are wildcards and `${`
-/// begins a variable ([IAM's
-/// grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html)): one
-/// with any of them would give access to other things than the one it seems to name, so it is refused. So are
-/// control characters and what is not ASCII.
+/// An ARN from a data product is written into a policy's `Resource`, where `*` and `?` are wildcards and `${` begins a
+/// variable ([IAM's
+/// grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html)). Such an ARN
+/// would give access to other resources than the one that it seems to name, so it is rejected. Control characters and
+/// characters outside ASCII are rejected, too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Arn {
     partition: Partition,
@@ -59,34 +59,36 @@ pub struct Arn {
     resource: String,
 }
 
-/// Why a text is not an [`Arn`]. Each reads on after "the value".
+/// Why a text is not an [`Arn`]. Each message continues a sentence that ends with "which".
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
 pub enum ArnError {
-    /// It has not the six parts.
+    /// It does not have the six parts.
     #[error("is not an ARN of the form arn:partition:service:region:account:resource")]
     Form,
-    /// It has a wildcard or a policy variable.
-    #[error("holds a wildcard (`*`, `?`) or a variable (`${{`); an ARN has to name one resource exactly")]
+    /// It contains a wildcard or a policy variable.
+    #[error(
+        "contains a wildcard (`*` or `?`) or a variable (`${{`); the ARN has to name exactly one resource"
+    )]
     Wildcard,
-    /// It has a character that IAM does not take.
-    #[error("holds a control character or a character that is not ASCII")]
+    /// It contains a character that IAM does not accept.
+    #[error("contains a control character or a character outside ASCII")]
     Character,
-    /// The partition is none of those known.
+    /// The partition is unknown.
     #[error("names a partition other than aws, aws-cn and aws-us-gov")]
     Partition,
-    /// The service is no service's name.
-    #[error("names no service")]
+    /// The service cannot be the name of a service.
+    #[error("does not name an AWS service")]
     Service,
-    /// The region is no region's name.
-    #[error("names something as its region that cannot be one")]
+    /// The region cannot be the name of a region.
+    #[error("does not have a valid region")]
     Region,
-    /// The account is no account's id.
-    #[error("names an account that is not twelve digits")]
+    /// The account is not an account id.
+    #[error("has an account id that is not twelve digits")]
     Account,
 }
 
 impl Arn {
-    /// An ARN of the same partition, service, region and account that names another resource.
+    /// The ARN of another resource in the same partition, service, region and account.
     #[must_use]
     pub(crate) fn sibling(&self, resource: String) -> Arn {
         Arn { resource, ..self.clone() }
@@ -104,16 +106,21 @@ impl Arn {
         &self.service
     }
 
-    /// The region, empty where the service's ARNs have none.
+    /// The region; empty if the service's ARNs have none.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The account's twelve digits, empty where the service's ARNs have none.
+    /// The account's twelve digits; empty if the service's ARNs have none.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
+    }
+
+    /// Whether it names a region and an account.
+    pub(crate) fn is_regional(&self) -> bool {
+        !self.region.is_empty() && !self.account.is_empty()
     }
 
     /// Everything after the account, never empty.
@@ -156,7 +163,7 @@ impl FromStr for Arn {
         {
             return Err(ArnError::Account);
         }
-        // The keys of S3 objects may hold blanks; nothing else does.
+        // Only the keys of S3 objects may contain spaces.
         if !resource.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
             return Err(ArnError::Character);
         }
@@ -182,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_is_read_into_its_parts_and_written_back_as_it_was() {
+    fn an_arn_is_split_into_its_parts_and_written_back_unchanged() {
         for text in [
             "arn:aws:s3:::orders-bucket",
             "arn:aws:s3:::orders-bucket/daily/2023 09",
@@ -203,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_mean_more_than_one_resource_or_none_is_refused() {
+    fn an_arn_that_does_not_name_exactly_one_resource_is_rejected() {
         for (text, error) in [
             ("", ArnError::Form),
             ("orders-bucket", ArnError::Form),

@@ -1,28 +1,26 @@
-//! Policy documents as text, in one form, so that equal documents are equal texts.
+//! Policy documents as text, in a canonical form, so that equal documents are equal texts.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The members of a document in the order in which people read them; others follow by name.
+/// The members of a document in the usual order. Other members follow in alphabetical order.
 const ORDER: [&str; 8] = ["Version", "Id", "Statement", "Sid", "Effect", "Action", "Resource", "Condition"];
 
-/// A policy document: JSON without white space, its members in one order.
-///
-/// IAM's limits count characters, so that nothing is in the text that has no meaning.
+/// A policy document: JSON without white space, with its members in a fixed order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Value", into = "Value")]
 pub struct Document(String);
 
 impl Document {
-    /// Reads what stands in IAM. A text that is not JSON is kept as it is: it equals no document of ours.
+    /// Reads a document from IAM. A text that is not JSON is kept as it is and equals none of our documents.
     #[must_use]
     pub fn read(text: &str) -> Document {
         serde_json::from_str::<Value>(text).map_or_else(|_| Document(text.to_owned()), Document::from)
     }
 
-    /// The text to give to IAM.
+    /// The text for IAM.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -68,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_and_order_make_no_difference_and_content_does() {
+    fn white_space_and_order_are_ignored_and_content_is_compared() {
         let ours = Document::read(r#"{"Version":"2012-10-17","Statement":[{"Sid":"A","Effect":"Allow"}]}"#);
         let same = Document::read(
             r#" { "Statement" : [ { "Effect":"Allow", "Sid":"A" } ],
@@ -83,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_kept_and_equals_nothing_of_ours() {
+    fn a_text_that_is_not_json_is_kept_and_equals_none_of_our_documents() {
         let odd = Document::read("not json");
         assert_eq!(odd.as_str(), "not json");
         assert_ne!(odd, Document::read("\"not json\""));
     }
 
     #[test]
-    fn a_record_holds_the_document_as_json_and_reads_it_back() {
+    fn a_document_is_stored_as_json_and_read_back() {
         let document = Document::read(r#"{"Version":"2012-10-17","Statement":[]}"#);
         let stored = serde_json::to_string(&document).unwrap();
         assert_eq!(stored, document.as_str());

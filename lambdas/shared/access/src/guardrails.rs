@@ -1,16 +1,33 @@
-//! What this integration may give, whatever data products and agreements say: fields that many people may
-//! edit must not lead to rights on roles or accounts that nobody opened for it.
+//! Limits on what this integration may give, whatever data products and agreements say: many people can edit those,
+//! and must not be able to reach roles or accounts that nobody opened for this integration.
+//!
+//! To add a guardrail, add its setting to [`GuardrailSettings`] and its check to one of the `check_…` functions.
 
 use thiserror::Error;
 
-use crate::port::Resources;
+use crate::port::PortAccess;
 use crate::refusal::Refusal;
 use crate::role::{Role, RoleReference};
+use pattern::Pattern;
 
-/// Where IAM keeps the roles that belong to AWS services.
+mod pattern;
+
+/// The path of the roles that belong to AWS services.
 const SERVICE_LINKED_PATH: &str = "/aws-service-role/";
 
-/// Which roles may get access, and to resources of which accounts.
+/// The guardrails' configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuardrailSettings {
+    /// Patterns of the roles that may get access. In a pattern, `*` stands for any characters. A pattern that begins
+    /// with `/` is compared with a role's path and name, any other one with the name alone.
+    pub allowed_roles: Vec<String>,
+    /// Patterns of the roles that are never changed, even if they are allowed.
+    pub protected_roles: Vec<String>,
+    /// The accounts whose resources access may be given to; empty means any.
+    pub allowed_resource_accounts: Vec<String>,
+}
+
+/// The limits on roles and resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guardrails {
     allowed_roles: Vec<Pattern>,
@@ -18,19 +35,19 @@ pub struct Guardrails {
     allowed_resource_accounts: Vec<String>,
 }
 
-/// The guardrails' configuration makes no sense.
+/// The guardrails' configuration is not valid.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum GuardrailError {
     /// No role is allowed.
     #[error(
-        "ALLOWED_ROLES is empty: list the roles that may get access, e.g. `consumer-*,/data/*`, or `*` for \
+        "ALLOWED_ROLES is empty: list the roles that may get access, for example `consumer-*,/data/*`, or `*` for \
          every role that has opted in"
     )]
     NoRoles,
-    /// A pattern can match no role.
+    /// A pattern matches no role.
     #[error(
-        "`{pattern}` in {setting} can match no role: a pattern is a role's name, or its path and name \
-         beginning with `/`, in which `*` stands for any characters"
+        "`{pattern}` in {setting} cannot match a role: write the name of a role, or its path and name beginning with \
+         `/`; `*` stands for any characters"
     )]
     Pattern {
         /// The variable.
@@ -38,8 +55,8 @@ pub enum GuardrailError {
         /// The pattern.
         pattern: String,
     },
-    /// An account is not one.
-    #[error("`{account}` in ALLOWED_RESOURCE_ACCOUNTS is no AWS account: an account is twelve digits")]
+    /// A text is not an account id.
+    #[error("`{account}` in ALLOWED_RESOURCE_ACCOUNTS is not an AWS account id, which has twelve digits")]
     Account {
         /// The text.
         account: String,
@@ -47,21 +64,13 @@ pub enum GuardrailError {
 }
 
 impl Guardrails {
-    /// Takes the configuration.
-    ///
-    /// - `allowed_roles` and `protected_roles` are patterns, in which `*` stands for any characters. One that
-    ///   begins with `/` is compared with a role's path and name, another one with the name alone. What is
-    ///   protected stays so, whatever is allowed.
-    /// - `allowed_resource_accounts` are the accounts whose resources access may be given to; none means any.
+    /// Reads the configuration.
     ///
     /// # Errors
     ///
-    /// [`GuardrailError`]. No allowed role at all is an error: it would refuse everything.
-    pub fn new(
-        allowed_roles: &[String],
-        protected_roles: &[String],
-        allowed_resource_accounts: &[String],
-    ) -> Result<Guardrails, GuardrailError> {
+    /// [`GuardrailError`]. It is an error to allow no role at all, because that would refuse every agreement.
+    pub fn new(settings: GuardrailSettings) -> Result<Guardrails, GuardrailError> {
+        let GuardrailSettings { allowed_roles, protected_roles, allowed_resource_accounts } = settings;
         if allowed_roles.is_empty() {
             return Err(GuardrailError::NoRoles);
         }
@@ -70,35 +79,52 @@ impl Guardrails {
             return Err(GuardrailError::Account { account: account.clone() });
         }
         Ok(Guardrails {
-            allowed_roles: Pattern::read("ALLOWED_ROLES", allowed_roles)?,
-            protected_roles: Pattern::read("PROTECTED_ROLES", protected_roles)?,
-            allowed_resource_accounts: allowed_resource_accounts.to_vec(),
+            allowed_roles: patterns("ALLOWED_ROLES", allowed_roles)?,
+            protected_roles: patterns("PROTECTED_ROLES", protected_roles)?,
+            allowed_resource_accounts,
         })
     }
 
-    /// The accounts whose resources access may be given to; none means any.
+    /// The accounts whose resources access may be given to; empty means any.
     #[must_use]
     pub fn resource_accounts(&self) -> &[String] {
         &self.allowed_resource_accounts
     }
 
-    /// Whether this role may *get* access: [`touching`](Self::touching), and it has opted in.
+    /// Whether this access may be given to the role that a custom field refers to.
     ///
     /// # Errors
     ///
     /// The [`Refusal`] that says why not.
-    pub fn giving(&self, role: &Role) -> Result<(), Refusal> {
-        self.touching(role)?;
+    pub fn check_grant(
+        &self,
+        reference: &RoleReference,
+        role: &Role,
+        access: &PortAccess,
+    ) -> Result<(), Refusal> {
+        check_reference(reference, role)?;
+        self.check_recipient(role)?;
+        self.check_resources(access, role)
+    }
+
+    /// Whether this role may get access: it [may be changed](Self::check_change), and it has opted in.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] that says why not.
+    pub fn check_recipient(&self, role: &Role) -> Result<(), Refusal> {
+        self.check_change(role)?;
         if role.has_opted_in { Ok(()) } else { Err(Refusal::RoleNotOptedIn { role: role.name.clone() }) }
     }
 
-    /// Whether this role's policies may be changed at all. To take access back, the tag is not asked for here: a role
-    /// should not keep access by opting out. Whether IAM asks for it is up to the functions' own policies.
+    /// Whether the policies of this role may be changed at all. A role does not have to be opted in for access to be
+    /// taken away: it must not keep access by opting out. Whether IAM requires the tag depends on the policies of the
+    /// functions.
     ///
     /// # Errors
     ///
     /// The [`Refusal`] that says why not.
-    pub fn touching(&self, role: &Role) -> Result<(), Refusal> {
+    pub fn check_change(&self, role: &Role) -> Result<(), Refusal> {
         let name = role.name.clone();
         if role.path.starts_with(SERVICE_LINKED_PATH) {
             Err(Refusal::RoleServiceLinked { role: name })
@@ -111,21 +137,17 @@ impl Guardrails {
         }
     }
 
-    /// Whether access to these resources may be given to this role. What S3's ARNs do not say, their account,
-    /// is left to a condition in the policy.
-    ///
-    /// # Errors
-    ///
-    /// The [`Refusal`] that says why not.
-    pub fn resources(&self, resources: &Resources, role: &Role) -> Result<(), Refusal> {
+    /// Whether this role may get access to these resources. The ARNs of S3 do not hold an account; a condition in the
+    /// policy limits those.
+    fn check_resources(&self, access: &PortAccess, role: &Role) -> Result<(), Refusal> {
         let partition = role.partition();
-        for (field, arn) in &resources.fields {
+        for (field, arn) in &access.arns {
             let (field, account) = (field.clone(), arn.account());
             if partition != Some(arn.partition()) {
                 return Err(Refusal::OtherPartition { role: role.name.clone(), field });
             }
-            let accounts = &self.allowed_resource_accounts;
-            if !account.is_empty() && !accounts.is_empty() && !accounts.iter().any(|known| known == account) {
+            let allowed = &self.allowed_resource_accounts;
+            if !account.is_empty() && !allowed.is_empty() && !allowed.iter().any(|one| one == account) {
                 return Err(Refusal::AccountForbidden { field, account: account.to_owned() });
             }
         }
@@ -133,67 +155,21 @@ impl Guardrails {
     }
 }
 
-/// Whether the role that IAM found by its name is the one that was meant.
+/// Whether the role that IAM found by its name is the one that the custom field refers to.
 ///
 /// # Errors
 ///
-/// [`Refusal::RoleElsewhere`] where the reference holds another ARN: another account's, or with another path.
-pub fn is_meant(reference: &RoleReference, role: &Role) -> Result<(), Refusal> {
+/// [`Refusal::RoleElsewhere`] if the field holds another ARN, with another account or another path.
+pub(crate) fn check_reference(reference: &RoleReference, role: &Role) -> Result<(), Refusal> {
     match reference.arn().map(ToString::to_string) {
         Some(given) if given != role.arn => Err(Refusal::RoleElsewhere { given, actual: role.arn.clone() }),
         _ => Ok(()),
     }
 }
 
-/// The parts of a pattern between its `*`s.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
-    with_path: bool,
-    parts: Vec<String>,
-}
-
-impl Pattern {
-    fn read(setting: &'static str, patterns: &[String]) -> Result<Vec<Pattern>, GuardrailError> {
-        let read = |pattern: &String| {
-            let possible = !pattern.is_empty()
-                && pattern.bytes().all(|byte| byte.is_ascii_graphic())
-                && (pattern.starts_with('/') || !pattern.contains('/'));
-            if !possible {
-                return Err(GuardrailError::Pattern { setting, pattern: pattern.clone() });
-            }
-            Ok(Pattern {
-                with_path: pattern.starts_with('/'),
-                parts: pattern.split('*').map(str::to_owned).collect(),
-            })
-        };
-        patterns.iter().map(read).collect()
-    }
-
-    fn matches(&self, role: &Role) -> bool {
-        if self.with_path {
-            self.matches_text(&format!("{}{}", role.path, role.name))
-        } else {
-            self.matches_text(role.name.as_str())
-        }
-    }
-
-    fn matches_text(&self, text: &str) -> bool {
-        let [first, between @ .., last] = self.parts.as_slice() else {
-            return self.parts.first().is_some_and(|only| only == text);
-        };
-        let Some(mut rest) =
-            text.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str()))
-        else {
-            return false;
-        };
-        for part in between {
-            match rest.split_once(part.as_str()) {
-                Some((_, behind)) => rest = behind,
-                None => return false,
-            }
-        }
-        true
-    }
+fn patterns(setting: &'static str, texts: Vec<String>) -> Result<Vec<Pattern>, GuardrailError> {
+    let read = |text: String| Pattern::read(&text).ok_or(GuardrailError::Pattern { setting, pattern: text });
+    texts.into_iter().map(read).collect()
 }
 
 #[cfg(test)]

@@ -1,26 +1,30 @@
-//! Decides who may read what. Pure and synchronous: no AWS SDK, no clock, no tracing.
+//! Decides who may read what. Pure and synchronous: no AWS SDK, no clock, no tracing, no random numbers.
 //!
-//! - [`arn`], [`role`], [`name`], [`document`], [`prefix`]: validated values.
-//! - [`port`]: what an output port's custom fields point to; [`policy`]: the document for it.
-//! - [`guardrails`], [`opt_in`]: what may be granted at all; [`refusal`]: why something is not, for people.
-//! - [`desired`]: all of this together.
-//! - [`record`]: what was granted, as stored; [`transition`]: what to do next.
-//! - [`packing`]: which grants of a role are in which managed policy; [`size`]: IAM's limits.
-//! - [`report`]: what Data Mesh Manager is told.
+//! - [`arn`], [`role`], [`name`], [`document`], [`managed_policy`]: validated values.
+//! - [`port`]: what an output port gives access to; [`policy`]: the statements for it.
+//! - [`guardrails`], [`opt_in`]: limits on what may be given; [`refusal`]: why something is not given, for people.
+//! - [`entitlement`]: what an agreement gives, and where it is written.
+//! - [`target`]: what should exist for an agreement, worked out with all of the above.
+//! - [`record`]: what was given, as stored; [`transition`]: what to do next.
+//! - [`packing`]: which managed policies hold which grants of a role; [`size`]: IAM's limits.
+//! - [`provisioning`]: what Data Mesh Manager is told.
 
 pub mod arn;
-pub mod desired;
 pub mod document;
+pub mod entitlement;
 pub mod guardrails;
+pub mod managed_policy;
 pub mod name;
 pub mod opt_in;
 pub mod packing;
 pub mod policy;
 pub mod port;
-pub mod prefix;
+pub mod provisioning;
 pub mod record;
 pub mod refusal;
-pub mod report;
 pub mod role;
 pub mod size;
+pub mod target;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transition;

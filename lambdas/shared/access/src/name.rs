@@ -1,9 +1,9 @@
-//! The names of what this software makes: the policy of an agreement, and the object that records its grant.
+//! The names of what this software creates: the policy of an agreement, and the object that records its grant.
 //!
-//! Both are made from the agreement's id, which is a free string, and both are one to one: two agreements
-//! never share a policy or a record, whatever their ids.
+//! Both are derived from the agreement's id, which can be any string. Two agreements never share a policy or a record,
+//! whatever their ids are.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use dmm_mesh::{AgreementKind, AgreementRef, sha256_hex};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::role::is_name_byte;
 
-/// The longest name that IAM takes for a policy
-/// ([IAM's names](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
+/// The longest name that IAM accepts for a policy
+/// ([names in IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
 const POLICY_NAME_LIMIT: usize = 128;
-/// The longest key that S3 takes is 1,024 bytes; some are left for a prefix of the deployer's choice.
+/// S3 accepts keys of up to 1,024 bytes. The rest is left for a prefix.
 const KEY_LIMIT: usize = 900;
-/// What a key keeps as it is.
-const KEY_KEEPS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+/// The characters that a key contains unencoded, besides letters and digits.
+const UNENCODED_IN_KEYS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// The name of the inline policy of one agreement: 1 to 128 characters of `[A-Za-z0-9_+=,.@-]`.
+/// The name of the policy of one agreement: 1 to 128 characters of `[A-Za-z0-9_+=,.@-]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PolicyName(String);
@@ -27,16 +27,16 @@ pub struct PolicyName(String);
 impl PolicyName {
     /// The agreement's policy: the generation's prefix and the id.
     ///
-    /// An id of characters that IAM takes stays as it is. Of the others, each byte of their UTF-8 becomes `=`
-    /// and two hexadecimal digits (capitals); so does an `=` that two such digits follow, which keeps the
-    /// encoding one to one. A name that would have 128 characters or more is cut and ends with `-` and the
-    /// SHA-256 of the id, to exactly 128: a length that the other names never have.
+    /// Characters that IAM accepts are kept. Of all others, each byte of their UTF-8 becomes `=` and two upper-case
+    /// hexadecimal digits. An `=` that is followed by two such digits is encoded as well, so that different ids have
+    /// different names. A name that would have 128 characters or more is shortened to exactly 128, and ends with `-`
+    /// and the SHA-256 of the id. Other names never have that length.
     #[must_use]
     pub fn of(agreement: &AgreementRef) -> PolicyName {
-        let mut name = format!("{}{}", prefix(agreement.kind), encode(&agreement.id));
+        let mut name = format!("{}{}", agreement.kind.policy_prefix(), encode(&agreement.id));
         if name.len() >= POLICY_NAME_LIMIT {
             let hash = sha256_hex(&agreement.id);
-            // Every character is ASCII, so that any place is good to cut.
+            // All characters are ASCII, so it can be cut anywhere.
             name.truncate(POLICY_NAME_LIMIT - hash.len() - 1);
             name.push('-');
             name.push_str(&hash);
@@ -44,12 +44,12 @@ impl PolicyName {
         PolicyName(name)
     }
 
-    /// The agreement whose policy has this name. `None` where it is no name of ours, or one that was cut, which
-    /// does not say whose it is.
+    /// The agreement whose policy has this name; `None` if the name is not one of ours, or was shortened, so that it
+    /// does not hold the whole id.
     #[must_use]
     pub fn agreement(name: &str) -> Option<AgreementRef> {
         AgreementKind::ALL.into_iter().find_map(|kind| {
-            let id = decode(name.strip_prefix(prefix(kind))?).filter(|id| !id.is_empty())?;
+            let id = decode(name.strip_prefix(kind.policy_prefix())?).filter(|id| !id.is_empty())?;
             let agreement = AgreementRef { kind, id };
             (PolicyName::of(&agreement).as_str() == name).then_some(agreement)
         })
@@ -62,26 +62,18 @@ impl PolicyName {
     }
 }
 
-fn prefix(kind: AgreementKind) -> &'static str {
-    match kind {
-        AgreementKind::DataContract => "DMM_Datacontract_",
-        AgreementKind::DataUsageAgreement => "DMM_DataUsageAgreement_",
-        AgreementKind::Access => "DMM_Access_",
-    }
-}
-
 impl fmt::Display for PolicyName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-/// The key of the object that records what was given for an agreement: `grants/{kind}/{id}.json`, the id
-/// percent-encoded except for letters, digits and `-_.`; where the key would be too long, the id is cut and
-/// ends with `~` and its SHA-256 (`~` is never in an encoded id).
+/// The key of the object that records what was given for an agreement: `grants/{kind}/{id}.json`. The id is
+/// percent-encoded except for letters, digits and `-_.`. If the key would be too long, the id is shortened and ends with
+/// `~` and its SHA-256; encoded ids never contain `~`.
 #[must_use]
 pub fn record_key(agreement: &AgreementRef) -> String {
-    let mut id = utf8_percent_encode(&agreement.id, KEY_KEEPS).to_string();
+    let mut id = utf8_percent_encode(&agreement.id, UNENCODED_IN_KEYS).to_string();
     if id.len() > KEY_LIMIT {
         id.truncate(KEY_LIMIT / 2);
         id.push('~');
@@ -91,22 +83,23 @@ pub fn record_key(agreement: &AgreementRef) -> String {
 }
 
 fn encode(id: &str) -> String {
-    let bytes = id.as_bytes();
-    let mut encoded = String::with_capacity(bytes.len());
-    for (at, &byte) in bytes.iter().enumerate() {
-        let looks_encoded = byte == b'='
-            && bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(|digit| is_digit(*digit)));
-        if is_name_byte(byte) && !looks_encoded {
-            encoded.push(char::from(byte));
+    let mut encoded = String::with_capacity(id.len());
+    let mut rest = id.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let looks_encoded =
+            *byte == b'=' && matches!(tail, [high, low, ..] if is_digit(*high) && is_digit(*low));
+        if is_name_byte(*byte) && !looks_encoded {
+            encoded.push(char::from(*byte));
         } else {
-            encoded.push('=');
-            push_hex(&mut encoded, byte);
+            // Writing to a `String` cannot fail.
+            let _ = write!(encoded, "={byte:02X}");
         }
+        rest = tail;
     }
     encoded
 }
 
-/// The id that is encoded so; `None` where the bytes are no text.
+/// The id that was encoded; `None` if the bytes are not UTF-8.
 fn decode(encoded: &str) -> Option<String> {
     let mut rest = encoded.as_bytes();
     let mut decoded = Vec::with_capacity(rest.len());
@@ -125,18 +118,13 @@ fn decode(encoded: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// What a capital hexadecimal digit stands for.
+/// The value of an upper-case hexadecimal digit.
 fn value_of(digit: u8) -> u8 {
     if digit.is_ascii_digit() { digit - b'0' } else { digit - b'A' + 10 }
 }
 
 fn is_digit(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'F')
-}
-
-fn push_hex(text: &mut String, byte: u8) {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'A' + value - 10 });
-    text.extend([byte >> 4, byte & 15].map(digit));
 }
 
 #[cfg(test)]
@@ -154,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_id_stays_as_it_is_behind_the_prefix_of_its_generation() {
+    fn a_plain_id_is_kept_after_the_prefix_of_its_generation() {
         let id = "640864de-83d4-4619-afba-ccea8037ed3a";
         for (kind, prefix) in [
             (AgreementKind::DataContract, "DMM_Datacontract_"),
@@ -167,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn other_characters_are_encoded_and_can_be_told_back() {
+    fn other_characters_are_encoded_and_can_be_decoded() {
         assert_eq!(name("urn:dmm:access 1"), "DMM_Access_urn=3Admm=3Aaccess=201");
         assert_eq!(name("ü"), "DMM_Access_=C3=BC");
         for id in
@@ -179,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_ids_share_a_name_or_a_key() {
+    fn different_ids_have_different_names_and_keys() {
         let alphabet = ['=', '3', 'A', ':', 'a', '~'];
         let mut ids = vec![String::new()];
         for _ in 0..4 {
@@ -197,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_id_gives_a_name_of_exactly_128_characters_that_ends_with_its_hash() {
+    fn the_name_for_a_long_id_has_exactly_128_characters_and_ends_with_its_hash() {
         let id = "z".repeat(117);
         assert_eq!(name(&id).len(), 128);
         assert!(name(&id).ends_with(&sha256_hex(&id)));
@@ -205,23 +193,29 @@ mod tests {
     }
 
     #[test]
-    fn a_name_says_whose_policy_it_is_unless_it_was_cut_or_is_not_ours() {
+    fn a_name_tells_its_agreement_unless_it_was_shortened_or_is_not_ours() {
         for kind in AgreementKind::ALL {
             for id in ["640864de-83d4", "urn:dmm:access 1", "=3A", "ü"] {
                 let agreement = reference(kind, id);
                 assert_eq!(PolicyName::agreement(PolicyName::of(&agreement).as_str()), Some(agreement));
             }
         }
-        let cut = name(&"z".repeat(200));
-        for foreign in
-            [cut.as_str(), "DMM_Access_", "DMM_Access", "DMM_Other_1", "dmm_access_1", "DMM_Access_=C3", "x"]
-        {
+        let shortened = name(&"z".repeat(200));
+        for foreign in [
+            shortened.as_str(),
+            "DMM_Access_",
+            "DMM_Access",
+            "DMM_Other_1",
+            "dmm_access_1",
+            "DMM_Access_=C3",
+            "x",
+        ] {
             assert_eq!(PolicyName::agreement(foreign), None, "{foreign}");
         }
     }
 
     #[test]
-    fn a_key_holds_the_id_percent_encoded() {
+    fn a_key_contains_the_percent_encoded_id() {
         let key = |id| record_key(&reference(AgreementKind::DataContract, id));
         assert_eq!(key("640864de-83d4"), "grants/datacontract/640864de-83d4.json");
         assert_eq!(key("urn:a/b ü"), "grants/datacontract/urn%3Aa%2Fb%20%C3%BC.json");

@@ -1,31 +1,32 @@
-//! By what a role opts in: nobody gets access by a role whose owner did not say so.
+//! How a role opts in: a role gets access only if its owner agreed.
 
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The tag by which a role opts in.
+/// The tag with which a role opts in.
 const TAG: &str = "dmm-integration";
 /// The value of that tag.
 const VALUE: &str = "enabled";
-/// The longest path that IAM takes
+/// The longest path that IAM accepts
 /// ([`Role`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html)).
 const LONGEST: usize = 512;
 
-/// A role opts in by the tag `dmm-integration` = `enabled`, or by being below a path that the operator has named: who
-/// makes a role there has decided. Unlike tags, paths never change.
+/// A role opts in with the tag `dmm-integration` = `enabled`, or by its location below a path that the operator has
+/// configured: whoever creates a role there opts in. Unlike tags, paths never change.
 ///
-/// As text, it is that path, from `/` to `/`.
+/// Its text is that path, which begins and ends with `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptIn {
     path: String,
 }
 
-/// The text is no path that a role could opt in by.
+/// The text is not a path with which roles can opt in.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "OPT_IN_PATH is `{text}`: it has to be the path of roles that are opted in without the tag {TAG}={VALUE}, from `/` \
-     to `/`, e.g. /dmm-consumers/, and not `/` alone, which would be every role"
+    "OPT_IN_PATH is `{text}`, which is not valid: set it to the path of the roles that opt in without the tag \
+     {TAG}={VALUE}. It begins and ends with `/`, for example /dmm-consumers/, and is not `/` alone, which would \
+     include every role"
 )]
 pub struct OptInError {
     text: String,
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tag_opts_in_anywhere_and_nothing_like_it() {
+    fn a_role_opts_in_with_exactly_this_tag() {
         let opt_in: OptIn = "/data/".parse().unwrap();
         assert!(opt_in.holds("/", [("team", "a"), ("dmm-integration", "enabled")].into_iter()));
         for tag in [("dmm-integration", "disabled"), ("DMM-Integration", "enabled"), ("team", "enabled")] {
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_opts_in_what_is_below_it_and_nothing_else() {
+    fn roles_below_the_path_have_opted_in() {
         let opt_in: OptIn = "/data/".parse().unwrap();
         for (path, holds) in [
             ("/data/", true),
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_open_every_role_or_none_is_refused() {
+    fn a_path_that_would_include_every_role_or_none_is_rejected() {
         for text in ["", "/", "//", "data", "/data", "data/", "/da ta/", "/*/", "/d?ta/"] {
             let error = text.parse::<OptIn>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}`")) && error.contains("/dmm-consumers/"), "{error}");

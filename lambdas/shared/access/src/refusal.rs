@@ -1,21 +1,21 @@
-//! Why an agreement that is active gets nothing, in sentences for the people who can change that.
+//! Why an active agreement gets no access, in sentences for the people who can change that.
 
 use thiserror::Error;
 
 use crate::arn::ArnError;
 use crate::role::{RoleName, RoleNameError};
 
-/// Why nothing may stand for an agreement, although it is active. No retry cures it; somebody has to change
-/// the data product, the team, the role or the configuration.
+/// Why an agreement gets no access although it is active. A retry does not help: somebody has to change the data
+/// product, the team, the role or the configuration.
 ///
-/// The text is shown in Data Mesh Manager and mailed to the provider's team, so each says what is wrong and
-/// what to do.
+/// The text is shown in Data Mesh Manager and sent by e-mail to the provider's team. It therefore says what is wrong
+/// and what to do.
 #[derive(Clone, Debug, Error, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The consumer is a person.
     #[error(
-        "The consumer is a user ({user}). This integration gives access to the IAM roles of data products \
-         and teams: request the access for one of those instead."
+        "The consumer is a user ({user}). This integration gives access to the IAM roles of data products and teams \
+         only. Request the access for a data product or a team instead."
     )]
     ConsumerIsUser {
         /// The user's id.
@@ -23,13 +23,13 @@ pub enum Refusal {
     },
     /// The agreement names no consumer.
     #[error(
-        "The agreement names no consumer that still exists. Cancel it, and request the access again for an \
+        "The consumer of this agreement no longer exists. Cancel the agreement, and request the access again for an \
          existing data product or team."
     )]
     ConsumerUnknown,
-    /// The consumer is not there.
+    /// The consumer does not exist.
     #[error(
-        "The consuming {consumer} does not exist in Data Mesh Manager. Cancel the agreement, or add it again."
+        "The consuming {consumer} does not exist in Data Mesh Manager. Create it again, or cancel the agreement."
     )]
     ConsumerGone {
         /// `data product x` or `team x`.
@@ -37,22 +37,26 @@ pub enum Refusal {
     },
     /// Neither the consumer nor its owner names a role.
     #[error(
-        "The consuming {consumer} does not say which IAM role gets the access. Set its custom field \
-         `aws-role-name` to the role's name{}.",
-        fallback(*owner_may_say)
+        "The consuming {consumer} does not name the IAM role that should get the access. Set its custom field \
+         `aws-role-name` to the name of the role{}.",
+        owner_alternative(*owner_may_name_it)
     )]
     RoleFieldMissing {
         /// `data product x` or `team x`.
         consumer: String,
-        /// Whether the field of the team that owns the consumer would do as well.
-        owner_may_say: bool,
+        /// Whether the role may also be named by the team that owns the consumer.
+        owner_may_name_it: bool,
     },
-    /// The field names no role.
-    #[error("The custom field `aws-role-name` of the consuming {consumer}, `{}`, {problem}.", short(value))]
+    /// The field does not name a role.
+    #[error(
+        "The custom field `aws-role-name` of the consuming {consumer} is `{}`, which {problem}. Set it to the name of \
+         an IAM role.",
+        shortened(value)
+    )]
     RoleFieldMalformed {
         /// `data product x` or `team x`.
         consumer: String,
-        /// What the field holds.
+        /// The value of the field.
         value: String,
         /// What is wrong with it.
         problem: RoleNameError,
@@ -65,53 +69,57 @@ pub enum Refusal {
         /// The role.
         role: RoleName,
     },
-    /// The field's ARN is not the ARN of the role with that name.
+    /// The ARN in the field is not the ARN of the role with that name.
     #[error(
-        "The custom field `aws-role-name` of the consumer holds {given}, but the role of that name is \
-         {actual}. Only roles of the account that this integration runs in can be given access."
+        "The custom field `aws-role-name` of the consumer is {given}, but the role with that name is {actual}. Only \
+         roles in the AWS account of this integration can get access. Correct the field."
     )]
     RoleElsewhere {
-        /// The field's ARN.
+        /// The ARN in the field.
         given: String,
         /// The role's ARN.
         actual: String,
     },
     /// The role belongs to an AWS service.
     #[error(
-        "The IAM role {role} belongs to an AWS service, and nobody else may change it. Name another role."
+        "The IAM role {role} belongs to an AWS service, and only AWS can change it. Name another role in the custom \
+         field `aws-role-name` of the consumer."
     )]
     RoleServiceLinked {
         /// The role.
         role: RoleName,
     },
-    /// The role is one of this integration's own.
-    #[error("The IAM role {role} is protected from this integration. Name another role.")]
+    /// The role is protected by the configuration.
+    #[error(
+        "The operator of this integration has excluded the IAM role {role} from it. Name another role in the custom \
+         field `aws-role-name` of the consumer."
+    )]
     RoleProtected {
         /// The role.
         role: RoleName,
     },
     /// The configuration does not allow the role.
     #[error(
-        "The IAM role {role} is not one of those that this integration may give access to. Name another \
-         role, or have the operator of the integration add it to ALLOWED_ROLES."
+        "This integration may not give access to the IAM role {role}. Name another role in the custom field \
+         `aws-role-name` of the consumer, or ask the operator of the integration to add this one to ALLOWED_ROLES."
     )]
     RoleNotAllowed {
         /// The role.
         role: RoleName,
     },
-    /// The role does not carry the tag.
+    /// The role does not have the tag.
     #[error(
-        "The IAM role {role} has not opted in. Give it the tag `dmm-integration` with the value `enabled`; \
-         then this integration may give it access."
+        "The IAM role {role} has not opted in to this integration. Add the tag `dmm-integration` with the value \
+         `enabled` to the role."
     )]
     RoleNotOptedIn {
         /// The role.
         role: RoleName,
     },
-    /// The role is in a partition that this software does not know, or that the port's resources are not in.
+    /// The role and a resource are in different partitions.
     #[error(
-        "The IAM role {role} and the resource in the custom field `{field}` are in different partitions of \
-         AWS, between which no access is possible. Correct the field."
+        "The IAM role {role} and the resource in the custom field `{field}` of the output port are in different AWS \
+         partitions, and AWS allows no access between partitions. Correct the field."
     )]
     OtherPartition {
         /// The role.
@@ -121,9 +129,9 @@ pub enum Refusal {
     },
     /// The role has no room, neither inline nor in managed policies.
     #[error(
-        "The policies of the IAM role {role} are full: IAM has limits to their size and number, and this \
-         access does not fit any more. Remove policies from the role that are not needed, use another role, \
-         or have the operator of the integration raise the quota `Managed policies per role` of the account."
+        "The IAM role {role} has no room for this access: IAM limits the size and the number of a role's policies. \
+         Remove policies that the role no longer needs, use another role, or ask the operator of the integration to \
+         raise the quota `Managed policies per role` of the AWS account."
     )]
     RoleFull {
         /// The role.
@@ -131,39 +139,41 @@ pub enum Refusal {
     },
     /// The account has no room for another managed policy.
     #[error(
-        "The AWS account holds as many managed policies as it may, and this access needs another one. Have \
-         the operator of the integration delete some, or raise the quota `Customer managed policies per account`."
+        "This access needs another managed policy, and the AWS account has reached its limit. Ask the operator of the \
+         integration to delete managed policies that are no longer needed, or to raise the quota `Customer managed \
+         policies per account`."
     )]
     AccountFull,
-    /// IAM does not let anybody change the role.
-    #[error("AWS does not allow changes to the IAM role {role}. Name another role.")]
+    /// IAM lets nobody change the role.
+    #[error(
+        "AWS does not allow changes to the IAM role {role}. Name another role in the custom field `aws-role-name` of \
+         the consumer."
+    )]
     RoleUnmodifiable {
         /// The role.
         role: RoleName,
     },
-    /// IAM does not take the document.
+    /// IAM does not accept the policy.
     #[error(
-        "IAM does not accept the policy that the output port's custom fields lead to: {message}. Check the ARNs."
+        "IAM rejects the policy for this access: {message}. Check the ARNs in the custom fields of the output port."
     )]
     DocumentRejected {
-        /// What IAM says.
+        /// IAM's message.
         message: String,
     },
     /// The agreement names no provider.
-    #[error(
-        "The data product or output port that this agreement is about no longer exists. Cancel the agreement."
-    )]
+    #[error("The data product or the output port of this agreement no longer exists. Cancel the agreement.")]
     ProviderUnknown,
-    /// The providing data product is not there.
+    /// The providing data product does not exist.
     #[error("The providing data product {product} no longer exists. Cancel the agreement.")]
     ProductGone {
         /// The data product's id.
         product: String,
     },
-    /// The output port is not there, or is not the only one of its name.
+    /// The output port does not exist, or several have its name.
     #[error(
-        "The data product {product} has no output port {port}, or more than one. Cancel the agreement, or \
-         restore the port with that id."
+        "The data product {product} does not have exactly one output port {port}. Restore the output port with that \
+         id, or cancel the agreement."
     )]
     PortGone {
         /// The data product's id.
@@ -173,38 +183,41 @@ pub enum Refusal {
     },
     /// The port has none of the fields that concern this integration.
     #[error(
-        "The output port {port} has no custom field that says where its data is in AWS. Set \
-         `output-port-type` and the fields that belong to it, for example `aws-s3-bucket-arn`."
+        "The output port {port} does not say where its data is in AWS. Set its custom field `output-port-type` and \
+         the fields for that type, for example `aws-s3-bucket-arn`."
     )]
     NotOnAws {
         /// The port.
         port: String,
     },
-    /// The port does not say of which type it is.
+    /// The port does not say which type it has.
     #[error(
-        "The output port {port} has ARNs, but not the custom field `output-port-type`. Set it to \
-         `s3_bucket` or `glue_table`."
+        "The output port {port} has ARNs in its custom fields, but `output-port-type` is not set. Set it to {choices}."
     )]
     PortTypeMissing {
         /// The port.
         port: String,
+        /// The types that this software knows.
+        choices: String,
     },
-    /// The port is of a type that this software does not know.
+    /// This software does not know the type of the port.
     #[error(
-        "The output port {port} is of the type `{}`, which this integration cannot give access to. The \
-         custom field `output-port-type` can be `s3_bucket` or `glue_table`.",
-        short(port_type)
+        "The output port {port} has the type `{}`, which this integration does not support. Set the custom field \
+         `output-port-type` to {choices}.",
+        shortened(port_type)
     )]
     PortTypeUnsupported {
         /// The port.
         port: String,
         /// The field's value.
         port_type: String,
+        /// The types that this software knows.
+        choices: String,
     },
     /// An ARN that the type needs is missing.
     #[error(
-        "The output port {port} is of the type `{port_type}`, which needs {needed}. Add it as a custom \
-         field whose name begins with `aws` and ends with `arn`."
+        "The output port {port} has the type `{port_type}`, which needs {needed}. Add it as a custom field whose name \
+         begins with `aws` and ends with `arn`."
     )]
     ArnMissing {
         /// The port.
@@ -214,35 +227,38 @@ pub enum Refusal {
         /// What is missing.
         needed: &'static str,
     },
-    /// A field holds no ARN.
-    #[error("The custom field `{field}` of the output port, `{}`, {problem}. Correct it.", short(value))]
+    /// The value of a field is not an ARN.
+    #[error(
+        "The custom field `{field}` of the output port is `{}`, which {problem}. Correct it.",
+        shortened(value)
+    )]
     ArnMalformed {
         /// The field.
         field: String,
-        /// What it holds.
+        /// The field's value.
         value: String,
         /// What is wrong with it.
         problem: ArnError,
     },
-    /// A field holds the ARN of something that the port's type has no use for.
+    /// The value of a field is the ARN of something that the port's type does not support.
     #[error(
-        "The custom field `{field}` of the output port, `{}`, is not {expected}. Correct it, or give the \
-         field a name that does not begin with `aws`.",
-        short(arn)
+        "The custom field `{field}` of the output port is `{}`, which is not {expected}. Correct it, or rename the \
+         field so that its name does not begin with `aws`.",
+        shortened(arn)
     )]
     ArnUnsupported {
         /// The field.
         field: String,
-        /// What it holds.
+        /// The field's value.
         arn: String,
         /// What would be right.
         expected: &'static str,
     },
     /// A field names a resource of an account that is not allowed.
     #[error(
-        "The custom field `{field}` of the output port names a resource of the AWS account {account}, and \
-         this integration may not give access to that account. Correct it, or have the operator of the \
-         integration add the account to ALLOWED_RESOURCE_ACCOUNTS."
+        "The custom field `{field}` of the output port names a resource in the AWS account {account}, to which this \
+         integration may not give access. Correct the field, or ask the operator of the integration to add the \
+         account to ALLOWED_RESOURCE_ACCOUNTS."
     )]
     AccountForbidden {
         /// The field.
@@ -253,20 +269,53 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the output port may well be for another platform's integration. Then it is reported only where
-    /// this integration gave access before: the state in Data Mesh Manager is somebody else's.
+    /// The reason in one word, for metrics and spans. Dashboards depend on these words.
     #[must_use]
-    pub fn is_for_others(&self) -> bool {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::ConsumerIsUser { .. } => "ConsumerIsUser",
+            Refusal::ConsumerUnknown => "ConsumerUnknown",
+            Refusal::ConsumerGone { .. } => "ConsumerGone",
+            Refusal::RoleFieldMissing { .. } => "RoleFieldMissing",
+            Refusal::RoleFieldMalformed { .. } => "RoleFieldMalformed",
+            Refusal::RoleMissing { .. } => "RoleMissing",
+            Refusal::RoleElsewhere { .. } => "RoleElsewhere",
+            Refusal::RoleServiceLinked { .. } => "RoleServiceLinked",
+            Refusal::RoleProtected { .. } => "RoleProtected",
+            Refusal::RoleNotAllowed { .. } => "RoleNotAllowed",
+            Refusal::RoleNotOptedIn { .. } => "RoleNotOptedIn",
+            Refusal::OtherPartition { .. } => "OtherPartition",
+            Refusal::RoleFull { .. } => "RoleFull",
+            Refusal::AccountFull => "AccountFull",
+            Refusal::RoleUnmodifiable { .. } => "RoleUnmodifiable",
+            Refusal::DocumentRejected { .. } => "DocumentRejected",
+            Refusal::ProviderUnknown => "ProviderUnknown",
+            Refusal::ProductGone { .. } => "ProductGone",
+            Refusal::PortGone { .. } => "PortGone",
+            Refusal::NotOnAws { .. } => "NotOnAws",
+            Refusal::PortTypeMissing { .. } => "PortTypeMissing",
+            Refusal::PortTypeUnsupported { .. } => "PortTypeUnsupported",
+            Refusal::ArnMissing { .. } => "ArnMissing",
+            Refusal::ArnMalformed { .. } => "ArnMalformed",
+            Refusal::ArnUnsupported { .. } => "ArnUnsupported",
+            Refusal::AccountForbidden { .. } => "AccountForbidden",
+        }
+    }
+
+    /// Whether the output port may be meant for another platform's integration. Its state in Data Mesh Manager then
+    /// belongs to that integration, so this one reports only if it gave access before.
+    #[must_use]
+    pub fn is_for_another_platform(&self) -> bool {
         matches!(self, Refusal::NotOnAws { .. })
     }
 }
 
-fn fallback(owner_may_say: bool) -> &'static str {
-    if owner_may_say { ", or set the field of the team that owns it" } else { "" }
+fn owner_alternative(owner_may_name_it: bool) -> &'static str {
+    if owner_may_name_it { ", or set this field for the team that owns the data product" } else { "" }
 }
 
-/// The beginning of a value that somebody else wrote: a message is no place for a whole book.
-fn short(value: &str) -> String {
+/// The beginning of a value that somebody else wrote, so that a message stays short.
+fn shortened(value: &str) -> String {
     const LIMIT: usize = 200;
     let mut text: String = value.chars().take(LIMIT).collect();
     if text.len() < value.len() {
@@ -284,8 +333,8 @@ mod tests {
         let role: RoleName = "orders-consumer".parse().unwrap();
         assert_eq!(
             Refusal::RoleNotOptedIn { role }.to_string(),
-            "The IAM role orders-consumer has not opted in. Give it the tag `dmm-integration` with the value \
-             `enabled`; then this integration may give it access."
+            "The IAM role orders-consumer has not opted in to this integration. Add the tag `dmm-integration` with \
+             the value `enabled` to the role."
         );
         assert_eq!(
             Refusal::ArnMalformed {
@@ -294,16 +343,26 @@ mod tests {
                 problem: ArnError::Wildcard,
             }
             .to_string(),
-            "The custom field `aws-s3-bucket-arn` of the output port, `arn:aws:s3:::*`, holds a wildcard \
-             (`*`, `?`) or a variable (`${`); an ARN has to name one resource exactly. Correct it."
+            "The custom field `aws-s3-bucket-arn` of the output port is `arn:aws:s3:::*`, which contains a wildcard \
+             (`*` or `?`) or a variable (`${`); the ARN has to name exactly one resource. Correct it."
         );
     }
 
     #[test]
     fn a_long_value_is_shortened_in_the_message() {
-        let refusal =
-            Refusal::PortTypeUnsupported { port: "daily".to_owned(), port_type: "ü".repeat(5_000) };
+        let refusal = Refusal::PortTypeUnsupported {
+            port: "daily".to_owned(),
+            port_type: "ü".repeat(5_000),
+            choices: "`s3_bucket`".to_owned(),
+        };
         assert!(refusal.to_string().chars().count() < 450);
         assert!(refusal.to_string().contains('…'));
+    }
+
+    #[test]
+    fn the_code_is_the_name_of_the_variant() {
+        let role: RoleName = "orders-consumer".parse().unwrap();
+        assert_eq!(Refusal::RoleNotOptedIn { role }.code(), "RoleNotOptedIn");
+        assert_eq!(Refusal::AccountFull.code(), "AccountFull");
     }
 }

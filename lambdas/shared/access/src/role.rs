@@ -1,4 +1,4 @@
-//! IAM roles: their names, how custom fields name them, and what IAM says about one.
+//! IAM roles: their names, references to them in custom fields, and what IAM knows about them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,27 +8,29 @@ use thiserror::Error;
 
 use crate::arn::{Arn, Partition};
 
-/// The name of an IAM role, unique in its account whatever the role's path:
+/// The name of an IAM role, which is unique in its account, regardless of the role's path:
 /// 1 to 64 characters of `[A-Za-z0-9_+=,.@-]`
-/// ([IAM's names](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
+/// ([names in IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RoleName(String);
 
-/// Why a text does not name a role. Each reads on after "the value".
+/// Why a text does not name a role. Each message continues a sentence that ends with "which".
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
 pub enum RoleNameError {
     /// It is empty.
     #[error("is empty")]
     Empty,
     /// It is too long.
-    #[error("is longer than a role's name can be (64 characters)")]
+    #[error("is longer than 64 characters, the limit for the name of a role")]
     Length,
-    /// It has a character that role names do not have.
-    #[error("holds a character that a role's name cannot have: letters, digits and _+=,.@- are possible")]
+    /// It contains a character that role names cannot have.
+    #[error(
+        "contains a character that the name of a role cannot have (allowed are letters, digits and _+=,.@-)"
+    )]
     Character,
-    /// It begins like an ARN, but is not one of a role.
-    #[error("is not the ARN of a role, which reads arn:aws:iam::123456789012:role/path/name")]
+    /// It begins like an ARN, but is not the ARN of a role.
+    #[error("is not the ARN of a role, such as arn:aws:iam::123456789012:role/path/name")]
     Arn,
 }
 
@@ -81,8 +83,8 @@ pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)
 }
 
-/// A role as a custom field names it: by its name alone, or by its whole ARN, which then has to be the ARN of
-/// the role that has this name.
+/// A role as a custom field names it: by its name, or by its ARN, which then has to be the ARN of the role with that
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoleReference {
     name: RoleName,
@@ -96,7 +98,7 @@ impl RoleReference {
         &self.name
     }
 
-    /// The ARN, where the field holds one.
+    /// The ARN, if the field holds one.
     #[must_use]
     pub fn arn(&self) -> Option<&Arn> {
         self.arn.as_ref()
@@ -121,22 +123,22 @@ impl FromStr for RoleReference {
     }
 }
 
-/// What IAM says about a role.
+/// What IAM knows about a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     /// The name.
     pub name: RoleName,
     /// The ARN, e.g. `arn:aws:iam::123456789012:role/data/consumers/orders`.
     pub arn: String,
-    /// The path, from `/` to `/`.
+    /// The path, which begins and ends with `/`.
     pub path: String,
-    /// Whether its owner lets this software manage it ([`OptIn`](crate::opt_in::OptIn)). Roles that were listed, not read,
-    /// come without their tags: of those, only a path tells it.
+    /// Whether its owner lets this software manage it ([`OptIn`](crate::opt_in::OptIn)). IAM lists roles without their
+    /// tags, so for a role from a list, this considers its path only.
     pub has_opted_in: bool,
 }
 
 impl Role {
-    /// The partition that the role is in; `None` if it is one this software does not know.
+    /// The partition of the role; `None` if this software does not know it.
     #[must_use]
     pub fn partition(&self) -> Option<Partition> {
         self.arn.parse().ok().map(|arn: Arn| arn.partition())
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_single_role_is_refused() {
+    fn a_text_that_does_not_name_exactly_one_role_is_rejected() {
         let long = "r".repeat(65);
         for (text, error) in [
             ("", RoleNameError::Empty),

@@ -1,14 +1,14 @@
-//! IAM's limits to the size of policies, and sizes as IAM counts them.
+//! IAM's limits for the size of policies, and sizes as IAM counts them.
 
-/// How many characters all inline policies of a role may have together, whoever put them
-/// ([quotas of IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)). It cannot be
+/// How many characters all inline policies of a role may have together
+/// ([IAM quotas](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)). This quota cannot be
 /// raised.
-pub const INLINE_SUM: usize = 10_240;
+pub const INLINE_TOTAL: usize = 10_240;
 
-/// How many characters a customer managed policy may have (same page). It cannot be raised.
+/// How many characters a customer managed policy may have (same page). This quota cannot be raised.
 pub const MANAGED: usize = 6_144;
 
-/// The size of a policy document as IAM counts it: its characters, white space left out (same page).
+/// The size of a policy document as IAM counts it: the number of characters without white space (same page).
 #[must_use]
 pub fn of(document: &str) -> usize {
     document.chars().filter(|character| !character.is_whitespace()).count()
@@ -17,7 +17,7 @@ pub fn of(document: &str) -> usize {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn white_space_does_not_count_and_every_other_character_does_once() {
+    fn every_character_counts_once_except_white_space() {
         assert_eq!(super::of(" {\n\t\"Sid\": \"é\" }\r\n"), "{\"Sid\":\"é\"}".chars().count());
     }
 }

@@ -1,48 +1,45 @@
-//! What to do next for one agreement: a pure function of what was read and done so far.
+//! What to do next for one agreement: a pure function of what has been read and done so far.
 //!
 //! # The protocol
 //!
-//! One run brings IAM in line with one agreement. Many runs may work on the same agreement at once (events
-//! come twice and in any order), each may be cut off at any step, and all begin again later. A run goes like
-//! this:
+//! One run makes AWS match one agreement. Many runs may work on the same agreement at once, because events arrive twice
+//! and in any order. Each run may be interrupted at any step, and is started again later. A run does this:
 //!
-//! 1. Read the grant record, *then* the agreement with everything that decides what should stand.
-//! 2. Compare. If the record is settled, says what should stand, and IAM agrees, nothing is left to do.
-//! 3. Write the *intent*: the record as `changing`, naming every place where a policy may stand from now on,
-//!    on the condition that nobody wrote the record since it was read.
-//! 4. Change IAM: first put what should stand, then delete what should not.
-//! 5. Read the agreement and everything else *again*. If something else should stand now, go on with 2.
-//! 6. Write the record as `settled`, on the condition that nobody wrote it since the intent.
+//! 1. Read the grant record, *then* the agreement and everything that decides what should exist.
+//! 2. Compare. If the record is settled and says what should exist, and AWS agrees, the run is finished.
+//! 3. Write the *intent*: the record as `changing`, with every place where something may exist from now on, on the
+//!    condition that nobody has written the record since it was read.
+//! 4. Change AWS: first put what should exist, then delete what should not.
+//! 5. Read the agreement and everything else *again*. If something else should exist now, continue with 2.
+//! 6. Write the record as `settled`, on the condition that nobody has written it since the intent.
 //!
-//! Where a condition fails, somebody else worked meanwhile, and the run begins again with 1.
+//! If a condition fails, another run has been at work, and this run starts again with 1.
 //!
-//! # Why the last word is right
+//! # Why the result is right
 //!
-//! - Whoever changes IAM wrote an intent before and has to settle it afterwards. If another intent came
-//!   between, the settling fails, and the run begins again. It remembers every place that it wrote to
-//!   (`touched`) and writes them anew: what it had read of them may have been overwritten by itself. So the
-//!   last run that changes IAM is also the last that settles, and it read the agreement after its changes.
-//! - A run that is cut off is repeated, because its event is. The record then is `changing`, so that every
-//!   place in it is written anew, or was settled by somebody else; then the places where the lost run may
-//!   have written late are in `former`, and are looked at. That is why a place is never forgotten, and a
-//!   record stays when nothing stands any more.
-//! - IAM's reads lag behind its writes. They are therefore only used to find *more* to do: a policy that
-//!   should not be there, or was removed by somebody else. That something is done already is never believed
-//!   because of them, but because of the settled record.
+//! - A run that changes AWS has written an intent before and must settle it afterwards. If another intent came between,
+//!   the settling fails, and the run starts again. It remembers every place that it wrote to (`touched`) and writes
+//!   those again, because it may itself have overwritten what it then reads. So the last run that changes AWS is also
+//!   the last one that settles, and it read the agreement after its changes.
+//! - A run that is interrupted is repeated, because its event is repeated. If the record still says `changing`, every
+//!   place in it is written again. If another run has settled it, the places where the interrupted run may write late
+//!   are in `former`, and are looked at. That is why places are never forgotten, and why a record is kept when nothing
+//!   exists any more.
+//! - AWS's reads lag behind its writes. They are therefore used only to find *more* to do: something that should not
+//!   exist, or that somebody removed. Only a settled record is proof that something is done already.
 //!
 //! # Why the new comes before the old
 //!
-//! When the role changes, there is a moment in which both roles have access. The other order would leave the
-//! consumer without any, and for long if the run is cut off between the two; and the old place is in the
-//! intent, so that it cannot be forgotten. Where the new one cannot be put for good, the old one goes all the
-//! same.
+//! When the role changes, both roles have access for a moment. The opposite order would leave the consumer without
+//! access, and for a long time if the run is interrupted between the two steps. The old place is in the intent, so it
+//! cannot be forgotten. If AWS permanently rejects the new entitlement, the old one is deleted nevertheless.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::desired::{Desired, Wish};
-use crate::document::Document;
-use crate::record::{Entry, Grant, Phase, Place};
+use crate::entitlement::{Entitlement, Entitlements, Observed, Place};
+use crate::record::{GrantState, Phase};
 use crate::refusal::Refusal;
+use crate::target::{Desired, Target};
 
 /// How many rounds a run takes at most before it leaves the rest to its retry.
 pub const ROUNDS: u8 = 8;
@@ -50,275 +47,269 @@ pub const ROUNDS: u8 = 8;
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Read the record; answer with [`View::record_is`].
+    /// Read the record; answer with [`RunState::record_read`].
     ReadRecord,
-    /// Read the agreement, the data products, the team and the role; answer with [`View::wish_is`].
-    ReadWish,
-    /// Read the policy at this place; answer with [`View::seen`].
+    /// Read the agreement, the data products, the team and the role; answer with [`RunState::target_read`].
+    ReadTarget,
+    /// Look at what is at this place; answer with [`RunState::looked`].
     Look(Place),
-    /// Write the record, on the condition that it is as it was read or written last; answer with
-    /// [`View::written`] or [`View::conflict`].
-    Write(Entry),
-    /// Put the policy; answer with [`View::done`], or with [`View::rejected`] if IAM will never take it.
-    Put(Grant),
-    /// Delete the policy, which may not be there; answer with [`View::done`].
+    /// Write the record, on the condition that it is unchanged since it was last read or written; answer with
+    /// [`RunState::written`] or [`RunState::conflict`].
+    Write(GrantState),
+    /// Put the entitlement; answer with [`RunState::done`], or with [`RunState::rejected`] if AWS will never accept it.
+    Put(Entitlement),
+    /// Delete what is at this place, if anything; answer with [`RunState::done`].
     Delete(Place),
-    /// The agreement, the record and IAM agree.
+    /// The agreement, the record and AWS agree.
     Finish(Finish),
-    /// It changed more often than a run follows: an error that a retry cures.
+    /// Everything changed more often than a run can follow. This is an error, and a retry may succeed.
     GiveUp,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finish {
-    /// What should stand, and does; where IAM rejected it, why.
+    /// What should exist, and does. If AWS rejected it, the reason.
     pub desired: Desired,
-    /// Whether the run changed IAM.
+    /// Whether the run changed AWS.
     pub changed: bool,
-    /// Whether access was given before, now or earlier.
-    pub known: bool,
+    /// Whether access was given, now or earlier.
+    pub was_known: bool,
 }
 
 /// What a run knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct View {
-    /// The rounds that are left, this one among them.
+pub struct RunState {
+    /// The rounds that are left, including the current one.
     rounds: u8,
-    is_read: bool,
-    /// The record as read, or as written by the round before. `None` once it is read: there is none.
-    record: Option<Entry>,
-    wish: Option<Wish>,
-    /// Where a policy of the agreement was found, beside what the record and the agreement know.
-    found: BTreeSet<Place>,
-    seen: BTreeMap<Place, Option<Document>>,
-    /// The intent, once it is written, and the changes that are left of it.
-    intent: Option<Entry>,
+    record_is_read: bool,
+    /// The record as read, or as the previous round wrote it; `None` if it does not exist.
+    record: Option<GrantState>,
+    target: Option<Target>,
+    /// Places to look at beside those that the record and the target name.
+    extra_places: BTreeSet<Place>,
+    observed: BTreeMap<Place, Observed>,
+    /// The intent, once it is written, and its changes that are still to be made.
+    intent: Option<GrantState>,
     changes: VecDeque<Change>,
-    /// Read again after the changes, and the same.
-    confirmed: bool,
-    settled: bool,
-    /// Where this run wrote to, in any round.
+    /// The target was read again after the changes, and was the same.
+    is_confirmed: bool,
+    is_settled: bool,
+    /// The places that this run wrote to, in any round.
     touched: BTreeSet<Place>,
-    /// What IAM will never take, and why.
-    rejected: Option<(Grant, Refusal)>,
+    /// What AWS will never accept, and why.
+    rejected: Option<(Entitlement, Refusal)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Change {
-    Put(Grant),
+    Put(Entitlement),
     Delete(Place),
 }
 
 /// A place has to be looked at before the changes are known.
 struct Unseen(Place);
 
-/// What to do next, given what is known.
-#[must_use]
-pub fn next(view: &View) -> Step {
-    if !view.is_read {
-        return if view.rounds > 0 { Step::ReadRecord } else { Step::GiveUp };
-    }
-    let record = view.record.as_ref();
-    let Some(wish) = &view.wish else { return Step::ReadWish };
-    let desired = view.possible(&wish.desired);
-    if let Some(intent) = &view.intent {
-        return match view.changes.front() {
-            Some(Change::Put(grant)) => Step::Put(grant.clone()),
-            Some(Change::Delete(place)) => Step::Delete(place.clone()),
-            None if !view.confirmed => Step::ReadWish,
-            None if !view.settled => Step::Write(Entry { phase: Phase::Settled, ..intent.clone() }),
-            None => Step::Finish(Finish { desired, changed: !view.touched.is_empty(), known: true }),
-        };
-    }
-    let target = match &desired {
-        Desired::Grant(grant) => Some(grant),
-        Desired::Nothing | Desired::Refused(_) => None,
-    };
-    let changes = match view.changes_to(target, record, wish.today.as_ref()) {
-        Ok(changes) => changes,
-        Err(Unseen(place)) => return Step::Look(place),
-    };
-    let is_settled = record.is_none_or(|entry| entry.phase == Phase::Settled);
-    let says_so = record.and_then(|entry| entry.granted.as_ref()) == target;
-    if changes.is_empty() && is_settled && says_so {
-        return Step::Finish(Finish { desired, changed: false, known: record.is_some() });
-    }
-    if view.rounds == 0 {
-        return Step::GiveUp;
-    }
-    Step::Write(intent(target, record, &view.touched, &changes))
-}
-
-/// The record that says what is about to be done: every place where a policy may stand from now on.
-fn intent(
-    target: Option<&Grant>,
-    record: Option<&Entry>,
-    touched: &BTreeSet<Place>,
-    changes: &VecDeque<Change>,
-) -> Entry {
-    let recorded = record.into_iter().flat_map(Entry::places);
-    let deleted = changes.iter().filter_map(|change| match change {
-        Change::Delete(place) => Some(place),
-        Change::Put(_) => None,
-    });
-    let target_place = target.map(|grant| &grant.place);
-    let former = recorded.chain(touched).chain(deleted).filter(|place| Some(*place) != target_place);
-    Entry { phase: Phase::Changing, granted: target.cloned(), former: former.cloned().collect() }
-}
-
-impl View {
-    /// A run that knows nothing yet and may take this many rounds, as a rule [`ROUNDS`].
+impl RunState {
+    /// A run that knows nothing yet and may take this many rounds, usually [`ROUNDS`].
+    ///
+    /// It looks at `extra_places` as well: somebody has found something of the agreement there, or may find something.
     #[must_use]
-    pub fn new(rounds: u8) -> View {
-        View {
+    pub fn new(rounds: u8, extra_places: BTreeSet<Place>) -> RunState {
+        RunState {
             rounds,
-            is_read: false,
+            record_is_read: false,
             record: None,
-            wish: None,
-            found: BTreeSet::new(),
-            seen: BTreeMap::new(),
+            target: None,
+            extra_places,
+            observed: BTreeMap::new(),
             intent: None,
             changes: VecDeque::new(),
-            confirmed: false,
-            settled: false,
+            is_confirmed: false,
+            is_settled: false,
             touched: BTreeSet::new(),
             rejected: None,
         }
     }
 
-    /// The same run, which looks at these places, too: somebody found a policy of the agreement there, or may
-    /// find one.
+    /// What to do next.
     #[must_use]
-    pub fn knowing(self, found: BTreeSet<Place>) -> View {
-        View { found, ..self }
+    pub fn next_step(&self) -> Step {
+        if !self.record_is_read {
+            return if self.rounds > 0 { Step::ReadRecord } else { Step::GiveUp };
+        }
+        let Some(target) = &self.target else { return Step::ReadTarget };
+        let desired = self.possible(&target.desired);
+        if let Some(intent) = &self.intent {
+            return match self.changes.front() {
+                Some(Change::Put(entitlement)) => Step::Put(entitlement.clone()),
+                Some(Change::Delete(place)) => Step::Delete(place.clone()),
+                None if !self.is_confirmed => Step::ReadTarget,
+                None if !self.is_settled => {
+                    Step::Write(GrantState { phase: Phase::Settled, ..intent.clone() })
+                }
+                None => Step::Finish(Finish { desired, changed: !self.touched.is_empty(), was_known: true }),
+            };
+        }
+        let wanted = desired.entitlements();
+        let changes = match self.changes_to(wanted, &target.usual_places) {
+            Ok(changes) => changes,
+            Err(Unseen(place)) => return Step::Look(place),
+        };
+        if changes.is_empty() && self.record_is_settled() && self.granted() == wanted {
+            return Step::Finish(Finish { desired, changed: false, was_known: self.record.is_some() });
+        }
+        if self.rounds == 0 {
+            return Step::GiveUp;
+        }
+        Step::Write(self.new_intent(wanted, &changes))
     }
 
-    /// The answer to [`Step::ReadRecord`]; `None`: there is none.
-    pub fn record_is(&mut self, entry: Option<Entry>) {
-        self.is_read = true;
-        self.record = entry;
+    /// The answer to [`Step::ReadRecord`]; `None` if the record does not exist.
+    pub fn record_read(&mut self, record: Option<GrantState>) {
+        self.record_is_read = true;
+        self.record = record;
     }
 
-    /// The answer to [`Step::ReadWish`]. Where it comes after the changes and something else should stand by
-    /// now, another round begins on the ground of this run's own intent.
-    pub fn wish_is(&mut self, wish: Wish) {
+    /// The answer to [`Step::ReadTarget`]. If this is the second read and something else should exist now, another
+    /// round begins, based on this run's own intent.
+    pub fn target_read(&mut self, target: Target) {
         if self.intent.is_none() {
-            self.wish = Some(wish);
-        } else if self.wish.as_ref() == Some(&wish) {
-            self.confirmed = true;
+            self.target = Some(target);
+        } else if self.target.as_ref() == Some(&target) {
+            self.is_confirmed = true;
         } else {
-            self.another_round();
-            self.wish = Some(wish);
+            self.start_another_round();
+            self.target = Some(target);
         }
     }
 
     /// The answer to [`Step::Look`].
-    pub fn seen(&mut self, place: Place, document: Option<Document>) {
-        self.seen.insert(place, document);
+    pub fn looked(&mut self, place: Place, observed: Observed) {
+        self.observed.insert(place, observed);
     }
 
     /// [`Step::Write`] succeeded.
     pub fn written(&mut self) {
         if self.intent.is_some() {
-            self.settled = true;
+            self.is_settled = true;
             return;
         }
-        if let Step::Write(entry) = next(self) {
-            let today = self.wish.as_ref().and_then(|wish| wish.today.as_ref());
-            let record = self.record.as_ref();
-            self.changes = self.changes_to(entry.granted.as_ref(), record, today).unwrap_or_default();
-            self.intent = Some(entry);
+        if let (Step::Write(intent), Some(target)) = (self.next_step(), &self.target) {
+            self.changes = self.changes_to(&intent.granted, &target.usual_places).unwrap_or_default();
+            self.intent = Some(intent);
         }
     }
 
-    /// The condition of [`Step::Write`] did not hold: somebody else wrote the record. All begins again,
-    /// except for what this run remembers of its own doing.
+    /// The condition of [`Step::Write`] did not hold: another run wrote the record. This run starts again, and
+    /// remembers only what it did itself.
     pub fn conflict(&mut self) {
         let touched = std::mem::take(&mut self.touched);
         let rejected = self.rejected.take();
-        let found = std::mem::take(&mut self.found);
-        *self = View { found, touched, rejected, ..View::new(self.rounds.saturating_sub(1)) };
+        let extra_places = std::mem::take(&mut self.extra_places);
+        let rounds = self.rounds.saturating_sub(1);
+        *self = RunState { touched, rejected, ..RunState::new(rounds, extra_places) };
     }
 
     /// [`Step::Put`] or [`Step::Delete`] succeeded.
     pub fn done(&mut self) {
         match self.changes.pop_front() {
-            Some(Change::Put(grant)) => self.touched.insert(grant.place),
+            Some(Change::Put(entitlement)) => self.touched.insert(entitlement.place),
             Some(Change::Delete(place)) => self.touched.insert(place),
             None => false,
         };
     }
 
-    /// IAM will never take what [`Step::Put`] was to put. Nothing shall stand then.
+    /// AWS will never accept what [`Step::Put`] was to put. Then nothing of the agreement shall exist.
     pub fn rejected(&mut self, refusal: Refusal) {
-        if let Some(Change::Put(grant)) = self.changes.front() {
-            self.rejected = Some((grant.clone(), refusal));
+        if let Some(Change::Put(entitlement)) = self.changes.front() {
+            self.rejected = Some((entitlement.clone(), refusal));
         }
-        self.another_round();
+        self.start_another_round();
     }
 
-    /// The rounds that are left, this one among them.
+    /// The rounds that are left, including the current one.
     #[must_use]
     pub fn rounds(&self) -> u8 {
         self.rounds
     }
 
-    /// Whether the run has written an intent in this round or changed IAM in any: then it has to come to its
-    /// end.
+    /// Whether the run has written an intent in this round, or changed AWS in any round. Then it has to be completed.
     #[must_use]
     pub fn is_committed(&self) -> bool {
         self.intent.is_some() || !self.touched.is_empty()
     }
 
-    /// Begins again where this run stands, on the ground of its own intent.
-    fn another_round(&mut self) {
+    /// Starts again from the current state, based on the run's own intent.
+    fn start_another_round(&mut self) {
         if let Some(intent) = self.intent.take() {
             self.record = Some(intent);
         }
         self.rounds = self.rounds.saturating_sub(1);
-        self.seen.clear();
+        self.observed.clear();
         self.changes.clear();
-        self.confirmed = false;
+        self.is_confirmed = false;
     }
 
+    /// What is desired, unless AWS has rejected a part of it.
     fn possible(&self, desired: &Desired) -> Desired {
-        match (&self.rejected, desired) {
-            (Some((rejected, refusal)), Desired::Grant(grant)) if rejected == grant => {
+        match &self.rejected {
+            Some((entitlement, refusal)) if desired.entitlements().contains(entitlement) => {
                 Desired::Refused(refusal.clone())
             }
             _ => desired.clone(),
         }
     }
 
-    /// What has to be done in IAM so that `target` stands and nothing else does: the new first, then the old.
+    fn granted(&self) -> &Entitlements {
+        self.record.as_ref().map_or(Entitlements::NONE, |record| &record.granted)
+    }
+
+    fn recorded_places(&self) -> impl Iterator<Item = &Place> {
+        self.record.iter().flat_map(GrantState::places)
+    }
+
+    fn record_is_settled(&self) -> bool {
+        self.record.as_ref().is_none_or(|record| record.phase == Phase::Settled)
+    }
+
+    /// The record of what is about to be done, with every place where something may exist from now on.
+    fn new_intent(&self, wanted: &Entitlements, changes: &VecDeque<Change>) -> GrantState {
+        let deleted = changes.iter().filter_map(|change| match change {
+            Change::Delete(place) => Some(place),
+            Change::Put(_) => None,
+        });
+        let places = self.recorded_places().chain(&self.touched).chain(deleted);
+        let former = places.filter(|place| wanted.at(place).is_none()).cloned().collect();
+        GrantState { phase: Phase::Changing, granted: wanted.clone(), former }
+    }
+
+    /// The changes in AWS after which `wanted` exists and nothing else: first what is put, then what is deleted.
     fn changes_to(
         &self,
-        target: Option<&Grant>,
-        record: Option<&Entry>,
-        today: Option<&Place>,
+        wanted: &Entitlements,
+        usual_places: &BTreeSet<Place>,
     ) -> Result<VecDeque<Change>, Unseen> {
-        let look = |place: &Place| self.seen.get(place).ok_or_else(|| Unseen(place.clone()));
-        let granted = record.and_then(|entry| entry.granted.as_ref());
-        let is_settled =
-            |place| record.is_none_or(|entry| entry.phase == Phase::Settled) && !self.touched.contains(place);
+        let look = |place: &Place| self.observed.get(place).ok_or_else(|| Unseen(place.clone()));
+        // Whether the record is certain of what exists here.
+        let is_certain = |place: &Place| self.record_is_settled() && !self.touched.contains(place);
         let mut changes = VecDeque::new();
-        if let Some(grant) = target {
-            let stands = is_settled(&grant.place)
-                && granted == Some(grant)
-                && look(&grant.place)?.as_ref() == Some(&grant.document);
-            if !stands {
-                changes.push_back(Change::Put(grant.clone()));
+        for (place, permission) in wanted.iter() {
+            let exists = is_certain(place)
+                && self.granted().at(place) == Some(permission)
+                && matches!(look(place)?, Observed::Present(document) if *document == permission.document);
+            if !exists {
+                let entitlement = Entitlement { place: place.clone(), permission: permission.clone() };
+                changes.push_back(Change::Put(entitlement));
             }
         }
-        let recorded = record.into_iter().flat_map(Entry::places);
-        let places: BTreeSet<&Place> =
-            recorded.chain(&self.touched).chain(&self.found).chain(today).collect();
-        for place in places.into_iter().filter(|place| target.is_none_or(|grant| grant.place != **place)) {
-            let was_granted = granted.is_some_and(|grant| grant.place == *place);
-            let may_stand = was_granted || record.is_some_and(|entry| entry.former.contains(place));
-            let is_unsure = self.touched.contains(place) || (may_stand && !is_settled(place));
-            if was_granted || is_unsure || look(place)?.is_some() {
+        let recorded: BTreeSet<&Place> = self.recorded_places().collect();
+        let other = self.touched.iter().chain(&self.extra_places).chain(usual_places);
+        let places: BTreeSet<&Place> = recorded.iter().copied().chain(other).collect();
+        for place in places.into_iter().filter(|place| wanted.at(place).is_none()) {
+            let was_granted = self.granted().at(place).is_some();
+            let may_exist = self.touched.contains(place) || (recorded.contains(place) && !is_certain(place));
+            if was_granted || may_exist || *look(place)? != Observed::Absent {
                 changes.push_back(Change::Delete(place.clone()));
             }
         }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use dmm_converge::error::MeshError;
-use dmm_converge::ports::{AgreementLists, Agreements, Outcomes};
+use dmm_converge::ports::{AgreementLists, Agreements, Reporter};
 use dmm_mesh::{
     Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
 };
@@ -46,7 +46,7 @@ impl Agreements for Client {
 }
 
 #[async_trait]
-impl Outcomes for Client {
+impl Reporter for Client {
     async fn report_provisioning(
         &self,
         access_id: &str,

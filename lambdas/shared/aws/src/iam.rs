@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use aws_sdk_iam::Client;
 
 use dmm_access::document::Document;
+use dmm_access::entitlement::RolePolicy;
+use dmm_access::managed_policy::ArnPrefix;
 use dmm_access::opt_in::OptIn;
-use dmm_access::prefix::ArnPrefix;
-use dmm_access::record::{Grant, Place};
 use dmm_access::role::{Role, RoleName};
-use dmm_converge::error::RolesError;
-use dmm_converge::ports::{Put, Roles};
+use dmm_access::size;
+use dmm_converge::error::AwsError;
+use dmm_converge::ports::{InlinePolicies, Put, Roles};
 
 use crate::call_error::CallError;
 use crate::config::Aws;
@@ -45,23 +46,39 @@ impl IamRoles {
 
 #[async_trait]
 impl Roles for IamRoles {
-    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         let sent = self.client.get_role().role_name(name.as_str()).send().await;
         let found = unless_missing(sent, "iam:GetRole", name)?;
         Ok(found.and_then(|found| found.role).map(|role| self.read(name.clone(), role)))
     }
+}
 
-    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
-        let Place { role, policy } = place;
+#[async_trait]
+impl InlinePolicies for IamRoles {
+    async fn inline_names(&self, role: &RoleName) -> Result<Vec<String>, AwsError> {
+        let request = self.client.list_role_policies().role_name(role.as_str());
+        let names = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let names = unless_missing(names, "iam:ListRolePolicies", role)?;
+        Ok(names.unwrap_or_default())
+    }
+
+    async fn inline_size(&self, role: &RoleName, policy: &str) -> Result<usize, AwsError> {
+        let answer = self.client.get_role_policy().role_name(role.as_str()).policy_name(policy).send().await;
+        let answer = unless_missing(answer, "iam:GetRolePolicy", role)?;
+        Ok(answer.map_or(0, |answer| size::of(decoded(&answer.policy_document).as_str())))
+    }
+
+    async fn inline(&self, policy: &RolePolicy) -> Result<Option<Document>, AwsError> {
+        let RolePolicy { role, policy } = policy;
         let request = self.client.get_role_policy().role_name(role.as_str()).policy_name(policy.as_str());
         let found = unless_missing(request.send().await, "iam:GetRolePolicy", role)?;
         Ok(found.map(|found| decoded(&found.policy_document)))
     }
 
-    async fn put(&self, grant: &Grant) -> Result<Put, RolesError> {
-        let Place { role, policy } = &grant.place;
+    async fn put_inline(&self, policy: &RolePolicy, document: &Document) -> Result<Put, AwsError> {
+        let RolePolicy { role, policy } = policy;
         let request = self.client.put_role_policy().role_name(role.as_str()).policy_name(policy.as_str());
-        let Err(error) = request.policy_document(grant.document.as_str()).send().await else {
+        let Err(error) = request.policy_document(document.as_str()).send().await else {
             return Ok(Put::Done);
         };
         let error = CallError::new(error);
@@ -71,9 +88,9 @@ impl Roles for IamRoles {
         }
     }
 
-    async fn delete(&self, place: &Place) -> Result<(), RolesError> {
+    async fn delete_inline(&self, place: &RolePolicy) -> Result<(), AwsError> {
         const ACTION: &str = "iam:DeleteRolePolicy";
-        let Place { role, policy } = place;
+        let RolePolicy { role, policy } = place;
         let request = self.client.delete_role_policy().role_name(role.as_str()).policy_name(policy.as_str());
         let Err(error) = request.send().await else { return Ok(()) };
         let error = CallError::new(error);
@@ -81,22 +98,18 @@ impl Roles for IamRoles {
             return Ok(());
         }
         if error.is_code(UNMODIFIABLE_ENTITY) {
-            return Err(RolesError::Unmodifiable {
-                action: ACTION,
-                role: role.clone(),
-                source: error.source,
-            });
+            return Err(AwsError::Unmodifiable { action: ACTION, role: role.clone(), source: error.source });
         }
         match failure(ACTION, role, error) {
             // A deleted role has no tags. If the permission to delete depends on a tag, as it should, IAM denies the
             // call instead of answering that the role does not exist.
-            RolesError::Denied { action, role, source } => match self.role(&role).await? {
+            AwsError::Denied { action, role, source } => match self.role(&role).await? {
                 None => Ok(()),
-                Some(found) if found.has_opted_in => Err(RolesError::Denied { action, role, source }),
+                Some(found) if found.has_opted_in => Err(AwsError::Denied { action, role, source }),
                 // The role's owner may have deleted the policy, as the error asks.
-                Some(_) => match self.policy(place).await? {
+                Some(_) => match self.inline(place).await? {
                     None => Ok(()),
-                    Some(_) => Err(RolesError::OptedOut { role, policy: policy.clone(), source }),
+                    Some(_) => Err(AwsError::OptedOut { role, policy: policy.clone(), source }),
                 },
             },
             failed => Err(failed),

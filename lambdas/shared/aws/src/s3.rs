@@ -13,7 +13,7 @@ use dmm_state::{ETag, Object, ObjectKeys, ObjectStore, Precondition, StateError}
 /// An [`ObjectStore`] in an S3 bucket. Preconditions are S3's
 /// [conditional requests](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html).
 ///
-/// The role needs `s3:GetObject`, `s3:PutObject` and `s3:DeleteObject` on the objects, and `s3:ListBucket` on
+/// The role needs `s3:GetObject` and `s3:PutObject` on the objects, and `s3:ListBucket` on
 /// the bucket: without that, S3 answers 403 for an object that is missing.
 #[derive(Clone, Debug)]
 pub struct S3Store {
@@ -52,7 +52,6 @@ impl ObjectStore for S3Store {
         let request = self.request("s3:PutObject", key);
         let put = self.client.put_object().bucket(&self.bucket).key(key).body(ByteStream::from(body));
         let put = match when {
-            Precondition::None => put,
             Precondition::Absent => put.if_none_match("*"),
             Precondition::Matches(etag) => put.if_match(etag.as_str()),
         };
@@ -60,23 +59,6 @@ impl ObjectStore for S3Store {
             Ok(answer) => request.etag(answer.e_tag),
             // The object that was to be replaced has been deleted.
             Err(error) if is_missing_object(&error) => Err(request.conflict()),
-            Err(error) => Err(request.failed(error)),
-        }
-    }
-
-    async fn delete(&self, key: &str, when: &Precondition) -> Result<(), StateError> {
-        let request = self.request("s3:DeleteObject", key);
-        let delete = self.client.delete_object().bucket(&self.bucket).key(key);
-        let delete = match when {
-            Precondition::None => delete,
-            Precondition::Absent => {
-                return Err(request.rejected("an object that does not exist cannot be deleted", None));
-            }
-            Precondition::Matches(etag) => delete.if_match(etag.as_str()),
-        };
-        match delete.send().await.map_err(CallError::new) {
-            Ok(_) => Ok(()),
-            Err(error) if is_missing_object(&error) => Ok(()),
             Err(error) => Err(request.failed(error)),
         }
     }

@@ -105,14 +105,15 @@ pub mod router {
 pub mod agreement {
     use std::time::Duration;
 
+    use super::Backoff;
+
     /// How often a run starts over because the agreement or its record has changed, before it fails and the event is retried.
     /// The proof in `converge/tests/model` holds for any number; eight are enough for the conflicts seen under load.
     pub const ROUNDS: u8 = 8;
-    /// The longest wait before the first round that starts over after a conflict. The actual wait is random, so that two runs
-    /// do not collide again.
-    pub const CONFLICT_BACKOFF: Duration = Duration::from_millis(200);
-    /// How often [`CONFLICT_BACKOFF`] doubles, once per round. Later rounds wait no longer: 3.2 s at most.
-    pub const CONFLICT_DOUBLINGS: u8 = 4;
+    /// The waits before the rounds that start over after a conflict: up to 0.4, 0.8, 1.6 and then 3.2 s. The actual waits are
+    /// random, so that two runs do not collide again.
+    pub const CONFLICT_BACKOFF: Backoff =
+        Backoff { attempts: 9, base: Duration::from_millis(400), cap: Duration::from_millis(3200) };
     /// The time at the end of an invocation that is reserved for the answer, including the export of spans, when a run is cut
     /// off.
     pub const ANSWER_RESERVE: Duration = Duration::from_secs(2);

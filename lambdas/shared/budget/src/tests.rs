@@ -62,9 +62,7 @@ fn all_attempts_at_an_api_call_fit_into_a_function_s_time() {
 fn the_waits_for_entries_and_conflicts_leave_most_of_a_function_s_time_for_work() {
     let entries = longest(&batch::BACKOFF, Duration::ZERO);
     assert!(entries * 2 < lambda::ROUTER_TIMEOUT, "{entries:?}");
-    let doublings = agreement::CONFLICT_DOUBLINGS;
-    let conflict = |round: u8| agreement::CONFLICT_BACKOFF * 2_u32.pow(round.min(doublings).into());
-    let conflicts: Duration = (1..agreement::ROUNDS).map(conflict).sum();
+    let conflicts = longest(&agreement::CONFLICT_BACKOFF, Duration::ZERO);
     assert!(conflicts * 2 < lambda::AGREEMENT_TIMEOUT, "{conflicts:?}");
 }
 

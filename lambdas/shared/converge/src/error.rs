@@ -1,49 +1,48 @@
-//! Why a run did not come to its end.
-
-use dmm_mesh::EventError;
-use dmm_state::StateError;
-use thiserror::Error;
+//! Why a run could not be completed.
 
 use dmm_access::name::PolicyName;
 use dmm_access::packing::record::PackRecordError;
 use dmm_access::record::RecordError;
 use dmm_access::role::RoleName;
+use dmm_mesh::EventError;
+use dmm_state::StateError;
+use thiserror::Error;
 
-/// Bringing IAM in line with an agreement failed. What was done by then is in the grant record, so that the
-/// same event can simply come again.
+/// AWS could not be made to match an agreement. The grant record holds what was done so far, so the same event can
+/// simply be handled again.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The detail of the event is not one of the feed's events.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The event is about an agreement and does not say about which.
-    #[error("the {event_type} {id} names no agreement: neither `data.id` nor `subject` is there")]
+    /// The event is about an agreement, but does not name it.
+    #[error("the {event_type} {id} does not name its agreement: `data.id` and `subject` are missing")]
     NoAgreement {
         /// The event's id.
         id: String,
         /// The event's type.
         event_type: String,
     },
-    /// Data Mesh Manager could not be asked or told.
+    /// A call to Data Mesh Manager failed.
     #[error(transparent)]
     Mesh(#[from] MeshError),
-    /// IAM could not be read or changed.
+    /// A call to AWS failed.
     #[error(transparent)]
-    Roles(#[from] RolesError),
+    Aws(#[from] AwsError),
     /// The state bucket could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
     /// A grant record cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The agreement, or its record, changed again and again.
-    #[error("{agreement} changes faster than it can be followed; a retry goes on")]
-    Restless {
+    /// The agreement or its record changed again and again.
+    #[error("{agreement} or its grant record changed too often during this run; a retry continues")]
+    TooManyConflicts {
         /// The agreement.
         agreement: String,
     },
-    /// The time that the run has is over.
-    #[error("the time for {agreement} is over; a retry goes on")]
+    /// The run took longer than it may.
+    #[error("there was not enough time for {agreement}; a retry continues")]
     OutOfTime {
         /// The agreement.
         agreement: String,
@@ -51,39 +50,39 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether a retry can cure it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Error::Event(error) => error.is_retryable(),
             Error::Mesh(error) => error.is_retryable(),
-            Error::Roles(error) => error.is_retryable(),
+            Error::Aws(error) => error.is_retryable(),
             Error::State(error) => error.is_retryable(),
-            Error::Record(error) => error.is_retryable(),
-            Error::NoAgreement { .. } => false,
-            Error::Restless { .. } | Error::OutOfTime { .. } => true,
+            Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) => false,
+            Error::TooManyConflicts { .. } | Error::OutOfTime { .. } => true,
         }
     }
-}
 
-impl Error {
-    /// In one word, for logs and for those who sort failed events.
+    /// `Retryable` or `Permanent`, for logs and for sorting failed events.
     #[must_use]
     pub fn class(&self) -> &'static str {
-        if self.is_retryable() { "Retryable" } else { "Permanent" }
+        class(self.is_retryable())
     }
 }
 
-/// What IAM's client says when it fails, kept as a cause.
+pub(crate) fn class(is_retryable: bool) -> &'static str {
+    if is_retryable { "Retryable" } else { "Permanent" }
+}
+
+/// The error of the client that made a call, kept as the cause.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Data Mesh Manager could not be asked or told.
+/// A call to Data Mesh Manager failed.
 #[derive(Debug, Error)]
 pub enum MeshError {
-    /// It answers that there is no such document.
+    /// It answers that the document does not exist.
     #[error(transparent)]
     NotFound(Source),
-    /// It did not answer, or not as it should; a retry may succeed.
+    /// It did not answer, or not as expected; a retry may succeed.
     #[error(transparent)]
     Unavailable(Source),
     /// It rejects the request; a retry fails in the same way.
@@ -98,21 +97,20 @@ impl MeshError {
         matches!(self, MeshError::Unavailable(_))
     }
 
-    /// Whether there is no such document.
+    /// Whether the document does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, MeshError::NotFound(_))
     }
 }
 
-/// IAM could not be read or changed.
+/// A call to AWS failed.
 #[derive(Debug, Error)]
-pub enum RolesError {
-    /// The integration's own role is not allowed to. Written for people: it is reported.
+pub enum AwsError {
+    /// The role of this function may not do this. The text is shown to people.
     #[error(
-        "This integration's own role may not {action} on the IAM role {role}. Have the operator of the \
-         integration check the policies of its functions, permissions boundaries and service control \
-         policies."
+        "This integration is not allowed to call {action} on the IAM role {role}. Ask the operator of the integration \
+         to check the policies of its functions, permissions boundaries and service control policies."
     )]
     Denied {
         /// The IAM action.
@@ -123,22 +121,22 @@ pub enum RolesError {
         #[source]
         source: Source,
     },
-    /// The role opted out while a policy stands on it. Written for people: it is reported.
+    /// The role opted out, but still has a policy. The text is shown to people.
     #[error(
-        "The IAM role {role} holds the policy {policy}, but has no tag `dmm-integration` with the value `enabled` any \
-         more, and without it this integration may not take the policy away. Give the role the tag again and have the \
-         operator of the integration send the event again, or delete the policy yourself."
+        "The IAM role {role} still has the policy {policy}, but no longer has the tag `dmm-integration` with the value \
+         `enabled`. Without the tag, this integration may not delete the policy. Either add the tag to the role again \
+         and ask the operator of the integration to send the event again, or delete the policy yourself."
     )]
     OptedOut {
         /// The role.
         role: RoleName,
-        /// The policy that stands.
+        /// The policy.
         policy: PolicyName,
         /// The cause.
         #[source]
         source: Source,
     },
-    /// IAM does not let anybody change the role. Written for people: it is reported.
+    /// AWS lets nobody change the role. The text is shown to people.
     #[error("AWS does not allow {action} on the IAM role {role}.")]
     Unmodifiable {
         /// The IAM action.
@@ -149,7 +147,7 @@ pub enum RolesError {
         #[source]
         source: Source,
     },
-    /// IAM did not answer, asked to come again, or failed.
+    /// AWS did not answer, throttled the call, or failed.
     #[error("{action} on the IAM role {role} failed")]
     Failed {
         /// The IAM action.
@@ -162,16 +160,16 @@ pub enum RolesError {
     },
     /// The record of the role's managed policies changed again and again.
     #[error(
-        "the managed policies of the IAM role {role} change faster than can be followed; a retry goes on"
+        "the record of the managed policies of the IAM role {role} changed too often during this run; a retry continues"
     )]
-    Restless {
+    TooManyConflicts {
         /// The role.
         role: RoleName,
     },
-    /// Service Quotas does not say how many managed policies a role may have.
+    /// The number of managed policies that a role may have is unknown.
     #[error("the quota `Managed policies per role` cannot be read: servicequotas:GetServiceQuota failed")]
     Quota {
-        /// Whether it may be said later.
+        /// Whether a retry may succeed.
         is_retryable: bool,
         /// The cause.
         #[source]
@@ -185,18 +183,31 @@ pub enum RolesError {
     Record(#[from] PackRecordError),
 }
 
-impl RolesError {
-    /// Whether a retry can cure it.
+impl AwsError {
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            RolesError::Denied { .. }
-            | RolesError::OptedOut { .. }
-            | RolesError::Unmodifiable { .. }
-            | RolesError::Record(_) => false,
-            RolesError::Quota { is_retryable, .. } => *is_retryable,
-            RolesError::State(error) => error.is_retryable(),
-            RolesError::Failed { .. } | RolesError::Restless { .. } => true,
+            AwsError::Quota { is_retryable, .. } => *is_retryable,
+            AwsError::State(error) => error.is_retryable(),
+            AwsError::Failed { .. } | AwsError::TooManyConflicts { .. } => true,
+            AwsError::Denied { .. }
+            | AwsError::OptedOut { .. }
+            | AwsError::Unmodifiable { .. }
+            | AwsError::Record(_) => false,
+        }
+    }
+
+    /// Whether people are told in Data Mesh Manager, because somebody has to do something. Temporary failures are not
+    /// reported.
+    pub(crate) fn is_for_people(&self) -> bool {
+        match self {
+            AwsError::Denied { .. } | AwsError::OptedOut { .. } | AwsError::Unmodifiable { .. } => true,
+            AwsError::Failed { .. }
+            | AwsError::TooManyConflicts { .. }
+            | AwsError::Quota { .. }
+            | AwsError::State(_)
+            | AwsError::Record(_) => false,
         }
     }
 }
@@ -204,17 +215,17 @@ impl RolesError {
 /// The roles of the account could not be listed.
 #[derive(Debug, Error)]
 pub enum RoleListError {
-    /// The integration's own role is not allowed to.
+    /// The role of this function may not do this.
     #[error(
-        "this integration's own role may not iam:ListRoles: check its policies, permissions boundary and \
-         service control policies, or set SCAN_ROLES to false"
+        "this integration is not allowed to call iam:ListRoles: check the policies of the function, permissions \
+         boundaries and service control policies, or set SCAN_ROLES to false"
     )]
     Denied {
         /// The cause.
         #[source]
         source: Source,
     },
-    /// IAM did not answer, asked to come again, or failed.
+    /// AWS did not answer, throttled the call, or failed.
     #[error("iam:ListRoles failed")]
     Failed {
         /// The cause.
@@ -224,7 +235,7 @@ pub enum RoleListError {
 }
 
 impl RoleListError {
-    /// Whether a retry can cure it.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

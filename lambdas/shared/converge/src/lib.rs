@@ -1,15 +1,20 @@
 //! Carries out what `dmm-access` decides, through traits: no AWS SDK and no HTTP.
 //!
-//! - [`converge`]: brings IAM in line with one agreement, through [`ports`].
-//! - [`packing`]: where on its role a grant goes, within IAM's size limits.
-//! - [`reconcile`]: all agreements, without any event.
+//! - [`ports`]: the traits that this crate needs, for adapters to implement.
+//! - [`converge`]: makes AWS match one agreement.
+//! - [`adapters`]: selects the adapter for a kind of place; [`packing`] is the adapter for the policies of roles.
+//! - [`reconcile`]: goes through all agreements, without any event.
 
+pub mod adapters;
+mod conflict;
 pub mod converge;
 pub mod error;
+mod outcome;
 pub mod packing;
 pub mod ports;
 pub mod reconcile;
 pub mod trace;
 
-pub use converge::{Converger, Outcome};
+pub use converge::Converger;
 pub use error::Error;
+pub use outcome::{Convergence, Outcome};

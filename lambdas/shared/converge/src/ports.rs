@@ -1,73 +1,81 @@
-//! What a run needs from the outside, each as narrow as its use: Data Mesh Manager to read, IAM, and Data
-//! Mesh Manager to tell. The grant records are in a [`dmm_state::ObjectStore`].
+//! The traits through which this crate reaches the outside: Data Mesh Manager and AWS. Each is as narrow as its use.
+//! Grant records are in a [`dmm_state::ObjectStore`].
 
 use std::collections::BTreeSet;
 
-use crate::error::MeshError;
 use async_trait::async_trait;
+use dmm_access::document::Document;
+use dmm_access::entitlement::{Observed, Permission, Place, RolePolicy};
+use dmm_access::managed_policy::ManagedPolicy;
+use dmm_access::refusal::Refusal;
+use dmm_access::role::{Role, RoleName};
 use dmm_mesh::{
     Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
 };
 use serde_json::Value;
 
-use crate::error::{RoleListError, RolesError};
-use dmm_access::document::Document;
-use dmm_access::prefix::ManagedPolicy;
-use dmm_access::record::{Grant, Place};
-use dmm_access::refusal::Refusal;
-use dmm_access::role::{Role, RoleName};
+use crate::error::{AwsError, MeshError, RoleListError};
 
-/// Reads agreements and who takes part in them.
+/// Reads agreements, and the data products and teams that take part in them.
 #[async_trait]
 pub trait Agreements: Send + Sync {
-    /// The agreement as it is now, wherever it is found; `None` if it is nowhere.
+    /// The agreement as it is now, in whichever generation it is found; `None` if it does not exist.
     async fn agreement(&self, reference: &AgreementRef) -> Result<Option<Agreement>, MeshError>;
-    /// The data product, if there is one.
+    /// The data product; `None` if it does not exist.
     async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, MeshError>;
-    /// The team, if there is one.
+    /// The team; `None` if it does not exist.
     async fn team(&self, id: &str) -> Result<Option<Team>, MeshError>;
 }
 
 /// Lists agreements.
 #[async_trait]
 pub trait AgreementLists: Send + Sync {
-    /// One page of all agreements of a generation, counted from 0; `None` if there is no such list.
+    /// One page of all agreements of a generation, counted from 0; `None` if the API has no such list.
     async fn agreements(&self, kind: AgreementKind, page: u64) -> Result<Option<AgreementPage>, MeshError>;
 }
 
-/// Tells Data Mesh Manager how it ended.
+/// Reports to Data Mesh Manager.
 #[async_trait]
-pub trait Outcomes: Send + Sync {
-    /// Reports on the grant of an access.
+pub trait Reporter: Send + Sync {
+    /// Reports about the grant of an access.
     async fn report_provisioning(
         &self,
         access_id: &str,
         report: &ProvisioningReport,
     ) -> Result<(), MeshError>;
-    /// Replaces an agreement of an older generation.
+    /// Replaces an agreement of an older generation, which has no reports.
     async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), MeshError>;
 }
 
-/// How IAM took a policy.
+/// The answer of AWS to a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It stands.
+    /// It is written.
     Done,
-    /// IAM will not take it, however often it is put.
+    /// AWS will never accept it.
     Rejected(Refusal),
 }
 
-/// The roles of the account and their inline policies.
+/// Reads and writes entitlements. An adapter implements this for one kind of place `P`, and
+/// [`Adapters`](crate::adapters::Adapters) for all of them.
+#[async_trait]
+pub trait Places<P = Place>: Send + Sync {
+    /// Looks at what is at this place.
+    async fn look(&self, place: &P) -> Result<Observed, AwsError>;
+    /// Writes what is permitted at this place, and replaces what is there.
+    async fn put(&self, place: &P, permission: &Permission) -> Result<Put, AwsError>;
+    /// Deletes what is at this place. It is not an error if there is nothing, or if the role does not exist.
+    async fn delete(&self, place: &P) -> Result<(), AwsError>;
+    /// Lists the places where this role has something that this software wrote, going by its name, and the agreement
+    /// that it belongs to. The list is empty if the role does not exist.
+    async fn list_ours(&self, role: &RoleName) -> Result<Vec<(AgreementRef, P)>, AwsError>;
+}
+
+/// Reads roles.
 #[async_trait]
 pub trait Roles: Send + Sync {
-    /// The role, if there is one.
-    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError>;
-    /// The policy at this place, if there is one.
-    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError>;
-    /// Makes this policy stand, in place of the one that was there.
-    async fn put(&self, grant: &Grant) -> Result<Put, RolesError>;
-    /// Makes no policy stand at this place; there need not be one, nor the role.
-    async fn delete(&self, place: &Place) -> Result<(), RolesError>;
+    /// The role; `None` if it does not exist.
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError>;
 }
 
 /// Lists the roles of the account.
@@ -75,37 +83,43 @@ pub trait Roles: Send + Sync {
 pub trait RoleList: Send + Sync {
     /// All roles, in any order, without their tags: IAM does not list those.
     async fn roles(&self) -> Result<Vec<Role>, RoleListError>;
-    /// The names of the policies that stand on the role; none if there is no such role (any more).
-    async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError>;
+}
+
+/// The inline policies of roles in IAM.
+#[async_trait]
+pub trait InlinePolicies: Send + Sync {
+    /// The names of all inline policies of the role, including those of others; none if the role does not exist.
+    async fn inline_names(&self, role: &RoleName) -> Result<Vec<String>, AwsError>;
+    /// The size of an inline policy as [`size::of`](dmm_access::size::of) counts it; 0 if the policy does not exist.
+    async fn inline_size(&self, role: &RoleName, policy: &str) -> Result<usize, AwsError>;
+    /// The document of the policy; `None` if the policy does not exist.
+    async fn inline(&self, policy: &RolePolicy) -> Result<Option<Document>, AwsError>;
+    /// Writes the policy.
+    async fn put_inline(&self, policy: &RolePolicy, document: &Document) -> Result<Put, AwsError>;
+    /// Deletes the policy. It is not an error if the policy or the role does not exist.
+    async fn delete_inline(&self, policy: &RolePolicy) -> Result<(), AwsError>;
 }
 
 /// The managed policies that are attached to a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attached {
-    /// The numbers of ours.
+    /// The numbers of those of this software.
     pub ours: BTreeSet<u32>,
     /// How many others there are.
     pub others: usize,
 }
 
-/// What [`Packing`](crate::packing::Packing) needs of IAM beside [`Roles`], to find and to use the room that roles
-/// have. A role that does not exist (any more) has nothing.
+/// The managed policies of roles in IAM.
 #[async_trait]
-pub trait Room: Send + Sync {
-    /// As [`RoleList::roles`].
-    async fn roles(&self) -> Result<Vec<Role>, RoleListError>;
-    /// The names of the role's inline policies, of others too.
-    async fn inline(&self, role: &RoleName) -> Result<Vec<String>, RolesError>;
-    /// The size of an inline policy, see [`size::of`](dmm_access::size::of); 0 where there is none.
-    async fn size(&self, role: &RoleName, policy: &str) -> Result<usize, RolesError>;
-    /// The managed policies that are attached to the role.
-    async fn attached(&self, role: &RoleName) -> Result<Attached, RolesError>;
-    /// How many managed policies a role may have attached, of whomever.
-    async fn quota(&self) -> Result<usize, RolesError>;
-    /// What the policy says; `None` if there is none.
-    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, RolesError>;
-    /// Makes the policy say this, and attaches it to its role.
-    async fn hold(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError>;
-    /// Detaches the policy from its role and deletes it; there need not be one, nor the role.
-    async fn drop(&self, policy: &ManagedPolicy) -> Result<(), RolesError>;
+pub trait ManagedPolicies: Send + Sync {
+    /// The managed policies that are attached to the role; none if the role does not exist.
+    async fn attached(&self, role: &RoleName) -> Result<Attached, AwsError>;
+    /// How many managed policies a role may have attached, including those of others.
+    async fn quota(&self) -> Result<usize, AwsError>;
+    /// The document of the policy; `None` if the policy does not exist.
+    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, AwsError>;
+    /// Writes the policy and attaches it to its role.
+    async fn put_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError>;
+    /// Detaches the policy from its role and deletes it. It is not an error if the policy or the role does not exist.
+    async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError>;
 }

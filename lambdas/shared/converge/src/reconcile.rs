@@ -1,155 +1,88 @@
-//! Everything, compared and repaired: for what has no event, and for events that were lost.
+//! Compares everything and repairs it: for changes that cause no event, and for events that were lost.
 //!
-//! # What is gone through
+//! # What a pass covers
 //!
 //! A pass has three stages, see [`Position`]:
 //!
 //! 1. Every agreement of every generation, from the lists of the API.
-//! 2. Every grant record whose agreement was not among them: deleted agreements.
-//! 3. Where it is wanted, every role that has opted in, for policies with a name of ours that no record knows:
-//!    the predecessor of this software kept none.
+//! 2. Every grant record whose agreement is not in those lists: deleted agreements.
+//! 3. If configured, every role that has opted in, for policies with a name of this software that no record knows: the
+//!    predecessor of this software kept no records.
 //!
-//! Each agreement that is met is brought in line by [`Converger`], as after an event, and by nothing else. So a
-//! pass may overlap with events and with another pass, may be cut off anywhere, and may meet an agreement twice.
+//! Each agreement is handled by [`Converger`], exactly as after an event. A pass may therefore overlap with events and
+//! with another pass, may be interrupted at any time, and may handle an agreement twice.
 //!
-//! # What is not found
+//! # What a pass does not find
 //!
-//! - A list is not a snapshot: an agreement may slip from one page to the one before while others are deleted.
-//!   The next pass has it.
-//! - A policy whose name was cut does not say whose it is (see [`PolicyName`]); without a record, it stays.
-//! - A policy without a record on a role that has not opted in, or that the guardrails keep out of reach.
+//! - A list is not a snapshot: an agreement may move to the previous page while others are deleted. The next pass finds
+//!   it.
+//! - The shortened name of a policy does not tell its agreement (see [`PolicyName`](dmm_access::name::PolicyName)).
+//!   Without a record, such a policy stays.
+//! - A policy without a record on a role that has not opted in, or that the guardrails forbid to change.
 //!
 //! # Layout
 //!
-//! - [`report`]: what a run answers; [`progress`]: where it stopped, in the state bucket.
-//! - [`pretend`]: the same run without any change; [`pace`]: IAM, asked slowly.
+//! - [`request`]: what a run is asked for; [`report`]: what it answers; [`checkpoint`]: where it stopped.
+//! - [`dry_run`]: the same run without any change; [`rate_limit`]: slow calls to IAM.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::error::MeshError;
-use dmm_mesh::{AgreementKind, AgreementRef};
-use dmm_state::{ObjectKeys, StateError};
-use serde::Deserialize;
-use serde_json::Value;
-use thiserror::Error;
-use tokio::time::{Instant, timeout};
-
-use crate::converge::{Converger, Outcome};
-use crate::error::{Error, RoleListError};
-use crate::ports::{AgreementLists, RoleList};
-use dmm_access::name::{PolicyName, record_key};
-use dmm_access::record::{Cause, Place, Record};
+use dmm_access::entitlement::Place;
+use dmm_access::name::record_key;
+use dmm_access::record::{Cause, Record};
 use dmm_access::role::Role;
+use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_state::ObjectKeys;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
-pub mod pace;
-pub mod pretend;
-pub mod progress;
+use crate::converge::Converger;
+use crate::error::Error;
+use crate::outcome::Convergence;
+use crate::ports::{AgreementLists, RoleList};
+use crate::trace;
+use dry_run::DryRun;
+
+pub mod checkpoint;
+pub mod dry_run;
+pub mod rate_limit;
 pub mod report;
+pub mod request;
 
-pub use pretend::Pretend;
-pub use progress::Position;
+pub use checkpoint::Position;
 pub use report::Report;
+pub use request::{ReconcileError, Request};
 
-/// Where grant records are, see [`record_key`].
+/// The prefix of the keys of grant records, see [`record_key`].
 const RECORDS: &str = "grants/";
-/// After how many failures in a row, each of which a retry can cure, a run ends: something is down, and the
-/// next run comes.
+/// A run ends after this number of retryable failures in a row: something is down, and the next run will try again.
 const FAILURES_IN_A_ROW: usize = 10;
-/// How many failures and differences a report names at most. The run ends before there are more.
-const NAMED: usize = 1000;
-
-/// What a run is asked for. Nothing is the whole: the rest of the last pass that stopped early, or a new one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Request {
-    /// Change nothing, neither in IAM nor in Data Mesh Manager nor in the state bucket, and answer with what
-    /// would be changed. It begins at the beginning, unless `from` says otherwise.
-    pub dry_run: bool,
-    /// Stop after so many agreements.
-    pub limit: Option<NonZeroUsize>,
-    /// Begin here: what an earlier report has as `next`.
-    pub from: Option<Position>,
-}
-
-impl Request {
-    /// Reads the payload of an invocation. A schedule's event, `{}` and `null` ask for the whole. A member
-    /// that is not known is an error: a `dry_run` that is misspelt must not become a real one.
-    ///
-    /// # Errors
-    ///
-    /// [`ReconcileError::Request`].
-    pub fn read(payload: Value) -> Result<Request, ReconcileError> {
-        if payload.is_null() || payload.get("detail-type").is_some() {
-            return Ok(Request::default());
-        }
-        serde_json::from_value(payload).map_err(ReconcileError::Request)
-    }
-}
-
-/// A run did not come to its end. What was done by then is done, and the next run goes on.
-#[derive(Debug, Error)]
-pub enum ReconcileError {
-    /// It was asked for something that does not exist. Nothing was done.
-    #[error("the payload asks for something unknown: {0}")]
-    Request(#[source] serde_json::Error),
-    /// Data Mesh Manager could not be asked for its agreements.
-    #[error(transparent)]
-    Mesh(#[from] MeshError),
-    /// What is at the API's address has no accesses. Each of them would be taken for deleted.
-    #[error(
-        "/api/access answers that there is no such list: check that the base address is Data Mesh Manager's"
-    )]
-    NoList,
-    /// The state bucket could not be read or written.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The account's roles could not be listed.
-    #[error(transparent)]
-    RoleList(#[from] RoleListError),
-}
-
-impl ReconcileError {
-    /// Whether a retry can cure it.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            ReconcileError::Request(_) | ReconcileError::NoList => false,
-            ReconcileError::Mesh(error) => error.is_retryable(),
-            ReconcileError::State(error) => error.is_retryable(),
-            ReconcileError::RoleList(error) => error.is_retryable(),
-        }
-    }
-
-    /// In one word, for logs.
-    #[must_use]
-    pub fn class(&self) -> &'static str {
-        if self.is_retryable() { "Retryable" } else { "Permanent" }
-    }
-}
+/// A run ends when its report names this number of failures and differences.
+const REPORT_LIMIT: usize = 1000;
 
 /// Goes through everything.
 pub struct Reconciler<'a> {
-    /// Brings one agreement in line.
+    /// Handles one agreement.
     pub converger: Converger<'a>,
-    /// Where agreements are listed.
-    pub lists: &'a dyn AgreementLists,
-    /// Where grant records are listed.
-    pub keys: &'a dyn ObjectKeys,
-    /// Where roles are listed; `None` leaves the third stage out.
-    pub roles: Option<&'a dyn RoleList>,
-    /// Where the converger only pretends to change anything: what it would have changed.
-    pub pretend: Option<&'a Pretend<'a>>,
-    /// No agreement is begun after it.
-    pub until: Instant,
-    /// How long one agreement may take, so that one that hangs does not keep the others waiting for ever.
-    pub longest: Duration,
+    /// Lists agreements.
+    pub agreement_lists: &'a dyn AgreementLists,
+    /// Lists grant records.
+    pub record_keys: &'a dyn ObjectKeys,
+    /// Lists roles; `None` skips the third stage.
+    pub role_list: Option<&'a dyn RoleList>,
+    /// In a dry run, what the converger writes to.
+    pub dry_run: Option<&'a DryRun<'a>>,
+    /// No agreement is started after this time.
+    pub deadline: Instant,
+    /// How long one agreement may take, so that one that hangs does not hold up the others.
+    pub agreement_timeout: Duration,
 }
 
 impl Reconciler<'_> {
-    /// Goes on from there, or from the beginning, until all is done, the time is over, or `limit` agreements
-    /// were looked at. The report is there also where it ended with an error.
+    /// Continues at `from`, or starts at the beginning, until the pass is complete, the deadline has passed, or `limit`
+    /// agreements have been handled. There is a report even if the run ended with an error.
     pub async fn run(
         &self,
         from: Option<Position>,
@@ -160,13 +93,13 @@ impl Reconciler<'_> {
             reconciler: self,
             cause,
             limit: limit.map_or(usize::MAX, NonZeroUsize::get),
-            has_listed_all: from.is_none(),
+            knows_all_agreements: from.is_none(),
             position: from.unwrap_or_default(),
-            met: HashSet::new(),
+            known_records: HashSet::new(),
             failures_in_a_row: 0,
-            report: Report { dry_run: self.pretend.is_some(), ..Report::default() },
+            report: Report { dry_run: self.dry_run.is_some(), ..Report::default() },
         };
-        let result = pass.go().await;
+        let result = pass.run().await;
         let Pass { mut report, position, .. } = pass;
         report.complete = matches!(result, Ok(Flow::End));
         report.next = (!report.complete).then_some(position);
@@ -174,30 +107,31 @@ impl Reconciler<'_> {
     }
 }
 
-/// One run on its way.
+/// A run in progress.
 struct Pass<'a> {
     reconciler: &'a Reconciler<'a>,
     cause: &'a Cause,
     limit: usize,
     /// What comes next.
     position: Position,
-    /// The keys of the records of all agreements that were met, once all were listed: of all that there are.
-    met: HashSet<String>,
-    has_listed_all: bool,
+    /// The keys of the records of all agreements that were listed or handled so far.
+    known_records: HashSet<String>,
+    /// Whether `known_records` has the keys of all agreements by the time that the second stage begins.
+    knows_all_agreements: bool,
     failures_in_a_row: usize,
     report: Report,
 }
 
-/// How it goes on after a page.
+/// What follows after a page.
 enum Flow {
     Next(Position),
-    /// Later, by another run.
+    /// Another run continues later.
     Stop,
     End,
 }
 
 impl Pass<'_> {
-    async fn go(&mut self) -> Result<Flow, ReconcileError> {
+    async fn run(&mut self) -> Result<Flow, ReconcileError> {
         loop {
             let flow = match self.position.clone() {
                 Position::Agreements { kind, page, after } => self.agreements(kind, page, after).await?,
@@ -218,20 +152,20 @@ impl Pass<'_> {
         page: u64,
         after: Option<String>,
     ) -> Result<Flow, ReconcileError> {
-        let Some(found) = self.reconciler.lists.agreements(kind, page).await? else {
+        let Some(found) = self.reconciler.agreement_lists.agreements(kind, page).await? else {
             return if kind == AgreementKind::Access {
                 Err(ReconcileError::NoList)
             } else {
-                Ok(Flow::Next(Position::after_list(kind)))
+                Ok(Flow::Next(Position::after_generation(kind)))
             };
         };
         if found.nameless > 0 && after.is_none() {
             let reason = format!("{} entries of the list have no id", found.nameless);
-            self.report.fail(format!("{kind}, page {page}"), reason);
+            self.report.add_failure(format!("{kind}, page {page}"), reason);
         }
         let last = after.and_then(|id| found.agreements.iter().position(|agreement| agreement.id == id));
         for agreement in found.agreements.iter().skip(last.map_or(0, |last| last + 1)) {
-            if self.is_over() {
+            if self.must_stop() {
                 return Ok(Flow::Stop);
             }
             self.check(agreement, None).await;
@@ -239,20 +173,20 @@ impl Pass<'_> {
         }
         Ok(Flow::Next(match found.next {
             Some(page) => Position::Agreements { kind, page, after: None },
-            None => Position::after_list(kind),
+            None => Position::after_generation(kind),
         }))
     }
 
     /// One page of grant records.
     async fn records(&mut self, after: Option<String>) -> Result<Flow, ReconcileError> {
         self.list_all().await?;
-        let keys = self.reconciler.keys.keys(RECORDS, after.as_deref()).await?;
+        let keys = self.reconciler.record_keys.keys(RECORDS, after.as_deref()).await?;
         if keys.is_empty() {
             return Ok(Flow::Next(Position::Roles { after: None }));
         }
         for key in keys {
-            if !self.met.contains(&key) {
-                if self.is_over() {
+            if !self.known_records.contains(&key) {
+                if self.must_stop() {
                     return Ok(Flow::Stop);
                 }
                 self.record(&key).await;
@@ -262,28 +196,28 @@ impl Pass<'_> {
         Ok(Flow::Next(self.position.clone()))
     }
 
-    /// Meets all agreements that there are, where an earlier run began with them. A record is looked at where
-    /// its agreement is not among them, and not a second time otherwise.
+    /// Lists all agreements, if this run continues a pass and has not listed them itself. Records are handled only if
+    /// their agreement is not in these lists.
     ///
-    /// It also makes sure that it is Data Mesh Manager that is asked, before "there is no such agreement" is
+    /// This also makes sure that the API is Data Mesh Manager's before its answer "this agreement does not exist" is
     /// believed.
     async fn list_all(&mut self) -> Result<(), ReconcileError> {
-        if self.has_listed_all {
+        if self.knows_all_agreements {
             return Ok(());
         }
         for kind in AgreementKind::ALL {
             let mut next = Some(0);
             while let Some(page) = next {
-                let list = self.reconciler.lists.agreements(kind, page).await?;
+                let list = self.reconciler.agreement_lists.agreements(kind, page).await?;
                 if list.is_none() && kind == AgreementKind::Access {
                     return Err(ReconcileError::NoList);
                 }
                 next = list.as_ref().and_then(|list| list.next);
                 let agreements = list.into_iter().flat_map(|list| list.agreements);
-                self.met.extend(agreements.map(|agreement| record_key(&agreement)));
+                self.known_records.extend(agreements.map(|agreement| record_key(&agreement)));
             }
         }
-        self.has_listed_all = true;
+        self.knows_all_agreements = true;
         Ok(())
     }
 
@@ -304,23 +238,23 @@ impl Pass<'_> {
 
     /// All roles, in the order of their names.
     async fn roles(&mut self, after: Option<&str>) -> Result<Flow, ReconcileError> {
-        let Some(list) = self.reconciler.roles else { return Ok(Flow::End) };
+        let Some(list) = self.reconciler.role_list else { return Ok(Flow::End) };
         self.list_all().await?;
         let mut roles = list.roles().await?;
         roles.retain(|role| {
             after.is_none_or(|after| role.name.as_str() > after)
-                && self.reconciler.converger.guardrails.touching(role).is_ok()
+                && self.reconciler.converger.guardrails.check_change(role).is_ok()
         });
         roles.sort_by(|one, other| one.name.cmp(&other.name));
         for role in roles {
-            if self.is_over() {
+            if self.must_stop() {
                 return Ok(Flow::Stop);
             }
             let label = format!("role {}", role.name);
             let after = Some(role.name.to_string());
-            match self.leftovers(list, &role).await {
-                Ok(leftovers) => {
-                    for (agreement, place) in leftovers {
+            match self.unrecorded(&role).await {
+                Ok(unrecorded) => {
+                    for (agreement, place) in unrecorded {
                         self.check(&agreement, Some(&place)).await;
                     }
                 }
@@ -331,53 +265,44 @@ impl Pass<'_> {
         Ok(Flow::End)
     }
 
-    /// The policies of this role that have a name of ours, and are in no record.
-    async fn leftovers(&self, list: &dyn RoleList, role: &Role) -> Result<Vec<(AgreementRef, Place)>, Error> {
+    /// What this software has written for this role without a record.
+    async fn unrecorded(&self, role: &Role) -> Result<Vec<(AgreementRef, Place)>, Error> {
         let converger = &self.reconciler.converger;
-        let mut leftovers = Vec::new();
-        for name in list.policies(&role.name).await? {
-            let Some(agreement) = PolicyName::agreement(&name) else { continue };
-            let place = Place { role: role.name.clone(), policy: PolicyName::of(&agreement) };
+        let mut unrecorded = Vec::new();
+        for (agreement, place) in converger.places.list_ours(&role.name).await? {
             let key = record_key(&agreement);
             let is_recorded = converger.records.get(&key).await?.is_some_and(|object| {
                 // A record that cannot be read has been reported with its agreement.
                 let record = Record::read(&key, &object.body, &agreement);
-                record.is_err()
-                    || record.is_ok_and(|record| record.entry.places().any(|known| *known == place))
+                record.map_or(true, |record| record.state.places().any(|known| *known == place))
             });
             if !is_recorded {
-                leftovers.push((agreement, place));
+                unrecorded.push((agreement, place));
             }
         }
-        if leftovers.is_empty() {
-            return Ok(leftovers);
+        if unrecorded.is_empty() {
+            return Ok(unrecorded);
         }
         let role = converger.roles.role(&role.name).await?;
-        let has_opted_in = role.is_some_and(|role| converger.guardrails.giving(&role).is_ok());
-        Ok(if has_opted_in { leftovers } else { Vec::new() })
+        let may_get_access = role.is_some_and(|role| converger.guardrails.check_recipient(&role).is_ok());
+        Ok(if may_get_access { unrecorded } else { Vec::new() })
     }
 
     async fn check(&mut self, agreement: &AgreementRef, found: Option<&Place>) {
-        self.met.insert(record_key(agreement));
-        let run = self.reconciler.converger.converge_with(agreement, found, self.cause);
-        let result = timeout(self.reconciler.longest, run).await;
+        self.known_records.insert(record_key(agreement));
+        let run = self.reconciler.converger.converge(agreement, found, self.cause);
+        let run = run.instrument(trace::one_of_many(agreement));
+        let result = timeout(self.reconciler.agreement_timeout, run).await;
         let result = result.unwrap_or_else(|_| Err(Error::OutOfTime { agreement: agreement.to_string() }));
         self.report.checked += 1;
-        if let Some(pretend) = self.reconciler.pretend {
-            self.report.differ(agreement, pretend.take());
+        if let Some(dry_run) = self.reconciler.dry_run {
+            self.report.add_differences(agreement, dry_run.take_changes());
         }
         match result {
-            Ok(outcome) => {
+            Ok(Convergence { outcome, .. }) => {
                 self.failures_in_a_row = 0;
-                match &outcome {
-                    Outcome::Granted => self.report.granted += 1,
-                    Outcome::Revoked => self.report.revoked += 1,
-                    // Another platform's.
-                    Outcome::Refused(refusal) if refusal.is_for_others() => self.report.unchanged += 1,
-                    Outcome::Refused(_) => self.report.refused += 1,
-                    Outcome::Unchanged => self.report.unchanged += 1,
-                }
-                tracing::debug!(%agreement, %outcome, "looked at");
+                self.report.count(&outcome);
+                tracing::debug!(%agreement, %outcome, "handled");
             }
             Err(error) => self.failed(agreement.to_string(), &error, error.is_retryable()),
         }
@@ -386,15 +311,15 @@ impl Pass<'_> {
     fn failed(&mut self, what: String, error: &Error, is_retryable: bool) {
         self.failures_in_a_row = if is_retryable { self.failures_in_a_row + 1 } else { 0 };
         let reason = dmm_telemetry::causes(error);
-        tracing::warn!(agreement = what, error = reason, "could not be brought in line");
-        self.report.fail(what, reason);
+        tracing::warn!(agreement = what, error = reason, "could not be reconciled");
+        self.report.add_failure(what, reason);
     }
 
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.reconciler.until
+    fn must_stop(&self) -> bool {
+        Instant::now() >= self.reconciler.deadline
             || self.report.checked >= self.limit
             || self.failures_in_a_row >= FAILURES_IN_A_ROW
-            || self.report.named() >= NAMED
+            || self.report.entries() >= REPORT_LIMIT
     }
 }
 

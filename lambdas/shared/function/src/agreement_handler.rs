@@ -7,9 +7,8 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
-use dmm_converge::converge::{Converger, Outcome};
-use dmm_converge::ports::Roles;
-use dmm_converge::{Error, trace};
+use dmm_converge::ports::{Places, Roles};
+use dmm_converge::{Converger, Error, Outcome, trace};
 use dmm_mesh::CloudEvent;
 use dmm_state::ObjectStore;
 use dmm_telemetry::Trigger;
@@ -20,12 +19,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::AgreementConfig;
 use crate::telemetry;
-use crate::wiring::{AgreementAdapters, WiringError, packing};
+use crate::wiring::{AgreementAdapters, WiringError, adapters};
 
 /// Handles events about agreements. Built once, and used for every event.
 pub struct AgreementHandler {
     api: dmm_api::Client,
     roles: Arc<dyn Roles>,
+    places: Arc<dyn Places>,
     records: Arc<dyn ObjectStore>,
     guardrails: Guardrails,
 }
@@ -38,8 +38,14 @@ impl AgreementHandler {
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: AgreementConfig) -> Result<AgreementHandler, WiringError> {
         let AgreementAdapters { api, iam, records, guardrails } = AgreementAdapters::new(config)?;
-        let roles = packing(iam, &records);
-        Ok(AgreementHandler { api, roles: Arc::new(roles), records: Arc::new(records), guardrails })
+        let places = adapters(iam.clone(), &records);
+        Ok(AgreementHandler {
+            api,
+            roles: Arc::new(iam),
+            places: Arc::new(places),
+            records: Arc::new(records),
+            guardrails,
+        })
     }
 
     /// Handles one invocation. The `detail` of its payload is the event as it was in the feed.
@@ -95,17 +101,18 @@ impl AgreementHandler {
         let api = self.api.until(deadline);
         let converger = Converger {
             agreements: &api,
-            outcomes: &api,
+            reporter: &api,
             roles: self.roles.as_ref(),
+            places: self.places.as_ref(),
             records: self.records.as_ref(),
             guardrails: &self.guardrails,
             clock: Timestamp::now,
-            patience: CONFLICT_BACKOFF,
+            conflict_backoff: CONFLICT_BACKOFF,
         };
-        let result = timeout_at(deadline, converger.converge_counting(&agreement, &cause)).await;
-        let (outcome, rounds) =
-            result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
-        trace::outcome(&outcome, rounds, event.time());
+        let result = timeout_at(deadline, converger.converge(&agreement, None, &cause)).await;
+        let convergence = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        trace::outcome(&convergence, event.time());
+        let outcome = convergence.outcome;
         tracing::info!(
             event.id = id,
             event.type = event_type,

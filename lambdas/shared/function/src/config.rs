@@ -4,9 +4,9 @@
 //! variable to those functions' environments in `pulumi/Pulumi.yaml`.
 
 use aws_credential_types::Credentials;
-use dmm_access::guardrails::{GuardrailError, Guardrails};
+use dmm_access::guardrails::{GuardrailError, GuardrailSettings, Guardrails};
+use dmm_access::managed_policy::{ArnPrefix, ArnPrefixError};
 use dmm_access::opt_in::{OptIn, OptInError};
-use dmm_access::prefix::{ArnPrefix, ArnPrefixError};
 use dmm_api::BaseUrl;
 use dmm_aws::AwsSettings;
 use dmm_http::CertificateFile;
@@ -228,11 +228,11 @@ impl AgreementConfig {
             aws: aws(environment)?,
             api: ApiConfig::read(environment)?,
             state_bucket: environment.required(&STATE_BUCKET)?,
-            guardrails: Guardrails::new(
-                &environment.list(&ALLOWED_ROLES)?,
-                &environment.list(&PROTECTED_ROLES)?,
-                &environment.list(&ALLOWED_RESOURCE_ACCOUNTS)?,
-            )?,
+            guardrails: Guardrails::new(GuardrailSettings {
+                allowed_roles: environment.list(&ALLOWED_ROLES)?,
+                protected_roles: environment.list(&PROTECTED_ROLES)?,
+                allowed_resource_accounts: environment.list(&ALLOWED_RESOURCE_ACCOUNTS)?,
+            })?,
             // These errors name their variable themselves.
             managed_policies: environment.required(&MANAGED_POLICY_ARN_PREFIX)?.parse::<ArnPrefix>()?,
             opt_in: environment.required(&OPT_IN_PATH)?.parse::<OptIn>()?,

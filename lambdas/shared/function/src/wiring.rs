@@ -7,6 +7,7 @@ use dmm_api::RetryPolicy;
 use dmm_aws::{Aws, AwsSetupError, IamRoles, S3Store, SecretApiKey};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::api::CONNECT_TIMEOUT;
+use dmm_converge::adapters::Adapters;
 use dmm_converge::packing::Packing;
 use dmm_http::{CertificateFile, TlsError, client_builder};
 use jiff::Timestamp;
@@ -77,10 +78,12 @@ impl AgreementAdapters {
     }
 }
 
-/// Decides for each grant, by the records in the state bucket, whether it is an inline policy of its role or part of a managed
-/// policy.
-pub fn packing<R>(iam: R, records: &S3Store) -> Packing<R> {
-    Packing { iam, records: Arc::new(records.clone()), clock: Timestamp::now, patience: CONFLICT_BACKOFF }
+/// The adapters for all kinds of places. The one for policies of roles decides, by the records in the state bucket, whether a
+/// grant is an inline policy or part of a managed policy.
+pub fn adapters<R>(iam: R, records: &S3Store) -> Adapters<Packing<R>> {
+    let records = Arc::new(records.clone());
+    let role_policies = Packing { iam, records, clock: Timestamp::now, conflict_backoff: CONFLICT_BACKOFF };
+    Adapters { role_policies }
 }
 
 #[cfg(test)]

@@ -6,15 +6,24 @@ use serde_json::{Map, Value};
 
 use crate::json;
 
-/// The generation of an agreement: the name it has in events and addresses.
+/// The generation of an agreement.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Ord, PartialOrd)]
 pub enum AgreementKind {
-    /// Until 2023-09. Today an address of this kind holds the contract *document*, which is no agreement.
+    /// Until 2023-09. Today an address of this generation holds a data contract *document*, which is not an
+    /// agreement.
     DataContract,
     /// The second generation.
     DataUsageAgreement,
-    /// The generation of today.
+    /// The current generation.
     Access,
+}
+
+/// Everything that differs between the generations.
+struct Generation {
+    name: &'static str,
+    collection: &'static str,
+    event_prefix: &'static str,
+    policy_prefix: &'static str,
 }
 
 impl AgreementKind {
@@ -22,32 +31,64 @@ impl AgreementKind {
     pub const ALL: [AgreementKind; 3] =
         [AgreementKind::DataContract, AgreementKind::DataUsageAgreement, AgreementKind::Access];
 
+    /// The table of generations.
+    const fn generation(self) -> Generation {
+        match self {
+            AgreementKind::DataContract => Generation {
+                name: "datacontract",
+                collection: "datacontracts",
+                event_prefix: "DataContract",
+                policy_prefix: "DMM_Datacontract_",
+            },
+            AgreementKind::DataUsageAgreement => Generation {
+                name: "datausageagreement",
+                collection: "datausageagreements",
+                event_prefix: "DataUsageAgreement",
+                policy_prefix: "DMM_DataUsageAgreement_",
+            },
+            AgreementKind::Access => Generation {
+                name: "access",
+                collection: "access",
+                event_prefix: "Access",
+                policy_prefix: "DMM_Access_",
+            },
+        }
+    }
+
+    /// The name in object keys, records and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.generation().name
+    }
+
     /// The collection in the API's addresses: `/api/{collection}/{id}`.
     #[must_use]
     pub fn collection(self) -> &'static str {
-        match self {
-            AgreementKind::DataContract => "datacontracts",
-            AgreementKind::DataUsageAgreement => "datausageagreements",
-            AgreementKind::Access => "access",
-        }
+        self.generation().collection
     }
 
-    /// The kind's name in keys and logs.
+    /// What the types of its events begin with, e.g. `Access` of `AccessActivatedEvent`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            AgreementKind::DataContract => "datacontract",
-            AgreementKind::DataUsageAgreement => "datausageagreement",
-            AgreementKind::Access => "access",
-        }
+    pub fn event_prefix(self) -> &'static str {
+        self.generation().event_prefix
     }
-}
 
-impl AgreementKind {
-    /// The kind of this [name](Self::as_str).
+    /// What the names of its policies in IAM begin with. The agreement's id follows.
+    #[must_use]
+    pub fn policy_prefix(self) -> &'static str {
+        self.generation().policy_prefix
+    }
+
+    /// The generation with this [name](Self::as_str).
     #[must_use]
     pub fn named(name: &str) -> Option<AgreementKind> {
         AgreementKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// The generation before this one.
+    #[must_use]
+    pub fn previous(self) -> Option<AgreementKind> {
+        AgreementKind::ALL.into_iter().rev().find(|kind| *kind < self)
     }
 }
 
@@ -80,7 +121,7 @@ pub struct Agreement {
     /// `info.status`: `requested`, `approved` or `rejected`.
     pub status: Option<String>,
     /// `info.active`: approved, and today is between start and end. `false` when the answer does not say:
-    /// access is given only where the API says that it stands.
+    /// access is given only if the API says that the agreement is active.
     pub active: bool,
     /// Who grants access, and to what.
     pub provider: Provider,
@@ -176,9 +217,9 @@ impl Agreement {
         })
     }
 
-    /// Whether access stands now: `info.active` is true, and `info.status`, where there is one, is `approved`.
+    /// Whether the agreement gives access now: `info.active` is true, and `info.status`, if present, is `approved`.
     #[must_use]
-    pub fn stands(&self) -> bool {
+    pub fn is_in_force(&self) -> bool {
         self.active && self.status.as_deref().is_none_or(|status| status == "approved")
     }
 
@@ -245,7 +286,7 @@ mod tests {
     fn a_data_contract_of_the_first_generation_is_an_agreement() {
         let raw = fixture!("data_contract.json");
         let agreement = read(AgreementKind::DataContract, &raw).expect("an agreement");
-        assert!(agreement.stands());
+        assert!(agreement.is_in_force());
         assert_eq!(agreement.provider.data_product_id.as_deref(), Some("stock-levels"));
         assert_eq!(agreement.provider.output_port_id.as_deref(), Some("stock-levels-s3-v1"));
         assert_eq!(agreement.provider.team_id.as_deref(), Some("warehouse-logistics"));
@@ -304,17 +345,17 @@ mod tests {
     }
 
     #[test]
-    fn an_agreement_stands_when_it_is_active_and_not_known_to_be_unapproved() {
-        let stands = |info: Value| {
+    fn an_agreement_is_in_force_if_it_is_active_and_not_known_to_be_unapproved() {
+        let in_force = |info: Value| {
             let raw = json!({"info": info, "provider": {}, "consumer": {}});
-            read(AgreementKind::Access, &raw).expect("an agreement").stands()
+            read(AgreementKind::Access, &raw).expect("an agreement").is_in_force()
         };
-        assert!(stands(json!({"active": true, "status": "approved"})));
-        assert!(stands(json!({"active": true})));
-        assert!(!stands(json!({"active": true, "status": "requested"})));
-        assert!(!stands(json!({"active": true, "status": "rejected"})));
-        assert!(!stands(json!({"active": false, "status": "approved"})));
-        assert!(!stands(json!({"status": "approved"})));
-        assert!(!stands(json!(null)));
+        assert!(in_force(json!({"active": true, "status": "approved"})));
+        assert!(in_force(json!({"active": true})));
+        assert!(!in_force(json!({"active": true, "status": "requested"})));
+        assert!(!in_force(json!({"active": true, "status": "rejected"})));
+        assert!(!in_force(json!({"active": false, "status": "approved"})));
+        assert!(!in_force(json!({"status": "approved"})));
+        assert!(!in_force(json!(null)));
     }
 }

@@ -135,12 +135,7 @@ fn agreement_kind(type_name: &str) -> Option<AgreementKind> {
     let stem = ["ActivatedEvent", "DeactivatedEvent", "DeletedEvent"]
         .iter()
         .find_map(|change| type_name.strip_suffix(change))?;
-    match stem {
-        "DataContract" => Some(AgreementKind::DataContract),
-        "DataUsageAgreement" => Some(AgreementKind::DataUsageAgreement),
-        "Access" => Some(AgreementKind::Access),
-        _ => None,
-    }
+    AgreementKind::ALL.into_iter().find(|kind| kind.event_prefix() == stem)
 }
 
 #[cfg(test)]

@@ -1,23 +1,23 @@
-//! Why the store could not do it.
+//! Why the store could not read or write an object.
 
 use std::error::Error;
 
 use thiserror::Error;
 
-/// The store could not read or change an object.
+/// The store could not read, write or list objects.
 #[derive(Debug, Error)]
 pub enum StateError {
-    /// The precondition does not hold: somebody else has changed, made or deleted the object. Read it again
-    /// and decide anew.
-    #[error("{object} was changed by somebody else in the meantime")]
+    /// The precondition does not hold: another writer has changed or created the object. Read it again and
+    /// decide again.
+    #[error("another writer changed {object} in the meantime")]
     Conflict {
         /// The object, as `s3://bucket/key`.
         object: String,
     },
     /// The function's role is not allowed to do this.
     #[error(
-        "{action} on {object} is denied: the function's role has to allow it (and s3:ListBucket on the bucket, \
-         without which S3 denies to say that an object is missing)"
+        "{action} on {object} is denied: allow it in the policy of the function's role (also allow s3:ListBucket \
+         on the bucket; without it, S3 answers 403 for an object that does not exist)"
     )]
     Denied {
         /// The object, as `s3://bucket/key`.
@@ -28,8 +28,8 @@ pub enum StateError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The request is refused as it is, e.g. because there is no such bucket.
-    #[error("{action} on {object} is refused: {reason}")]
+    /// The store rejects the request as it is, for example because the bucket does not exist.
+    #[error("{action} on {object} is rejected: {reason}")]
     Rejected {
         /// The object, as `s3://bucket/key`.
         object: String,
@@ -41,7 +41,7 @@ pub enum StateError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// The store did not answer, or could not serve the request just now, also after retries.
+    /// The store did not answer, or could not serve the request, even after retries.
     #[error("{action} on {object} failed")]
     Unavailable {
         /// The object, as `s3://bucket/key`.
@@ -55,7 +55,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// Whether a retry can cure it; after a conflict, one that reads the object again first.
+    /// Whether a retry may succeed. After a conflict, the retry has to read the object again first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

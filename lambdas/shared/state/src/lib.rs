@@ -1,8 +1,8 @@
-//! Small objects in the state bucket, written under conditions.
+//! Small objects in the state bucket, written under preconditions.
 //!
 //! Two functions that run at once must not undo each other's work. Every write therefore carries a
-//! [`Precondition`]. When it does not hold, the write fails with [`StateError::Conflict`]: read the object again and
-//! decide again.
+//! [`Precondition`]. If it does not hold, the write fails with [`StateError::Conflict`]: read the object again and
+//! decide again. Objects are never deleted.
 
 mod error;
 mod object;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use crate::error::StateError;
 use crate::object::{ETag, Object, ObjectKeys, ObjectStore, Precondition};
 
-/// How many keys a listing gives: few, so that there are more to ask for.
-const AT_ONCE: usize = 3;
+/// How many keys one listing returns. It is small so that tests have to ask for more.
+const PAGE_SIZE: usize = 3;
 
 /// An [`ObjectStore`] that keeps its objects in memory and behaves as S3 does.
 #[derive(Debug, Default)]
@@ -31,19 +31,19 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
-    /// All keys that there are, in order.
+    /// The keys of all objects, in order.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         self.lock().objects.keys().cloned().collect()
     }
 
-    /// How often an object was written.
+    /// The number of writes so far.
     #[must_use]
     pub fn writes(&self) -> u64 {
         self.lock().writes
     }
 
-    /// Lets the next call fail in this way, whichever it is. Several failures come in the order given.
+    /// Makes the next call fail with this error. Several failures come in the order given.
     pub fn fail_next(&self, failure: StateError) {
         self.lock().failures.push(failure);
     }
@@ -60,7 +60,7 @@ impl Inner {
 
     fn holds(&self, key: &str, when: &Precondition) -> bool {
         match (when, self.objects.get(key)) {
-            (Precondition::None, _) | (Precondition::Absent, None) => true,
+            (Precondition::Absent, None) => true,
             (Precondition::Matches(etag), Some(object)) => object.etag == *etag,
             (Precondition::Absent, Some(_)) | (Precondition::Matches(_), None) => false,
         }
@@ -90,24 +90,6 @@ impl ObjectStore for MemoryStore {
         inner.objects.insert(key.to_owned(), Object { body, etag: etag.clone() });
         Ok(etag)
     }
-
-    async fn delete(&self, key: &str, when: &Precondition) -> Result<(), StateError> {
-        let mut inner = self.lock();
-        inner.fail()?;
-        if *when == Precondition::Absent {
-            return Err(StateError::Rejected {
-                object: name(key),
-                action: "delete",
-                reason: "only what is there can be deleted".to_owned(),
-                source: None,
-            });
-        }
-        if inner.objects.contains_key(key) && !inner.holds(key, when) {
-            return Err(StateError::Conflict { object: name(key) });
-        }
-        inner.objects.remove(key);
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -117,7 +99,7 @@ impl ObjectKeys for MemoryStore {
         inner.fail()?;
         let is_wanted =
             |key: &&String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
-        Ok(inner.objects.keys().filter(is_wanted).take(AT_ONCE).cloned().collect())
+        Ok(inner.objects.keys().filter(is_wanted).take(PAGE_SIZE).cloned().collect())
     }
 }
 
@@ -127,18 +109,20 @@ mod tests {
     use crate::contract;
 
     #[tokio::test]
-    async fn the_contract_of_stores_holds() {
+    async fn the_store_fulfils_the_contract() {
         contract::holds(&MemoryStore::new()).await;
         contract::lists(&MemoryStore::new()).await;
     }
 
     #[tokio::test]
-    async fn a_failure_that_was_ordered_comes_once() {
+    async fn an_injected_failure_affects_one_call() {
         let store = MemoryStore::new();
-        store.put("a", b"1".to_vec(), &Precondition::None).await.expect("written");
+        let etag = store.put("a", b"1".to_vec(), &Precondition::Absent).await.expect("written");
+        let unchanged = Precondition::Matches(etag);
         store.fail_next(StateError::Conflict { object: "a".to_owned() });
-        assert!(store.put("a", b"2".to_vec(), &Precondition::None).await.is_err());
+        assert!(store.put("a", b"2".to_vec(), &unchanged).await.is_err());
         assert_eq!(store.get("a").await.expect("an answer").expect("an object").body, b"1");
-        assert_eq!((store.keys(), store.writes()), (vec!["a".to_owned()], 1));
+        store.put("a", b"2".to_vec(), &unchanged).await.expect("written");
+        assert_eq!((store.keys(), store.writes()), (vec!["a".to_owned()], 2));
     }
 }

@@ -1,4 +1,4 @@
-//! The store as its users see it.
+//! Objects, and the traits of a store.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use async_trait::async_trait;
 
 use crate::error::StateError;
 
-/// The version of an object's content, as the store names it, with its quotes.
+/// The entity tag that the store gives to a version of an object, with its quotes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ETag(String);
 
 impl ETag {
-    /// Takes the store's name for a version as it is.
+    /// Wraps the store's tag as it is.
     #[must_use]
     pub fn new(tag: impl Into<String>) -> ETag {
         ETag(tag.into())
     }
 
-    /// The store's name for the version.
+    /// The tag, with its quotes.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,59 +39,49 @@ pub struct Object {
     pub etag: ETag,
 }
 
-/// What has to hold for a change to be made.
+/// What must be true for a write to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// Nothing: whatever is there is overwritten or deleted.
-    None,
-    /// There is no such object yet. Only for [`ObjectStore::put`].
+    /// The object does not exist yet.
     Absent,
     /// The object is still this version.
     Matches(ETag),
 }
 
 impl Precondition {
-    /// That nothing has changed since `object` was read: it is still the same, or still not there.
+    /// Nothing has changed since `object` was read: it is the same version, or still does not exist.
     #[must_use]
     pub fn unchanged(object: Option<&Object>) -> Precondition {
         object.map_or(Precondition::Absent, |object| Precondition::Matches(object.etag.clone()))
     }
 }
 
-/// A place for small objects.
+/// Reads and writes small objects.
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
-    /// The object, or `None` when there is none.
+    /// Reads the object; `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`StateError`], but never a conflict.
+    /// Any [`StateError`] except a conflict.
     async fn get(&self, key: &str) -> Result<Option<Object>, StateError>;
 
-    /// Writes the object, and returns its new version.
+    /// Writes the object and returns the tag of its new version.
     ///
     /// # Errors
     ///
-    /// [`StateError::Conflict`] when the precondition does not hold, or any other [`StateError`].
+    /// [`StateError::Conflict`] if the precondition does not hold, or any other [`StateError`].
     async fn put(&self, key: &str, body: Vec<u8>, when: &Precondition) -> Result<ETag, StateError>;
-
-    /// Deletes the object. That there is none is a success.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError::Conflict`] when the object is another version; [`StateError::Rejected`] for
-    /// [`Precondition::Absent`], which makes no sense here; or any other [`StateError`].
-    async fn delete(&self, key: &str, when: &Precondition) -> Result<(), StateError>;
 }
 
-/// A place whose objects can be listed.
+/// Lists objects.
 #[async_trait]
 pub trait ObjectKeys: Send + Sync {
-    /// The keys that begin with `prefix` and come after `after`, in the order of their UTF-8 bytes: at most as
-    /// many as the store gives at once (S3: 1,000). No keys at all mean that there are no more.
+    /// The keys that begin with `prefix` and come after `after`, in the order of their UTF-8 bytes. One answer
+    /// holds as many keys as the store returns at once (S3: 1,000). An empty answer means that there are no more.
     ///
     /// # Errors
     ///
-    /// [`StateError`], but never a conflict.
+    /// Any [`StateError`] except a conflict.
     async fn keys(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, StateError>;
 }

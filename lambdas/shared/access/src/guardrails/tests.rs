@@ -5,8 +5,13 @@ use dmm_mesh::OutputPort;
 use super::*;
 use crate::port;
 
-fn list(items: &[&str]) -> Vec<String> {
-    items.iter().map(|item| (*item).to_owned()).collect()
+fn configured(allowed: &[&str], protected: &[&str], accounts: &[&str]) -> Result<Guardrails, GuardrailError> {
+    let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+    Guardrails::new(GuardrailSettings {
+        allowed_roles: list(allowed),
+        protected_roles: list(protected),
+        allowed_resource_accounts: list(accounts),
+    })
 }
 
 fn role(path: &str, name: &str, has_opted_in: bool) -> Role {
@@ -23,7 +28,7 @@ fn opted_in(path: &str, name: &str) -> Role {
 }
 
 #[test]
-fn patterns_match_names_or_paths_with_names() {
+fn a_pattern_matches_a_name_or_a_path_with_a_name() {
     for (pattern, path, name, matches) in [
         ("*", "/", "consumer", true),
         ("*", "/data/", "consumer", true),
@@ -43,33 +48,37 @@ fn patterns_match_names_or_paths_with_names() {
         ("/data/consumers/*", "/", "orders", false),
         ("/*", "/data/", "orders", true),
     ] {
-        let guardrails = Guardrails::new(&list(&[pattern]), &[], &[]).unwrap();
-        assert_eq!(guardrails.giving(&opted_in(path, name)).is_ok(), matches, "{pattern} on {path}{name}");
+        let guardrails = configured(&[pattern], &[], &[]).unwrap();
+        assert_eq!(
+            guardrails.check_recipient(&opted_in(path, name)).is_ok(),
+            matches,
+            "{pattern} on {path}{name}"
+        );
     }
 }
 
 #[test]
 fn a_role_that_has_not_opted_in_gets_nothing_but_loses_what_it_has() {
-    let guardrails = Guardrails::new(&list(&["*"]), &[], &[]).unwrap();
+    let guardrails = configured(&["*"], &[], &[]).unwrap();
     let role = role("/", "consumer", false);
-    assert_eq!(guardrails.giving(&role), Err(Refusal::RoleNotOptedIn { role: role.name.clone() }));
-    assert_eq!(guardrails.touching(&role), Ok(()));
+    assert_eq!(guardrails.check_recipient(&role), Err(Refusal::RoleNotOptedIn { role: role.name.clone() }));
+    assert_eq!(guardrails.check_change(&role), Ok(()));
 }
 
 #[test]
-fn service_linked_and_protected_roles_are_never_touched_whatever_is_allowed() {
-    let guardrails = Guardrails::new(&list(&["*"]), &list(&["dmm-aws-*", "/admin/*"]), &[]).unwrap();
+fn service_linked_and_protected_roles_are_never_changed_even_if_they_are_allowed() {
+    let guardrails = configured(&["*"], &["dmm-aws-*", "/admin/*"], &[]).unwrap();
     let linked = opted_in("/aws-service-role/athena.amazonaws.com/", "AWSServiceRoleForAthena");
-    assert!(matches!(guardrails.touching(&linked), Err(Refusal::RoleServiceLinked { .. })));
+    assert!(matches!(guardrails.check_change(&linked), Err(Refusal::RoleServiceLinked { .. })));
     for role in [opted_in("/", "dmm-aws-iam-grant"), opted_in("/admin/", "owner")] {
-        assert!(matches!(guardrails.touching(&role), Err(Refusal::RoleProtected { .. })));
-        assert!(matches!(guardrails.giving(&role), Err(Refusal::RoleProtected { .. })));
+        assert!(matches!(guardrails.check_change(&role), Err(Refusal::RoleProtected { .. })));
+        assert!(matches!(guardrails.check_recipient(&role), Err(Refusal::RoleProtected { .. })));
     }
 }
 
 #[test]
-fn resources_of_other_accounts_and_partitions_are_refused_by_field() {
-    let guardrails = Guardrails::new(&list(&["*"]), &[], &list(&["123456789012"])).unwrap();
+fn resources_of_other_accounts_and_partitions_are_refused_with_their_field() {
+    let guardrails = configured(&["*"], &[], &["123456789012"]).unwrap();
     let resources = |partition: &str, account: &str| {
         let custom = BTreeMap::from([
             ("output-port-type".to_owned(), "glue_table".to_owned()),
@@ -82,24 +91,24 @@ fn resources_of_other_accounts_and_partitions_are_refused_by_field() {
         port::read(&OutputPort { custom, ..OutputPort::default() }).unwrap()
     };
     let consumer = opted_in("/", "consumer");
-    assert_eq!(guardrails.resources(&resources("aws", "123456789012"), &consumer), Ok(()));
+    assert_eq!(guardrails.check_resources(&resources("aws", "123456789012"), &consumer), Ok(()));
     assert_eq!(
-        guardrails.resources(&resources("aws", "210987654321"), &consumer),
+        guardrails.check_resources(&resources("aws", "210987654321"), &consumer),
         Err(Refusal::AccountForbidden {
             field: "aws-table-arn".to_owned(),
             account: "210987654321".to_owned()
         })
     );
     assert!(matches!(
-        guardrails.resources(&resources("aws-cn", "123456789012"), &consumer),
+        guardrails.check_resources(&resources("aws-cn", "123456789012"), &consumer),
         Err(Refusal::OtherPartition { .. })
     ));
-    let open = Guardrails::new(&list(&["*"]), &[], &[]).unwrap();
-    assert_eq!(open.resources(&resources("aws", "210987654321"), &consumer), Ok(()));
+    let open = configured(&["*"], &[], &[]).unwrap();
+    assert_eq!(open.check_resources(&resources("aws", "210987654321"), &consumer), Ok(()));
 }
 
 #[test]
-fn an_arn_in_the_field_has_to_be_the_roles_own() {
+fn an_arn_in_the_field_has_to_be_the_arn_of_the_role() {
     let role = opted_in("/data/", "consumer");
     for (text, right) in [
         ("consumer", true),
@@ -107,14 +116,14 @@ fn an_arn_in_the_field_has_to_be_the_roles_own() {
         ("arn:aws:iam::123456789012:role/consumer", false),
         ("arn:aws:iam::210987654321:role/data/consumer", false),
     ] {
-        assert_eq!(is_meant(&text.parse().unwrap(), &role).is_ok(), right, "{text}");
+        assert_eq!(check_reference(&text.parse().unwrap(), &role).is_ok(), right, "{text}");
     }
 }
 
 #[test]
-fn a_configuration_that_makes_no_sense_is_an_error_that_names_the_variable() {
+fn an_invalid_configuration_is_an_error_that_names_the_variable() {
     let error = |allowed: &[&str], protected: &[&str], accounts: &[&str]| {
-        Guardrails::new(&list(allowed), &list(protected), &list(accounts)).unwrap_err().to_string()
+        configured(allowed, protected, accounts).unwrap_err().to_string()
     };
     assert!(error(&[], &[], &[]).contains("ALLOWED_ROLES is empty"));
     assert!(error(&["data/*"], &[], &[]).contains("`data/*` in ALLOWED_ROLES"));

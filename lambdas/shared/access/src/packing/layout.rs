@@ -1,4 +1,4 @@
-//! Which grants of a role are in which of its managed policies.
+//! Which of a role's managed policies hold which of its grants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,21 +9,21 @@ use crate::document::Document;
 use crate::name::PolicyName;
 use crate::size;
 
-/// The grants of one role that are packed into managed policies, by the number of the policy and the name that
-/// each grant would have as an inline policy.
+/// The grants of one role that are packed into managed policies: by the number of the managed policy, then by the name
+/// that each grant would have as an inline policy.
 ///
-/// A policy that was ever used keeps its number here, without grants: a call to IAM that comes late may make
-/// it again, so that it has to be looked at.
+/// A number that was ever used stays here, even without grants: a call to IAM that arrives late may create the policy
+/// again, so it has to be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Layout(BTreeMap<u32, BTreeMap<PolicyName, Document>>);
 
-/// Why a grant has no place in a layout.
+/// Why a layout has no room for a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
-    /// It needs another managed policy, and how many the role may have is not known yet.
+    /// It needs another managed policy, and it is not known yet how many the role may have.
     Unknown,
-    /// It is larger than a managed policy, or the role may not have another one.
+    /// It is larger than a managed policy, or the role may not have another managed policy.
     Full,
 }
 
@@ -33,24 +33,24 @@ impl Layout {
         self.0.keys().copied()
     }
 
-    /// The grants that are packed, by name.
+    /// The packed grants and their names.
     pub fn grants(&self) -> impl Iterator<Item = (&PolicyName, &Document)> {
         self.0.values().flatten()
     }
 
-    /// The number of the policy that a grant is in.
+    /// The number of the policy that holds this grant.
     #[must_use]
     pub fn number_of(&self, name: &PolicyName) -> Option<u32> {
         self.0.iter().find(|(_, grants)| grants.contains_key(name)).map(|(number, _)| *number)
     }
 
-    /// What the policy of this number says; `None` where there should be none.
+    /// The document of the policy with this number; `None` if the policy should not exist.
     #[must_use]
     pub fn document(&self, number: u32) -> Option<Document> {
         self.0.get(&number).filter(|grants| !grants.is_empty()).map(compose)
     }
 
-    /// How many characters all policies have together.
+    /// The size of all policies together, in characters.
     #[must_use]
     pub fn size(&self) -> usize {
         self.numbers()
@@ -59,7 +59,7 @@ impl Layout {
             .sum()
     }
 
-    /// The numbers of the policies that are different in the other layout.
+    /// The numbers of the policies that differ between the two layouts.
     #[must_use]
     pub fn differences(&self, other: &Layout) -> BTreeSet<u32> {
         self.numbers()
@@ -78,8 +78,8 @@ impl Layout {
         layout
     }
 
-    /// The same layout with this grant: where it is already, else in the first policy that has room, else in
-    /// one more, of which the role may have `slots` in all. A policy may have `limit` characters, as a rule
+    /// The same layout with this grant: in the policy that already holds it, else in the first policy with room, else in
+    /// another policy. The role may have `slots` policies altogether, and a policy `limit` characters, usually
     /// [`size::MANAGED`].
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl Layout {
         slots: Option<usize>,
         limit: usize,
     ) -> Result<Layout, NoRoom> {
-        if self.grants().any(|(packed, is)| packed == name && is == document) {
+        if self.grants().any(|grant| grant == (name, document)) {
             return Ok(self.clone());
         }
         let mut layout = self.without(name);
@@ -104,41 +104,44 @@ impl Layout {
         if !fits(&BTreeMap::new()) {
             return Err(NoRoom::Full);
         }
-        let used = |number: &u32| layout.0.get(number).is_some_and(|grants| !grants.is_empty());
-        let as_before = self.number_of(name).filter(|number| used(number) && fits(&layout.0[number]));
-        let with_room = || {
-            layout.0.iter().find(|(number, grants)| used(number) && fits(grants)).map(|(number, _)| *number)
-        };
-        let number = if let Some(number) = as_before.or_else(with_room) {
+        let used: BTreeMap<u32, _> = layout
+            .0
+            .iter()
+            .filter(|(_, grants)| !grants.is_empty())
+            .map(|(number, grants)| (*number, grants))
+            .collect();
+        let current = self.number_of(name);
+        let same = current.filter(|number| used.get(number).is_some_and(|grants| fits(grants)));
+        let with_room = || used.iter().find(|(_, grants)| fits(grants)).map(|(number, _)| *number);
+        let number = if let Some(number) = same.or_else(with_room) {
             number
         } else {
-            let slots = slots.ok_or(NoRoom::Unknown)?;
-            if layout.0.values().filter(|grants| !grants.is_empty()).count() >= slots {
+            if used.len() >= slots.ok_or(NoRoom::Unknown)? {
                 return Err(NoRoom::Full);
             }
-            // Its own, where it was alone in it.
-            let before = self.number_of(name).filter(|number| !used(number));
-            let free = || (1..=u32::MAX).find(|number| !used(number));
-            before.or_else(free).ok_or(NoRoom::Full)?
+            // If the grant was alone in its policy, that policy is free now.
+            let is_free = |number: &u32| !used.contains_key(number);
+            let free = || (1..=u32::MAX).find(is_free);
+            current.filter(is_free).or_else(free).ok_or(NoRoom::Full)?
         };
         layout.0.entry(number).or_default().insert(name.clone(), document.clone());
         Ok(layout)
     }
 }
 
-/// One document for several grants. `Sid`s are left out: they have to be unique in a document, and they count.
+/// One document for several grants. It has no `Sid`s: they would have to be unique, and IAM counts their characters.
 fn compose(grants: &BTreeMap<PolicyName, Document>) -> Document {
     let mut statements = Vec::new();
     for document in grants.values() {
         let Value::Object(mut members) = Value::from(document.clone()) else { continue };
         if let Some(Value::Array(own)) = members.remove("Statement") {
-            statements.extend(own.into_iter().map(nameless));
+            statements.extend(own.into_iter().map(without_sid));
         }
     }
     Document::from(json!({ "Version": "2012-10-17", "Statement": statements }))
 }
 
-fn nameless(statement: Value) -> Value {
+fn without_sid(statement: Value) -> Value {
     match statement {
         Value::Object(members) => {
             Value::Object(members.into_iter().filter(|(name, _)| name != "Sid").collect::<Map<_, _>>())
@@ -150,7 +153,11 @@ fn nameless(statement: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packing::tests::{grant, name};
+    use crate::testing::{access, document as grant};
+
+    fn name(id: &str) -> PolicyName {
+        PolicyName::of(&access(id))
+    }
 
     fn packed(names: &[&str], length: usize) -> Layout {
         let add = |layout: Layout, id: &&str| {
@@ -164,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn grants_share_a_policy_until_the_next_one_would_not_fit() {
+    fn grants_share_a_policy_until_the_next_one_does_not_fit() {
         let layout = packed(&["a", "b", "c", "d"], 2_000);
         assert_eq!(["a", "b", "c", "d"].map(|id| layout.number_of(&name(id)).unwrap()), [1, 1, 2, 2]);
         assert!(layout.numbers().all(|number| size_of(&layout, number) <= size::MANAGED));
@@ -174,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_filled_to_its_last_character() {
+    fn a_policy_can_be_filled_completely() {
         let frame = size_of(&packed(&["a"], 0), 1);
         let layout = packed(&["a"], size::MANAGED - frame);
         assert_eq!(size_of(&layout, 1), size::MANAGED);
@@ -183,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_stays_where_it_is_unless_it_has_outgrown_its_policy() {
+    fn a_grant_stays_in_its_policy_until_it_outgrows_it() {
         let layout = packed(&["a", "b", "c"], 2_000);
         let changed = layout.with(&name("a"), &grant("a", 1_999), Some(10), size::MANAGED).unwrap();
         assert_eq!(changed.number_of(&name("a")), Some(1));
@@ -192,7 +199,7 @@ mod tests {
         let outgrown = layout.with(&name("a"), &grant("a", 3_800), Some(10), size::MANAGED).unwrap();
         assert_eq!(outgrown.number_of(&name("a")), Some(2));
         assert_eq!(layout.differences(&outgrown), BTreeSet::from([1, 2]));
-        // Alone in its policy, it may fill it.
+        // A grant that is alone in its policy may fill it.
         let alone = layout.without(&name("b")).without(&name("c"));
         assert_eq!(alone.with(&name("a"), &grant("a", 5_000), None, size::MANAGED), Err(NoRoom::Unknown));
         assert_eq!(
@@ -202,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_policy_is_taken_only_where_the_role_may_have_it() {
+    fn another_policy_is_used_only_if_the_role_may_have_it() {
         let layout = packed(&["a", "b"], 4_000);
         let next = (name("c"), grant("c", 4_000));
         assert_eq!(layout.with(&next.0, &next.1, None, size::MANAGED), Err(NoRoom::Unknown));
@@ -211,13 +218,13 @@ mod tests {
             layout.with(&next.0, &next.1, Some(3), size::MANAGED).unwrap().number_of(&name("c")),
             Some(3)
         );
-        // A small one needs none.
+        // A small grant needs no other policy.
         let small = layout.with(&name("d"), &grant("d", 1_000), Some(0), size::MANAGED).unwrap();
         assert_eq!(small.number_of(&name("d")), Some(1));
     }
 
     #[test]
-    fn a_number_without_grants_is_remembered_and_used_again() {
+    fn a_number_without_grants_is_kept_and_used_again() {
         let layout = packed(&["a", "b"], 4_000).without(&name("a"));
         assert_eq!((layout.document(1), layout.numbers().collect::<Vec<_>>()), (None, vec![1, 2]));
         let again = layout.with(&name("c"), &grant("c", 4_000), Some(2), size::MANAGED).unwrap();

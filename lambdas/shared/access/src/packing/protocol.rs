@@ -1,21 +1,22 @@
-//! What to do next to pack a grant, or to take one out: a pure function of what was read and done so far.
+//! What to do next to pack a grant into a managed policy, or to take one out: a pure function of what has been read and
+//! done so far.
 //!
 //! # The protocol
 //!
-//! Several agreements share a managed policy, and several runs may change it at once. IAM has no condition for
-//! its writes, so that the record of the role decides ([`Pack`]), which has:
+//! Several agreements share a managed policy, and several runs may change it at once. IAM offers no conditional writes,
+//! so the record of the role, which can be written conditionally, decides:
 //!
-//! 1. Read the record. Work out the layout with, or without, the grant.
-//! 2. If the layout is as it was and the record is sure of IAM, look at IAM. Where it holds what the layout
-//!    says, nothing is left to do.
-//! 3. Write the *intent*: the new layout, naming every policy that is about to be written as unsure, on the
-//!    condition that nobody wrote the record since.
-//! 4. Write these policies in IAM, whatever it says about them.
-//! 5. Write the record as sure, on the condition that nobody wrote it since the intent.
+//! 1. Read the record. Work out the layout with the grant, or without it.
+//! 2. If the layout is unchanged and the record is certain of IAM, look at IAM. If IAM holds what the layout says, the
+//!    run is finished.
+//! 3. Write the *intent*: the new layout, with every policy that is about to be written marked as uncertain, on the
+//!    condition that nobody has written the record since it was read.
+//! 4. Write these policies in IAM, without looking at them first.
+//! 5. Write the record without the marks, on the condition that nobody has written it since the intent.
 //!
-//! Where a condition fails, the run begins again, and writes every policy anew that it wrote to before. It is
-//! the protocol of [`transition`](crate::transition), one level below: there the agreement says what should
-//! stand, here the record does.
+//! If a condition fails, the run starts again, and writes every policy again that it wrote to before. This is the
+//! protocol of [`transition`](crate::transition), one level below: there the agreement says what should exist, here the
+//! record does.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -28,29 +29,30 @@ use crate::refusal::Refusal;
 use crate::size;
 use crate::transition::ROUNDS;
 
-/// The part of a role's record that decisions are taken from.
+/// The part of a role's record on which decisions are based.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Pack {
-    /// What the managed policies of the role should say.
+pub struct PackingState {
+    /// What the managed policies of the role should contain.
     #[serde(rename = "policies")]
     pub layout: Layout,
-    /// The numbers of the policies of which it is not sure that they say so.
-    pub unsure: BTreeSet<u32>,
+    /// The numbers of the policies that may differ from the layout.
+    #[serde(rename = "unsure")]
+    pub uncertain: BTreeSet<u32>,
 }
 
-/// A managed policy as IAM has it.
+/// A managed policy as it is in IAM.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Held {
-    /// What its default version says; `None`: there is no such policy.
+pub struct ObservedPolicy {
+    /// Its default version; `None` if the policy does not exist.
     pub document: Option<Document>,
     /// Whether it is attached to the role.
     pub is_attached: bool,
 }
 
-impl Held {
-    /// Whether it is what the layout asks for.
+impl ObservedPolicy {
+    /// Whether it is what the layout asks for: a policy with this document, or none.
     #[must_use]
-    pub fn is(&self, document: Option<&Document>) -> bool {
+    pub fn matches(&self, document: Option<&Document>) -> bool {
         self.document.as_ref() == document && self.is_attached == document.is_some()
     }
 }
@@ -58,38 +60,38 @@ impl Held {
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Read the record; answer with [`Packer::record_is`].
+    /// Read the record; answer with [`Packer::record_read`].
     ReadRecord,
-    /// Find out how many managed policies of ours the role may have; answer with [`Packer::slots_are`].
+    /// Find out how many managed policies of this software the role may have; answer with [`Packer::slots_counted`].
     CountSlots,
-    /// Read the policy of this number; answer with [`Packer::seen`].
+    /// Look at the policy with this number; answer with [`Packer::looked`].
     Look(u32),
-    /// Write the record, on the condition that it is as it was read or written last; answer with
+    /// Write the record, on the condition that it is unchanged since it was last read or written; answer with
     /// [`Packer::written`] or [`Packer::conflict`].
-    Write(Pack),
-    /// Make the policy of this number say this, and attach it; answer with [`Packer::done`], or with
-    /// [`Packer::rejected`] if IAM will never take it.
-    Hold(u32, Document),
-    /// Make sure there is no policy of this number; answer with [`Packer::done`].
-    Drop(u32),
+    Write(PackingState),
+    /// Write this document to the policy with this number, and attach the policy; answer with [`Packer::done`], or with
+    /// [`Packer::rejected`] if IAM will never accept it.
+    Put(u32, Document),
+    /// Delete the policy with this number, which may not exist; answer with [`Packer::done`].
+    Delete(u32),
     /// The record and IAM agree.
-    Finish(Packed),
-    /// The record changed more often than a run follows: an error that a retry cures.
+    Finish(PackingOutcome),
+    /// The record changed more often than a run can follow. This is an error, and a retry may succeed.
     GiveUp,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Packed {
+pub enum PackingOutcome {
     /// The grant is in a policy, or in none, as it should be.
     Done,
-    /// There is no room for it. What stood stands as it was.
+    /// There is no room for it. Nothing has changed.
     Full,
-    /// IAM will not take the policy that it is in. It is not taken out of the record.
+    /// IAM does not accept the policy that holds it. The grant stays in the record.
     Rejected(Refusal),
 }
 
-/// How far a run goes.
+/// The limits of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// How many rounds it takes at most before it leaves the rest to its retry.
@@ -108,16 +110,16 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Packer {
     name: PolicyName,
-    /// What should be packed; `None`: nothing.
+    /// What should be packed; `None` if nothing.
     grant: Option<Document>,
-    /// The rounds that are left, this one among them, and the size.
+    /// The rounds that are left, including the current one, and the size of a policy.
     limits: Limits,
-    record: Option<Pack>,
+    record: Option<PackingState>,
     slots: Option<usize>,
-    seen: BTreeMap<u32, Held>,
-    /// The intent, once it is written, and the policies of it that are left to be written.
-    intent: Option<Pack>,
-    left: VecDeque<u32>,
+    observed: BTreeMap<u32, ObservedPolicy>,
+    /// The intent, once it is written, and the policies that are still to be written.
+    intent: Option<PackingState>,
+    pending: VecDeque<u32>,
     is_settled: bool,
     /// The policies that this run wrote to, in any round.
     touched: BTreeSet<u32>,
@@ -125,7 +127,7 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// A run that packs this grant, or takes what has this name out.
+    /// A run that packs this grant under this name, or takes out what is packed under it.
     #[must_use]
     pub fn new(name: PolicyName, grant: Option<Document>, limits: Limits) -> Packer {
         Packer {
@@ -134,9 +136,9 @@ impl Packer {
             limits,
             record: None,
             slots: None,
-            seen: BTreeMap::new(),
+            observed: BTreeMap::new(),
             intent: None,
-            left: VecDeque::new(),
+            pending: VecDeque::new(),
             is_settled: false,
             touched: BTreeSet::new(),
             rejected: BTreeMap::new(),
@@ -145,15 +147,15 @@ impl Packer {
 
     /// What to do next.
     #[must_use]
-    pub fn next(&self) -> Step {
+    pub fn next_step(&self) -> Step {
         let Some(record) = &self.record else {
             return if self.limits.rounds > 0 { Step::ReadRecord } else { Step::GiveUp };
         };
         if let Some(intent) = &self.intent {
-            return match self.left.front() {
+            return match self.pending.front() {
                 Some(number) => match intent.layout.document(*number) {
-                    Some(document) => Step::Hold(*number, document),
-                    None => Step::Drop(*number),
+                    Some(document) => Step::Put(*number, document),
+                    None => Step::Delete(*number),
                 },
                 None if !self.is_settled => Step::Write(self.settled(intent)),
                 None => Step::Finish(self.outcome(&intent.layout)),
@@ -164,97 +166,96 @@ impl Packer {
             Err(NoRoom::Unknown) => return Step::CountSlots,
             Err(NoRoom::Full) => record.layout.clone(),
         };
-        let mut unsure = &(&record.layout.differences(&layout) | &record.unsure) | &self.touched;
-        if unsure.is_empty() {
+        let mut uncertain = &(&record.layout.differences(&layout) | &record.uncertain) | &self.touched;
+        if uncertain.is_empty() {
             for number in layout.numbers() {
-                match self.seen.get(&number) {
-                    None => return Step::Look(number),
-                    Some(held) if !held.is(layout.document(number).as_ref()) => drop(unsure.insert(number)),
-                    Some(_) => {}
+                let Some(observed) = self.observed.get(&number) else { return Step::Look(number) };
+                if !observed.matches(layout.document(number).as_ref()) {
+                    uncertain.insert(number);
                 }
             }
         }
-        if unsure.is_empty() {
+        if uncertain.is_empty() {
             return Step::Finish(self.outcome(&layout));
         }
-        Step::Write(Pack { layout, unsure })
+        Step::Write(PackingState { layout, uncertain })
     }
 
-    fn layout(&self, record: &Pack) -> Result<Layout, NoRoom> {
+    fn layout(&self, record: &PackingState) -> Result<Layout, NoRoom> {
         match &self.grant {
             Some(grant) => record.layout.with(&self.name, grant, self.slots, self.limits.size),
             None => Ok(record.layout.without(&self.name)),
         }
     }
 
-    /// What IAM would not take stays unsure, so that the next run tries again.
-    fn settled(&self, intent: &Pack) -> Pack {
-        Pack { layout: intent.layout.clone(), unsure: self.rejected.keys().copied().collect() }
+    /// Policies that IAM rejected stay uncertain, so that the next run tries again.
+    fn settled(&self, intent: &PackingState) -> PackingState {
+        PackingState { layout: intent.layout.clone(), uncertain: self.rejected.keys().copied().collect() }
     }
 
-    fn outcome(&self, layout: &Layout) -> Packed {
-        let Some(grant) = &self.grant else { return Packed::Done };
-        let is_packed = layout.grants().any(|(name, document)| *name == self.name && document == grant);
+    fn outcome(&self, layout: &Layout) -> PackingOutcome {
+        let Some(grant) = &self.grant else { return PackingOutcome::Done };
+        let is_packed = layout.grants().any(|packed| packed == (&self.name, grant));
         let refusal = layout.number_of(&self.name).and_then(|number| self.rejected.get(&number));
         match refusal {
-            _ if !is_packed => Packed::Full,
-            Some(refusal) => Packed::Rejected(refusal.clone()),
-            None => Packed::Done,
+            _ if !is_packed => PackingOutcome::Full,
+            Some(refusal) => PackingOutcome::Rejected(refusal.clone()),
+            None => PackingOutcome::Done,
         }
     }
 
-    /// The answer to [`Step::ReadRecord`]; an empty one where there is none.
-    pub fn record_is(&mut self, record: Pack) {
+    /// The answer to [`Step::ReadRecord`]; the default if the record does not exist.
+    pub fn record_read(&mut self, record: PackingState) {
         self.record = Some(record);
     }
 
     /// The answer to [`Step::CountSlots`].
-    pub fn slots_are(&mut self, slots: usize) {
+    pub fn slots_counted(&mut self, slots: usize) {
         self.slots = Some(slots);
     }
 
     /// The answer to [`Step::Look`].
-    pub fn seen(&mut self, number: u32, held: Held) {
-        self.seen.insert(number, held);
+    pub fn looked(&mut self, number: u32, observed: ObservedPolicy) {
+        self.observed.insert(number, observed);
     }
 
     /// [`Step::Write`] succeeded.
     pub fn written(&mut self) {
         if self.intent.is_some() {
             self.is_settled = true;
-        } else if let Step::Write(intent) = self.next() {
-            // The policy that has the grant comes first: where it moves, it stands twice rather than not at all.
+        } else if let Step::Write(intent) = self.next_step() {
+            // The policy that holds the grant comes first, so that a grant that moves exists twice for a moment rather
+            // than not at all.
             let own = intent.layout.number_of(&self.name);
             let (first, rest): (Vec<u32>, Vec<u32>) =
-                intent.unsure.iter().partition(|number| Some(**number) == own);
-            self.left = first.into_iter().chain(rest).collect();
+                intent.uncertain.iter().partition(|number| Some(**number) == own);
+            self.pending = first.into_iter().chain(rest).collect();
             self.intent = Some(intent);
         }
     }
 
-    /// The condition of [`Step::Write`] did not hold. All begins again, except for what this run remembers of
-    /// its own doing.
+    /// The condition of [`Step::Write`] did not hold: another run wrote the record. This run starts again, and
+    /// remembers only what it did itself.
     pub fn conflict(&mut self) {
         let touched = std::mem::take(&mut self.touched);
         let limits = Limits { rounds: self.limits.rounds.saturating_sub(1), ..self.limits };
-        let anew = Packer::new(self.name.clone(), self.grant.take(), limits);
-        *self = Packer { touched, ..anew };
+        *self = Packer { touched, ..Packer::new(self.name.clone(), self.grant.take(), limits) };
     }
 
-    /// [`Step::Hold`] or [`Step::Drop`] succeeded.
+    /// [`Step::Put`] or [`Step::Delete`] succeeded.
     pub fn done(&mut self) {
-        self.touched.extend(self.left.pop_front());
+        self.touched.extend(self.pending.pop_front());
     }
 
-    /// IAM will never take what [`Step::Hold`] was to write.
+    /// IAM will never accept what [`Step::Put`] was to write.
     pub fn rejected(&mut self, refusal: Refusal) {
-        if let Some(number) = self.left.pop_front() {
+        if let Some(number) = self.pending.pop_front() {
             self.touched.insert(number);
             self.rejected.insert(number, refusal);
         }
     }
 
-    /// The rounds that are left, this one among them.
+    /// The rounds that are left, including the current one.
     #[must_use]
     pub fn rounds(&self) -> u8 {
         self.limits.rounds

@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::*;
 use crate::port;
 
-fn resources(custom: &[(&str, &str)]) -> Resources {
+fn statements(custom: &[(&str, &str)]) -> Vec<Statement> {
     let custom: BTreeMap<_, _> =
         custom.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    port::read(&OutputPort { custom, ..OutputPort::default() }).unwrap()
+    port::read(&OutputPort { custom, ..OutputPort::default() }).unwrap().statements
 }
 
 fn json(document: &Document) -> Value {
@@ -27,9 +27,9 @@ const TABLE_PORT: [(&str, &str); 7] = [
 ];
 
 #[test]
-fn a_whole_bucket_is_listed_and_read_and_the_text_has_no_blank() {
+fn a_whole_bucket_can_be_listed_and_read_and_the_text_has_no_white_space() {
     let bucket =
-        resources(&[("output-port-type", "s3_bucket"), ("aws-bucket-arn", "arn:aws:s3:::orders-data")]);
+        statements(&[("output-port-type", "s3_bucket"), ("aws-bucket-arn", "arn:aws:s3:::orders-data")]);
     assert_eq!(
         document(&bucket, &[]).as_str(),
         concat!(
@@ -42,8 +42,8 @@ fn a_whole_bucket_is_listed_and_read_and_the_text_has_no_blank() {
 }
 
 #[test]
-fn of_a_prefix_nothing_beside_it_can_be_listed_or_read() {
-    let prefix = resources(&[
+fn access_to_a_prefix_does_not_extend_beyond_it() {
+    let prefix = statements(&[
         ("output-port-type", "s3_bucket"),
         ("aws-bucket-arn", "arn:aws:s3:::orders-data/daily/2023"),
     ]);
@@ -62,8 +62,8 @@ fn of_a_prefix_nothing_beside_it_can_be_listed_or_read() {
 }
 
 #[test]
-fn each_bucket_is_listed_under_its_own_prefixes_only() {
-    let many = resources(&[
+fn each_bucket_can_be_listed_below_its_own_prefixes_only() {
+    let many = statements(&[
         ("output-port-type", "s3_bucket"),
         ("aws-1-arn", "arn:aws:s3:::first/a"),
         ("aws-2-arn", "arn:aws:s3:::first/b"),
@@ -84,9 +84,9 @@ fn each_bucket_is_listed_under_its_own_prefixes_only() {
 }
 
 #[test]
-fn a_table_comes_with_all_that_a_query_needs_from_the_catalog_to_the_result() {
+fn access_to_a_table_includes_everything_that_a_query_needs() {
     assert_eq!(
-        json(&document(&resources(&TABLE_PORT), &[])),
+        json(&document(&statements(&TABLE_PORT), &[])),
         json!({ "Version": "2012-10-17", "Statement": [
             { "Sid": "Locate", "Effect": "Allow", "Action": "s3:GetBucketLocation",
               "Resource": ["arn:aws:s3:::orders-data", "arn:aws:s3:::query-results"] },
@@ -123,8 +123,8 @@ fn a_table_comes_with_all_that_a_query_needs_from_the_catalog_to_the_result() {
 }
 
 #[test]
-fn only_results_may_be_written_and_nothing_but_the_named_bucket_stands_behind_a_star() {
-    let document = json(&document(&resources(&TABLE_PORT), &[]));
+fn only_results_may_be_written_and_wildcards_are_limited_to_objects_of_a_named_location() {
+    let document = json(&document(&statements(&TABLE_PORT), &[]));
     for statement in document["Statement"].as_array().unwrap() {
         let text = statement["Action"].to_string();
         let writes = ["Put", "Abort", "Generate"].iter().any(|verb| text.contains(verb));
@@ -146,7 +146,7 @@ fn one_or_all(value: &Value) -> Vec<&str> {
 #[test]
 fn with_allowed_accounts_every_s3_statement_is_limited_to_them() {
     let accounts = ["210987654321".to_owned(), "123456789012".to_owned(), "123456789012".to_owned()];
-    let document = json(&document(&resources(&TABLE_PORT), &accounts));
+    let document = json(&document(&statements(&TABLE_PORT), &accounts));
     for statement in document["Statement"].as_array().unwrap() {
         let is_s3 = statement["Action"].to_string().contains("s3:");
         let limit = &statement["Condition"]["StringEquals"]["aws:ResourceAccount"];
@@ -159,9 +159,9 @@ fn with_allowed_accounts_every_s3_statement_is_limited_to_them() {
 }
 
 #[test]
-fn another_partition_has_its_own_arns_and_host_names() {
+fn arns_and_host_names_are_those_of_the_partition() {
     let china = document(
-        &resources(&[
+        &statements(&[
             ("output-port-type", "glue_table"),
             ("aws-table-arn", "arn:aws-cn:glue:cn-north-1:123456789012:table/orders/daily"),
             ("aws-data-arn", "arn:aws-cn:s3:::orders-data/daily"),
@@ -176,8 +176,8 @@ fn another_partition_has_its_own_arns_and_host_names() {
 }
 
 #[test]
-fn the_same_resources_give_the_same_text_whatever_the_fields_are_called() {
-    let renamed = resources(&[
+fn the_names_of_the_fields_do_not_change_the_document() {
+    let renamed = statements(&[
         ("output-port-type", "glue_table"),
         ("aws-9-arn", TABLE_PORT[1].1),
         ("aws-8-arn", TABLE_PORT[2].1),
@@ -187,14 +187,14 @@ fn the_same_resources_give_the_same_text_whatever_the_fields_are_called() {
         ("aws-4-result-arn", TABLE_PORT[6].1),
         ("aws-3-again-arn", TABLE_PORT[5].1),
     ]);
-    assert_eq!(document(&renamed, &[]), document(&resources(&TABLE_PORT), &[]));
+    assert_eq!(document(&renamed, &[]), document(&statements(&TABLE_PORT), &[]));
 }
 
 #[test]
-fn the_sids_of_a_document_are_unique_and_of_letters_and_digits() {
+fn sids_are_unique_and_alphanumeric() {
     let mut fields = TABLE_PORT.to_vec();
     fields.push(("aws-other-key-arn", "arn:aws:kms:us-east-1:123456789012:key/4e5f"));
-    let document = json(&document(&resources(&fields), &[]));
+    let document = json(&document(&statements(&fields), &[]));
     let statements = document["Statement"].as_array().unwrap();
     let sids: BTreeSet<_> = statements.iter().map(|statement| statement["Sid"].as_str().unwrap()).collect();
     assert_eq!(sids.len(), statements.len());

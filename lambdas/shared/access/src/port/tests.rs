@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::*;
 use crate::arn::ArnError;
+use crate::policy;
 
 const TABLE: &str = "arn:aws:glue:eu-central-1:123456789012:table/orders/daily";
 const FOLDER: &str = "arn:aws:s3:::orders-data/daily";
@@ -13,27 +16,33 @@ fn port(custom: &[(&str, &str)]) -> OutputPort {
     OutputPort { id: Some("daily".to_owned()), custom, ..OutputPort::default() }
 }
 
-fn location(bucket: &str, prefix: Option<&str>) -> Location {
-    Location { partition: Partition::Aws, bucket: bucket.to_owned(), prefix: prefix.map(str::to_owned) }
-}
-
-#[test]
-fn a_bucket_port_points_to_a_bucket_or_to_a_prefix_in_one() {
-    for (arn, expected) in [
-        ("arn:aws:s3:::orders-data", location("orders-data", None)),
-        ("arn:aws:s3:::orders-data/", location("orders-data", None)),
-        ("arn:aws:s3:::orders-data/daily", location("orders-data", Some("daily"))),
-        (" arn:aws:s3:::orders-data/daily/2023/ ", location("orders-data", Some("daily/2023"))),
-    ] {
-        let resources =
-            read(&port(&[("output-port-type", "s3_bucket"), ("aws-s3-bucket-arn", arn)])).unwrap();
-        assert_eq!(resources.data, BTreeSet::from([expected]), "{arn}");
+/// The resources of the statement with this `Sid`.
+fn resources(access: &PortAccess, sid: &str) -> Vec<String> {
+    let document = Value::from(policy::document(&access.statements, &[]));
+    let statements = document["Statement"].as_array().unwrap();
+    match statements.iter().find(|statement| statement["Sid"] == sid).map(|found| &found["Resource"]) {
+        Some(Value::Array(many)) => many.iter().map(|arn| arn.as_str().unwrap().to_owned()).collect(),
+        Some(one) => vec![one.as_str().unwrap().to_owned()],
+        None => Vec::new(),
     }
 }
 
 #[test]
-fn every_field_from_aws_to_arn_counts_and_no_other_does() {
-    let resources = read(&port(&[
+fn a_bucket_port_names_a_bucket_or_a_prefix_in_one() {
+    for (arn, objects) in [
+        ("arn:aws:s3:::orders-data", "arn:aws:s3:::orders-data/*"),
+        ("arn:aws:s3:::orders-data/", "arn:aws:s3:::orders-data/*"),
+        ("arn:aws:s3:::orders-data/daily", "arn:aws:s3:::orders-data/daily/*"),
+        (" arn:aws:s3:::orders-data/daily/2023/ ", "arn:aws:s3:::orders-data/daily/2023/*"),
+    ] {
+        let access = read(&port(&[("output-port-type", "s3_bucket"), ("aws-s3-bucket-arn", arn)])).unwrap();
+        assert_eq!(resources(&access, "Read"), [objects], "{arn}");
+    }
+}
+
+#[test]
+fn fields_count_if_their_names_begin_with_aws_and_end_with_arn() {
+    let access = read(&port(&[
         ("output-port-type", "s3_bucket"),
         ("aws-first-arn", "arn:aws:s3:::first"),
         ("awsarn", "arn:aws:s3:::second"),
@@ -43,50 +52,57 @@ fn every_field_from_aws_to_arn_counts_and_no_other_does() {
         ("aws-bucket-arn-old", "arn:aws:s3:::fourth"),
     ]))
     .unwrap();
-    assert_eq!(resources.data, BTreeSet::from([location("first", None), location("second", None)]));
-    assert_eq!(resources.data_keys.len(), 1);
-    assert_eq!(resources.fields.len(), 3);
+    assert_eq!(resources(&access, "Read"), ["arn:aws:s3:::first/*", "arn:aws:s3:::second/*"]);
+    assert_eq!(resources(&access, "Decrypt"), [KEY]);
+    assert_eq!(access.arns.len(), 3);
 }
 
 #[test]
-fn a_table_port_sorts_its_arns_by_service_and_results_by_the_fields_name() {
-    let resources = read(&port(&[
+fn the_service_of_an_arn_tells_what_it_is_for_and_the_field_name_tells_results_apart() {
+    let (workgroup, result_key) = (
+        "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts",
+        "arn:aws:kms:eu-central-1:123456789012:key/2c3d",
+    );
+    let (database, catalog) = (
+        "arn:aws:glue:eu-central-1:123456789012:database/orders",
+        "arn:aws:glue:eu-central-1:123456789012:catalog",
+    );
+    let access = read(&port(&[
         ("output-port-type", "glue_table"),
         ("aws-glue-table-arn", TABLE),
-        ("aws-glue-database-arn", "arn:aws:glue:eu-central-1:123456789012:database/orders"),
-        ("aws-glue-catalog-arn", "arn:aws:glue:eu-central-1:123456789012:catalog"),
+        ("aws-glue-database-arn", database),
+        ("aws-glue-catalog-arn", catalog),
         ("aws-s3-folder-arn", FOLDER),
-        ("aws-athena-workgroup-arn", "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts"),
+        ("aws-athena-workgroup-arn", workgroup),
         ("aws-athena-Results-arn", "arn:aws:s3:::query-results"),
         ("aws-kms-arn", KEY),
-        ("aws-result-kms-arn", "arn:aws:kms:eu-central-1:123456789012:key/2c3d"),
+        ("aws-result-kms-arn", result_key),
     ]))
     .unwrap();
-    let table = resources.tables.first().unwrap();
-    assert_eq!(table.database, "orders");
-    assert_eq!(table.database_arn().to_string(), "arn:aws:glue:eu-central-1:123456789012:database/orders");
-    assert_eq!(table.catalog_arn().to_string(), "arn:aws:glue:eu-central-1:123456789012:catalog");
-    assert_eq!(resources.data, BTreeSet::from([location("orders-data", Some("daily"))]));
-    assert_eq!(resources.results, BTreeSet::from([location("query-results", None)]));
+    let default_database = "arn:aws:glue:eu-central-1:123456789012:database/default";
+    assert_eq!(resources(&access, "Catalog"), [catalog, default_database, database, TABLE]);
+    assert_eq!(resources(&access, "Read"), ["arn:aws:s3:::orders-data/daily/*"]);
+    assert_eq!(resources(&access, "Results"), ["arn:aws:s3:::query-results/*"]);
+    assert_eq!(resources(&access, "Query"), [workgroup]);
     assert_eq!(
-        (resources.workgroups.len(), resources.data_keys.len(), resources.result_keys.len()),
-        (1, 1, 1)
+        (resources(&access, "Decrypt"), resources(&access, "ResultKey")),
+        (vec![KEY.to_owned()], vec![result_key.to_owned()])
     );
 }
 
 #[test]
-fn a_port_without_any_of_our_fields_may_be_somebody_elses() {
+fn a_port_without_any_of_our_fields_may_be_for_another_platform() {
     for custom in [&[][..], &[("snowflake-table", "ORDERS")], &[("output-port-type", "")]] {
         let refusal = read(&port(custom)).unwrap_err();
         assert_eq!(refusal, Refusal::NotOnAws { port: "daily".to_owned() });
-        assert!(refusal.is_for_others());
+        assert!(refusal.is_for_another_platform());
     }
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_refusal_names_what_is_missing() {
     let missing = |custom: &[(&str, &str)]| read(&port(custom)).unwrap_err().to_string();
-    assert!(missing(&[("aws-s3-bucket-arn", FOLDER)]).contains("not the custom field `output-port-type`"));
+    assert!(missing(&[("aws-s3-bucket-arn", FOLDER)]).contains("`output-port-type` is not set"));
     assert!(missing(&[("output-port-type", "s3_bucket")]).contains("needs the ARN of a bucket"));
     assert!(missing(&[("output-port-type", "s3_bucket"), ("aws-key-arn", KEY)]).contains("ARN of a bucket"));
     let glue = ("output-port-type", "glue_table");
@@ -99,7 +115,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn a_type_that_is_not_known_is_refused_with_the_known_ones() {
+fn an_unknown_type_is_refused_with_the_list_of_known_ones() {
     let refusal = read(&port(&[("output-port-type", "kafka_topic")])).unwrap_err().to_string();
     assert!(
         refusal.contains("`kafka_topic`") && refusal.contains("`s3_bucket` or `glue_table`"),
@@ -112,7 +128,7 @@ fn a_type_that_is_not_known_is_refused_with_the_known_ones() {
 }
 
 #[test]
-fn an_arn_that_names_no_single_thing_of_the_right_kind_is_refused_with_its_field() {
+fn an_arn_of_the_wrong_kind_is_refused_with_its_field() {
     for (port_type, arn) in [
         ("s3_bucket", "arn:aws:s3:eu-central-1:123456789012:accesspoint/orders"),
         ("s3_bucket", "arn:aws:s3:::Orders_Bucket"),
@@ -148,7 +164,7 @@ fn an_arn_that_names_no_single_thing_of_the_right_kind_is_refused_with_its_field
 }
 
 #[test]
-fn a_wildcard_is_refused_whatever_the_service() {
+fn a_wildcard_is_refused_in_every_service() {
     for arn in ["arn:aws:s3:::*", "arn:aws:s3:::orders-data/*", "*", "arn:aws:glue:*:*:table/*/*"] {
         let refusal = read(&port(&[("output-port-type", "s3_bucket"), ("aws-bucket-arn", arn)])).unwrap_err();
         assert!(

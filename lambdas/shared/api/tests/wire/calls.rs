@@ -64,7 +64,7 @@ async fn each_generation_is_looked_up_at_its_own_address() {
         let agreement = client(&server).agreement(&wanted).await.expect("an answer").expect("an agreement");
         assert_eq!(agreement.reference, wanted);
         assert_eq!(agreement.raw(), &raw);
-        assert!(agreement.stands());
+        assert!(agreement.is_in_force());
         assert_eq!(asked(&server).await, [format!("GET {address}")]);
     }
 }

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use dmm_access::document::Document;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::RoleName;
-use dmm_converge::error::RolesError;
+use dmm_converge::error::AwsError;
 
 use crate::call_error::{CallError, CallErrorKind};
 
@@ -25,7 +25,7 @@ pub(super) fn unless_missing<T, E>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     action: &'static str,
     role: &RoleName,
-) -> Result<Option<T>, RolesError>
+) -> Result<Option<T>, AwsError>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -38,11 +38,11 @@ where
 
 /// Everything except a denial is retried, even what IAM calls invalid: a superfluous retry costs little, but giving up on
 /// an event costs somebody their access.
-pub(super) fn failure(action: &'static str, role: &RoleName, error: CallError) -> RolesError {
+pub(super) fn failure(action: &'static str, role: &RoleName, error: CallError) -> AwsError {
     let (role, source) = (role.clone(), error.source);
     match error.kind {
-        CallErrorKind::Denied => RolesError::Denied { action, role, source },
-        _ => RolesError::Failed { action, role, source },
+        CallErrorKind::Denied => AwsError::Denied { action, role, source },
+        _ => AwsError::Failed { action, role, source },
     }
 }
 

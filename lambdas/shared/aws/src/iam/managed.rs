@@ -2,12 +2,11 @@
 
 use async_trait::async_trait;
 use dmm_access::document::Document;
-use dmm_access::prefix::ManagedPolicy;
+use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
-use dmm_access::size;
-use dmm_converge::error::{RoleListError, RolesError};
-use dmm_converge::ports::{Attached, Put, Roles, Room};
+use dmm_converge::error::{AwsError, RoleListError};
+use dmm_converge::ports::{Attached, ManagedPolicies, Put, RoleList, Roles};
 
 use super::IamRoles;
 use super::answer::{LIMIT_EXCEEDED, NO_SUCH_ENTITY, decoded, failure, refusal, unless_missing};
@@ -22,7 +21,7 @@ const QUOTA_CODE: &str = "L-0DA4ABF3";
 const PLAUSIBLE_QUOTA: std::ops::RangeInclusive<f64> = 0.0..=10_000.0;
 
 #[async_trait]
-impl Room for IamRoles {
+impl RoleList for IamRoles {
     async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
         let mut roles = Vec::new();
         let mut found = self.client.list_roles().max_items(ROLES_PER_PAGE).into_paginator().items().send();
@@ -43,21 +42,11 @@ impl Room for IamRoles {
         }
         Ok(roles)
     }
+}
 
-    async fn inline(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {
-        let request = self.client.list_role_policies().role_name(role.as_str());
-        let names = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let names = unless_missing(names, "iam:ListRolePolicies", role)?;
-        Ok(names.unwrap_or_default())
-    }
-
-    async fn size(&self, role: &RoleName, policy: &str) -> Result<usize, RolesError> {
-        let answer = self.client.get_role_policy().role_name(role.as_str()).policy_name(policy).send().await;
-        let answer = unless_missing(answer, "iam:GetRolePolicy", role)?;
-        Ok(answer.map_or(0, |answer| size::of(decoded(&answer.policy_document).as_str())))
-    }
-
-    async fn attached(&self, role: &RoleName) -> Result<Attached, RolesError> {
+#[async_trait]
+impl ManagedPolicies for IamRoles {
+    async fn attached(&self, role: &RoleName) -> Result<Attached, AwsError> {
         let request = self.client.list_attached_role_policies().role_name(role.as_str());
         let policies = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let policies = unless_missing(policies, "iam:ListAttachedRolePolicies", role)?;
@@ -71,11 +60,11 @@ impl Room for IamRoles {
         Ok(attached)
     }
 
-    async fn quota(&self) -> Result<usize, RolesError> {
+    async fn quota(&self) -> Result<usize, AwsError> {
         let request = self.quotas.get_service_quota().service_code("iam").quota_code(QUOTA_CODE);
         let answer = request.send().await.map_err(|error| {
             let CallError { kind, source, .. } = CallError::new(error);
-            RolesError::Quota { is_retryable: kind != CallErrorKind::Denied, source }
+            AwsError::Quota { is_retryable: kind != CallErrorKind::Denied, source }
         })?;
         let value = answer.quota.and_then(|quota| quota.value);
         #[expect(
@@ -84,13 +73,13 @@ impl Room for IamRoles {
             reason = "the value is in the plausible range"
         )]
         let whole = |value: f64| value as usize;
-        value.filter(|value| PLAUSIBLE_QUOTA.contains(value)).map(whole).ok_or_else(|| RolesError::Quota {
+        value.filter(|value| PLAUSIBLE_QUOTA.contains(value)).map(whole).ok_or_else(|| AwsError::Quota {
             is_retryable: false,
             source: "the answer has no plausible value".into(),
         })
     }
 
-    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, RolesError> {
+    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, AwsError> {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let answer = self.client.get_policy().policy_arn(&arn).send().await;
         let answer = unless_missing(answer, "iam:GetPolicy", role)?;
@@ -102,23 +91,23 @@ impl Room for IamRoles {
         Ok(version.and_then(|version| version.document).map(|document| decoded(&document)))
     }
 
-    async fn hold(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+    async fn put_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {
         match self.write(policy, document).await? {
             Put::Done => self.attach(policy).await,
             rejected @ Put::Rejected(_) => Ok(rejected),
         }
     }
 
-    async fn drop(&self, policy: &ManagedPolicy) -> Result<(), RolesError> {
+    async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError> {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let detached =
             self.client.detach_role_policy().role_name(role.as_str()).policy_arn(&arn).send().await;
         match unless_missing(detached, "iam:DetachRolePolicy", role) {
             // A deleted role has no tags, which is why IAM denies the call, and no attached policies.
-            Err(RolesError::Denied { action, role, source }) if self.role(&role).await?.is_some() => {
-                return Err(RolesError::Denied { action, role, source });
+            Err(AwsError::Denied { action, role, source }) if self.role(&role).await?.is_some() => {
+                return Err(AwsError::Denied { action, role, source });
             }
-            Ok(_) | Err(RolesError::Denied { .. }) => {}
+            Ok(_) | Err(AwsError::Denied { .. }) => {}
             Err(error) => return Err(error),
         }
         self.prune(policy).await?;
@@ -129,7 +118,7 @@ impl Room for IamRoles {
 
 impl IamRoles {
     /// Stores the document as the default version of the policy, which is created if it does not exist.
-    async fn write(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+    async fn write(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let request = self.client.create_policy_version().policy_arn(&arn).set_as_default(true);
         let request = request.policy_document(document.as_str());
@@ -152,7 +141,7 @@ impl IamRoles {
         }
     }
 
-    async fn create(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+    async fn create(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {
         let role = &policy.role;
         let request = self.client.create_policy().path(self.arns.path()).policy_name(self.arns.name(policy));
         let request = request.policy_document(document.as_str());
@@ -170,7 +159,7 @@ impl IamRoles {
         }
     }
 
-    async fn attach(&self, policy: &ManagedPolicy) -> Result<Put, RolesError> {
+    async fn attach(&self, policy: &ManagedPolicy) -> Result<Put, AwsError> {
         let role = &policy.role;
         let request =
             self.client.attach_role_policy().role_name(role.as_str()).policy_arn(self.arns.arn(policy));
@@ -182,9 +171,9 @@ impl IamRoles {
         match failure("iam:AttachRolePolicy", role, error) {
             // IAM denies the call if the role is deleted or has opted out, because then it has no such tag. What an
             // attached policy contains can still be reduced, which leaves the rest as it is.
-            RolesError::Denied { action, role, source } => match self.role(&role).await? {
+            AwsError::Denied { action, role, source } => match self.role(&role).await? {
                 None => Ok(Put::Rejected(Refusal::RoleMissing { role })),
-                Some(found) if found.has_opted_in => Err(RolesError::Denied { action, role, source }),
+                Some(found) if found.has_opted_in => Err(AwsError::Denied { action, role, source }),
                 Some(_) => Ok(Put::Rejected(Refusal::RoleNotOptedIn { role })),
             },
             failed => Err(failed),
@@ -192,7 +181,7 @@ impl IamRoles {
     }
 
     /// Deletes all versions except the default one, and returns how many it deleted.
-    async fn prune(&self, policy: &ManagedPolicy) -> Result<usize, RolesError> {
+    async fn prune(&self, policy: &ManagedPolicy) -> Result<usize, AwsError> {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let versions = self.client.list_policy_versions().policy_arn(&arn).into_paginator().items().send();
         let versions = versions.collect::<Result<Vec<_>, _>>().await;

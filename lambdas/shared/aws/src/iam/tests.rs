@@ -33,16 +33,13 @@ pub(super) fn failed(code: &str) -> String {
     )
 }
 
-pub(super) fn place() -> Place {
+pub(super) fn place() -> RolePolicy {
     let agreement = AgreementRef { kind: AgreementKind::Access, id: "a:1".to_owned() };
-    Place { role: "consumer".parse().unwrap(), policy: PolicyName::of(&agreement) }
+    RolePolicy { role: "consumer".parse().unwrap(), policy: PolicyName::of(&agreement) }
 }
 
-fn grant() -> Grant {
-    let document = Document::read(
-        r#"{"Version":"2012-10-17","Statement":[{"Resource":"arn:aws:s3:::a/5%25 & more/*"}]}"#,
-    );
-    Grant { place: place(), document }
+fn document() -> Document {
+    Document::read(r#"{"Version":"2012-10-17","Statement":[{"Resource":"arn:aws:s3:::a/5%25 & more/*"}]}"#)
 }
 
 #[tokio::test]
@@ -81,14 +78,14 @@ async fn what_is_not_there_is_none_and_deleting_it_is_done() {
     let (_server, client) = roles("GetRole", 404, &missing).await;
     assert_eq!(client.role(&place().role).await.unwrap(), None);
     let (_server, client) = roles("GetRolePolicy", 404, &missing).await;
-    assert_eq!(client.policy(&place()).await.unwrap(), None);
+    assert_eq!(client.inline(&place()).await.unwrap(), None);
     let (_server, client) = roles("DeleteRolePolicy", 404, &missing).await;
-    client.delete(&place()).await.unwrap();
+    client.delete_inline(&place()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_policy_comes_back_as_it_was_put_encoded_or_not() {
-    let text = grant().document.to_string();
+    let text = document().to_string();
     let encoded =
         percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string();
     for stored in [encoded, text.replace('&', "&amp;")] {
@@ -98,7 +95,7 @@ async fn a_policy_comes_back_as_it_was_put_encoded_or_not() {
              </GetRolePolicyResult></GetRolePolicyResponse>"
         );
         let (_server, roles) = roles("GetRolePolicy", 200, &body).await;
-        assert_eq!(roles.policy(&place()).await.unwrap(), Some(grant().document));
+        assert_eq!(roles.inline(&place()).await.unwrap(), Some(document()));
     }
 }
 
@@ -106,7 +103,7 @@ async fn a_policy_comes_back_as_it_was_put_encoded_or_not() {
 async fn a_policy_is_put_under_its_name_on_its_role() {
     let body = "<PutRolePolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"/>";
     let (server, roles) = roles("PutRolePolicy", 200, body).await;
-    assert_eq!(roles.put(&grant()).await.unwrap(), Put::Done);
+    assert_eq!(roles.put_inline(&place(), &document()).await.unwrap(), Put::Done);
     let requests = server.received_requests().await.unwrap();
     let sent = String::from_utf8(requests[0].body.clone()).unwrap();
     assert!(sent.contains("RoleName=consumer&"), "{sent}");
@@ -125,24 +122,24 @@ async fn what_iam_will_never_take_is_a_refusal_for_people() {
         ),
     ] {
         let (_server, roles) = roles("PutRolePolicy", 409, &failed(code)).await;
-        assert_eq!(roles.put(&grant()).await.unwrap(), Put::Rejected(refusal), "{code}");
+        assert_eq!(roles.put_inline(&place(), &document()).await.unwrap(), Put::Rejected(refusal), "{code}");
     }
 }
 
 #[tokio::test]
 async fn a_denial_is_permanent_and_everything_else_may_pass() {
     let (_server, client) = roles("PutRolePolicy", 403, &failed("AccessDenied")).await;
-    let error = client.put(&grant()).await.unwrap_err();
-    assert!(matches!(error, RolesError::Denied { action: "iam:PutRolePolicy", .. }), "{error:?}");
+    let error = client.put_inline(&place(), &document()).await.unwrap_err();
+    assert!(matches!(error, AwsError::Denied { action: "iam:PutRolePolicy", .. }), "{error:?}");
     let (_server, client) = roles("DeleteRolePolicy", 400, &failed("UnmodifiableEntity")).await;
-    let error = client.delete(&place()).await.unwrap_err();
-    assert!(matches!(error, RolesError::Unmodifiable { .. }), "{error:?}");
+    let error = client.delete_inline(&place()).await.unwrap_err();
+    assert!(matches!(error, AwsError::Unmodifiable { .. }), "{error:?}");
     for (status, code) in
         [(400, "Throttling"), (500, "ServiceFailure"), (409, "ConcurrentModification"), (403, "ExpiredToken")]
     {
         let (_server, client) = roles("DeleteRolePolicy", status, &failed(code)).await;
-        let error = client.delete(&place()).await.unwrap_err();
-        assert!(matches!(error, RolesError::Failed { .. }) && error.is_retryable(), "{code}: {error:?}");
+        let error = client.delete_inline(&place()).await.unwrap_err();
+        assert!(matches!(error, AwsError::Failed { .. }) && error.is_retryable(), "{code}: {error:?}");
     }
 }
 
@@ -169,16 +166,16 @@ async fn a_denied_deletion_is_told_by_what_became_of_the_role_and_the_policy() {
                 .mount(&server)
                 .await;
         }
-        client.delete(&place()).await
+        client.delete_inline(&place()).await
     };
     let stands = || (200, policy.to_owned());
     after_denial(missing(), missing()).await.unwrap();
     after_denial((200, role("")), missing()).await.unwrap();
     let error = after_denial((200, role("")), stands()).await.unwrap_err();
-    assert!(matches!(error, RolesError::OptedOut { .. }) && !error.is_retryable(), "{error:?}");
+    assert!(matches!(error, AwsError::OptedOut { .. }) && !error.is_retryable(), "{error:?}");
     assert!(error.to_string().contains("DMM_Access_a"), "{error}");
     let error = after_denial((200, role(tag)), stands()).await.unwrap_err();
-    assert!(matches!(error, RolesError::Denied { action: "iam:DeleteRolePolicy", .. }), "{error:?}");
+    assert!(matches!(error, AwsError::Denied { action: "iam:DeleteRolePolicy", .. }), "{error:?}");
 }
 
 #[tokio::test]

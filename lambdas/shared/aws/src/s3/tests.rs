@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use wiremock::matchers::{any, body_bytes, header, method, path};
+use wiremock::matchers::{any, body_bytes, method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, Times};
 
 use super::*;
@@ -28,14 +28,13 @@ async fn always(answer: ResponseTemplate) -> MockServer {
     server
 }
 
-/// What each of the three operations makes of the same answer.
-async fn failures(answer: ResponseTemplate) -> [StateError; 3] {
+/// What reading and writing make of the same answer.
+async fn failures(answer: ResponseTemplate) -> [StateError; 2] {
     let server = always(answer).await;
     let store = store(&server);
     [
         store.get(KEY).await.expect_err("a failure"),
-        store.put(KEY, b"x".to_vec(), &Precondition::None).await.expect_err("a failure"),
-        store.delete(KEY, &Precondition::None).await.expect_err("a failure"),
+        store.put(KEY, b"x".to_vec(), &Precondition::Absent).await.expect_err("a failure"),
     ]
 }
 
@@ -99,10 +98,6 @@ impl Respond for FakeS3 {
                 objects.insert(name, request.body.clone());
                 answer
             }
-            ("DELETE", _) => {
-                objects.remove(&name);
-                ResponseTemplate::new(204)
-            }
             ("GET", Some(body)) => ResponseTemplate::new(200)
                 .insert_header("etag", FakeS3::etag(body))
                 .set_body_bytes(body.clone()),
@@ -113,10 +108,13 @@ impl Respond for FakeS3 {
 
 #[tokio::test]
 async fn the_contract_of_stores_holds() {
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(FakeS3::default()).mount(&server).await;
-    contract::holds(&store(&server)).await;
-    contract::lists(&store(&server)).await;
+    let empty = async || {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(FakeS3::default()).mount(&server).await;
+        server
+    };
+    contract::holds(&store(&empty().await)).await;
+    contract::lists(&store(&empty().await)).await;
 }
 
 #[tokio::test]
@@ -155,8 +153,6 @@ async fn written(when: Precondition) -> Request {
 
 #[tokio::test]
 async fn each_precondition_of_a_write_has_its_header() {
-    let request = written(Precondition::None).await;
-    assert!(!request.headers.contains_key("if-match") && !request.headers.contains_key("if-none-match"));
     let request = written(Precondition::Absent).await;
     assert_eq!(request.headers["if-none-match"], "*");
     assert!(!request.headers.contains_key("if-match"));
@@ -166,40 +162,21 @@ async fn each_precondition_of_a_write_has_its_header() {
 }
 
 #[tokio::test]
-async fn a_delete_can_be_for_one_version_only() {
-    let server = MockServer::start().await;
-    Mock::given(method("DELETE"))
-        .and(path("/state/grants/access/a%20b.json"))
-        .and(header("if-match", "\"1\""))
-        .respond_with(ResponseTemplate::new(204))
-        .expect(1)
-        .mount(&server)
-        .await;
-    store(&server).delete(KEY, &Precondition::Matches(ETag::new("\"1\""))).await.expect("deleted");
-}
-
-#[tokio::test]
 async fn a_precondition_that_does_not_hold_is_a_conflict() {
     let when = Precondition::Matches(ETag::new("\"1\""));
     for (status, code) in [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")] {
         let server = always(s3_error(status, code)).await;
-        let store = store(&server);
-        let errors = [
-            store.put(KEY, b"{}".to_vec(), &when).await.expect_err("a conflict"),
-            store.delete(KEY, &when).await.expect_err("a conflict"),
-        ];
-        for error in errors {
-            assert!(
-                matches!(&error, StateError::Conflict { object } if object == "s3://state/grants/access/a b.json")
-            );
-            assert!(error.is_retryable());
-        }
+        let error = store(&server).put(KEY, b"{}".to_vec(), &when).await.expect_err("a conflict");
+        assert!(
+            matches!(&error, StateError::Conflict { object } if object == "s3://state/grants/access/a b.json")
+        );
+        assert!(error.is_retryable());
     }
 }
 
 #[tokio::test]
 async fn what_the_role_may_not_do_is_denied() {
-    let actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
+    let actions = ["s3:GetObject", "s3:PutObject"];
     for (error, action) in failures(s3_error(403, "AccessDenied")).await.into_iter().zip(actions) {
         assert!(matches!(error, StateError::Denied { .. }) && !error.is_retryable(), "{error:?}");
         assert!(
@@ -253,7 +230,6 @@ async fn a_404_without_a_code_is_a_missing_object() {
     let server = always(ResponseTemplate::new(404)).await;
     let store = store(&server);
     assert_eq!(store.get(KEY).await.expect("an answer"), None);
-    store.delete(KEY, &Precondition::None).await.expect("nothing to delete");
 }
 
 #[tokio::test]
@@ -262,7 +238,7 @@ async fn an_answer_without_an_etag_is_no_object() {
     let store = store(&server);
     let errors = [
         store.get(KEY).await.expect_err("a failure"),
-        store.put(KEY, Vec::new(), &Precondition::None).await.expect_err("a failure"),
+        store.put(KEY, Vec::new(), &Precondition::Absent).await.expect_err("a failure"),
     ];
     assert!(errors.iter().all(|error| matches!(error, StateError::Rejected { .. })), "{errors:?}");
 }

@@ -1,8 +1,9 @@
-use crate::error::MeshError;
 use AgreementKind::{Access, DataContract, DataUsageAgreement};
+use dmm_access::refusal::Refusal;
 use serde_json::json;
 
 use super::*;
+use crate::error::{AwsError, MeshError};
 
 mod orders;
 mod world;
@@ -14,8 +15,8 @@ fn reports(world: &World) -> Vec<String> {
     world.state().reports.iter().map(|(status, _)| status.clone()).collect()
 }
 
-fn denied(action: &'static str) -> RolesError {
-    RolesError::Denied { action, role: "consumer".parse().unwrap(), source: "not authorized".into() }
+fn denied(action: &'static str) -> AwsError {
+    AwsError::Denied { action, role: "consumer".parse().unwrap(), source: "not authorized".into() }
 }
 
 fn is_write(call: &str) -> bool {
@@ -26,7 +27,7 @@ fn is_write(call: &str) -> bool {
 fn an_active_access_gets_its_policy_and_a_repetition_changes_nothing() {
     let world = World::new(Access);
     assert_eq!(world.run(Access).unwrap(), Outcome::Granted);
-    assert_eq!(world.state().standing(), [OURS]);
+    assert_eq!(world.state().granted(), [OURS]);
     assert_eq!(world.state().policies.values().next(), Some(&document("orders-data")));
     assert_eq!(reports(&world), ["provisioned"]);
     world.state().take_calls();
@@ -41,7 +42,7 @@ fn an_access_that_ended_loses_its_policy_and_a_repetition_changes_nothing() {
     world.run(Access).unwrap();
     world.state().set_active(false);
     assert_eq!(world.run(Access).unwrap(), Outcome::Revoked);
-    assert_eq!(world.state().standing(), Vec::<String>::new());
+    assert_eq!(world.state().granted(), Vec::<String>::new());
     assert_eq!(reports(&world), ["provisioned", "deprovisioned"]);
     world.state().take_calls();
     assert_eq!(world.run(Access).unwrap(), Outcome::Unchanged);
@@ -49,7 +50,7 @@ fn an_access_that_ended_loses_its_policy_and_a_repetition_changes_nothing() {
 }
 
 #[test]
-fn an_access_that_never_stood_is_not_written_about() {
+fn nothing_is_written_for_an_access_that_never_gave_anything() {
     let world = World::new(Access);
     world.state().set_active(false);
     assert_eq!(world.run(Access).unwrap(), Outcome::Unchanged);
@@ -57,37 +58,37 @@ fn an_access_that_never_stood_is_not_written_about() {
 }
 
 #[test]
-fn a_late_or_swapped_event_leads_to_what_the_agreement_says_now() {
+fn a_late_event_leads_to_what_the_agreement_says_now() {
     let world = World::new(Access);
     world.run(Access).unwrap();
-    // The event of an end that is over already: the agreement is active again.
+    // The event says that the agreement ended, but by now it is active again.
     assert_eq!(world.run(Access).unwrap(), Outcome::Unchanged);
-    assert_eq!(world.state().standing(), [OURS]);
+    assert_eq!(world.state().granted(), [OURS]);
 }
 
 #[test]
-fn a_deleted_agreement_loses_its_policy_by_the_record() {
+fn a_deleted_agreement_loses_the_policy_in_its_record() {
     for kind in [Access, DataUsageAgreement, DataContract] {
         let world = World::new(kind);
         world.run(kind).unwrap();
-        assert_eq!(world.state().standing().len(), 1);
+        assert_eq!(world.state().granted().len(), 1);
         let reported = world.state().reports.len();
         world.state().agreements.clear();
         world.state().products.clear();
         assert_eq!(world.run(kind).unwrap(), Outcome::Revoked);
-        assert_eq!(world.state().standing(), Vec::<String>::new());
-        assert_eq!(world.state().reports.len(), reported, "there is nobody to tell");
+        assert_eq!(world.state().granted(), Vec::<String>::new());
+        assert_eq!(world.state().reports.len(), reported, "there is nothing to report about");
         assert_eq!(world.run(kind).unwrap(), Outcome::Unchanged);
     }
 }
 
 #[test]
-fn a_deleted_agreement_loses_its_policies_whichever_generation_the_event_is_of() {
+fn a_deleted_agreement_loses_its_policies_after_an_event_of_any_generation() {
     let world = World::new(DataUsageAgreement);
     world.run(DataUsageAgreement).unwrap();
     world.state().agreements.clear();
     assert_eq!(world.run(Access).unwrap(), Outcome::Revoked);
-    assert_eq!(world.state().standing(), Vec::<String>::new());
+    assert_eq!(world.state().granted(), Vec::<String>::new());
 }
 
 #[test]
@@ -96,12 +97,12 @@ fn when_the_consumer_names_another_role_the_access_moves() {
     world.run(Access).unwrap();
     world.state().set_role("other");
     assert_eq!(world.run(Access).unwrap(), Outcome::Granted);
-    assert_eq!(world.state().standing(), ["other/DMM_Access_a1"]);
+    assert_eq!(world.state().granted(), ["other/DMM_Access_a1"]);
     assert_eq!(reports(&world), ["provisioned", "provisioned"]);
 }
 
 #[test]
-fn when_the_port_changes_the_policy_does() {
+fn when_the_port_changes_the_policy_changes() {
     let world = World::new(Access);
     world.run(Access).unwrap();
     world.state().set_port("aws-bucket-arn", "arn:aws:s3:::orders-v2");
@@ -110,29 +111,29 @@ fn when_the_port_changes_the_policy_does() {
 }
 
 #[test]
-fn what_becomes_impossible_is_taken_back_and_its_reason_told_once() {
+fn access_that_becomes_impossible_is_taken_away_and_reported_once() {
     let world = World::new(Access);
     world.run(Access).unwrap();
     world.state().set_port("output-port-type", "kafka_topic");
     for _ in 0..2 {
         assert!(matches!(world.run(Access).unwrap(), Outcome::Refused(Refusal::PortTypeUnsupported { .. })));
-        assert_eq!(world.state().standing(), Vec::<String>::new());
+        assert_eq!(world.state().granted(), Vec::<String>::new());
     }
     assert_eq!(reports(&world), ["provisioned", "provisioning-failed"]);
     assert!(world.state().reports[1].1.contains("`kafka_topic`"));
 }
 
 #[test]
-fn a_role_that_lost_its_tag_gets_nothing_new_and_loses_what_it_has() {
+fn a_role_that_loses_its_tag_loses_its_access() {
     let world = World::new(Access);
     world.run(Access).unwrap();
     world.state().roles.get_mut("consumer").unwrap().has_opted_in = false;
     assert!(matches!(world.run(Access).unwrap(), Outcome::Refused(Refusal::RoleNotOptedIn { .. })));
-    assert_eq!(world.state().standing(), Vec::<String>::new());
+    assert_eq!(world.state().granted(), Vec::<String>::new());
 }
 
 #[test]
-fn a_team_that_consumes_or_owns_the_consumer_names_the_role() {
+fn a_team_that_consumes_or_owns_the_consumer_can_name_the_role() {
     for consumer in [json!({ "teamId": "marketing" }), json!({ "dataProductId": "promotions" })] {
         let world = World::new(Access);
         {
@@ -143,7 +144,7 @@ fn a_team_that_consumes_or_owns_the_consumer_names_the_role() {
             state.teams.insert("marketing".to_owned(), team);
         }
         assert_eq!(world.run(Access).unwrap(), Outcome::Granted);
-        assert_eq!(world.state().standing(), ["other/DMM_Access_a1"]);
+        assert_eq!(world.state().granted(), ["other/DMM_Access_a1"]);
     }
 }
 
@@ -159,43 +160,43 @@ fn a_port_on_another_platform_is_left_alone() {
 }
 
 #[test]
-fn an_older_event_about_an_access_gives_the_access_and_leaves_no_older_policy() {
+fn an_event_of_an_older_generation_gives_the_access_and_deletes_older_policies() {
     let world = World::new(Access);
-    // What the predecessor left: no record knows of it.
+    // The predecessor left these, without records.
     for policy in ["DMM_DataUsageAgreement_a1", "DMM_Datacontract_a1", "DMM_DataUsageAgreement_a2", "own"] {
         world.state().policies.insert(("consumer".to_owned(), policy.to_owned()), document("orders-data"));
     }
     assert_eq!(world.run(DataUsageAgreement).unwrap(), Outcome::Granted);
-    assert_eq!(world.state().standing(), [OURS, "consumer/DMM_DataUsageAgreement_a2", "consumer/own"]);
+    assert_eq!(world.state().granted(), [OURS, "consumer/DMM_DataUsageAgreement_a2", "consumer/own"]);
     let calls = world.state().take_calls();
     let put = calls.iter().position(|call| call == "put_policy").unwrap();
     let delete = calls.iter().position(|call| call == "delete_policy").unwrap();
-    assert!(put < delete, "the new stands before the old goes: {calls:?}");
+    assert!(put < delete, "the new policy comes before the old one is deleted: {calls:?}");
 }
 
 #[test]
-fn an_agreement_at_an_older_address_keeps_no_policy_of_another_generation() {
+fn an_agreement_of_an_older_generation_keeps_no_policy_of_another_generation() {
     let world = World::new(DataContract);
     for policy in ["DMM_DataUsageAgreement_a1", "DMM_Access_a1"] {
         let place = ("consumer".to_owned(), policy.to_owned());
         world.state().policies.insert(place, document("orders-data"));
     }
     world.run(DataContract).unwrap();
-    assert_eq!(world.state().standing(), ["consumer/DMM_Datacontract_a1"]);
+    assert_eq!(world.state().granted(), ["consumer/DMM_Datacontract_a1"]);
 }
 
 #[test]
 fn a_grant_of_an_older_generation_moves_with_its_agreement() {
     let world = World::new(DataContract);
     world.run(DataContract).unwrap();
-    assert_eq!(world.state().standing(), ["consumer/DMM_Datacontract_a1"]);
+    assert_eq!(world.state().granted(), ["consumer/DMM_Datacontract_a1"]);
     {
         let mut state = world.state();
         let moved = state.agreements.remove(&(DataContract, "a1".to_owned())).unwrap();
         state.agreements.insert((Access, "a1".to_owned()), moved);
     }
     assert_eq!(world.run(DataContract).unwrap(), Outcome::Granted);
-    assert_eq!(world.state().standing(), [OURS]);
+    assert_eq!(world.state().granted(), [OURS]);
     assert_eq!(world.run(Access).unwrap(), Outcome::Unchanged);
 }
 
@@ -209,18 +210,18 @@ fn two_agreements_of_different_generations_with_one_id_keep_their_own_access() {
         state.agreements.insert((Access, "a1".to_owned()), agreement);
     }
     world.run(Access).unwrap();
-    assert_eq!(world.state().standing(), [OURS, "consumer/DMM_Datacontract_a1"]);
+    assert_eq!(world.state().granted(), [OURS, "consumer/DMM_Datacontract_a1"]);
 }
 
 #[test]
-fn the_predecessors_policy_goes_when_the_agreement_ends_although_no_record_knows_of_it() {
+fn the_predecessors_policy_is_deleted_when_the_agreement_ends_even_without_a_record() {
     for (kind, policy) in [(DataContract, "DMM_Datacontract_a1"), (Access, "DMM_DataUsageAgreement_a1")] {
         let world = World::new(kind);
         world.state().set_active(false);
         world.state().policies.insert(("consumer".to_owned(), policy.to_owned()), document("orders-data"));
         world.state().roles.get_mut("consumer").unwrap().has_opted_in = false;
         assert_eq!(world.run(kind).unwrap(), Outcome::Revoked);
-        assert_eq!(world.state().standing(), Vec::<String>::new());
+        assert_eq!(world.state().granted(), Vec::<String>::new());
     }
 }
 
@@ -245,7 +246,7 @@ fn an_older_agreement_is_marked_and_keeps_what_its_user_wrote() {
 }
 
 #[test]
-fn a_revoke_whose_role_is_gone_succeeds() {
+fn a_revocation_succeeds_if_the_role_does_not_exist() {
     let world = World::new(Access);
     world.run(Access).unwrap();
     world.state().set_active(false);
@@ -256,17 +257,17 @@ fn a_revoke_whose_role_is_gone_succeeds() {
 }
 
 #[test]
-fn a_policy_that_was_wiped_is_put_again() {
+fn a_policy_that_somebody_deleted_is_put_again() {
     let world = World::new(Access);
     world.run(Access).unwrap();
     world.state().policies.clear();
     assert_eq!(world.run(Access).unwrap(), Outcome::Granted);
-    assert_eq!(world.state().standing(), [OURS]);
+    assert_eq!(world.state().granted(), [OURS]);
     assert_eq!(reports(&world), ["provisioned"]);
 }
 
 #[test]
-fn what_iam_rejects_for_good_is_reported_and_not_an_error() {
+fn what_iam_rejects_permanently_is_reported_and_is_not_an_error() {
     let world = World::new(Access);
     world.state().rejection = Some(Refusal::RoleFull { role: "consumer".parse().unwrap() });
     assert!(matches!(world.run(Access).unwrap(), Outcome::Refused(Refusal::RoleFull { .. })));
@@ -277,17 +278,17 @@ fn what_iam_rejects_for_good_is_reported_and_not_an_error() {
 }
 
 #[test]
-fn what_this_software_may_not_do_is_reported_as_that_and_is_a_permanent_error() {
+fn a_missing_right_of_this_software_is_reported_and_is_a_permanent_error() {
     let world = World::new(Access);
-    world.state().iam_failure = Some(("put_policy", denied("iam:PutRolePolicy")));
+    world.state().aws_failure = Some(("put_policy", denied("iam:PutRolePolicy")));
     let error = world.run(Access).unwrap_err();
     assert!(!error.is_retryable());
     assert!(
-        world.state().reports[0].1.contains("own role may not iam:PutRolePolicy on the IAM role consumer")
+        world.state().reports[0].1.contains("not allowed to call iam:PutRolePolicy on the IAM role consumer")
     );
     assert_eq!(world.run(Access).unwrap(), Outcome::Granted);
     world.state().set_active(false);
-    world.state().iam_failure = Some(("delete_policy", denied("iam:DeleteRolePolicy")));
+    world.state().aws_failure = Some(("delete_policy", denied("iam:DeleteRolePolicy")));
     assert!(!world.run(Access).unwrap_err().is_retryable());
     assert_eq!(world.run(Access).unwrap(), Outcome::Revoked);
     assert_eq!(
@@ -297,26 +298,26 @@ fn what_this_software_may_not_do_is_reported_as_that_and_is_a_permanent_error() 
 }
 
 #[test]
-fn a_failure_that_passes_is_not_reported() {
+fn a_temporary_failure_is_not_reported() {
     let world = World::new(Access);
-    let failed = RolesError::Failed {
+    let failed = AwsError::Failed {
         action: "iam:PutRolePolicy",
         role: "consumer".parse().unwrap(),
         source: "Throttling".into(),
     };
-    world.state().iam_failure = Some(("put_policy", failed));
+    world.state().aws_failure = Some(("put_policy", failed));
     assert!(world.run(Access).unwrap_err().is_retryable());
     assert_eq!(reports(&world), Vec::<String>::new());
     assert_eq!(world.run(Access).unwrap(), Outcome::Granted);
 }
 
 #[test]
-fn a_report_that_fails_leaves_the_access_and_is_all_that_the_retry_does() {
+fn if_only_the_report_fails_the_retry_only_reports() {
     let world = World::new(Access);
     let failure = MeshError::Unavailable("HTTP status 503".into());
     world.state().api_failure = Some(("report", failure));
     assert!(world.run(Access).unwrap_err().is_retryable());
-    assert_eq!(world.state().standing(), [OURS]);
+    assert_eq!(world.state().granted(), [OURS]);
     world.state().take_calls();
     world.run(Access).unwrap();
     let writes: Vec<_> = world.state().take_calls().into_iter().filter(|call| is_write(call)).collect();
@@ -324,9 +325,9 @@ fn a_report_that_fails_leaves_the_access_and_is_all_that_the_retry_does() {
 }
 
 #[test]
-fn a_revoke_whose_report_failed_is_reported_by_the_retry() {
+fn a_revocation_whose_report_failed_is_reported_by_the_retry() {
     let world = World::new(Access);
-    // Given by the predecessor: Data Mesh Manager knows of no provisioning.
+    // The predecessor gave this access, and Data Mesh Manager has no provisioning state.
     world
         .state()
         .policies
@@ -340,7 +341,7 @@ fn a_revoke_whose_report_failed_is_reported_by_the_retry() {
 }
 
 #[test]
-fn while_data_mesh_manager_is_away_nothing_is_changed() {
+fn while_data_mesh_manager_does_not_answer_nothing_is_changed() {
     for call in ["agreement", "data_product"] {
         let world = World::new(Access);
         world.run(Access).unwrap();
@@ -349,23 +350,23 @@ fn while_data_mesh_manager_is_away_nothing_is_changed() {
         world.state().api_failure = Some((call, failure));
         assert!(world.run(Access).unwrap_err().is_retryable());
         assert!(!world.state().take_calls().iter().any(|call| is_write(call)));
-        assert_eq!(world.state().standing(), [OURS]);
+        assert_eq!(world.state().granted(), [OURS]);
     }
 }
 
 #[test]
-fn a_record_that_cannot_be_read_stops_everything_and_says_which() {
+fn an_unreadable_record_stops_the_run_with_an_error_that_names_it() {
     let world = World::new(Access);
     world.run(Access).unwrap();
     world.state().objects.values_mut().for_each(|object| object.body = b"{".to_vec());
     let error = world.run(Access).unwrap_err();
     assert!(!error.is_retryable());
     assert!(error.to_string().contains("grants/access/a1.json"));
-    assert_eq!(world.state().standing(), [OURS]);
+    assert_eq!(world.state().granted(), [OURS]);
 }
 
 #[test]
-fn an_agreement_that_changes_all_the_time_is_an_error_for_the_retry() {
+fn an_agreement_that_changes_all_the_time_is_a_retryable_error() {
     let world = World::new(Access);
     for at in 0..1_000 {
         world.state().changes.insert(
@@ -376,7 +377,7 @@ fn an_agreement_that_changes_all_the_time_is_an_error_for_the_retry() {
         );
     }
     let error = world.run(Access).unwrap_err();
-    assert!(matches!(error, Error::Restless { .. }) && error.is_retryable());
+    assert!(matches!(error, Error::TooManyConflicts { .. }) && error.is_retryable());
     world.state().changes.clear();
     assert_eq!(world.run(Access).unwrap(), Outcome::Granted);
 }

@@ -1,29 +1,22 @@
-//! Grants are put, looked at and deleted, over an IAM in memory that has IAM's limits.
+//! Puts, looks at and deletes grants in an IAM in memory that has IAM's limits.
 
 mod fake;
 
 use std::sync::Arc;
 
-use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_access::testing::{access, document, role_name, role_policy};
 use dmm_state::MemoryStore;
 use fake::FakeIam;
 
 use super::*;
+use crate::conflict::NO_WAIT;
 
-pub(crate) fn name(id: &str) -> PolicyName {
-    PolicyName::of(&AgreementRef { kind: AgreementKind::Access, id: id.to_owned() })
+fn place(id: &str) -> RolePolicy {
+    role_policy("consumer", &access(id))
 }
 
-/// A grant of a bucket of its own, which is `length` characters longer than the shortest one.
-pub(crate) fn grant(id: &str, length: usize) -> Document {
-    let more = "x".repeat(length);
-    Document::read(&format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"Read","Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket-{id}/{more}"}}]}}"#
-    ))
-}
-
-fn place(id: &str) -> Place {
-    Place { role: "consumer".parse().unwrap(), policy: name(id) }
+fn name(id: &str) -> PolicyName {
+    place(id).policy
 }
 
 fn packing() -> Packing<FakeIam> {
@@ -31,63 +24,63 @@ fn packing() -> Packing<FakeIam> {
         iam: FakeIam::default(),
         records: Arc::new(MemoryStore::new()),
         clock: || Timestamp::UNIX_EPOCH,
-        patience: Duration::ZERO,
+        conflict_backoff: NO_WAIT,
     }
 }
 
 impl Packing<FakeIam> {
     async fn give(&self, id: &str, length: usize) -> Put {
-        self.put(&Grant { place: place(id), document: grant(id, length) }).await.unwrap()
+        self.put(&place(id), &document(id, length).into()).await.unwrap()
     }
 
     async fn take(&self, id: &str) {
         self.delete(&place(id)).await.unwrap();
     }
 
-    async fn stands(&self, id: &str, length: usize) -> bool {
-        self.policy(&place(id)).await.unwrap() == Some(grant(id, length))
+    async fn has(&self, id: &str, length: usize) -> bool {
+        self.look(&place(id)).await.unwrap() == Observed::Present(document(id, length))
     }
 }
 
 fn full() -> Put {
-    Put::Rejected(Refusal::RoleFull { role: "consumer".parse().unwrap() })
+    Put::Rejected(Refusal::RoleFull { role: role_name("consumer") })
 }
 
 #[tokio::test]
-async fn grants_are_inline_until_the_next_would_pass_the_sum_and_then_share_a_managed_policy() {
+async fn grants_are_inline_while_they_fit_and_then_share_a_managed_policy() {
     let packing = packing();
     for id in ["a", "b", "c", "d", "e"] {
         assert_eq!(packing.give(id, 3_000).await, Put::Done);
-        assert!(packing.stands(id, 3_000).await);
+        assert!(packing.has(id, 3_000).await);
     }
-    assert_eq!(packing.iam.inline_names(), ["DMM_Access_a", "DMM_Access_b", "DMM_Access_c"]);
+    assert_eq!(packing.iam.names(), ["DMM_Access_a", "DMM_Access_b", "DMM_Access_c"]);
     assert_eq!(packing.iam.buckets(1), ["d"]);
-    assert_eq!(packing.iam.buckets(2), ["e"], "two would be more than a managed policy may have");
+    assert_eq!(packing.iam.buckets(2), ["e"], "both together exceed the size of a managed policy");
     assert_eq!(packing.give("f", 2_000).await, Put::Done);
     assert_eq!(packing.iam.buckets(1), ["d", "f"]);
-    let all = packing.policies(&place("a").role).await.unwrap();
-    assert_eq!(all, ["a", "b", "c", "d", "f", "e"].map(|id| name(id).to_string()));
+    let all = packing.list_ours(&role_name("consumer")).await.unwrap();
+    assert_eq!(all, ["a", "b", "c", "d", "f", "e"].map(|id| (access(id), place(id))));
 }
 
 #[tokio::test]
-async fn policies_of_others_are_counted_and_never_touched() {
+async fn policies_of_others_are_counted_and_never_changed() {
     let packing = packing();
-    packing.iam.put_foreign("owners-own", 9_000);
+    packing.iam.put_foreign("owners-policy", 9_000);
     packing.iam.attach_foreign(9);
     assert_eq!(packing.give("a", 3_000).await, Put::Done);
     assert_eq!(
-        (packing.iam.inline_names(), packing.iam.buckets(1)),
-        (vec!["owners-own".to_owned()], vec!["a".to_owned()])
+        (packing.iam.names(), packing.iam.buckets(1)),
+        (vec!["owners-policy".to_owned()], vec!["a".to_owned()])
     );
-    assert_eq!(packing.give("b", 3_000).await, full(), "nine of ten are others'");
+    assert_eq!(packing.give("b", 3_000).await, full(), "nine of ten belong to others");
     packing.take("a").await;
     packing.take("b").await;
-    assert_eq!(packing.iam.inline_names(), ["owners-own"]);
+    assert_eq!(packing.iam.names(), ["owners-policy"]);
     assert_eq!(packing.iam.attached_count(), 9);
 }
 
 #[tokio::test]
-async fn a_grant_that_finds_no_room_leaves_those_that_stand_as_they_were() {
+async fn a_grant_without_room_leaves_the_others_unchanged() {
     let packing = packing();
     packing.iam.quota(1);
     for id in ["a", "b", "c", "d"] {
@@ -102,38 +95,38 @@ async fn a_grant_that_finds_no_room_leaves_those_that_stand_as_they_were() {
 }
 
 #[tokio::test]
-async fn a_packed_grant_goes_back_when_there_is_room_again() {
+async fn a_packed_grant_becomes_an_inline_policy_when_there_is_room_again() {
     let packing = packing();
     for id in ["a", "b", "c", "d"] {
         packing.give(id, 3_000).await;
     }
     packing.take("a").await;
-    assert!(!packing.stands("d", 3_000).await, "whoever looks is to put it again");
+    assert!(!packing.has("d", 3_000).await, "it is to be put again");
     packing.give("d", 3_000).await;
-    assert!(packing.stands("d", 3_000).await);
-    assert_eq!(packing.iam.inline_names(), ["DMM_Access_b", "DMM_Access_c", "DMM_Access_d"]);
+    assert!(packing.has("d", 3_000).await);
+    assert_eq!(packing.iam.names(), ["DMM_Access_b", "DMM_Access_c", "DMM_Access_d"]);
     assert_eq!(packing.iam.managed_count(), 0, "a policy without grants is deleted");
     assert_eq!(packing.iam.attached_count(), 0);
 }
 
 #[tokio::test]
-async fn a_grant_that_grows_moves_to_where_it_fits_and_stands_once() {
+async fn a_grant_that_grows_moves_to_where_it_fits() {
     let packing = packing();
     for id in ["a", "b", "c"] {
         packing.give(id, 3_000).await;
     }
     packing.give("a", 4_000).await;
     assert_eq!(
-        (packing.iam.inline_names(), packing.iam.buckets(1)),
+        (packing.iam.names(), packing.iam.buckets(1)),
         (vec![name("b").to_string(), name("c").to_string()], vec!["a".to_owned()])
     );
-    assert!(packing.stands("a", 4_000).await);
+    assert!(packing.has("a", 4_000).await);
     packing.give("a", 3_000).await;
-    assert_eq!((packing.iam.inline_names().len(), packing.iam.managed_count()), (3, 0));
+    assert_eq!((packing.iam.names().len(), packing.iam.managed_count()), (3, 0));
 }
 
 #[tokio::test]
-async fn where_iam_says_that_the_role_is_full_the_grant_is_packed_whatever_was_computed() {
+async fn if_iam_says_that_the_role_is_full_the_grant_is_packed_regardless_of_computed_sizes() {
     let packing = packing();
     packing.iam.inline_limit(1_000);
     assert_eq!(packing.give("a", 2_000).await, Put::Done);
@@ -141,59 +134,59 @@ async fn where_iam_says_that_the_role_is_full_the_grant_is_packed_whatever_was_c
 }
 
 #[tokio::test]
-async fn a_managed_policy_that_somebody_detached_changed_or_deleted_is_repaired_by_whoever_looks() {
+async fn a_managed_policy_that_somebody_detached_changed_or_deleted_is_repaired_with_the_next_grant() {
     let spoilers: [fn(&FakeIam); 3] = [FakeIam::detach_all, FakeIam::spoil_all, FakeIam::delete_all];
     for spoil in spoilers {
         let packing = packing();
-        packing.iam.put_foreign("owners-own", 9_500);
+        packing.iam.put_foreign("owners-policy", 9_500);
         packing.give("a", 2_000).await;
         packing.give("b", 2_000).await;
         let right = packing.iam.everything();
         spoil(&packing.iam);
-        assert!(!packing.stands("a", 2_000).await && !packing.stands("b", 2_000).await);
+        assert!(!packing.has("a", 2_000).await && !packing.has("b", 2_000).await);
         packing.give("b", 2_000).await;
-        assert!(packing.stands("a", 2_000).await && packing.stands("b", 2_000).await);
+        assert!(packing.has("a", 2_000).await && packing.has("b", 2_000).await);
         assert_eq!(packing.iam.everything(), right);
-        // One that is not packed at all finds it, too, and repairs it by its deletion.
+        // A grant that is not packed finds it as well, and its deletion repairs it.
         spoil(&packing.iam);
-        assert!(packing.policy(&place("ended")).await.unwrap().is_some());
+        assert_eq!(packing.look(&place("ended")).await.unwrap(), Observed::Misplaced);
         packing.take("ended").await;
-        assert_eq!(packing.policy(&place("ended")).await.unwrap(), None);
+        assert_eq!(packing.look(&place("ended")).await.unwrap(), Observed::Absent);
         assert_eq!(packing.iam.everything(), right);
     }
 }
 
 #[tokio::test]
-async fn a_policy_that_a_late_call_made_again_is_deleted_by_whoever_looks() {
+async fn a_policy_that_a_late_call_created_again_is_deleted() {
     let packing = packing();
-    packing.iam.put_foreign("owners-own", 9_500);
+    packing.iam.put_foreign("owners-policy", 9_500);
     packing.give("a", 2_000).await;
     packing.take("a").await;
-    assert_eq!(packing.policy(&place("a")).await.unwrap(), None);
-    let late = ManagedPolicy { role: "consumer".parse().unwrap(), number: 1 };
-    packing.iam.hold(&late, &grant("a", 2_000)).await.unwrap();
-    assert!(packing.policy(&place("a")).await.unwrap().is_some());
+    assert_eq!(packing.look(&place("a")).await.unwrap(), Observed::Absent);
+    let late = ManagedPolicy { role: role_name("consumer"), number: 1 };
+    packing.iam.put_managed(&late, &document("a", 2_000)).await.unwrap();
+    assert_eq!(packing.look(&place("a")).await.unwrap(), Observed::Misplaced);
     packing.take("a").await;
     assert_eq!((packing.iam.managed_count(), packing.iam.attached_count()), (0, 0));
 }
 
 #[tokio::test]
-async fn what_is_packed_on_a_role_that_opted_out_is_taken_out_but_the_last_policy_cannot_be_detached() {
+async fn grants_of_a_role_that_opted_out_are_taken_out_but_its_last_policy_cannot_be_detached() {
     let packing = packing();
-    packing.iam.put_foreign("owners-own", 9_500);
+    packing.iam.put_foreign("owners-policy", 9_500);
     packing.give("a", 2_000).await;
     packing.give("b", 2_000).await;
     packing.iam.opt_out();
     packing.take("a").await;
     assert_eq!(packing.iam.buckets(1), ["b"]);
     let error = packing.delete(&place("b")).await.unwrap_err();
-    assert!(matches!(&error, RolesError::OptedOut { policy, .. } if *policy == name("b")), "{error:?}");
+    assert!(matches!(&error, AwsError::OptedOut { policy, .. } if *policy == name("b")), "{error:?}");
 }
 
 #[tokio::test]
-async fn of_a_role_that_is_gone_nothing_is_left() {
+async fn nothing_remains_of_a_role_that_does_not_exist() {
     let packing = packing();
-    packing.iam.put_foreign("owners-own", 9_500);
+    packing.iam.put_foreign("owners-policy", 9_500);
     packing.give("a", 2_000).await;
     packing.iam.delete_role();
     packing.take("a").await;
@@ -201,20 +194,20 @@ async fn of_a_role_that_is_gone_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_role_that_never_needed_a_managed_policy_has_no_record_and_costs_no_writes() {
+async fn a_role_that_never_needed_a_managed_policy_has_no_record() {
     let (packing, records) = (packing(), Arc::new(MemoryStore::new()));
     let packing = Packing { records: records.clone(), ..packing };
     packing.give("a", 100).await;
-    assert!(packing.stands("a", 100).await);
+    assert!(packing.has("a", 100).await);
     packing.take("a").await;
     assert_eq!(records.writes(), 0);
 }
 
 #[tokio::test]
-async fn a_quota_that_cannot_be_read_fails_only_what_needs_it() {
+async fn an_unreadable_quota_fails_only_what_needs_it() {
     let packing = packing();
     packing.iam.hide_quota();
-    assert_eq!(packing.give("a", 9_800).await, Put::Done, "also where operators would be warned");
-    let error = packing.put(&Grant { place: place("b"), document: grant("b", 3_000) }).await.unwrap_err();
-    assert!(matches!(error, RolesError::Quota { .. }), "{error:?}");
+    assert_eq!(packing.give("a", 9_800).await, Put::Done, "even though operators would be warned");
+    let error = packing.put(&place("b"), &document("b", 3_000).into()).await.unwrap_err();
+    assert!(matches!(error, AwsError::Quota { .. }), "{error:?}");
 }

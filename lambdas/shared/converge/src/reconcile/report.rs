@@ -1,48 +1,50 @@
-//! What a run answers with.
+//! What a run answers.
 
+use dmm_access::entitlement::Place;
 use dmm_mesh::AgreementRef;
+use dmm_telemetry::{attribute, metrics};
 use serde::Serialize;
 
-use super::progress::Position;
-use dmm_access::record::Place;
+use super::checkpoint::Position;
+use crate::outcome::Outcome;
 
 /// What a run found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// How many agreements, and records and policies without one, were looked at.
+    /// How many agreements were handled, and how many records and policies without an agreement.
     pub checked: usize,
     /// How often access was given or changed.
     pub granted: usize,
-    /// How often access was taken back.
+    /// How often access was taken away.
     pub revoked: usize,
-    /// How often all was as it should be, or another platform's.
+    /// How often everything was as it should be, or concerned another platform.
     pub unchanged: usize,
-    /// How many active agreements get nothing, which Data Mesh Manager was told with the reason.
+    /// How many agreements in force get nothing. The reasons were reported to Data Mesh Manager.
     pub refused: usize,
-    /// What could not be brought in line. The next pass tries again.
+    /// What could not be reconciled. The next pass tries again.
     pub failed: Vec<Failure>,
-    /// Whether nothing was changed, and the numbers say what would have been.
+    /// Whether nothing was changed, and the numbers say what would have been changed.
     pub dry_run: bool,
-    /// In a dry run, what would have been changed in IAM.
+    /// In a dry run, what would have been changed in AWS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
-    /// Whether the pass came to its end.
+    /// Whether the pass is complete.
     pub complete: bool,
-    /// Where the next run goes on, if it did not.
+    /// Where the next run continues, if the pass is not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Position>,
 }
 
-/// Something that could not be brought in line.
+/// Something that could not be reconciled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// The agreement as `kind id`, or the record's key, or the role.
+    /// The agreement as `kind id`, the record's key, or the role.
     pub agreement: String,
     /// Why.
     pub reason: String,
 }
 
-/// Something that stands in IAM and should not, or the other way round.
+/// A difference between AWS and what should exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The agreement as `kind id`.
@@ -54,24 +56,49 @@ pub struct Difference {
     pub place: Place,
 }
 
-/// What is done to a policy.
+/// What is done at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// It is made.
+    /// Something is created.
     Put,
-    /// It stands and says something else, and is replaced.
+    /// Something else is there, and is replaced.
     Replace,
-    /// It is deleted.
+    /// Something is deleted.
     Delete,
 }
 
 impl Report {
-    pub(super) fn fail(&mut self, agreement: String, reason: String) {
+    /// Records the attributes of the current span, and metrics unless it was a dry run.
+    pub fn record(&self) {
+        let Report { checked, granted, revoked, refused, failed, .. } = self;
+        let failed = failed.len();
+        if !self.dry_run {
+            metrics::reconciled(*checked, *granted, *revoked, *refused, failed);
+        }
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        attribute("dmm.reconcile.checked", count(*checked));
+        attribute("dmm.reconcile.granted", count(*granted));
+        attribute("dmm.reconcile.revoked", count(*revoked));
+        attribute("dmm.reconcile.refused", count(*refused));
+        attribute("dmm.reconcile.failed", count(failed));
+    }
+
+    pub(super) fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Granted => self.granted += 1,
+            Outcome::Revoked => self.revoked += 1,
+            Outcome::Refused(refusal) if refusal.is_for_another_platform() => self.unchanged += 1,
+            Outcome::Refused(_) => self.refused += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+        }
+    }
+
+    pub(super) fn add_failure(&mut self, agreement: String, reason: String) {
         self.failed.push(Failure { agreement, reason });
     }
 
-    pub(super) fn differ(&mut self, agreement: &AgreementRef, changes: Vec<(Change, Place)>) {
+    pub(super) fn add_differences(&mut self, agreement: &AgreementRef, changes: Vec<(Change, Place)>) {
         let agreement = agreement.to_string();
         let changes = changes.into_iter();
         self.differences.extend(changes.map(|(change, place)| Difference {
@@ -82,7 +109,7 @@ impl Report {
     }
 
     /// How many entries the report's lists have.
-    pub(super) fn named(&self) -> usize {
+    pub(super) fn entries(&self) -> usize {
         self.failed.len() + self.differences.len()
     }
 }

@@ -1,10 +1,10 @@
-//! The convergence, checked in every state that can be reached.
+//! Checks the convergence in every reachable state.
 //!
-//! The model drives production's own transition function ([`dmm_access::transition::next`]); around it stands what the
-//! driver and AWS do, one atomic step at a time. Why the protocol is as it is: `docs/decisions/0001`; what is and is
-//! not in the model: `docs/decisions/0003`.
+//! The model drives production's own transition function ([`dmm_access::transition::RunState`]), and does what the
+//! driver and AWS do, one atomic step at a time. `docs/decisions/0001` explains the protocol, `docs/decisions/0003` what
+//! the model contains and what it does not.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, where a failure is a panic")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "in a test, a failure is a panic")]
 
 mod packing;
 mod world;
@@ -13,27 +13,27 @@ use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
-use dmm_access::desired::{Desired, Wish};
 use dmm_access::record::Phase;
+use dmm_access::target::{Desired, Target};
 use stateright::{Checker, HasDiscoveries, Model, Property};
-use world::{Action, Mistake, Run, World, few_wishes, wishes};
+use world::{Action, Mistake, Run, World, few_targets, targets, wide_targets};
 
-/// The worlds that one agreement can get into.
+/// A model of one agreement.
 #[derive(Clone, Copy, Debug)]
 struct Convergence {
     /// How often the agreement may change.
     changes: u8,
     /// What it can change to.
-    wishes: fn() -> Vec<Wish>,
-    /// How many runs may be cut off.
+    targets: fn() -> Vec<Target>,
+    /// How many runs may be interrupted.
     crashes: u8,
-    /// How many events are on their way from the beginning, though nothing changed.
+    /// How many events are in transit at the beginning, although nothing has changed.
     events: usize,
     mistake: Mistake,
 }
 
-const RIGHT: &str = "in every quiet state, IAM holds exactly what the agreement asks for";
-const ASKED_FOR: &str = "no policy ever stands that no state of the agreement asked for";
+const RIGHT: &str = "in every quiet state, exactly what the agreement gives exists";
+const GIVEN: &str = "nothing ever exists that the agreement never gave";
 
 impl Model for Convergence {
     type State = World;
@@ -44,7 +44,7 @@ impl Model for Convergence {
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
-        world.actions(&(self.wishes)(), actions);
+        world.actions(&(self.targets)(), actions);
     }
 
     fn next_state(&self, world: &World, action: Action) -> Option<World> {
@@ -54,28 +54,31 @@ impl Model for Convergence {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(RIGHT, |_, world: &World| !world.is_quiet() || world.is_right()),
-            Property::always(ASKED_FOR, |_, world: &World| world.is_asked_for()),
-            // That the interesting worlds are reached at all.
-            Property::sometimes("access stands in a quiet state", |_, world: &World| {
-                world.is_quiet() && !world.iam.is_empty()
+            Property::always(GIVEN, |_, world: &World| world.was_given()),
+            // The interesting states are reached.
+            Property::sometimes("access exists in a quiet state", |_, world: &World| {
+                world.is_quiet() && !world.aws.is_empty()
             }),
-            Property::sometimes("access was taken back in a quiet state", |_, world: &World| {
-                let settled = world.record.as_ref().is_some_and(|entry| entry.phase == Phase::Settled);
-                world.is_quiet() && settled && world.iam.is_empty()
+            Property::sometimes("access was taken away in a quiet state", |_, world: &World| {
+                let settled = world.record.as_ref().is_some_and(|record| record.phase == Phase::Settled);
+                world.is_quiet() && settled && world.aws.is_empty()
             }),
-            Property::sometimes("two places hold a policy at once", |_, world: &World| world.iam.len() > 1),
-            Property::sometimes("a policy stands while the agreement asks for none", |_, world: &World| {
-                !world.iam.is_empty() && world.wish.desired == Desired::Nothing
+            Property::sometimes("something exists at two places at once", |_, world: &World| {
+                world.aws.len() > 1
             }),
-            Property::sometimes("a run works on while an older one works, too", |_, world: &World| {
-                let committed = |run: &&Run| matches!(run, Run::Working { view, .. } if view.is_committed());
+            Property::sometimes("access exists while the agreement gives none", |_, world: &World| {
+                !world.aws.is_empty() && world.target.desired == Desired::Nothing
+            }),
+            Property::sometimes("two runs are working at once", |_, world: &World| {
+                let committed =
+                    |run: &&Run| matches!(run, Run::Working { state, .. } if state.is_committed());
                 world.runs.iter().filter(committed).count() > 1
             }),
         ]
     }
 }
 
-/// Looks at every state, or at all until one is wrong.
+/// Visits every state, or stops at a wrong one.
 fn check<M>(label: &str, model: M) -> impl Checker<M> + use<M>
 where
     M: Model<State: Clone + Hash + PartialEq + Send + Sync + 'static, Action: Clone + Debug + PartialEq>
@@ -94,7 +97,7 @@ where
     checker
 }
 
-/// Which run is which says nothing: sorted, worlds that differ only in that are one.
+/// The order of the runs has no meaning. They are sorted, so that worlds that differ only in it are one state.
 fn sorted<R: Hash>(runs: &mut [R]) {
     runs.sort_by_cached_key(|run| {
         let mut hasher = DefaultHasher::new();
@@ -104,22 +107,23 @@ fn sorted<R: Hash>(runs: &mut [R]) {
 }
 
 fn label(model: &Convergence) -> String {
-    let Convergence { changes, crashes, events, mistake, .. } = model;
-    format!("{changes} changes, {crashes} crashes, {events} events, {mistake:?}")
+    let Convergence { changes, targets, crashes, events, mistake } = model;
+    let targets = targets().len();
+    format!("{changes} changes to {targets} targets, {crashes} crashes, {events} events, {mistake:?}")
 }
 
-/// Production as it is, for one agreement that changes twice, while one run is cut off.
-const SOUND: Convergence = Convergence { changes: 2, wishes, crashes: 1, events: 0, mistake: Mistake::None };
+/// The protocol of production, for one agreement that changes twice, while one run is interrupted.
+const SOUND: Convergence = Convergence { changes: 2, targets, crashes: 1, events: 0, mistake: Mistake::None };
 
 fn assert_sound(model: Convergence) -> impl Checker<Convergence> {
     let checker = check(&label(&model), model);
-    assert!(checker.is_done(), "every state was looked at");
+    assert!(checker.is_done(), "every state was visited");
     checker.assert_no_discovery(RIGHT);
-    checker.assert_no_discovery(ASKED_FOR);
+    checker.assert_no_discovery(GIVEN);
     checker
 }
 
-/// Without this part of the protocol, a wrong state is reached.
+/// Without this part of the protocol, a wrong state is reachable.
 fn assert_needed(mistake: Mistake) {
     let model = Convergence { mistake, ..SOUND };
     let checker = check(&label(&model), model);
@@ -130,38 +134,43 @@ fn assert_needed(mistake: Mistake) {
 }
 
 #[test]
-fn whatever_happens_in_whatever_order_iam_ends_up_as_the_agreement_asks() {
-    // It is also where the interesting worlds are reached.
+fn in_every_order_aws_ends_up_with_what_the_agreement_gives() {
+    // This case also reaches the interesting states.
     assert_sound(SOUND).assert_properties();
 }
 
 #[test]
-fn a_duplicate_of_an_event_changes_nothing_of_that() {
+fn duplicate_events_lead_to_the_same_result() {
     assert_sound(Convergence { changes: 1, events: 2, ..SOUND });
-    assert_sound(Convergence { wishes: few_wishes, crashes: 0, events: 1, ..SOUND });
+    assert_sound(Convergence { targets: few_targets, crashes: 0, events: 1, ..SOUND });
 }
 
 #[test]
-fn a_third_change_of_the_agreement_changes_nothing_of_that() {
-    assert_sound(Convergence { changes: 3, wishes: few_wishes, crashes: 0, ..SOUND });
+fn three_changes_of_the_agreement_lead_to_the_right_result() {
+    assert_sound(Convergence { changes: 3, targets: few_targets, crashes: 0, ..SOUND });
 }
 
 #[test]
-fn two_runs_that_are_cut_off_change_nothing_of_that() {
+fn two_interrupted_runs_lead_to_the_same_result() {
     assert_sound(Convergence { crashes: 2, ..SOUND });
 }
 
 #[test]
-fn without_the_second_read_access_stays_after_the_agreement_has_ended() {
+fn an_agreement_with_two_places_ends_up_with_both_or_none() {
+    assert_sound(Convergence { targets: wide_targets, ..SOUND });
+}
+
+#[test]
+fn without_the_second_read_access_remains_after_the_agreement_has_ended() {
     assert_needed(Mistake::NoSecondRead);
 }
 
 #[test]
-fn without_the_condition_one_run_overwrites_what_another_intends() {
+fn without_the_condition_one_run_overwrites_the_intent_of_another() {
     assert_needed(Mistake::NoCondition);
 }
 
 #[test]
-fn without_the_memory_of_former_places_a_lost_run_leaves_a_policy_behind() {
+fn without_the_memory_of_former_places_an_interrupted_run_leaves_access_behind() {
     assert_needed(Mistake::NoMemory);
 }

@@ -1,4 +1,4 @@
-//! The packing of grants into managed policies, checked in every state that can be reached.
+//! Checks the packing of grants into managed policies in every reachable state.
 //!
 //! Two agreements of one role share managed policies. The model drives production's own
 //! [`dmm_access::packing::protocol::Packer`].
@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_access::document::Document;
 use dmm_access::name::PolicyName;
-use dmm_access::packing::protocol::{Held, Limits, Pack, Packer, Step};
-use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_access::packing::protocol::{Limits, ObservedPolicy, Packer, PackingState, Step};
+use dmm_access::testing::access;
 use serde_json::{Value, json};
 use stateright::{Checker, Model, Property};
 
@@ -16,16 +16,16 @@ use crate::{check, sorted};
 
 /// Few rounds, as in the other model, and short documents, so that there are few and small states.
 const LIMITS: Limits = Limits { rounds: 2, size: 100 };
-/// How many managed policies the role may have: as many as there are grants, so that nothing is refused.
+/// How many managed policies the role may have. There are as many as grants, so that nothing is refused.
 const SLOTS: usize = 2;
 
-/// What is left out of the protocol, to see that it is needed.
+/// A part of the protocol that is left out, to show that it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mistake {
     None,
-    /// The record is written whether or not somebody else wrote it meanwhile.
+    /// The record is written even if another run has written it in the meantime.
     NoCondition,
-    /// IAM is not looked at where the record says that all is done.
+    /// A run does not look at IAM if the record says that nothing is to be done.
     NoLook,
 }
 
@@ -36,28 +36,28 @@ struct PackingModel {
     mistake: Mistake,
 }
 
-/// One call of `put` or `delete`, repeated until it did what its agreement asks for by then.
+/// One call of `put` or `delete`, which is repeated until it has done what its agreement gives by then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Run {
     Working {
         of: usize,
-        /// What the agreement asked for when the run looked.
-        asked: Option<Document>,
+        /// What the agreement gave when the run read it.
+        wanted: Option<Document>,
         packer: Box<Packer>,
         is_current: bool,
     },
-    /// It was cut off, and a call that it had sent to IAM may still be on its way.
+    /// It was interrupted, and a call that it had sent to IAM may still arrive.
     Lost { of: usize, late: Option<Step> },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct World {
-    /// What each of the agreements asks for.
-    asks: [Option<Document>; 2],
-    asked_for: BTreeSet<Document>,
+    /// What each of the agreements gives.
+    given: [Option<Document>; 2],
+    ever_given: BTreeSet<Document>,
     changes: u8,
     crashes: u8,
-    record: Option<Pack>,
+    record: Option<PackingState>,
     /// The managed policies, all of them attached.
     iam: BTreeMap<u32, Document>,
     runs: Vec<Run>,
@@ -73,23 +73,23 @@ enum Action {
 }
 
 fn name(of: usize) -> PolicyName {
-    PolicyName::of(&AgreementRef { kind: AgreementKind::Access, id: format!("a{of}") })
+    PolicyName::of(&access(&format!("a{of}")))
 }
 
 fn grant(resource: &str) -> Document {
     Document::from(json!({ "Version": "2012-10-17", "Statement": [{ "Resource": resource }] }))
 }
 
-/// What the agreements can ask for. The small one of the first fits into one policy with the second's, the large
-/// one does not.
-fn asks(of: usize) -> Vec<Option<Document>> {
+/// What the agreements can give. The small grant of the first one fits into one policy together with the grant of the
+/// second one; the large grant does not.
+fn grants(of: usize) -> Vec<Option<Document>> {
     match of {
         0 => vec![None, Some(grant("s")), Some(grant("so-large-that-they-do-not-fit"))],
         _ => vec![None, Some(grant("the-other"))],
     }
 }
 
-/// The resources of documents.
+/// The resources in these documents.
 fn resources<'a>(documents: impl Iterator<Item = &'a Document>) -> Vec<String> {
     let mut found = Vec::new();
     for document in documents {
@@ -103,38 +103,38 @@ fn resources<'a>(documents: impl Iterator<Item = &'a Document>) -> Vec<String> {
 
 impl World {
     fn run(&self, of: usize) -> Run {
-        let asked = self.asks[of].clone();
-        let packer = Box::new(Packer::new(name(of), asked.clone(), LIMITS));
-        Run::Working { of, asked, packer, is_current: false }
+        let wanted = self.given[of].clone();
+        let packer = Box::new(Packer::new(name(of), wanted.clone(), LIMITS));
+        Run::Working { of, wanted, packer, is_current: false }
     }
 
     fn is_right(&self) -> bool {
-        resources(self.iam.values()) == resources(self.asks.iter().flatten())
+        resources(self.iam.values()) == resources(self.given.iter().flatten())
     }
 
     fn reach_iam(&mut self, step: &Step) {
         match step {
-            Step::Hold(number, document) => drop(self.iam.insert(*number, document.clone())),
-            Step::Drop(number) => drop(self.iam.remove(number)),
+            Step::Put(number, document) => drop(self.iam.insert(*number, document.clone())),
+            Step::Delete(number) => drop(self.iam.remove(number)),
             _ => {}
         }
     }
 
     fn step(&mut self, at: usize, mistake: Mistake) {
-        let Run::Working { of, asked, mut packer, mut is_current } = self.runs[at].clone() else { return };
-        let step = packer.next();
+        let Run::Working { of, wanted, mut packer, mut is_current } = self.runs[at].clone() else { return };
+        let step = packer.next_step();
         self.reach_iam(&step);
         match step {
             Step::ReadRecord => {
                 is_current = true;
-                packer.record_is(self.record.clone().unwrap_or_default());
+                packer.record_read(self.record.clone().unwrap_or_default());
             }
-            Step::CountSlots => packer.slots_are(SLOTS),
+            Step::CountSlots => packer.slots_counted(SLOTS),
             Step::Look(number) => {
                 let says = self.record.as_ref().and_then(|pack| pack.layout.document(number));
                 let document = if mistake == Mistake::NoLook { says } else { self.iam.get(&number).cloned() };
                 let is_attached = document.is_some();
-                packer.seen(number, Held { document, is_attached });
+                packer.looked(number, ObservedPolicy { document, is_attached });
             }
             Step::Write(pack) if is_current || mistake == Mistake::NoCondition => {
                 packer.written();
@@ -147,23 +147,23 @@ impl World {
                 is_current = true;
             }
             Step::Write(_) => packer.conflict(),
-            Step::Hold(..) | Step::Drop(_) => packer.done(),
-            Step::Finish(_) if asked == self.asks[of] => {
+            Step::Put(..) | Step::Delete(_) => packer.done(),
+            Step::Finish(_) if wanted == self.given[of] => {
                 self.runs.remove(at);
                 return;
             }
-            // The agreement changed meanwhile, or Lambda repeats the event.
+            // The agreement has changed in the meantime, or Lambda repeats the event.
             Step::Finish(_) | Step::GiveUp => {
                 self.runs[at] = self.run(of);
                 return;
             }
         }
-        self.runs[at] = Run::Working { of, asked, packer, is_current };
+        self.runs[at] = Run::Working { of, wanted, packer, is_current };
     }
 }
 
-const RIGHT: &str = "in every quiet state, the managed policies hold exactly what the agreements ask for";
-const ASKED_FOR: &str = "nothing ever stands that no state of an agreement asked for";
+const RIGHT: &str = "in every quiet state, the managed policies hold exactly what the agreements give";
+const GIVEN: &str = "nothing ever exists that no agreement ever gave";
 
 impl Model for PackingModel {
     type State = World;
@@ -171,8 +171,8 @@ impl Model for PackingModel {
 
     fn init_states(&self) -> Vec<World> {
         vec![World {
-            asks: [None, None],
-            asked_for: BTreeSet::new(),
+            given: [None, None],
+            ever_given: BTreeSet::new(),
             changes: self.changes,
             crashes: self.crashes,
             record: None,
@@ -183,8 +183,8 @@ impl Model for PackingModel {
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         for of in [0, 1].into_iter().filter(|_| world.changes > 0) {
-            let others = asks(of).into_iter().filter(|ask| *ask != world.asks[of]);
-            actions.extend(others.map(|ask| Action::Change(of, ask)));
+            let others = grants(of).into_iter().filter(|grant| *grant != world.given[of]);
+            actions.extend(others.map(|grant| Action::Change(of, grant)));
         }
         for (at, run) in world.runs.iter().enumerate() {
             match run {
@@ -201,17 +201,17 @@ impl Model for PackingModel {
     fn next_state(&self, world: &World, action: Action) -> Option<World> {
         let mut world = world.clone();
         match action {
-            Action::Change(of, ask) => {
-                world.asked_for.extend(ask.clone());
-                world.asks[of] = ask;
+            Action::Change(of, grant) => {
+                world.ever_given.extend(grant.clone());
+                world.given[of] = grant;
                 world.changes -= 1;
                 world.runs.push(world.run(of));
             }
             Action::Step(at) => world.step(at, self.mistake),
             Action::Crash(at) => {
                 if let Run::Working { of, packer, .. } = &world.runs[at] {
-                    let step = packer.next();
-                    let late = matches!(step, Step::Hold(..) | Step::Drop(_)).then_some(step);
+                    let step = packer.next_step();
+                    let late = matches!(step, Step::Put(..) | Step::Delete(_)).then_some(step);
                     world.crashes -= 1;
                     world.runs[at] = Run::Lost { of: *of, late };
                 }
@@ -235,15 +235,15 @@ impl Model for PackingModel {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(RIGHT, |_, world: &World| !world.runs.is_empty() || world.is_right()),
-            Property::always(ASKED_FOR, |_, world: &World| {
-                let asked_for = resources(world.asked_for.iter());
-                resources(world.iam.values()).iter().all(|resource| asked_for.contains(resource))
+            Property::always(GIVEN, |_, world: &World| {
+                let given = resources(world.ever_given.iter());
+                resources(world.iam.values()).iter().all(|resource| given.contains(resource))
             }),
             Property::sometimes("two grants share a policy", |_, world: &World| {
                 world.iam.values().any(|document| resources([document].into_iter()).len() == 2)
             }),
-            Property::sometimes("two policies stand at once", |_, world: &World| world.iam.len() == 2),
-            Property::sometimes("two runs work at once", |_, world: &World| world.runs.len() > 1),
+            Property::sometimes("two policies exist at once", |_, world: &World| world.iam.len() == 2),
+            Property::sometimes("two runs are working at once", |_, world: &World| world.runs.len() > 1),
         ]
     }
 }
@@ -255,7 +255,7 @@ fn label(model: PackingModel) -> String {
 fn assert_sound(changes: u8, crashes: u8) {
     let model = PackingModel { changes, crashes, mistake: Mistake::None };
     let checker = check(&label(model), model);
-    assert!(checker.is_done(), "every state was looked at");
+    assert!(checker.is_done(), "every state was visited");
     checker.assert_properties();
 }
 
@@ -266,12 +266,12 @@ fn assert_needed(mistake: Mistake) {
 }
 
 #[test]
-fn managed_policies_end_up_with_what_their_agreements_ask_for() {
+fn managed_policies_end_up_with_what_their_agreements_give() {
     assert_sound(2, 1);
 }
 
 #[test]
-fn two_runs_that_are_cut_off_while_they_pack_change_nothing_of_that() {
+fn two_interrupted_packing_runs_lead_to_the_same_result() {
     assert_sound(2, 2);
 }
 
@@ -281,6 +281,6 @@ fn without_the_condition_one_run_overwrites_what_another_packed() {
 }
 
 #[test]
-fn without_a_look_at_iam_a_call_that_comes_late_stays() {
+fn without_a_look_at_iam_the_effect_of_a_late_call_remains() {
     assert_needed(Mistake::NoLook);
 }

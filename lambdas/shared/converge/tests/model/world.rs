@@ -1,45 +1,45 @@
-//! One agreement, IAM, the grant record, and the runs that work on them.
+//! One agreement, AWS, the grant record, and the runs that work on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dmm_access::desired::{Desired, Wish};
 use dmm_access::document::Document;
-use dmm_access::name::PolicyName;
-use dmm_access::record::{Entry, Grant, Phase, Place};
-use dmm_access::transition::{Step, View, next};
-use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_access::entitlement::{Entitlement, Observed, Place};
+use dmm_access::record::{GrantState, Phase};
+use dmm_access::target::{Desired, Target};
+use dmm_access::testing::{access, place};
+use dmm_access::transition::{RunState, Step};
 
 use crate::sorted;
 
-/// The rounds of a run: few, so that there are few states. After them it begins anew, as its retry does.
+/// The rounds of a run. They are few, so that there are few states; then the run starts again, as its retry does.
 const ROUNDS: u8 = 2;
 
-/// What is left out of the protocol, to see that it is needed.
+/// A part of the protocol that is left out, to show that it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mistake {
-    /// Nothing: production as it is.
+    /// None: the protocol of production.
     None,
     /// The agreement is not read again after the changes.
     NoSecondRead,
-    /// The record is written whether or not somebody else wrote it meanwhile.
+    /// The record is written even if another run has written it in the meantime.
     NoCondition,
-    /// A settled record forgets the places of earlier policies.
+    /// A settled record forgets former places.
     NoMemory,
 }
 
 /// One invocation of iam-grant, iam-revoke or iam-reconcile: they run the same code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Run {
-    /// Its event is on its way, however late, or it works.
+    /// Its event has not arrived yet, or it is working.
     Working {
-        /// Production's own state.
-        view: Box<View>,
-        /// Whether nobody wrote the record since this run read or wrote it: what `If-Match` finds.
+        /// The state that production keeps.
+        state: Box<RunState>,
+        /// Whether nobody has written the record since this run read or wrote it, which `If-Match` checks.
         is_current: bool,
-        /// What the run read first: what it goes by where the second read is left out.
-        first_wish: Option<Wish>,
+        /// The target that the run read first. It is used if the second read is left out.
+        first_target: Option<Target>,
     },
-    /// It was cut off, and a call that it had sent to IAM may still be on its way.
+    /// It was interrupted, and a call that it had sent to AWS may still arrive.
     Lost {
         /// That call.
         late: Option<Step>,
@@ -48,109 +48,120 @@ pub(crate) enum Run {
 
 impl Run {
     fn new() -> Run {
-        Run::Working { view: Box::new(View::new(ROUNDS)), is_current: false, first_wish: None }
+        Run::Working { state: Box::new(new_state()), is_current: false, first_target: None }
     }
 }
 
-/// Everything there is.
+fn new_state() -> RunState {
+    RunState::new(ROUNDS, BTreeSet::new())
+}
+
+/// The state of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    /// What the agreement asks for now.
-    pub(crate) wish: Wish,
-    /// Every policy that any state of the agreement so far asked for.
-    pub(crate) asked_for: BTreeSet<(Place, Document)>,
+    /// What should exist now.
+    pub(crate) target: Target,
+    /// Everything that any state of the agreement has given so far.
+    pub(crate) ever_given: BTreeSet<(Place, Document)>,
     /// How often the agreement may still change.
     pub(crate) changes: u8,
-    /// How many runs may still be cut off.
+    /// How many runs may still be interrupted.
     pub(crate) crashes: u8,
     /// The grant record.
-    pub(crate) record: Option<Entry>,
-    /// What stands in IAM.
-    pub(crate) iam: BTreeMap<Place, Document>,
-    /// The runs under way, in an order that says nothing.
+    pub(crate) record: Option<GrantState>,
+    /// What exists in AWS.
+    pub(crate) aws: BTreeMap<Place, Document>,
+    /// The runs in progress, in an order without meaning.
     pub(crate) runs: Vec<Run>,
 }
 
 /// What happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// The agreement changes, and an event of it is on its way.
-    Change(Wish),
-    /// A run does its next step.
+    /// The agreement changes, which causes an event.
+    Change(Target),
+    /// A run takes its next step.
     Step(usize),
-    /// A run is cut off before its next step; if that is a call to IAM, the call may land later.
+    /// A run is interrupted before its next step. If that is a call to AWS, the call may arrive later.
     Crash(usize),
-    /// The call of a lost run lands.
+    /// The call of an interrupted run arrives.
     Land(usize),
-    /// The event of a lost run is handed to a new one.
+    /// A new run gets the event of an interrupted one.
     Retry(usize),
 }
 
-pub(crate) fn place(role: &str) -> Place {
-    let agreement = AgreementRef { kind: AgreementKind::Access, id: "a1".to_owned() };
-    Place { role: role.parse().expect("a role name"), policy: PolicyName::of(&agreement) }
+/// The agreement is in force and gives access to this port at the places on these roles.
+fn active(roles: &[&str], port: &str) -> Target {
+    let places: BTreeSet<Place> = roles.iter().map(|role| place(role, &access("a1"))).collect();
+    let entitlement =
+        |place: &Place| Entitlement { place: place.clone(), permission: Document::read(port).into() };
+    let entitlements = places.iter().map(entitlement).collect();
+    Target { desired: Desired::Grant(entitlements), usual_places: places }
 }
 
-pub(crate) fn active(role: &str, port: &str) -> Wish {
-    let grant = Grant { place: place(role), document: Document::read(port) };
-    Wish { today: Some(grant.place.clone()), desired: Desired::Grant(grant) }
+/// The agreement is not in force, and the role is still known.
+fn ended() -> Target {
+    Target { desired: Desired::Nothing, usual_places: BTreeSet::from([place("r1", &access("a1"))]) }
 }
 
-/// The states that the agreement can change to.
-pub(crate) fn wishes() -> Vec<Wish> {
+/// What the target can change to.
+pub(crate) fn targets() -> Vec<Target> {
     vec![
-        active("r1", "p1"),
+        active(&["r1"], "p1"),
         // Another role, or another port.
-        active("r2", "p1"),
-        active("r1", "p2"),
-        // Ended: the role is still known. Deleted: nothing is.
-        Wish { today: Some(place("r1")), desired: Desired::Nothing },
-        Wish::NOTHING,
+        active(&["r2"], "p1"),
+        active(&["r1"], "p2"),
+        ended(),
+        // Deleted: nothing is known.
+        Target::NOTHING,
     ]
 }
 
-/// Those of them that differ most, so that it can change more often.
-pub(crate) fn few_wishes() -> Vec<Wish> {
-    vec![active("r1", "p1"), Wish::NOTHING]
+/// The targets that differ most, so that there can be more changes.
+pub(crate) fn few_targets() -> Vec<Target> {
+    vec![active(&["r1"], "p1"), Target::NOTHING]
+}
+
+/// Targets with more than one place.
+pub(crate) fn wide_targets() -> Vec<Target> {
+    vec![active(&["r1", "r2"], "p1"), active(&["r2"], "p1"), Target::NOTHING]
 }
 
 impl World {
-    /// An agreement that was requested, with `events` events on their way: one, and its duplicates.
+    /// An agreement that was requested, and `events` events that have not arrived: one and its duplicates.
     pub(crate) fn new(changes: u8, crashes: u8, events: usize) -> World {
         let runs = vec![Run::new(); events];
         World {
-            wish: Wish { today: Some(place("r1")), desired: Desired::Nothing },
-            asked_for: BTreeSet::new(),
+            target: ended(),
+            ever_given: BTreeSet::new(),
             changes,
             crashes,
             record: None,
-            iam: BTreeMap::new(),
+            aws: BTreeMap::new(),
             runs,
         }
     }
 
-    /// No event is on its way, and no run works.
+    /// All events have arrived, and no run is working.
     pub(crate) fn is_quiet(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// IAM holds what the agreement asks for, and nothing else.
+    /// What the agreement gives exists, and nothing else.
     pub(crate) fn is_right(&self) -> bool {
-        let asked = match &self.wish.desired {
-            Desired::Grant(grant) => vec![(&grant.place, &grant.document)],
-            Desired::Nothing | Desired::Refused(_) => Vec::new(),
-        };
-        self.iam.iter().eq(asked)
+        let wanted = self.target.desired.entitlements().iter();
+        self.aws.iter().eq(wanted.map(|(place, permission)| (place, &permission.document)))
     }
 
-    /// Nothing stands that no state of the agreement ever asked for.
-    pub(crate) fn is_asked_for(&self) -> bool {
-        self.iam.iter().all(|(place, document)| self.asked_for.contains(&(place.clone(), document.clone())))
+    /// Everything that exists was given by the agreement at some time.
+    pub(crate) fn was_given(&self) -> bool {
+        self.aws.iter().all(|(place, document)| self.ever_given.contains(&(place.clone(), document.clone())))
     }
 
-    pub(crate) fn actions(&self, wishes: &[Wish], actions: &mut Vec<Action>) {
+    pub(crate) fn actions(&self, targets: &[Target], actions: &mut Vec<Action>) {
         if self.changes > 0 {
-            actions.extend(wishes.iter().filter(|wish| **wish != self.wish).cloned().map(Action::Change));
+            let others = targets.iter().filter(|target| **target != self.target);
+            actions.extend(others.cloned().map(Action::Change));
         }
         for (at, run) in self.runs.iter().enumerate() {
             match run {
@@ -169,18 +180,19 @@ impl World {
     pub(crate) fn after(&self, action: Action, mistake: Mistake) -> World {
         let mut world = self.clone();
         match action {
-            Action::Change(wish) => {
-                if let Desired::Grant(grant) = &wish.desired {
-                    world.asked_for.insert((grant.place.clone(), grant.document.clone()));
-                }
-                world.wish = wish;
+            Action::Change(target) => {
+                let given = target.desired.entitlements().iter();
+                world
+                    .ever_given
+                    .extend(given.map(|(place, permission)| (place.clone(), permission.document.clone())));
+                world.target = target;
                 world.changes -= 1;
                 world.runs.push(Run::new());
             }
             Action::Step(at) => world.step(at, mistake),
             Action::Crash(at) => {
-                if let Run::Working { view, .. } = &world.runs[at] {
-                    let step = next(view);
+                if let Run::Working { state, .. } = &world.runs[at] {
+                    let step = state.next_step();
                     let late = matches!(step, Step::Put(_) | Step::Delete(_)).then_some(step);
                     world.crashes -= 1;
                     world.runs[at] = Run::Lost { late };
@@ -188,7 +200,7 @@ impl World {
             }
             Action::Land(at) => {
                 if let Run::Lost { late: Some(step) } = world.runs[at].clone() {
-                    world.reach_iam(&step);
+                    world.reach_aws(&step);
                     world.runs[at] = Run::Lost { late: None };
                 }
             }
@@ -198,44 +210,48 @@ impl World {
         world
     }
 
-    fn reach_iam(&mut self, step: &Step) {
+    fn reach_aws(&mut self, step: &Step) {
         match step {
-            Step::Put(grant) => drop(self.iam.insert(grant.place.clone(), grant.document.clone())),
-            Step::Delete(place) => drop(self.iam.remove(place)),
+            Step::Put(Entitlement { place, permission }) => {
+                self.aws.insert(place.clone(), permission.document.clone());
+            }
+            Step::Delete(place) => drop(self.aws.remove(place)),
             _ => {}
         }
     }
 
-    /// One step of one run: what `dmm_converge::converge` does around production's `next`.
+    /// One step of one run: what `dmm_converge::converge` does with production's [`RunState`].
     fn step(&mut self, at: usize, mistake: Mistake) {
-        let Run::Working { mut view, mut is_current, mut first_wish } = self.runs[at].clone() else { return };
-        let step = next(&view);
-        self.reach_iam(&step);
+        let Run::Working { mut state, mut is_current, mut first_target } = self.runs[at].clone() else {
+            return;
+        };
+        let step = state.next_step();
+        self.reach_aws(&step);
         match step {
             Step::ReadRecord => {
                 is_current = true;
-                view.record_is(self.record.clone());
+                state.record_read(self.record.clone());
             }
-            Step::ReadWish => {
-                let read = match &first_wish {
+            Step::ReadTarget => {
+                let read = match &first_target {
                     Some(first) if mistake == Mistake::NoSecondRead => first.clone(),
-                    _ => self.wish.clone(),
+                    _ => self.target.clone(),
                 };
                 if mistake == Mistake::NoSecondRead {
-                    first_wish = Some(read.clone());
+                    first_target = Some(read.clone());
                 }
-                view.wish_is(read);
+                state.target_read(read);
             }
             Step::Look(place) => {
-                let document = self.iam.get(&place).cloned();
-                view.seen(place, document);
+                let observed = Observed::from(self.aws.get(&place).cloned());
+                state.looked(place, observed);
             }
-            Step::Write(mut entry) if is_current || mistake == Mistake::NoCondition => {
-                view.written();
-                if mistake == Mistake::NoMemory && entry.phase == Phase::Settled {
-                    entry.former.clear();
+            Step::Write(mut record) if is_current || mistake == Mistake::NoCondition => {
+                state.written();
+                if mistake == Mistake::NoMemory && record.phase == Phase::Settled {
+                    record.former.clear();
                 }
-                self.record = Some(entry);
+                self.record = Some(record);
                 for other in &mut self.runs {
                     if let Run::Working { is_current, .. } = other {
                         *is_current = false;
@@ -244,20 +260,20 @@ impl World {
                 is_current = true;
             }
             Step::Write(_) => {
-                first_wish = None;
-                view.conflict();
+                first_target = None;
+                state.conflict();
             }
-            Step::Put(_) | Step::Delete(_) => view.done(),
+            Step::Put(_) | Step::Delete(_) => state.done(),
             Step::Finish(_) => {
                 self.runs.remove(at);
                 return;
             }
             // Lambda repeats the event.
             Step::GiveUp => {
-                *view = View::new(ROUNDS);
-                first_wish = None;
+                *state = new_state();
+                first_target = None;
             }
         }
-        self.runs[at] = Run::Working { view, is_current, first_wish };
+        self.runs[at] = Run::Working { state, is_current, first_target };
     }
 }

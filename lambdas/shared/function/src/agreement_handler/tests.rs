@@ -5,30 +5,38 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::wiring::http_client;
-use dmm_access::document::Document;
-use dmm_access::record::{Grant, Place};
+use dmm_access::entitlement::{Observed, Permission, Place};
+use dmm_access::guardrails::GuardrailSettings;
 use dmm_access::role::{Role, RoleName};
-use dmm_converge::error::RolesError;
+use dmm_converge::error::AwsError;
 use dmm_converge::ports::Put;
+use dmm_mesh::AgreementRef;
 
 /// IAM and a bucket that never answer. A test either does not get that far, or runs out of time there.
 struct Silent;
 
 #[async_trait]
 impl Roles for Silent {
-    async fn role(&self, _: &RoleName) -> Result<Option<Role>, RolesError> {
+    async fn role(&self, _: &RoleName) -> Result<Option<Role>, AwsError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Places for Silent {
+    async fn look(&self, _: &Place) -> Result<Observed, AwsError> {
         std::future::pending().await
     }
 
-    async fn policy(&self, _: &Place) -> Result<Option<Document>, RolesError> {
+    async fn put(&self, _: &Place, _: &Permission) -> Result<Put, AwsError> {
         std::future::pending().await
     }
 
-    async fn put(&self, _: &Grant) -> Result<Put, RolesError> {
+    async fn delete(&self, _: &Place) -> Result<(), AwsError> {
         std::future::pending().await
     }
 
-    async fn delete(&self, _: &Place) -> Result<(), RolesError> {
+    async fn list_ours(&self, _: &RoleName) -> Result<Vec<(AgreementRef, Place)>, AwsError> {
         std::future::pending().await
     }
 }
@@ -42,10 +50,6 @@ impl ObjectStore for Silent {
     async fn put(&self, _: &str, _: Vec<u8>, _: &Precondition) -> Result<ETag, StateError> {
         std::future::pending().await
     }
-
-    async fn delete(&self, _: &str, _: &Precondition) -> Result<(), StateError> {
-        std::future::pending().await
-    }
 }
 
 fn handler() -> AgreementHandler {
@@ -55,8 +59,18 @@ fn handler() -> AgreementHandler {
         Arc::new(StaticApiKey::new("key".into())),
         RetryPolicy::default(),
     );
-    let guardrails = Guardrails::new(&["*".to_owned()], &[], &[]).unwrap();
-    AgreementHandler { api, roles: Arc::new(Silent), records: Arc::new(Silent), guardrails }
+    let guardrails = Guardrails::new(GuardrailSettings {
+        allowed_roles: vec!["*".to_owned()],
+        ..GuardrailSettings::default()
+    })
+    .unwrap();
+    AgreementHandler {
+        api,
+        roles: Arc::new(Silent),
+        places: Arc::new(Silent),
+        records: Arc::new(Silent),
+        guardrails,
+    }
 }
 
 async fn handle(detail: Value, time_left: Duration) -> Result<Option<Outcome>, Error> {

@@ -94,9 +94,12 @@ fn every_variable_reaches_its_field() {
         (credentials.access_key_id(), credentials.secret_access_key(), credentials.session_token()),
         ("AKIDEXAMPLE", "s3cret", Some("t0ken"))
     );
-    let roles = ["consumer-*", "/data/*"].map(str::to_owned);
-    let accounts = ["123456789012".to_owned()];
-    assert_eq!(agreement.guardrails, Guardrails::new(&roles, &["own-*".to_owned()], &accounts).unwrap());
+    let guardrails = GuardrailSettings {
+        allowed_roles: ["consumer-*", "/data/*"].map(str::to_owned).to_vec(),
+        protected_roles: vec!["own-*".to_owned()],
+        allowed_resource_accounts: vec!["123456789012".to_owned()],
+    };
+    assert_eq!(agreement.guardrails, Guardrails::new(guardrails).unwrap());
     assert_eq!(agreement.managed_policies, COMPLETE[12].1.parse().unwrap());
     assert_eq!(agreement.opt_in, "/dmm-consumers/".parse().unwrap());
     let config = read("", None, FeedConfig::read).unwrap();

@@ -1,6 +1,8 @@
 use wiremock::matchers::{body_partial_json, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use dmm_converge::ports::InlinePolicies;
+
 use super::super::tests::{failed, iam, place};
 use super::*;
 
@@ -79,13 +81,16 @@ async fn inline_policies_are_listed_and_measured_without_white_space() {
          %3A%20%222012-10-17%22%0A%7D</PolicyDocument>",
     );
     let (_server, client) = iam(&[("ListRolePolicies", 200, &names), ("GetRolePolicy", 200, &body)]).await;
-    assert_eq!(client.inline(&place().role).await.unwrap(), ["DMM_Access_a", "other"]);
-    assert_eq!(client.size(&place().role, "other").await.unwrap(), r#"{"Version":"2012-10-17"}"#.len());
+    assert_eq!(client.inline_names(&place().role).await.unwrap(), ["DMM_Access_a", "other"]);
+    assert_eq!(
+        client.inline_size(&place().role, "other").await.unwrap(),
+        r#"{"Version":"2012-10-17"}"#.len()
+    );
     let missing = failed("NoSuchEntity");
     let (_server, client) =
         iam(&[("ListRolePolicies", 404, &missing), ("GetRolePolicy", 404, &missing)]).await;
-    assert_eq!(client.inline(&place().role).await.unwrap(), Vec::<String>::new());
-    assert_eq!(client.size(&place().role, "other").await.unwrap(), 0);
+    assert_eq!(client.inline_names(&place().role).await.unwrap(), Vec::<String>::new());
+    assert_eq!(client.inline_size(&place().role, "other").await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -159,7 +164,7 @@ async fn a_managed_policy_is_read_by_its_default_version() {
 #[tokio::test]
 async fn a_policy_that_is_there_gets_a_new_version_and_is_attached() {
     let (server, client) = iam(&[VERSION_WRITTEN, ("AttachRolePolicy", 200, "")]).await;
-    assert_eq!(client.hold(&policy(), &document()).await.unwrap(), Put::Done);
+    assert_eq!(client.put_managed(&policy(), &document()).await.unwrap(), Put::Done);
     assert_eq!(calls(&server).await, ["CreatePolicyVersion", "AttachRolePolicy"]);
     let body = String::from_utf8(server.received_requests().await.unwrap()[0].body.clone()).unwrap();
     assert!(body.contains("SetAsDefault=true") && body.contains("dmm-test_consumer_2"), "{body}");
@@ -171,7 +176,7 @@ async fn a_policy_that_is_not_there_is_made_below_the_stacks_path() {
     let answers =
         [("CreatePolicyVersion", 404, missing.as_str()), POLICY_WRITTEN, ("AttachRolePolicy", 200, "")];
     let (server, client) = iam(&answers).await;
-    assert_eq!(client.hold(&policy(), &document()).await.unwrap(), Put::Done);
+    assert_eq!(client.put_managed(&policy(), &document()).await.unwrap(), Put::Done);
     assert_eq!(calls(&server).await, ["CreatePolicyVersion", "CreatePolicy", "AttachRolePolicy"]);
     let body = String::from_utf8(server.received_requests().await.unwrap()[1].body.clone()).unwrap();
     assert!(
@@ -196,7 +201,7 @@ async fn old_versions_make_room_for_a_new_one() {
         ("DeletePolicyVersion", 200, ""),
     ];
     let (server, client) = iam(&answers).await;
-    let put = client.hold(&policy(), &document()).await.unwrap();
+    let put = client.put_managed(&policy(), &document()).await.unwrap();
     assert_eq!(
         put,
         Put::Rejected(Refusal::RoleFull { role: place().role }),
@@ -212,7 +217,7 @@ async fn what_iam_will_never_take_is_a_refusal() {
     let role = place().role;
     let refused = async |answers: &[(&str, u16, &str)]| {
         let (_server, client) = iam(answers).await;
-        match client.hold(&policy(), &document()).await.unwrap() {
+        match client.put_managed(&policy(), &document()).await.unwrap() {
             Put::Rejected(refusal) => refusal,
             Put::Done => panic!("done"),
         }
@@ -268,17 +273,17 @@ async fn a_policy_is_detached_emptied_of_versions_and_deleted_and_need_not_be_th
         ("DeletePolicy", 200, ""),
     ];
     let (server, client) = iam(&answers).await;
-    client.drop(&policy()).await.unwrap();
+    client.delete_managed(&policy()).await.unwrap();
     let calls = calls(&server).await;
     assert_eq!(calls, ["DetachRolePolicy", "ListPolicyVersions", "DeletePolicyVersion v1", "DeletePolicy"]);
     let (missing, denied) = (failed("NoSuchEntity"), failed("AccessDenied"));
     let gone = [("ListPolicyVersions", 404, missing.as_str()), ("DeletePolicy", 404, &missing)];
     let (_server, client) = iam(&[&[("DetachRolePolicy", 404, missing.as_str())], &gone[..]].concat()).await;
-    client.drop(&policy()).await.unwrap();
+    client.delete_managed(&policy()).await.unwrap();
     // A role that is gone has no tag by which IAM would allow it.
     let no_role = [("DetachRolePolicy", 403, denied.as_str()), ("GetRole", 404, &missing)];
     let (_server, client) = iam(&[&no_role[..], &gone[..]].concat()).await;
-    client.drop(&policy()).await.unwrap();
+    client.delete_managed(&policy()).await.unwrap();
 }
 
 #[tokio::test]
@@ -288,7 +293,7 @@ async fn a_failure_names_the_action_and_may_pass_unless_it_is_a_denial() {
         let (missing, failure) = (failed("NoSuchEntity"), failed(code));
         let answers = [("CreatePolicyVersion", 404, missing.as_str()), ("CreatePolicy", 400, &failure)];
         let (_server, client) = iam(&answers).await;
-        let error = client.hold(&policy(), &document()).await.unwrap_err();
+        let error = client.put_managed(&policy(), &document()).await.unwrap_err();
         assert_eq!(error.is_retryable(), is_retryable, "{error:?}");
         assert!(error.to_string().contains("iam:CreatePolicy"), "{error}");
     }

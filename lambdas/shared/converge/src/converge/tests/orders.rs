@@ -1,4 +1,4 @@
-//! Cut off anywhere, changed anywhere, and two at once in any order.
+//! Runs that are interrupted at any call, changes at any call, and two runs at once in any order.
 
 use std::pin::pin;
 use std::task::Poll;
@@ -9,7 +9,7 @@ use super::*;
 /// A change of the agreement or of what it depends on.
 type Change = fn(&mut State);
 
-/// What can happen to an agreement that is active, and what stands afterwards.
+/// What can happen to an agreement that is active, and what exists afterwards.
 const CHANGES: [(Change, &[&str]); 5] = [
     (|_| {}, &[OURS]),
     (|state| state.set_active(false), &[]),
@@ -18,45 +18,45 @@ const CHANGES: [(Change, &[&str]); 5] = [
     (|state| state.set_port("aws-bucket-arn", "arn:aws:s3:::orders-v2"), &[OURS]),
 ];
 
-fn standing(world: &World) -> Vec<String> {
-    world.state().standing()
+fn granted(world: &World) -> Vec<String> {
+    world.state().granted()
 }
 
-/// The calls of one run that gives access and one that takes it back stay below this.
+/// A run that gives access and one that takes it away need fewer calls than this.
 const LONGEST: usize = 60;
 
 #[test]
-fn a_run_that_is_cut_off_at_any_call_is_made_good_by_its_retry() {
-    for (change, stands) in CHANGES {
-        let mut cuts = 0;
+fn the_retry_of_a_run_that_is_interrupted_at_any_call_repairs_everything() {
+    for (change, expected) in CHANGES {
+        let mut interruptions = 0;
         for at in 0..LONGEST {
             let world = World::new(Access);
             world.run(Access).unwrap();
             change(&mut world.state());
-            cuts += usize::from(world.cut_off(Access, at));
+            interruptions += usize::from(world.interrupt(Access, at));
             world.run(Access).unwrap();
-            assert_eq!(standing(&world), stands, "cut off at {at}");
+            assert_eq!(granted(&world), expected, "interrupted at {at}");
         }
-        assert!(cuts > 5 && cuts < LONGEST, "{cuts}");
+        assert!(interruptions > 5 && interruptions < LONGEST, "{interruptions}");
     }
 }
 
 #[test]
-fn a_run_that_is_cut_off_while_the_agreement_changes_is_made_good_by_its_retry() {
-    for (change, stands) in CHANGES {
+fn the_retry_of_a_run_that_is_interrupted_while_the_agreement_changes_repairs_everything() {
+    for (change, expected) in CHANGES {
         for at in 0..LONGEST {
             let world = World::new(Access);
-            world.cut_off(Access, at);
+            world.interrupt(Access, at);
             change(&mut world.state());
             world.run(Access).unwrap();
-            assert_eq!(standing(&world), stands, "cut off at {at}");
+            assert_eq!(granted(&world), expected, "interrupted at {at}");
         }
     }
 }
 
 #[test]
-fn a_change_at_any_moment_of_a_run_ends_right_after_its_own_event() {
-    for (change, stands) in CHANGES {
+fn after_a_change_at_any_moment_of_a_run_its_own_event_leads_to_the_right_result() {
+    for (change, expected) in CHANGES {
         for at in 0..LONGEST {
             let world = World::new(Access);
             world.state().changes.insert(at, Box::new(change));
@@ -66,13 +66,13 @@ fn a_change_at_any_moment_of_a_run_ends_right_after_its_own_event() {
                 change(&mut world.state());
             }
             world.run(Access).unwrap();
-            assert_eq!(standing(&world), stands, "changed at {at}");
+            assert_eq!(granted(&world), expected, "changed at {at}");
         }
     }
 }
 
 #[test]
-fn an_end_before_the_second_read_is_seen_by_the_same_run() {
+fn a_run_sees_an_end_of_the_agreement_before_its_second_read() {
     let world = World::new(Access);
     let calls = {
         world.run(Access).unwrap();
@@ -82,17 +82,17 @@ fn an_end_before_the_second_read_is_seen_by_the_same_run() {
     let world = World::new(Access);
     world.state().changes.insert(put + 1, Box::new(|state| state.set_active(false)));
     assert_eq!(world.run(Access).unwrap(), Outcome::Revoked);
-    assert_eq!(standing(&world), Vec::<String>::new());
+    assert_eq!(granted(&world), Vec::<String>::new());
     assert_eq!(reports(&world), ["deprovisioned"]);
 }
 
-/// Lets two runs go on in turns: the first for `switches[0]` calls, the other for `switches[1]`, and so on;
-/// then the first to its end, then the other. The change comes with the second run, whose event it is.
+/// Runs two runs in turns: the first for `switches[0]` calls, the second for `switches[1]`, and so on; then the first to
+/// its end, then the second. The change happens just before the second run starts, because that is its event.
 fn interleave(world: &World, change: Change, switches: &[usize]) {
     let converger = world.converger();
     let (asked, cause) = (reference(Access), Cause::default());
-    let mut first = pin!(converger.converge(&asked, &cause));
-    let mut second = pin!(converger.converge(&asked, &cause));
+    let mut first = pin!(converger.converge(&asked, None, &cause));
+    let mut second = pin!(converger.converge(&asked, None, &cause));
     let (mut first_ended, mut second_ended) = (false, false);
     let mut changed = false;
     let all = switches.iter().copied().chain([usize::MAX, usize::MAX]);
@@ -116,14 +116,14 @@ fn interleave(world: &World, change: Change, switches: &[usize]) {
 }
 
 #[test]
-fn two_runs_at_once_in_any_order_of_a_few_switches_end_right() {
-    for (change, stands) in CHANGES {
+fn two_runs_at_once_lead_to_the_right_result_in_any_order() {
+    for (change, expected) in CHANGES {
         for first in 0..LONGEST / 3 {
             for second in 0..LONGEST / 3 {
                 for third in [2, 7] {
                     let world = World::new(Access);
                     interleave(&world, change, &[first, second, third, 3]);
-                    assert_eq!(standing(&world), stands, "{first} {second} {third}");
+                    assert_eq!(granted(&world), expected, "{first} {second} {third}");
                 }
             }
         }
@@ -131,21 +131,21 @@ fn two_runs_at_once_in_any_order_of_a_few_switches_end_right() {
 }
 
 #[test]
-fn two_runs_at_once_on_access_that_stands_end_right() {
-    for (change, stands) in CHANGES {
+fn two_runs_at_once_on_existing_access_lead_to_the_right_result() {
+    for (change, expected) in CHANGES {
         for first in 0..LONGEST / 2 {
             for second in 0..LONGEST / 2 {
                 let world = World::new(Access);
                 world.run(Access).unwrap();
                 interleave(&world, change, &[first, second]);
-                assert_eq!(standing(&world), stands, "{first} {second}");
+                assert_eq!(granted(&world), expected, "{first} {second}");
             }
         }
     }
 }
 
 #[test]
-fn of_two_runs_that_overtake_each_other_the_last_report_is_the_true_one() {
+fn if_two_runs_overtake_each_other_the_last_report_is_the_right_one() {
     for first in 0..LONGEST / 2 {
         for second in 0..LONGEST / 2 {
             let world = World::new(Access);

@@ -1,5 +1,5 @@
-//! Data Mesh Manager, IAM and the state bucket in memory. Every call of them is a turn: it waits once before
-//! it takes effect, so that a test decides who goes on when, and where a run is cut off.
+//! Data Mesh Manager, AWS and the state bucket in memory. Every call of them waits once before it takes effect, so that a
+//! test decides which run continues when, and where a run is interrupted.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -7,15 +7,21 @@ use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use crate::error::MeshError;
-use dmm_mesh::{DataProduct, ProvisioningReport, ProvisioningTransition, Team};
-use dmm_state::{ETag, Object};
+use dmm_access::document::Document;
+use dmm_access::entitlement::{Permission, RolePolicy};
+use dmm_access::guardrails::Guardrails;
+use dmm_access::refusal::Refusal;
+use dmm_access::role::{Role, RoleName};
+use dmm_access::testing::{guardrails, role};
+use dmm_mesh::{Agreement, DataProduct, ProvisioningReport, ProvisioningTransition, Team};
+use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::*;
-use dmm_access::document::Document;
-use dmm_access::record::Grant;
-use dmm_access::role::Role;
+use crate::conflict::NO_WAIT;
+use crate::error::{AwsError, MeshError};
+use crate::ports::{Agreements, Places, Put, Reporter, Roles};
 
 type Change = Box<dyn FnOnce(&mut State) + Send>;
 
@@ -32,11 +38,11 @@ pub(super) struct State {
     pub(super) calls: Vec<String>,
     /// Every report, as the last part of its address with its diagnostics.
     pub(super) reports: Vec<(String, String)>,
-    /// What happens before the call of this number.
+    /// What happens before the call with this number.
     pub(super) changes: BTreeMap<usize, Change>,
-    /// The next call of this name fails in this way.
+    /// The next call with this name fails in this way.
     pub(super) api_failure: Option<(&'static str, MeshError)>,
-    pub(super) iam_failure: Option<(&'static str, RolesError)>,
+    pub(super) aws_failure: Option<(&'static str, AwsError)>,
     pub(super) rejection: Option<Refusal>,
     revision: u64,
 }
@@ -56,16 +62,13 @@ pub(super) fn document(prefix: &str) -> Document {
         ("aws-bucket-arn".to_owned(), format!("arn:aws:s3:::{prefix}")),
     ]);
     let port = dmm_mesh::OutputPort { custom, ..dmm_mesh::OutputPort::default() };
-    dmm_access::policy::document(&dmm_access::port::read(&port).unwrap(), &[])
+    dmm_access::policy::document(&dmm_access::port::read(&port).unwrap().statements, &[])
 }
 
 impl World {
     /// An active agreement of this kind from the port of `orders` for the role `consumer`.
     pub(super) fn new(kind: AgreementKind) -> World {
-        let world = World {
-            state: Mutex::new(State::default()),
-            guardrails: Guardrails::new(&["*".to_owned()], &[], &[]).unwrap(),
-        };
+        let world = World { state: Mutex::new(State::default()), guardrails: guardrails(&[]) };
         let mut state = world.state();
         state.agreements.insert(
             (kind, "a1".to_owned()),
@@ -95,12 +98,13 @@ impl World {
     pub(super) fn converger(&self) -> Converger<'_> {
         Converger {
             agreements: self,
-            outcomes: self,
+            reporter: self,
             roles: self,
+            places: self,
             records: self,
             guardrails: &self.guardrails,
             clock: || Timestamp::UNIX_EPOCH,
-            patience: Duration::ZERO,
+            conflict_backoff: NO_WAIT,
         }
     }
 
@@ -108,14 +112,14 @@ impl World {
     pub(super) fn run(&self, kind: AgreementKind) -> Result<Outcome, Error> {
         let converger = self.converger();
         let (asked, cause) = (reference(kind), Cause::default());
-        to_the_end(converger.converge(&asked, &cause))
+        to_the_end(converger.converge(&asked, None, &cause)).map(|convergence| convergence.outcome)
     }
 
-    /// A run that is cut off before its call of this number, counted from 0. Whether it was.
-    pub(super) fn cut_off(&self, kind: AgreementKind, at: usize) -> bool {
+    /// A run that is interrupted before the call with this number, counted from 0. Returns whether it was.
+    pub(super) fn interrupt(&self, kind: AgreementKind, at: usize) -> bool {
         let converger = self.converger();
         let (asked, cause) = (reference(kind), Cause::default());
-        let mut run = pin!(converger.converge(&asked, &cause));
+        let mut run = pin!(converger.converge(&asked, None, &cause));
         (0..=at).all(|_| poll(run.as_mut()).is_pending())
     }
 
@@ -131,15 +135,6 @@ impl World {
         }
         state.calls.push(name.to_owned());
         state
-    }
-}
-
-pub(super) fn role(name: &str) -> Role {
-    Role {
-        name: name.parse().unwrap(),
-        arn: format!("arn:aws:iam::123456789012:role/{name}"),
-        path: "/".to_owned(),
-        has_opted_in: true,
     }
 }
 
@@ -164,12 +159,12 @@ impl State {
         }
     }
 
-    /// `role/policy` of everything that stands.
-    pub(super) fn standing(&self) -> Vec<String> {
+    /// `role/policy` of everything that exists.
+    pub(super) fn granted(&self) -> Vec<String> {
         self.policies.keys().map(|(role, policy)| format!("{role}/{policy}")).collect()
     }
 
-    /// How often these were called since the last time.
+    /// The calls since the last time.
     pub(super) fn take_calls(&mut self) -> Vec<String> {
         std::mem::take(&mut self.calls)
     }
@@ -181,8 +176,8 @@ impl State {
         }
     }
 
-    fn fail_iam(&mut self, name: &str) -> Result<(), RolesError> {
-        match self.iam_failure.take_if(|(wanted, _)| *wanted == name) {
+    fn fail_aws(&mut self, name: &str) -> Result<(), AwsError> {
+        match self.aws_failure.take_if(|(wanted, _)| *wanted == name) {
             Some((_, failure)) => Err(failure),
             None => Ok(()),
         }
@@ -227,7 +222,7 @@ impl Agreements for World {
 }
 
 #[async_trait::async_trait]
-impl Outcomes for World {
+impl Reporter for World {
     async fn report_provisioning(
         &self,
         access_id: &str,
@@ -264,35 +259,46 @@ impl Outcomes for World {
 
 #[async_trait::async_trait]
 impl Roles for World {
-    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         let mut state = self.turn("get_role").await;
-        state.fail_iam("get_role")?;
+        state.fail_aws("get_role")?;
         Ok(state.roles.get(name.as_str()).cloned())
     }
+}
 
-    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
+#[async_trait::async_trait]
+impl Places for World {
+    async fn look(&self, place: &Place) -> Result<Observed, AwsError> {
         let mut state = self.turn("get_policy").await;
-        state.fail_iam("get_policy")?;
-        Ok(state.policies.get(&(place.role.to_string(), place.policy.to_string())).cloned())
+        state.fail_aws("get_policy")?;
+        Ok(state.policies.get(&key(place)).cloned().into())
     }
 
-    async fn put(&self, grant: &Grant) -> Result<Put, RolesError> {
+    async fn put(&self, place: &Place, permission: &Permission) -> Result<Put, AwsError> {
         let mut state = self.turn("put_policy").await;
-        state.fail_iam("put_policy")?;
+        state.fail_aws("put_policy")?;
         if let Some(refusal) = state.rejection.clone() {
             return Ok(Put::Rejected(refusal));
         }
-        let Place { role, policy } = &grant.place;
-        state.policies.insert((role.to_string(), policy.to_string()), grant.document.clone());
+        state.policies.insert(key(place), permission.document.clone());
         Ok(Put::Done)
     }
 
-    async fn delete(&self, place: &Place) -> Result<(), RolesError> {
+    async fn delete(&self, place: &Place) -> Result<(), AwsError> {
         let mut state = self.turn("delete_policy").await;
-        state.fail_iam("delete_policy")?;
-        state.policies.remove(&(place.role.to_string(), place.policy.to_string()));
+        state.fail_aws("delete_policy")?;
+        state.policies.remove(&key(place));
         Ok(())
     }
+
+    async fn list_ours(&self, _: &RoleName) -> Result<Vec<(AgreementRef, Place)>, AwsError> {
+        panic!("a run for one agreement lists nothing");
+    }
+}
+
+fn key(place: &Place) -> (String, String) {
+    let Place::RolePolicy(RolePolicy { role, policy }) = place;
+    (role.to_string(), policy.to_string())
 }
 
 #[async_trait::async_trait]
@@ -310,9 +316,5 @@ impl ObjectStore for World {
         let etag = ETag::new(state.revision.to_string());
         state.objects.insert(key.to_owned(), Object { body, etag: etag.clone() });
         Ok(etag)
-    }
-
-    async fn delete(&self, key: &str, _when: &Precondition) -> Result<(), StateError> {
-        panic!("no record is ever deleted, and {key} was to be");
     }
 }

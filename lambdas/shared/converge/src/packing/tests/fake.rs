@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use serde_json::Value;
 
+use dmm_access::role::Role;
+
 use super::*;
 use crate::ports::Attached;
 
@@ -31,7 +33,7 @@ impl Default for FakeIam {
             attached: BTreeSet::new(),
             others: 0,
             quota: Some(10),
-            inline_limit: size::INLINE_SUM,
+            inline_limit: size::INLINE_TOTAL,
             exists: true,
             has_opted_in: true,
         }))
@@ -47,7 +49,7 @@ impl FakeIam {
         self.state().clone()
     }
 
-    pub(super) fn inline_names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         self.state().inline.keys().cloned().collect()
     }
 
@@ -60,7 +62,7 @@ impl FakeIam {
         state.attached.len() + state.others
     }
 
-    /// The ids of the grants in a managed policy that is attached.
+    /// The ids of the grants in an attached managed policy.
     pub(super) fn buckets(&self, number: u32) -> Vec<String> {
         let state = self.state();
         assert!(state.attached.contains(&number), "{number} is not attached");
@@ -74,7 +76,7 @@ impl FakeIam {
     }
 
     pub(super) fn put_foreign(&self, name: &str, length: usize) {
-        self.state().inline.insert(name.to_owned(), grant("foreign", length));
+        self.state().inline.insert(name.to_owned(), document("foreign", length));
     }
 
     pub(super) fn attach_foreign(&self, count: usize) {
@@ -109,8 +111,8 @@ impl FakeIam {
     }
 
     pub(super) fn spoil_all(&self) {
-        for document in self.state().managed.values_mut() {
-            *document = grant("spoilt", 0);
+        for managed in self.state().managed.values_mut() {
+            *managed = document("spoilt", 0);
         }
     }
 
@@ -120,13 +122,13 @@ impl FakeIam {
     }
 }
 
-fn denied(role: &RoleName) -> RolesError {
-    RolesError::Denied { action: "iam:Any", role: role.clone(), source: "no tag".into() }
+fn denied(role: &RoleName) -> AwsError {
+    AwsError::Denied { action: "iam:Any", role: role.clone(), source: "no tag".into() }
 }
 
 #[async_trait]
 impl Roles for FakeIam {
-    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         let state = self.state();
         Ok(state.exists.then(|| Role {
             name: name.clone(),
@@ -135,57 +137,56 @@ impl Roles for FakeIam {
             has_opted_in: state.has_opted_in,
         }))
     }
+}
 
-    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
-        Ok(self.state().inline.get(place.policy.as_str()).cloned())
+#[async_trait]
+impl InlinePolicies for FakeIam {
+    async fn inline_names(&self, _: &RoleName) -> Result<Vec<String>, AwsError> {
+        Ok(self.names())
     }
 
-    async fn put(&self, grant: &Grant) -> Result<Put, RolesError> {
+    async fn inline_size(&self, _: &RoleName, policy: &str) -> Result<usize, AwsError> {
+        Ok(self.state().inline.get(policy).map_or(0, |document| size::of(document.as_str())))
+    }
+
+    async fn inline(&self, policy: &RolePolicy) -> Result<Option<Document>, AwsError> {
+        Ok(self.state().inline.get(policy.policy.as_str()).cloned())
+    }
+
+    async fn put_inline(&self, policy: &RolePolicy, document: &Document) -> Result<Put, AwsError> {
         let mut state = self.state();
-        let beside = state.inline.iter().filter(|(name, _)| *name != grant.place.policy.as_str());
-        let sum: usize = beside.map(|(_, document)| size::of(document.as_str())).sum();
-        if sum + size::of(grant.document.as_str()) > state.inline_limit {
+        let others = state.inline.iter().filter(|(name, _)| *name != policy.policy.as_str());
+        let sum: usize = others.map(|(_, document)| size::of(document.as_str())).sum();
+        if sum + size::of(document.as_str()) > state.inline_limit {
             return Ok(full());
         }
-        state.inline.insert(grant.place.policy.to_string(), grant.document.clone());
+        state.inline.insert(policy.policy.to_string(), document.clone());
         Ok(Put::Done)
     }
 
-    async fn delete(&self, place: &Place) -> Result<(), RolesError> {
-        self.state().inline.remove(place.policy.as_str());
+    async fn delete_inline(&self, policy: &RolePolicy) -> Result<(), AwsError> {
+        self.state().inline.remove(policy.policy.as_str());
         Ok(())
     }
 }
 
 #[async_trait]
-impl Room for FakeIam {
-    async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
-        Ok(Vec::new())
-    }
-
-    async fn inline(&self, _: &RoleName) -> Result<Vec<String>, RolesError> {
-        Ok(self.inline_names())
-    }
-
-    async fn size(&self, _: &RoleName, policy: &str) -> Result<usize, RolesError> {
-        Ok(self.state().inline.get(policy).map_or(0, |document| size::of(document.as_str())))
-    }
-
-    async fn attached(&self, _: &RoleName) -> Result<Attached, RolesError> {
+impl ManagedPolicies for FakeIam {
+    async fn attached(&self, _: &RoleName) -> Result<Attached, AwsError> {
         let state = self.state();
         Ok(Attached { ours: state.attached.clone(), others: state.others })
     }
 
-    async fn quota(&self) -> Result<usize, RolesError> {
+    async fn quota(&self) -> Result<usize, AwsError> {
         let quota = self.state().quota;
-        quota.ok_or_else(|| RolesError::Quota { is_retryable: false, source: "denied".into() })
+        quota.ok_or_else(|| AwsError::Quota { is_retryable: false, source: "denied".into() })
     }
 
-    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, RolesError> {
+    async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, AwsError> {
         Ok(self.state().managed.get(&policy.number).cloned())
     }
 
-    async fn hold(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, RolesError> {
+    async fn put_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {
         let mut state = self.state();
         assert!(size::of(document.as_str()) <= size::MANAGED, "too large: {}", size::of(document.as_str()));
         state.managed.insert(policy.number, document.clone());
@@ -204,7 +205,7 @@ impl Room for FakeIam {
         Ok(Put::Done)
     }
 
-    async fn drop(&self, policy: &ManagedPolicy) -> Result<(), RolesError> {
+    async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError> {
         let mut state = self.state();
         if state.exists && !state.has_opted_in {
             return Err(denied(&policy.role));

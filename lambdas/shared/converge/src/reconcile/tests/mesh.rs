@@ -1,27 +1,31 @@
-//! Data Mesh Manager, IAM and the bucket in memory.
+//! Data Mesh Manager, AWS and the state bucket in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use AgreementKind::Access;
 use async_trait::async_trait;
+use dmm_access::document::Document;
+use dmm_access::entitlement::{Observed, Permission, RolePolicy};
+use dmm_access::guardrails::Guardrails;
+use dmm_access::name::PolicyName;
+use dmm_access::record::GrantState;
+use dmm_access::role::RoleName;
+use dmm_access::testing::{guardrails, place, role};
 use dmm_mesh::{Agreement, AgreementPage, DataProduct, ProvisioningReport, Team};
 use dmm_state::{MemoryStore, ObjectStore, Precondition};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::*;
-use crate::error::RolesError;
-use crate::ports::{Agreements, Outcomes, Put, Roles};
-use dmm_access::document::Document;
-use dmm_access::guardrails::Guardrails;
-use dmm_access::record::{Entry, Grant};
-use dmm_access::role::RoleName;
+use crate::conflict::NO_WAIT;
+use crate::error::{AwsError, MeshError, RoleListError};
+use crate::ports::{Agreements, Places, Put, Reporter, Roles};
 
-/// How many agreements are on a page.
+/// The number of agreements on a page.
 pub(super) const PAGE: usize = 2;
 
-/// Data Mesh Manager, IAM and the bucket.
+/// Data Mesh Manager, AWS and the state bucket.
 pub(super) struct Mesh {
     state: Mutex<State>,
     pub(super) records: MemoryStore,
@@ -37,7 +41,7 @@ pub(super) struct State {
     pub(super) broken: BTreeSet<String>,
     pub(super) roles: BTreeMap<String, Role>,
     pub(super) policies: BTreeMap<(String, String), Document>,
-    /// What was written, in order: to IAM and to Data Mesh Manager.
+    /// What was written to AWS and to Data Mesh Manager, in order.
     pub(super) writes: Vec<String>,
     /// The agreements that were read, in order.
     pub(super) reads: Vec<String>,
@@ -45,11 +49,10 @@ pub(super) struct State {
 
 impl Mesh {
     pub(super) fn new() -> Mesh {
-        let protected = ["stack-*".to_owned()];
         let mesh = Mesh {
             state: Mutex::default(),
             records: MemoryStore::new(),
-            guardrails: Guardrails::new(&["*".to_owned()], &protected, &[]).unwrap(),
+            guardrails: guardrails(&["stack-*"]),
         };
         mesh.state().roles.insert("consumer".to_owned(), role("consumer"));
         mesh
@@ -75,7 +78,7 @@ impl Mesh {
         self.state().policies.insert((role.to_owned(), policy.to_owned()), document);
     }
 
-    pub(super) fn standing(&self) -> Vec<String> {
+    pub(super) fn granted(&self) -> Vec<String> {
         self.state().policies.keys().map(|(role, policy)| format!("{role}/{policy}")).collect()
     }
 
@@ -103,43 +106,44 @@ impl Mesh {
     }
 
     pub(super) async fn dry_run(&self) -> Report {
-        let pretend = Pretend::new(self, &self.records);
-        let (report, result) = self.reconciler(Some(&pretend)).run(None, None, &cause()).await;
+        let dry_run = DryRun::new(self, &self.records);
+        let (report, result) = self.reconciler(Some(&dry_run)).run(None, None, &cause()).await;
         result.unwrap();
         report
     }
 
-    pub(super) fn reconciler<'a>(&'a self, pretend: Option<&'a Pretend<'a>>) -> Reconciler<'a> {
+    pub(super) fn reconciler<'a>(&'a self, dry_run: Option<&'a DryRun<'a>>) -> Reconciler<'a> {
         let mut converger = Converger {
             agreements: self,
-            outcomes: self,
+            reporter: self,
             roles: self,
+            places: self,
             records: &self.records,
             guardrails: &self.guardrails,
             clock: || Timestamp::UNIX_EPOCH,
-            patience: Duration::ZERO,
+            conflict_backoff: NO_WAIT,
         };
-        if let Some(pretend) = pretend {
-            (converger.outcomes, converger.roles, converger.records) = (pretend, pretend, pretend);
+        if let Some(dry_run) = dry_run {
+            (converger.reporter, converger.places, converger.records) = (dry_run, dry_run, dry_run);
         }
         Reconciler {
             converger,
-            lists: self,
-            keys: &self.records,
-            roles: Some(self),
-            pretend,
-            until: Instant::now() + Duration::from_hours(1),
-            longest: Duration::from_hours(1),
+            agreement_lists: self,
+            record_keys: &self.records,
+            role_list: Some(self),
+            dry_run,
+            deadline: Instant::now() + Duration::from_hours(1),
+            agreement_timeout: Duration::from_hours(1),
         }
     }
 
-    /// Leaves a record, as a run would have.
-    pub(super) async fn record(&self, agreement: &AgreementRef, entry: Entry) {
+    /// Writes a record, as a run would have.
+    pub(super) async fn record(&self, agreement: &AgreementRef, state: GrantState) {
         let key = record_key(agreement);
-        let body = Record::new(agreement, entry, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
+        let body = Record::new(agreement, state, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
             .to_json(&key)
             .unwrap();
-        self.records.put(&key, body, &Precondition::None).await.unwrap();
+        self.records.put(&key, body, &Precondition::Absent).await.unwrap();
     }
 }
 
@@ -147,21 +151,8 @@ pub(super) fn cause() -> Cause {
     Cause { id: "run".to_owned(), event_type: "Reconcile".to_owned(), traceparent: None }
 }
 
-pub(super) fn role(name: &str) -> Role {
-    Role {
-        name: name.parse().unwrap(),
-        arn: format!("arn:aws:iam::123456789012:role/{name}"),
-        path: "/".to_owned(),
-        has_opted_in: true,
-    }
-}
-
 pub(super) fn reference(kind: AgreementKind, id: &str) -> AgreementRef {
     AgreementRef { kind, id: id.to_owned() }
-}
-
-pub(super) fn place(role: &str, agreement: &AgreementRef) -> Place {
-    Place { role: role.parse().unwrap(), policy: PolicyName::of(agreement) }
 }
 
 #[async_trait]
@@ -207,10 +198,10 @@ impl Agreements for Mesh {
 }
 
 #[async_trait]
-impl Outcomes for Mesh {
+impl Reporter for Mesh {
     async fn report_provisioning(&self, id: &str, report: &ProvisioningReport) -> Result<(), MeshError> {
-        let said = format!("{} {id}", report.transition.as_str());
-        self.state().writes.push(said);
+        let write = format!("{} {id}", report.transition.as_str());
+        self.state().writes.push(write);
         Ok(())
     }
 
@@ -222,28 +213,43 @@ impl Outcomes for Mesh {
 
 #[async_trait]
 impl Roles for Mesh {
-    async fn role(&self, name: &RoleName) -> Result<Option<Role>, RolesError> {
+    async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         Ok(self.state().roles.get(name.as_str()).cloned())
     }
+}
 
-    async fn policy(&self, place: &Place) -> Result<Option<Document>, RolesError> {
-        Ok(self.state().policies.get(&(place.role.to_string(), place.policy.to_string())).cloned())
+fn key(place: &Place) -> (String, String) {
+    let Place::RolePolicy(RolePolicy { role, policy }) = place;
+    (role.to_string(), policy.to_string())
+}
+
+#[async_trait]
+impl Places for Mesh {
+    async fn look(&self, place: &Place) -> Result<Observed, AwsError> {
+        Ok(self.state().policies.get(&key(place)).cloned().into())
     }
 
-    async fn put(&self, grant: &Grant) -> Result<Put, RolesError> {
-        let Place { role, policy } = &grant.place;
+    async fn put(&self, place: &Place, permission: &Permission) -> Result<Put, AwsError> {
+        let (role, policy) = key(place);
         let mut state = self.state();
         state.writes.push(format!("put {role}/{policy}"));
-        state.policies.insert((role.to_string(), policy.to_string()), grant.document.clone());
+        state.policies.insert((role, policy), permission.document.clone());
         Ok(Put::Done)
     }
 
-    async fn delete(&self, place: &Place) -> Result<(), RolesError> {
-        let Place { role, policy } = place;
+    async fn delete(&self, place: &Place) -> Result<(), AwsError> {
+        let (role, policy) = key(place);
         let mut state = self.state();
         state.writes.push(format!("delete {role}/{policy}"));
-        state.policies.remove(&(role.to_string(), policy.to_string()));
+        state.policies.remove(&(role, policy));
         Ok(())
+    }
+
+    async fn list_ours(&self, role: &RoleName) -> Result<Vec<(AgreementRef, Place)>, AwsError> {
+        let state = self.state();
+        let names = state.policies.keys().filter(|(on, _)| on == role.as_str());
+        let agreements = names.filter_map(|(_, name)| PolicyName::agreement(name));
+        Ok(agreements.map(|agreement| (agreement.clone(), place(role.as_str(), &agreement))).collect())
     }
 }
 
@@ -252,12 +258,6 @@ impl RoleList for Mesh {
     async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
         let roles = self.state().roles.values().rev().cloned().collect::<Vec<_>>();
         Ok(roles.into_iter().map(|role| Role { has_opted_in: false, ..role }).collect())
-    }
-
-    async fn policies(&self, role: &RoleName) -> Result<Vec<String>, RolesError> {
-        let state = self.state();
-        let names = state.policies.keys().filter(|(on, _)| on == role.as_str());
-        Ok(names.map(|(_, policy)| policy.clone()).collect())
     }
 }
 

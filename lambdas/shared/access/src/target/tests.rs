@@ -2,6 +2,7 @@ use dmm_mesh::AgreementKind;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::testing::{guardrails, place, role, role_name};
 
 fn reference(kind: AgreementKind) -> AgreementRef {
     AgreementRef { kind, id: "a1".to_owned() }
@@ -38,52 +39,57 @@ fn consumer() -> DataProduct {
     )
 }
 
-fn role() -> Role {
-    Role {
-        name: "consumer".parse().unwrap(),
-        arn: "arn:aws:iam::123456789012:role/consumer".to_owned(),
-        path: "/".to_owned(),
-        has_opted_in: true,
-    }
-}
-
-fn guardrails() -> Guardrails {
-    Guardrails::new(&["*".to_owned()], &["protected".to_owned()], &[]).unwrap()
-}
-
 fn by_product() -> Value {
     json!({ "dataProductId": "promotions", "teamId": "marketing" })
 }
 
-fn decide(agreement: &Agreement, role: Option<&Role>, provider: Option<&DataProduct>) -> Wish {
+fn target(agreement: &Agreement, role: Option<&Role>, provider: Option<&DataProduct>) -> Target {
+    target_as(&agreement.reference, agreement, role, provider)
+}
+
+fn target_as(
+    asked: &AgreementRef,
+    agreement: &Agreement,
+    role: Option<&Role>,
+    provider: Option<&DataProduct>,
+) -> Target {
     let reference = consumer_role(&agreement.consumer, Some(&consumer()), None);
-    wish(&agreement.reference.clone(), agreement, reference, role, provider, &guardrails())
+    Target::of(
+        asked,
+        agreement,
+        Context { reference, role, provider, guardrails: &guardrails(&["protected"]) },
+    )
+}
+
+/// The places on the role `consumer` for an agreement of this kind.
+fn places(kind: AgreementKind) -> BTreeSet<Place> {
+    BTreeSet::from([place("consumer", &reference(kind))])
 }
 
 #[test]
-fn the_role_is_the_data_products_or_else_its_teams_or_the_consuming_teams() {
+fn the_role_is_named_by_the_data_product_or_its_owner_or_the_consuming_team() {
     let name = |consumer: &Consumer, product: Option<&DataProduct>, team: Option<&Team>| {
         consumer_role(consumer, product, team).map(|reference| reference.name().to_string())
     };
     let by_product = Consumer::DataProduct { id: "promotions".to_owned(), team_id: None };
     let by_team = Consumer::Team { id: "marketing".to_owned() };
-    let silent = product(&json!({ "id": "promotions", "custom": { "aws-role-name": "" } }));
+    let unset = product(&json!({ "id": "promotions", "custom": { "aws-role-name": "" } }));
     let team_with_role = team(&json!({ "aws-role-name": "team-role" }));
     assert_eq!(name(&by_product, Some(&consumer()), Some(&team_with_role)).unwrap(), "consumer");
-    assert_eq!(name(&by_product, Some(&silent), Some(&team_with_role)).unwrap(), "team-role");
+    assert_eq!(name(&by_product, Some(&unset), Some(&team_with_role)).unwrap(), "team-role");
     assert_eq!(name(&by_team, None, Some(&team_with_role)).unwrap(), "team-role");
     assert!(matches!(
-        name(&by_product, Some(&silent), Some(&team(&json!({})))),
-        Err(Refusal::RoleFieldMissing { owner_may_say: true, .. })
+        name(&by_product, Some(&unset), Some(&team(&json!({})))),
+        Err(Refusal::RoleFieldMissing { owner_may_name_it: true, .. })
     ));
     assert!(matches!(
         name(&by_team, None, Some(&team(&json!({})))),
-        Err(Refusal::RoleFieldMissing { owner_may_say: false, .. })
+        Err(Refusal::RoleFieldMissing { owner_may_name_it: false, .. })
     ));
 }
 
 #[test]
-fn a_consumer_that_is_no_role_of_anybody_is_refused() {
+fn a_consumer_without_a_role_is_refused() {
     let refused = |consumer: Consumer| consumer_role(&consumer, None, None).unwrap_err();
     assert!(matches!(
         refused(Consumer::User { id: "jane".to_owned() }),
@@ -98,25 +104,26 @@ fn a_consumer_that_is_no_role_of_anybody_is_refused() {
         refused(Consumer::Team { id: "marketing".to_owned() }),
         Refusal::ConsumerGone { consumer } if consumer == "team marketing"
     ));
-    let odd = team(&json!({ "aws-role-name": "a role" }));
+    let malformed = team(&json!({ "aws-role-name": "a role" }));
     assert!(matches!(
-        consumer_role(&Consumer::Team { id: "marketing".to_owned() }, None, Some(&odd)),
+        consumer_role(&Consumer::Team { id: "marketing".to_owned() }, None, Some(&malformed)),
         Err(Refusal::RoleFieldMalformed { .. })
     ));
 }
 
 #[test]
 fn an_active_agreement_gets_its_policy_on_the_consumers_role() {
-    let wish = decide(&agreement(&by_product()), Some(&role()), Some(&provider()));
-    let Desired::Grant(grant) = wish.desired else { panic!("{wish:?}") };
-    assert_eq!(grant.place.role.as_str(), "consumer");
-    assert_eq!(grant.place.policy.as_str(), "DMM_Access_a1");
-    assert!(grant.document.as_str().contains("arn:aws:s3:::orders-data/*"));
-    assert_eq!(wish.today, Some(grant.place));
+    let target = target(&agreement(&by_product()), Some(&role("consumer")), Some(&provider()));
+    let Desired::Grant(entitlements) = target.desired else { panic!("{target:?}") };
+    assert_eq!(entitlements.places().cloned().collect::<BTreeSet<_>>(), places(AgreementKind::Access));
+    let (_, permission) = entitlements.iter().next().unwrap();
+    assert!(permission.document.as_str().contains("arn:aws:s3:::orders-data/*"));
+    assert_eq!(permission.until, None);
+    assert_eq!(target.usual_places, places(AgreementKind::Access));
 }
 
 #[test]
-fn an_agreement_that_does_not_stand_gets_nothing_and_its_place_of_today_is_known() {
+fn an_agreement_that_is_not_in_force_gets_nothing_and_its_usual_place_is_known() {
     for info in [
         json!({ "active": false }),
         json!({}),
@@ -126,25 +133,24 @@ fn an_agreement_that_does_not_stand_gets_nothing_and_its_place_of_today_is_known
         let mut raw = agreement(&by_product()).raw().clone();
         raw["info"] = info;
         let agreement = Agreement::from_value(reference(AgreementKind::Access), raw).unwrap();
-        let wish = decide(&agreement, Some(&role()), Some(&provider()));
-        assert_eq!(wish.desired, Desired::Nothing);
-        assert_eq!(wish.today.unwrap().policy.as_str(), "DMM_Access_a1");
+        let target = target(&agreement, Some(&role("consumer")), Some(&provider()));
+        assert_eq!(target.desired, Desired::Nothing);
+        assert_eq!(target.usual_places, places(AgreementKind::Access));
     }
 }
 
 #[test]
-fn under_the_name_of_another_generation_nothing_stands() {
+fn an_agreement_found_in_another_generation_gets_nothing_under_this_name() {
     let agreement = agreement(&by_product());
-    let reference_of_role = consumer_role(&agreement.consumer, Some(&consumer()), None);
-    let older = reference(AgreementKind::DataUsageAgreement);
-    let wish = wish(&older, &agreement, reference_of_role, Some(&role()), Some(&provider()), &guardrails());
-    assert_eq!(wish.desired, Desired::Nothing);
-    assert_eq!(wish.today.unwrap().policy.as_str(), "DMM_DataUsageAgreement_a1");
+    let older = AgreementKind::DataUsageAgreement;
+    let target = target_as(&reference(older), &agreement, Some(&role("consumer")), Some(&provider()));
+    assert_eq!(target.desired, Desired::Nothing);
+    assert_eq!(target.usual_places, places(older));
 }
 
 #[test]
-fn what_is_gone_or_forbidden_is_refused() {
-    let refused = |agreement: &Agreement, role: Option<&Role>, provider: Option<&DataProduct>| match decide(
+fn missing_or_forbidden_things_are_refused() {
+    let refused = |agreement: &Agreement, role: Option<&Role>, provider: Option<&DataProduct>| match target(
         agreement, role, provider,
     )
     .desired
@@ -159,26 +165,29 @@ fn what_is_gone_or_forbidden_is_refused() {
         Agreement::from_value(active.reference.clone(), raw).unwrap()
     };
     assert!(matches!(refused(&active, None, Some(&provider())), Refusal::RoleMissing { .. }));
-    assert!(matches!(refused(&active, Some(&role()), None), Refusal::ProductGone { .. }));
+    assert!(matches!(refused(&active, Some(&role("consumer")), None), Refusal::ProductGone { .. }));
     let unknown = with_provider(json!({ "dataProductId": "unknown", "outputPortId": "unknown" }));
-    assert_eq!(refused(&unknown, Some(&role()), Some(&provider())), Refusal::ProviderUnknown);
+    assert_eq!(refused(&unknown, Some(&role("consumer")), Some(&provider())), Refusal::ProviderUnknown);
     let other = with_provider(json!({ "dataProductId": "orders", "outputPortId": "hourly" }));
-    assert!(matches!(refused(&other, Some(&role()), Some(&provider())), Refusal::PortGone { .. }));
+    assert!(matches!(refused(&other, Some(&role("consumer")), Some(&provider())), Refusal::PortGone { .. }));
     let kafka = with_provider(json!({ "dataProductId": "orders", "outputPortId": "stream" }));
-    assert!(matches!(refused(&kafka, Some(&role()), Some(&provider())), Refusal::PortTypeUnsupported { .. }));
-    let untagged = Role { has_opted_in: false, ..role() };
+    assert!(matches!(
+        refused(&kafka, Some(&role("consumer")), Some(&provider())),
+        Refusal::PortTypeUnsupported { .. }
+    ));
+    let untagged = Role { has_opted_in: false, ..role("consumer") };
     assert!(matches!(refused(&active, Some(&untagged), Some(&provider())), Refusal::RoleNotOptedIn { .. }));
     let user = agreement(&json!({ "userId": "jane" }));
     assert!(matches!(refused(&user, None, Some(&provider())), Refusal::ConsumerIsUser { .. }));
 }
 
 #[test]
-fn a_role_that_is_out_of_reach_is_not_looked_at_either() {
+fn a_protected_role_is_not_looked_at() {
     let mut raw = agreement(&by_product()).raw().clone();
     raw["info"]["active"] = json!(false);
     let ended = Agreement::from_value(reference(AgreementKind::Access), raw).unwrap();
-    let protected = Role { name: "protected".parse().unwrap(), ..role() };
-    assert_eq!(decide(&ended, Some(&protected), None).today, None);
-    let untagged = Role { has_opted_in: false, ..role() };
-    assert!(decide(&ended, Some(&untagged), None).today.is_some());
+    let protected = Role { name: role_name("protected"), ..role("consumer") };
+    assert!(target(&ended, Some(&protected), None).usual_places.is_empty());
+    let untagged = Role { has_opted_in: false, ..role("consumer") };
+    assert_eq!(target(&ended, Some(&untagged), None).usual_places, places(AgreementKind::Access));
 }

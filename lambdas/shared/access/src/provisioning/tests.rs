@@ -2,7 +2,10 @@ use dmm_mesh::{AgreementKind, AgreementRef};
 use serde_json::json;
 
 use super::*;
+use crate::document::Document;
+use crate::entitlement::Entitlement;
 use crate::refusal::Refusal;
+use crate::testing::place;
 
 fn agreement(kind: AgreementKind, more: &Value) -> Agreement {
     let mut raw = json!({
@@ -21,9 +24,11 @@ fn access(provisioning: &Value) -> Agreement {
     agreement(AgreementKind::Access, &json!({ "provisioning": provisioning }))
 }
 
-fn place() -> Place {
-    let reference = AgreementRef { kind: AgreementKind::DataUsageAgreement, id: "a1".to_owned() };
-    Place { role: "consumer".parse().unwrap(), policy: PolicyName::of(&reference) }
+fn provisioned(roles: &[&str]) -> ProvisioningState {
+    let agreement = AgreementRef { kind: AgreementKind::DataUsageAgreement, id: "a1".to_owned() };
+    let entitlement =
+        |role: &&str| Entitlement { place: place(role, &agreement), permission: Document::read("{}").into() };
+    ProvisioningState::Provisioned(roles.iter().map(entitlement).collect())
 }
 
 #[test]
@@ -31,57 +36,60 @@ fn an_access_is_reported_once_per_state_and_cause() {
     let reference = "policy DMM_DataUsageAgreement_a1 on role consumer";
     let cases = [
         (
-            Standing::Granted(place()),
+            provisioned(&["consumer"]),
             "provisioning-succeeded",
             json!({ "status": "provisioned", "reference": reference }),
         ),
         (
-            Standing::Nothing,
+            ProvisioningState::Deprovisioned,
             "deprovisioning-succeeded",
             json!({ "status": "deprovisioned", "reference": reference }),
         ),
         (
-            Standing::Failed("no role".to_owned()),
+            ProvisioningState::ProvisioningFailed("no role".to_owned()),
             "provisioning-failed",
             json!({ "status": "provisioning-failed", "diagnostics": "no role" }),
         ),
         (
-            Standing::Stuck("denied".to_owned()),
+            ProvisioningState::DeprovisioningFailed("denied".to_owned()),
             "deprovisioning-failed",
             json!({ "status": "deprovisioning-failed", "diagnostics": "denied" }),
         ),
     ];
-    for (standing, transition, said) in &cases {
-        let report = provisioning(&access(&Value::Null), standing).unwrap();
+    for (state, transition, reported) in &cases {
+        let report = report(&access(&Value::Null), state).unwrap();
         assert_eq!(report.transition.as_str(), *transition);
-        for (other, _, state) in &cases {
+        for (other, _, current) in &cases {
             assert_eq!(
-                provisioning(&access(state), standing).is_none(),
-                other == standing,
-                "{standing:?} after {state}"
+                super::report(&access(current), state).is_none(),
+                other == state,
+                "{state:?} after {current}"
             );
         }
-        assert_eq!(provisioning(&access(said), standing), None);
+        assert_eq!(super::report(&access(reported), state), None);
     }
     let moved =
         json!({ "status": "provisioned", "reference": "policy DMM_DataUsageAgreement_a1 on role old" });
-    assert!(provisioning(&access(&moved), &Standing::Granted(place())).is_some());
+    assert!(report(&access(&moved), &provisioned(&["consumer"])).is_some());
     let other = json!({ "status": "provisioning-failed", "diagnostics": "another reason" });
-    assert!(provisioning(&access(&other), &Standing::Failed("no role".to_owned())).is_some());
+    assert!(report(&access(&other), &ProvisioningState::ProvisioningFailed("no role".to_owned())).is_some());
 }
 
 #[test]
-fn what_is_another_platforms_is_left_to_it() {
+fn an_agreement_of_another_platform_is_left_alone() {
     let foreign = access(&json!({ "status": "provisioned", "platform": "snowflake" }));
     let not_ours = Desired::Refused(Refusal::NotOnAws { port: "daily".to_owned() });
     for desired in [&Desired::Nothing, &not_ours] {
-        assert_eq!(Standing::after(&foreign, desired, false), None);
-        assert!(Standing::after(&foreign, desired, true).is_some());
+        assert_eq!(ProvisioningState::after(&foreign, desired, false), None);
+        assert!(ProvisioningState::after(&foreign, desired, true).is_some());
         let ours = access(&json!({ "status": "provisioned", "platform": "aws" }));
-        assert!(Standing::after(&ours, desired, false).is_some());
+        assert!(ProvisioningState::after(&ours, desired, false).is_some());
     }
     let missing = Desired::Refused(Refusal::ConsumerUnknown);
-    assert!(matches!(Standing::after(&foreign, &missing, false), Some(Standing::Failed(_))));
+    assert!(matches!(
+        ProvisioningState::after(&foreign, &missing, false),
+        Some(ProvisioningState::ProvisioningFailed(_))
+    ));
 }
 
 fn older(more: &Value) -> Agreement {
@@ -89,13 +97,13 @@ fn older(more: &Value) -> Agreement {
 }
 
 #[test]
-fn an_older_agreement_is_marked_beside_what_its_user_wrote() {
+fn an_older_agreement_is_marked_and_keeps_what_its_user_wrote() {
     let mine = json!({
         "tags": ["gold", "aws-integration-inactive", "eu"],
         "custom": { "cost-center": "4711", "aws-integration-error": "no role" },
         "links": { "wiki": "https://example.com" },
     });
-    let body = marked(&older(&mine), &Standing::Granted(place())).unwrap();
+    let body = marked(&older(&mine), &provisioned(&["consumer"])).unwrap();
     assert_eq!(body["tags"], json!(["gold", "eu", "aws-integration", "aws-integration-active"]));
     assert_eq!(
         body["custom"],
@@ -104,32 +112,46 @@ fn an_older_agreement_is_marked_beside_what_its_user_wrote() {
     assert_eq!(body["links"], mine["links"]);
     assert_eq!(body["info"]["purpose"], "promotions");
 
-    let ended = marked(&older(&body), &Standing::Nothing).unwrap();
+    let ended = marked(&older(&body), &ProvisioningState::Deprovisioned).unwrap();
     assert_eq!(ended["tags"], json!(["gold", "eu", "aws-integration", "aws-integration-inactive"]));
     assert_eq!(ended["custom"], body["custom"]);
 
-    let refused = marked(&older(&body), &Standing::Failed("no role".to_owned())).unwrap();
+    let refused =
+        marked(&older(&body), &ProvisioningState::ProvisioningFailed("no role".to_owned())).unwrap();
     assert_eq!(refused["tags"], json!(["gold", "eu", "aws-integration", "aws-integration-inactive"]));
     assert_eq!(refused["custom"]["aws-integration-error"], "no role");
 
-    let stuck = marked(&older(&body), &Standing::Stuck("denied".to_owned())).unwrap();
+    let stuck = marked(&older(&body), &ProvisioningState::DeprovisioningFailed("denied".to_owned())).unwrap();
     assert_eq!(stuck["tags"], body["tags"]);
     assert_eq!(stuck["custom"]["aws-integration-error"], "denied");
 }
 
 #[test]
-fn an_older_agreement_that_says_it_already_is_not_written() {
-    for standing in [
-        Standing::Granted(place()),
-        Standing::Nothing,
-        Standing::Failed("no role".to_owned()),
-        Standing::Stuck("denied".to_owned()),
+fn an_older_agreement_with_the_right_marks_is_not_written() {
+    for state in [
+        provisioned(&["consumer"]),
+        ProvisioningState::Deprovisioned,
+        ProvisioningState::ProvisioningFailed("no role".to_owned()),
+        ProvisioningState::DeprovisioningFailed("denied".to_owned()),
     ] {
-        let body = marked(&older(&json!({})), &standing).unwrap();
-        assert_eq!(marked(&older(&body), &standing), None, "{standing:?}");
+        let body = marked(&older(&json!({})), &state).unwrap();
+        assert_eq!(marked(&older(&body), &state), None, "{state:?}");
     }
-    assert_eq!(Standing::after(&older(&json!({ "tags": ["gold"] })), &Desired::Nothing, false), None);
+    assert_eq!(
+        ProvisioningState::after(&older(&json!({ "tags": ["gold"] })), &Desired::Nothing, false),
+        None
+    );
     assert!(
-        Standing::after(&older(&json!({ "tags": ["aws-integration"] })), &Desired::Nothing, false).is_some()
+        ProvisioningState::after(&older(&json!({ "tags": ["aws-integration"] })), &Desired::Nothing, false)
+            .is_some()
+    );
+}
+
+#[test]
+fn a_report_names_every_place() {
+    let report = report(&access(&Value::Null), &provisioned(&["r2", "r1"])).unwrap();
+    assert_eq!(
+        report.reference.as_deref(),
+        Some("policy DMM_DataUsageAgreement_a1 on role r1, policy DMM_DataUsageAgreement_a1 on role r2")
     );
 }

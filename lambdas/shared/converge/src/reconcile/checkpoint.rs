@@ -1,14 +1,14 @@
-//! Where a pass stopped, kept in the state bucket for the next run.
+//! Where a pass stopped, stored in the state bucket for the next run.
 
 use dmm_mesh::AgreementKind;
 use dmm_state::{ObjectStore, Precondition, StateError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The object.
+/// The object's key.
 const KEY: &str = "reconcile/progress.json";
 
-/// What a pass looks at next.
+/// What a pass handles next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Position {
@@ -19,44 +19,42 @@ pub enum Position {
         kind: AgreementKind,
         /// The page, counted from 0.
         page: u64,
-        /// The last id of this page that was looked at. Where it is not there any more, the page begins anew.
+        /// The last id of this page that was handled. If it is no longer there, the page is handled from its beginning.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
     /// The grant records.
     Records {
-        /// The last key that was looked at.
+        /// The last key that was handled.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
     /// The roles.
     Roles {
-        /// The last role, in the order of names, that was looked at.
+        /// The name of the last role that was handled, in the order of names.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
 }
 
 impl Default for Position {
-    /// The beginning: today's generation.
+    /// The beginning: the current generation.
     fn default() -> Position {
         Position::Agreements { kind: AgreementKind::Access, page: 0, after: None }
     }
 }
 
 impl Position {
-    /// What comes after the whole list of a generation.
-    pub(super) fn after_list(kind: AgreementKind) -> Position {
-        let kind = match kind {
-            AgreementKind::Access => AgreementKind::DataUsageAgreement,
-            AgreementKind::DataUsageAgreement => AgreementKind::DataContract,
-            AgreementKind::DataContract => return Position::Records { after: None },
-        };
-        Position::Agreements { kind, page: 0, after: None }
+    /// What follows the list of a generation.
+    pub(super) fn after_generation(kind: AgreementKind) -> Position {
+        match kind.previous() {
+            Some(kind) => Position::Agreements { kind, page: 0, after: None },
+            None => Position::Records { after: None },
+        }
     }
 }
 
-/// A generation by its name.
+/// A generation, stored as its name.
 mod kind {
     use dmm_mesh::AgreementKind;
     use serde::{Deserialize, Deserializer, Serializer, de};
@@ -69,12 +67,13 @@ mod kind {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<AgreementKind, D::Error> {
         let name = String::deserialize(from)?;
         AgreementKind::named(&name).ok_or_else(|| {
-            de::Error::unknown_variant(&name, &["access", "datausageagreement", "datacontract"])
+            let known = AgreementKind::ALL.map(AgreementKind::as_str).join(", ");
+            de::Error::custom(format_args!("unknown kind `{name}`, expected one of {known}"))
         })
     }
 }
 
-/// What is in the object.
+/// The object's content.
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
     next: Option<Position>,
@@ -83,31 +82,39 @@ struct Stored {
     updated_at: Timestamp,
 }
 
-/// Where the last run stopped, and the version of the object that says so.
+/// Where the last run stopped, and the version of the object that holds it.
 #[derive(Debug)]
-pub struct Progress {
-    /// Where the next run goes on.
+pub struct Checkpoint {
+    /// Where the next run continues.
     pub next: Option<Position>,
     version: Precondition,
 }
 
-impl Progress {
-    /// Reads it. What cannot be read is a beginning: it costs no more than a longer way.
-    pub async fn read(store: &dyn ObjectStore) -> Result<Progress, StateError> {
+impl Checkpoint {
+    /// Reads the object. If its content is not valid, the next run starts at the beginning, which only takes longer.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`].
+    pub async fn read(store: &dyn ObjectStore) -> Result<Checkpoint, StateError> {
         let object = store.get(KEY).await?;
         let version = Precondition::unchanged(object.as_ref());
         let next = object.and_then(|object| match serde_json::from_slice::<Stored>(&object.body) {
             Ok(stored) => stored.next,
             Err(error) => {
-                tracing::warn!(key = KEY, %error, "the last run's place cannot be read; beginning anew");
+                tracing::warn!(key = KEY, %error, "the last run's position cannot be read; starting at the beginning");
                 None
             }
         });
-        Ok(Progress { next, version })
+        Ok(Checkpoint { next, version })
     }
 
-    /// Writes it, if it is another one. A run that was overtaken by another one leaves that one's: both have
-    /// done their part.
+    /// Writes the position if it has changed. If another run has written the object in the meantime, its position is
+    /// kept: both runs have done their part.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`], but not for a conflict.
     pub async fn write(
         self,
         store: &dyn ObjectStore,
@@ -119,11 +126,11 @@ impl Progress {
             return Ok(());
         }
         let stored = Stored { next: next.cloned(), run: run.to_owned(), updated_at: now };
-        // There is nothing in it that JSON cannot hold.
+        // A position can always be written as JSON.
         let body = serde_json::to_vec_pretty(&stored).unwrap_or_default();
         match store.put(KEY, body, &self.version).await {
             Err(StateError::Conflict { .. }) => {
-                tracing::warn!(key = KEY, "another run worked at the same time; its place is kept");
+                tracing::warn!(key = KEY, "another run worked at the same time; its position is kept");
                 Ok(())
             }
             result => result.map(drop),
@@ -138,53 +145,53 @@ mod tests {
 
     use super::*;
 
-    async fn write(store: &MemoryStore, progress: Progress, next: Option<&Position>) {
-        progress.write(store, next, "run", Timestamp::UNIX_EPOCH).await.unwrap();
+    async fn write(store: &MemoryStore, checkpoint: Checkpoint, next: Option<&Position>) {
+        checkpoint.write(store, next, "run", Timestamp::UNIX_EPOCH).await.unwrap();
     }
 
     #[tokio::test]
-    async fn the_next_run_goes_on_where_the_last_one_stopped() {
+    async fn the_next_run_continues_where_the_last_one_stopped() {
         let store = MemoryStore::new();
-        let first = Progress::read(&store).await.unwrap();
+        let first = Checkpoint::read(&store).await.unwrap();
         assert_eq!(first.next, None);
-        let place = Position::Agreements { kind: AgreementKind::Access, page: 3, after: Some("a".into()) };
-        write(&store, first, Some(&place)).await;
-        let second = Progress::read(&store).await.unwrap();
-        assert_eq!(second.next, Some(place));
+        let position = Position::Agreements { kind: AgreementKind::Access, page: 3, after: Some("a".into()) };
+        write(&store, first, Some(&position)).await;
+        let second = Checkpoint::read(&store).await.unwrap();
+        assert_eq!(second.next, Some(position));
         write(&store, second, None).await;
-        assert_eq!(Progress::read(&store).await.unwrap().next, None);
+        assert_eq!(Checkpoint::read(&store).await.unwrap().next, None);
     }
 
     #[tokio::test]
-    async fn a_pass_of_one_run_writes_nothing() {
+    async fn a_pass_that_one_run_completes_writes_nothing() {
         let store = MemoryStore::new();
-        write(&store, Progress::read(&store).await.unwrap(), None).await;
+        write(&store, Checkpoint::read(&store).await.unwrap(), None).await;
         assert_eq!(store.writes(), 0);
     }
 
     #[tokio::test]
-    async fn of_two_runs_at_once_the_first_to_end_decides() {
+    async fn if_two_runs_overlap_the_first_to_end_decides() {
         let store = MemoryStore::new();
-        let (one, other) = (Progress::read(&store).await.unwrap(), Progress::read(&store).await.unwrap());
-        let place = Position::Records { after: None };
-        write(&store, one, Some(&place)).await;
+        let (one, other) = (Checkpoint::read(&store).await.unwrap(), Checkpoint::read(&store).await.unwrap());
+        let position = Position::Records { after: None };
+        write(&store, one, Some(&position)).await;
         write(&store, other, Some(&Position::default())).await;
-        assert_eq!(Progress::read(&store).await.unwrap().next, Some(place));
+        assert_eq!(Checkpoint::read(&store).await.unwrap().next, Some(position));
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_a_beginning_and_is_overwritten() {
+    async fn an_unreadable_object_means_the_beginning_and_is_overwritten() {
         let store = MemoryStore::new();
-        store.put(KEY, b"{".to_vec(), &Precondition::None).await.unwrap();
-        let progress = Progress::read(&store).await.unwrap();
-        assert_eq!(progress.next, None);
-        let place = Position::Roles { after: Some("consumer".into()) };
-        write(&store, progress, Some(&place)).await;
-        assert_eq!(Progress::read(&store).await.unwrap().next, Some(place));
+        store.put(KEY, b"{".to_vec(), &Precondition::Absent).await.unwrap();
+        let checkpoint = Checkpoint::read(&store).await.unwrap();
+        assert_eq!(checkpoint.next, None);
+        let position = Position::Roles { after: Some("consumer".into()) };
+        write(&store, checkpoint, Some(&position)).await;
+        assert_eq!(Checkpoint::read(&store).await.unwrap().next, Some(position));
     }
 
     #[test]
-    fn a_position_is_readable_and_comes_back_as_it_was() {
+    fn a_position_is_stored_as_readable_json_and_read_back() {
         for (position, text) in [
             (Position::default(), json!({"stage": "agreements", "kind": "access", "page": 0})),
             (Position::Records { after: Some("k".into()) }, json!({"stage": "records", "after": "k"})),

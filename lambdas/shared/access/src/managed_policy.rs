@@ -1,4 +1,4 @@
-//! Names and ARNs of the managed policies of ours.
+//! Names and ARNs of this software's managed policies.
 
 use std::str::FromStr;
 
@@ -7,49 +7,49 @@ use thiserror::Error;
 use crate::arn::{Arn, ArnError, Partition};
 use crate::role::RoleName;
 
-/// The longest name that IAM takes for a policy is 128 characters; a role's name has 64 of them at most, and a
-/// number and two separators follow.
+/// The longest path. IAM accepts 128 characters for the name of a policy: the name repeats the path and the role's name,
+/// which has up to 64 characters, and ends with two separators and a number.
 const LONGEST_PATH: usize = 50;
 
-/// A customer managed policy of ours, that holds grants of one role.
+/// A customer managed policy of this software. It holds grants of one role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ManagedPolicy {
     /// The role.
     pub role: RoleName,
-    /// Which of the role's.
+    /// The number of the policy among those of the role, from 1.
     pub number: u32,
 }
 
-/// How the ARNs of the managed policies of a stack begin, e.g.
+/// The beginning of the ARNs of a stack's managed policies, for example
 /// `arn:aws:iam::123456789012:policy/datamesh-manager-aws-production/`.
 ///
-/// The policy number 1 of the role `consumer` is `…/datamesh-manager-aws-production_consumer_1`: the path lets
-/// the stack's rights be limited to it, and its repetition keeps the names of two stacks apart, which are unique
-/// in an account whatever the path.
+/// The first policy of the role `consumer` is `…/datamesh-manager-aws-production_consumer_1`. The path allows the
+/// stack's rights to be limited to these policies. The name repeats it because the names of policies are unique in an
+/// account regardless of their paths, and two stacks must not share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArnPrefix {
     arn: Arn,
     path: String,
 }
 
-/// Why a text is no [`ArnPrefix`].
+/// Why a text is not an [`ArnPrefix`].
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ArnPrefixError {
-    /// It is no ARN.
+    /// It is not an ARN.
     #[error("the environment variable MANAGED_POLICY_ARN_PREFIX is `{text}`, which {problem}")]
     Arn {
-        /// What it holds.
+        /// The value.
         text: String,
         /// What is wrong with it.
         problem: ArnError,
     },
-    /// It is not how ARNs of managed policies with a path begin.
+    /// It is not the beginning of the ARNs of managed policies with a path.
     #[error(
-        "the environment variable MANAGED_POLICY_ARN_PREFIX is `{text}`: it has to be like \
-         arn:aws:iam::123456789012:policy/path/, with a path of one part and at most {LONGEST_PATH} characters"
+        "the environment variable MANAGED_POLICY_ARN_PREFIX is `{text}`: set it to a value such as \
+         arn:aws:iam::123456789012:policy/path/, in which the path has one part of at most {LONGEST_PATH} characters"
     )]
     Form {
-        /// What it holds.
+        /// The value.
         text: String,
     },
 }
@@ -73,7 +73,7 @@ impl FromStr for ArnPrefix {
 }
 
 impl ArnPrefix {
-    /// The path of the policies, from `/` to `/`.
+    /// The path of the policies, which begins and ends with `/`.
     #[must_use]
     pub fn path(&self) -> String {
         format!("/{}/", self.path)
@@ -91,15 +91,15 @@ impl ArnPrefix {
         format!("{}{}", self.arn, self.name(policy))
     }
 
-    /// The number of the policy with this ARN; `None` where it is not one of ours for this role.
+    /// The number of the policy with this ARN; `None` if it is not one of this software's policies for this role.
     #[must_use]
     pub fn number(&self, role: &RoleName, arn: &str) -> Option<u32> {
         let number = arn.rsplit('_').next()?.parse().ok()?;
         (self.arn(&ManagedPolicy { role: role.clone(), number }) == arn).then_some(number)
     }
 
-    /// The region in which Service Quotas tells IAM's quotas: the one that IAM's endpoint of the partition
-    /// belongs to ([endpoints of IAM](https://docs.aws.amazon.com/general/latest/gr/iam-service.html)).
+    /// The region in which Service Quotas knows IAM's quotas: the region of IAM's endpoint in the partition
+    /// ([IAM endpoints](https://docs.aws.amazon.com/general/latest/gr/iam-service.html)).
     #[must_use]
     pub fn quota_region(&self) -> &'static str {
         match self.arn.partition() {
@@ -117,7 +117,7 @@ mod tests {
     const PREFIX: &str = "arn:aws:iam::123456789012:policy/dmm-production/";
 
     #[test]
-    fn a_policy_has_a_name_of_its_stack_its_role_and_its_number() {
+    fn the_name_of_a_policy_consists_of_its_stack_its_role_and_its_number() {
         let prefix: ArnPrefix = PREFIX.parse().unwrap();
         let policy = ManagedPolicy { role: "data_consumer".parse().unwrap(), number: 2 };
         let arn = prefix.arn(&policy);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_path_and_role_make_a_name_that_iam_takes() {
+    fn the_longest_path_and_role_give_a_name_that_iam_accepts() {
         let path = "p".repeat(LONGEST_PATH);
         let prefix: ArnPrefix = format!("arn:aws:iam::123456789012:policy/{path}/").parse().unwrap();
         let policy = ManagedPolicy { role: "r".repeat(64).parse().unwrap(), number: 99_999_999 };
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_prefix_is_an_error_that_says_what_would_be() {
+    fn a_text_that_is_not_a_prefix_is_an_error_that_names_the_variable() {
         for text in [
             "",
             "/dmm/",

@@ -1,0 +1,129 @@
+//! Data in S3.
+//!
+//! `GetObject` on the objects below the prefix, `ListBucket` on the bucket, limited to the prefix, and
+//! `GetBucketLocation` ([actions and their
+//! resources](https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fields::ArnField;
+use crate::arn::{Arn, Partition};
+use crate::policy::{Statement, numbered};
+use crate::refusal::Refusal;
+
+/// A bucket, or the objects below a prefix in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Location {
+    partition: Partition,
+    bucket: String,
+    /// The prefix without a slash at its end; `None` is the whole bucket.
+    prefix: Option<String>,
+}
+
+impl Location {
+    /// The location that a field names.
+    pub(super) fn of(field: &ArnField) -> Result<Location, Refusal> {
+        Location::read(&field.arn)
+            .ok_or_else(|| field.unsupported("the ARN of a bucket or of a prefix in a bucket"))
+    }
+
+    /// Reads `bucket` or `bucket/prefix`. S3's ARNs with a region and an account, such as those of access points,
+    /// are not locations.
+    fn read(arn: &Arn) -> Option<Location> {
+        let (bucket, prefix) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
+        let is_name = (3..=63).contains(&bucket.len())
+            && bucket.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
+            });
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        (is_name && arn.region().is_empty() && arn.account().is_empty()).then(|| Location {
+            partition: arn.partition(),
+            bucket: bucket.to_owned(),
+            prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
+        })
+    }
+
+    fn bucket_arn(&self) -> String {
+        format!("arn:{}:s3:::{}", self.partition, self.bucket)
+    }
+
+    /// The pattern of the ARNs of all objects in this location.
+    fn objects_arn(&self) -> String {
+        match &self.prefix {
+            Some(prefix) => format!("{}/{prefix}/*", self.bucket_arn()),
+            None => format!("{}/*", self.bucket_arn()),
+        }
+    }
+}
+
+/// Lists the objects of these locations.
+///
+/// If a whole bucket may be read, it may be listed completely; of other buckets, only the prefixes. Each of those needs
+/// a statement of its own, because a condition applies to all resources of its statement.
+pub(super) fn list<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Vec<Statement> {
+    let mut buckets: BTreeMap<String, BTreeSet<Option<&str>>> = BTreeMap::new();
+    for location in locations {
+        buckets.entry(location.bucket_arn()).or_default().insert(location.prefix.as_deref());
+    }
+    let (whole, limited): (Vec<_>, Vec<_>) =
+        buckets.into_iter().partition(|(_, prefixes)| prefixes.contains(&None));
+    let arns = |buckets: &[(String, _)]| buckets.iter().map(|(arn, _)| arn.clone()).collect();
+    let mut statements =
+        Statement::allow_any("List", &["s3:GetBucketLocation", "s3:ListBucket"], arns(&whole));
+    statements.extend(Statement::allow_any("Locate", &["s3:GetBucketLocation"], arns(&limited)));
+    for (sid, (arn, prefixes)) in numbered("ListPrefix", limited) {
+        let patterns = prefixes.into_iter().flatten().map(|prefix| format!("{prefix}/*")).collect();
+        let statement = Statement::allow(&sid, &["s3:ListBucket"], vec![arn]);
+        statements.push(statement.when("StringLike", "s3:prefix", patterns));
+    }
+    statements
+}
+
+/// Reads the objects of these locations.
+pub(super) fn read(locations: &BTreeSet<Location>) -> Vec<Statement> {
+    Statement::allow_any("Read", &["s3:GetObject"], objects(locations))
+}
+
+/// Writes and reads query results in these locations.
+pub(super) fn write_results(locations: &BTreeSet<Location>) -> Vec<Statement> {
+    let actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"];
+    Statement::allow_any("Results", &actions, objects(locations))
+}
+
+fn objects(locations: &BTreeSet<Location>) -> Vec<String> {
+    locations.iter().map(Location::objects_arn).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(arn: &str) -> Option<(String, Option<String>)> {
+        let location = Location::read(&arn.parse().unwrap())?;
+        assert_eq!(location.partition, Partition::Aws);
+        Some((location.bucket, location.prefix))
+    }
+
+    #[test]
+    fn an_arn_names_a_bucket_or_a_prefix_in_one() {
+        for (arn, prefix) in [
+            ("arn:aws:s3:::orders-data", None),
+            ("arn:aws:s3:::orders-data/", None),
+            ("arn:aws:s3:::orders-data/daily", Some("daily")),
+            ("arn:aws:s3:::orders-data/daily/2023/", Some("daily/2023")),
+        ] {
+            assert_eq!(location(arn), Some(("orders-data".to_owned(), prefix.map(str::to_owned))), "{arn}");
+        }
+    }
+
+    #[test]
+    fn other_things_in_s3_are_not_locations() {
+        for arn in [
+            "arn:aws:s3:eu-central-1:123456789012:accesspoint/orders",
+            "arn:aws:s3:::Orders_Bucket",
+            "arn:aws:s3:::ab",
+        ] {
+            assert_eq!(location(arn), None, "{arn}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What should exist for an agreement, according to Data Mesh Manager and IAM.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct, Team};
+
+use crate::entitlement::{Entitlement, Entitlements, Place, RolePolicy};
+use crate::guardrails::{self, Guardrails};
+use crate::name::PolicyName;
+use crate::policy;
+use crate::port::{self, PortAccess};
+use crate::refusal::Refusal;
+use crate::role::{Role, RoleReference};
+
+/// The custom field in which a data product or a team names its role.
+const ROLE_FIELD: &str = "aws-role-name";
+
+/// What should exist.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Desired {
+    /// Nothing: the agreement is not in force, or does not exist.
+    Nothing,
+    /// These entitlements.
+    Grant(Entitlements),
+    /// Nothing, although the agreement is in force, for this reason.
+    Refused(Refusal),
+}
+
+impl Desired {
+    /// The entitlements that should exist.
+    #[must_use]
+    pub fn entitlements(&self) -> &Entitlements {
+        match self {
+            Desired::Grant(entitlements) => entitlements,
+            Desired::Nothing | Desired::Refused(_) => Entitlements::NONE,
+        }
+    }
+}
+
+/// What should exist for an agreement, and where to look for what already exists.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// What should exist.
+    pub desired: Desired,
+    /// Where this agreement would be written with the role that the consumer names now. Something may exist there
+    /// without a record: the predecessor of this software kept none. Empty if the role does not exist or the
+    /// guardrails forbid changing it.
+    pub usual_places: BTreeSet<Place>,
+}
+
+impl Target {
+    /// Nothing should exist, and no role is known.
+    pub const NOTHING: Target = Target { desired: Desired::Nothing, usual_places: BTreeSet::new() };
+}
+
+/// What [`Target::of`] needs to know beside the agreement.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The role that the consumer names, see [`consumer_role`].
+    pub reference: Result<RoleReference, Refusal>,
+    /// The role in IAM with that name; `None` if it does not exist.
+    pub role: Option<&'a Role>,
+    /// The providing data product; `None` if it does not exist.
+    pub provider: Option<&'a DataProduct>,
+    /// The limits.
+    pub guardrails: &'a Guardrails,
+}
+
+impl Target {
+    /// What should exist for `agreement` under the name `asked`. The agreement may have been found in another
+    /// generation than the one asked for; then nothing should exist under this name.
+    #[must_use]
+    pub fn of(asked: &AgreementRef, agreement: &Agreement, context: Context<'_>) -> Target {
+        let Context { reference, role, provider, guardrails } = context;
+        let place = |role: &Role| {
+            Place::RolePolicy(RolePolicy { role: role.name.clone(), policy: PolicyName::of(asked) })
+        };
+        let changeable = role.filter(|role| {
+            reference.as_ref().is_ok_and(|reference| guardrails::check_reference(reference, role).is_ok())
+                && guardrails.check_change(role).is_ok()
+        });
+        let usual_places = changeable.map(place).into_iter().collect();
+        if !agreement.is_in_force() || agreement.reference != *asked {
+            return Target { desired: Desired::Nothing, usual_places };
+        }
+        let entitlements = || {
+            let access = provided_access(agreement, provider)?;
+            let reference = reference?;
+            let role = role.ok_or_else(|| Refusal::RoleMissing { role: reference.name().clone() })?;
+            guardrails.check_grant(&reference, role, &access)?;
+            let document = policy::document(&access.statements, guardrails.resource_accounts());
+            let entitlement = Entitlement { place: place(role), permission: document.into() };
+            Ok([entitlement].into_iter().collect())
+        };
+        Target { desired: entitlements().map_or_else(Desired::Refused, Desired::Grant), usual_places }
+    }
+}
+
+/// The role that the consumer names.
+///
+/// `product` is the consuming data product. `team` is the consuming team; if the data product does not name a role, it
+/// is the team that owns it: a team can set the field once for all its data products. Either is `None` if it does not
+/// exist or is not needed.
+///
+/// # Errors
+///
+/// The [`Refusal`] that says what is missing or wrong.
+pub fn consumer_role(
+    consumer: &Consumer,
+    product: Option<&DataProduct>,
+    team: Option<&Team>,
+) -> Result<RoleReference, Refusal> {
+    match consumer {
+        Consumer::DataProduct { id, .. } => {
+            let label = format!("data product {id}");
+            let product = product.ok_or_else(|| Refusal::ConsumerGone { consumer: label.clone() })?;
+            match (role_field(&product.custom), team) {
+                (Some(value), _) => read_role(&label, value),
+                (None, Some(team)) if role_field(&team.custom).is_some() => {
+                    consumer_role(&Consumer::Team { id: team.id.clone() }, None, Some(team))
+                }
+                (None, _) => Err(Refusal::RoleFieldMissing { consumer: label, owner_may_name_it: true }),
+            }
+        }
+        Consumer::Team { id } => {
+            let label = format!("team {id}");
+            let team = team.ok_or_else(|| Refusal::ConsumerGone { consumer: label.clone() })?;
+            match role_field(&team.custom) {
+                Some(value) => read_role(&label, value),
+                None => Err(Refusal::RoleFieldMissing { consumer: label, owner_may_name_it: false }),
+            }
+        }
+        Consumer::User { id } => Err(Refusal::ConsumerIsUser { user: id.clone() }),
+        Consumer::Unknown => Err(Refusal::ConsumerUnknown),
+    }
+}
+
+/// The custom field with the role of a data product or team; `None` if it is missing or blank.
+#[must_use]
+pub fn role_field(custom: &BTreeMap<String, String>) -> Option<&str> {
+    custom.get(ROLE_FIELD).map(|value| value.trim()).filter(|value| !value.is_empty())
+}
+
+fn read_role(consumer: &str, value: &str) -> Result<RoleReference, Refusal> {
+    value.parse().map_err(|problem| Refusal::RoleFieldMalformed {
+        consumer: consumer.to_owned(),
+        value: value.to_owned(),
+        problem,
+    })
+}
+
+/// What the agreement is about. This is decided before the consumer is looked at: if the port is not on AWS, nothing
+/// else about the agreement concerns this integration.
+fn provided_access(agreement: &Agreement, provider: Option<&DataProduct>) -> Result<PortAccess, Refusal> {
+    let (Some(product_id), Some(port_id)) =
+        (&agreement.provider.data_product_id, &agreement.provider.output_port_id)
+    else {
+        return Err(Refusal::ProviderUnknown);
+    };
+    let product = provider.ok_or_else(|| Refusal::ProductGone { product: product_id.clone() })?;
+    let port = product
+        .output_port(port_id)
+        .ok_or_else(|| Refusal::PortGone { product: product_id.clone(), port: port_id.clone() })?;
+    port::read(port)
+}
+
+#[cfg(test)]
+mod tests;

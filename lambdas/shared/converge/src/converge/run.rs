@@ -1,0 +1,165 @@
+//! The run for one agreement under the name of one generation.
+
+use std::collections::BTreeSet;
+
+use dmm_access::entitlement::Place;
+use dmm_access::name::record_key;
+use dmm_access::record::{Cause, GrantState, Record};
+use dmm_access::transition::{Finish, ROUNDS, RunState, Step};
+use dmm_mesh::{Agreement, AgreementRef};
+use dmm_state::{Precondition, StateError};
+use uuid::Uuid;
+
+use super::converger::Converger;
+use crate::error::Error;
+use crate::ports::Put;
+use crate::{conflict, trace};
+
+/// A run.
+pub(super) struct Run<'a> {
+    converger: &'a Converger<'a>,
+    /// The name that the agreement is looked up by.
+    asked: &'a AgreementRef,
+    cause: &'a Cause,
+    record_key: String,
+    state: RunState,
+    /// The record as it was last read or written.
+    record_version: Precondition,
+    /// The agreement as it was last read.
+    agreement: Option<Agreement>,
+    usual_places: BTreeSet<Place>,
+}
+
+impl<'a> Run<'a> {
+    /// A run that looks at `extra_places` besides those that the record and the agreement name.
+    pub(super) fn new(
+        converger: &'a Converger<'a>,
+        asked: &'a AgreementRef,
+        extra_places: BTreeSet<Place>,
+        cause: &'a Cause,
+    ) -> Run<'a> {
+        Run {
+            converger,
+            asked,
+            cause,
+            record_key: record_key(asked),
+            state: RunState::new(ROUNDS, extra_places),
+            record_version: Precondition::Absent,
+            agreement: None,
+            usual_places: BTreeSet::new(),
+        }
+    }
+
+    /// Takes all steps until the agreement, its record and AWS agree.
+    pub(super) async fn finish(&mut self) -> Result<Finish, Error> {
+        loop {
+            if let Some(finish) = self.take_step().await? {
+                return Ok(finish);
+            }
+        }
+    }
+
+    /// The same, but stops with `None` if the agreement is found in another generation and nothing has been done yet.
+    pub(super) async fn finish_where_found(&mut self) -> Result<Option<Finish>, Error> {
+        loop {
+            if let Some(finish) = self.take_step().await? {
+                return Ok(Some(finish));
+            }
+            if !self.state.is_committed() && self.found_elsewhere().is_some() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The agreement as it was last read.
+    pub(super) fn agreement(&self) -> Option<&Agreement> {
+        self.agreement.as_ref()
+    }
+
+    /// The name under which the agreement was found, if it is another one than the one asked for.
+    pub(super) fn found_elsewhere(&self) -> Option<AgreementRef> {
+        let found = &self.agreement.as_ref()?.reference;
+        (found != self.asked).then(|| found.clone())
+    }
+
+    /// The [usual places](dmm_access::target::Target::usual_places) of the agreement.
+    pub(super) fn usual_places(&self) -> impl Iterator<Item = &Place> {
+        self.usual_places.iter()
+    }
+
+    /// How many rounds it has taken.
+    pub(super) fn rounds(&self) -> usize {
+        1 + usize::from(ROUNDS.saturating_sub(self.state.rounds()))
+    }
+
+    /// Whether another run has written the record since.
+    pub(super) async fn was_overtaken(&self) -> Result<bool, Error> {
+        let object = self.converger.records.get(&self.record_key).await?;
+        Ok(Precondition::unchanged(object.as_ref()) != self.record_version)
+    }
+
+    /// Takes one step, and returns the result if it was the last.
+    async fn take_step(&mut self) -> Result<Option<Finish>, Error> {
+        match self.state.next_step() {
+            Step::ReadRecord => self.read_record().await?,
+            Step::ReadTarget => {
+                let (agreement, target) = self.converger.read_target(self.asked).await?;
+                self.agreement = agreement;
+                self.usual_places.clone_from(&target.usual_places);
+                self.state.target_read(target);
+            }
+            Step::Look(place) => {
+                let observed = self.converger.places.look(&place).await?;
+                self.state.looked(place, observed);
+            }
+            Step::Write(record) => self.write_record(record).await?,
+            Step::Put(entitlement) => {
+                match self.converger.places.put(&entitlement.place, &entitlement.permission).await? {
+                    Put::Done => {
+                        trace::place(&entitlement.place);
+                        self.state.done();
+                    }
+                    Put::Rejected(refusal) => self.state.rejected(refusal),
+                }
+            }
+            Step::Delete(place) => {
+                self.converger.places.delete(&place).await?;
+                trace::place(&place);
+                self.state.done();
+            }
+            Step::Finish(finish) => return Ok(Some(finish)),
+            Step::GiveUp => return Err(Error::TooManyConflicts { agreement: self.asked.to_string() }),
+        }
+        Ok(None)
+    }
+
+    async fn read_record(&mut self) -> Result<(), Error> {
+        let object = self.converger.records.get(&self.record_key).await?;
+        self.record_version = Precondition::unchanged(object.as_ref());
+        let record =
+            object.map(|object| Record::read(&self.record_key, &object.body, self.asked)).transpose()?;
+        self.state.record_read(record.map(|record| record.state));
+        Ok(())
+    }
+
+    async fn write_record(&mut self, state: GrantState) -> Result<(), Error> {
+        let Converger { records, clock, conflict_backoff, .. } = self.converger;
+        let revision = Uuid::new_v4().to_string();
+        let record = Record::new(self.asked, state, self.cause.clone(), clock(), revision);
+        let body = record.to_json(&self.record_key)?;
+        match records.put(&self.record_key, body, &self.record_version).await {
+            Ok(etag) => {
+                self.record_version = Precondition::Matches(etag);
+                self.state.written();
+                Ok(())
+            }
+            Err(StateError::Conflict { .. }) => {
+                tracing::info!(agreement = %self.asked, "another run works on this agreement; starting again");
+                self.state.conflict();
+                conflict::wait(conflict_backoff, self.state.rounds()).await;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

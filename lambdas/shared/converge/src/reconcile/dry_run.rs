@@ -1,0 +1,122 @@
+//! AWS, the state bucket and Data Mesh Manager as they would be after the changes of a run.
+//!
+//! A dry run is the same convergence as any other, with ports that keep all changes in memory. Its result can therefore
+//! differ from a real run only where AWS would have rejected a change.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use dmm_access::entitlement::{Observed, Permission, Place};
+use dmm_access::role::RoleName;
+use dmm_mesh::{AgreementRef, ProvisioningReport};
+use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
+use serde_json::Value;
+
+use super::report::Change;
+use crate::error::{AwsError, MeshError};
+use crate::ports::{Places, Put, Reporter};
+
+/// Reads what exists, and keeps in memory what is written.
+pub struct DryRun<'a> {
+    places: &'a dyn Places,
+    records: &'a dyn ObjectStore,
+    written: Mutex<Written>,
+}
+
+#[derive(Default)]
+struct Written {
+    places: BTreeMap<Place, Observed>,
+    objects: BTreeMap<String, Object>,
+    object_writes: u64,
+    changes: Vec<(Change, Place)>,
+}
+
+impl<'a> DryRun<'a> {
+    /// Reads from these, and writes nothing to them.
+    #[must_use]
+    pub fn new(places: &'a dyn Places, records: &'a dyn ObjectStore) -> DryRun<'a> {
+        DryRun { places, records, written: Mutex::default() }
+    }
+
+    /// The changes in AWS that would have been made since the last call of this function.
+    #[must_use]
+    pub fn take_changes(&self) -> Vec<(Change, Place)> {
+        std::mem::take(&mut self.written().changes)
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, place: &Place, observed: Observed, change: Option<Change>) {
+        let mut written = self.written();
+        written.places.insert(place.clone(), observed);
+        written.changes.extend(change.map(|change| (change, place.clone())));
+    }
+}
+
+#[async_trait]
+impl Places for DryRun<'_> {
+    async fn look(&self, place: &Place) -> Result<Observed, AwsError> {
+        let written = self.written().places.get(place).cloned();
+        match written {
+            Some(observed) => Ok(observed),
+            None => self.places.look(place).await,
+        }
+    }
+
+    async fn put(&self, place: &Place, permission: &Permission) -> Result<Put, AwsError> {
+        let wanted = Observed::Present(permission.document.clone());
+        let change = match self.look(place).await? {
+            Observed::Absent => Some(Change::Put),
+            found => (found != wanted).then_some(Change::Replace),
+        };
+        self.write(place, wanted, change);
+        Ok(Put::Done)
+    }
+
+    async fn delete(&self, place: &Place) -> Result<(), AwsError> {
+        let change = (self.look(place).await? != Observed::Absent).then_some(Change::Delete);
+        self.write(place, Observed::Absent, change);
+        Ok(())
+    }
+
+    async fn list_ours(&self, role: &RoleName) -> Result<Vec<(AgreementRef, Place)>, AwsError> {
+        self.places.list_ours(role).await
+    }
+}
+
+#[async_trait]
+impl ObjectStore for DryRun<'_> {
+    async fn get(&self, key: &str) -> Result<Option<Object>, StateError> {
+        let written = self.written().objects.get(key).cloned();
+        match written {
+            Some(object) => Ok(Some(object)),
+            None => self.records.get(key).await,
+        }
+    }
+
+    async fn put(&self, key: &str, body: Vec<u8>, when: &Precondition) -> Result<ETag, StateError> {
+        let object = self.get(key).await?;
+        if *when != Precondition::unchanged(object.as_ref()) {
+            return Err(StateError::Conflict { object: key.to_owned() });
+        }
+        let mut written = self.written();
+        written.object_writes += 1;
+        let etag = ETag::new(format!("dry-run-{}", written.object_writes));
+        written.objects.insert(key.to_owned(), Object { body, etag: etag.clone() });
+        Ok(etag)
+    }
+}
+
+#[async_trait]
+impl Reporter for DryRun<'_> {
+    async fn report_provisioning(&self, _: &str, _: &ProvisioningReport) -> Result<(), MeshError> {
+        Ok(())
+    }
+
+    async fn put_agreement(&self, _: &AgreementRef, _: &Value) -> Result<(), MeshError> {
+        Ok(())
+    }
+}
