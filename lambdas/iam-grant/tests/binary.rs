@@ -1,4 +1,4 @@
-//! The function as Lambda runs it: its binary, against servers that stand for the Runtime API, AWS and Data Mesh Manager.
+//! The function's binary, run as Lambda does, against a mock of the Runtime API, AWS and Data Mesh Manager.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a failure is a panic")]
 
@@ -18,7 +18,7 @@ async fn iam(server: &MockServer, action: &str, response: ResponseTemplate) {
     Mock::given(method("POST")).and(path("/")).and(marked).respond_with(response).mount(server).await;
 }
 
-/// A bucket that keeps what is put, with the number of the write as its `ETag`.
+/// A bucket that stores what is put. The `ETag` is the number of the write.
 async fn bucket(server: &MockServer) {
     let objects = Arc::new(Mutex::new(BTreeMap::<String, (usize, Vec<u8>)>::new()));
     let kept = Arc::clone(&objects);
@@ -111,7 +111,7 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
 }
 
 #[tokio::test]
-async fn without_a_setting_the_function_ends_and_says_which() {
+async fn without_a_required_variable_the_function_ends_and_names_it() {
     let server = MockServer::start().await;
     let ended = function(BINARY, &server).env_remove("ALLOWED_ROLES").spawn().unwrap();
     let output =

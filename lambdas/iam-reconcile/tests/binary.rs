@@ -1,4 +1,4 @@
-//! The function as Lambda runs it: its binary, against servers that stand for the Runtime API, AWS and Data Mesh Manager.
+//! The function's binary, run as Lambda does, against a mock of the Runtime API, AWS and Data Mesh Manager.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn a_dry_run_answers_with_its_report_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_payload_with_a_typing_error_is_refused_before_anything_is_called() {
+async fn a_payload_with_a_misspelt_member_is_rejected_before_anything_is_called() {
     let server = MockServer::start().await;
     hand(&server, &json!({ "dryrun": true })).await;
     let Answered { succeeded, body, requests } =
@@ -64,7 +64,7 @@ async fn a_payload_with_a_typing_error_is_refused_before_anything_is_called() {
 }
 
 #[tokio::test]
-async fn without_a_setting_the_function_ends_and_says_which() {
+async fn without_a_required_variable_the_function_ends_and_names_it() {
     let server = MockServer::start().await;
     let ended = reconcile(&server).env_remove("SCAN_ROLES").spawn().unwrap();
     let output =

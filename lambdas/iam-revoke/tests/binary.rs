@@ -1,4 +1,4 @@
-//! The function as Lambda runs it: its binary, against a server that stands for the Runtime API.
+//! The function's binary, run as Lambda does, against a mock of the Runtime API.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a failure is a panic")]
 
@@ -21,7 +21,7 @@ fn event(detail: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_malformed_event_fails_the_invocation_so_that_it_is_kept() {
+async fn a_malformed_event_fails_the_invocation_so_that_lambda_keeps_it() {
     let Answered { succeeded, body, .. } =
         invoke(&event(&json!({ "id": "e1", "type": "AccessDeletedEvent" }))).await;
     assert!(!succeeded);
@@ -33,7 +33,7 @@ async fn a_malformed_event_fails_the_invocation_so_that_it_is_kept() {
 }
 
 #[tokio::test]
-async fn an_event_about_something_else_is_done_with() {
+async fn an_event_about_something_else_succeeds() {
     let other = json!({ "id": "e1", "type": "TeamDeletedEvent", "data": { "id": "t1" } });
     assert!(invoke(&event(&other)).await.succeeded);
 }

@@ -65,21 +65,15 @@ impl Aws {
         Ok(Aws { sdk_config: builder.build() })
     }
 
-    /// For tests: calls this endpoint with made-up credentials, once per call.
-    ///
-    /// # Panics
-    ///
-    /// Never: no file is read.
-    #[cfg(any(test, feature = "test-util"))]
-    #[must_use]
-    pub fn without_retries(endpoint_url: &str) -> Aws {
+    /// For the tests of all adapters: every call is a single attempt, at this endpoint and with made-up credentials.
+    #[cfg(test)]
+    pub(crate) fn without_retries(endpoint_url: &str) -> Aws {
         let settings = AwsSettings {
             region: "eu-central-1".to_owned(),
             credentials: Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"),
             endpoint_url: Some(endpoint_url.to_owned()),
             ca_bundle: None,
         };
-        #[expect(clippy::expect_used, reason = "test code; nothing that can fail is read")]
         let Aws { sdk_config } = Aws::new(settings).expect("no file is read");
         Aws { sdk_config: sdk_config.into_builder().retry_config(RetryConfig::disabled()).build() }
     }

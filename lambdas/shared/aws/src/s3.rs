@@ -13,8 +13,8 @@ use dmm_state::{ETag, Object, ObjectKeys, ObjectStore, Precondition, StateError}
 /// An [`ObjectStore`] in an S3 bucket. Preconditions are S3's
 /// [conditional requests](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html).
 ///
-/// The role needs `s3:GetObject` and `s3:PutObject` on the objects, and `s3:ListBucket` on
-/// the bucket: without that, S3 answers 403 for an object that is missing.
+/// The role needs `s3:GetObject` and `s3:PutObject` on the objects, and `s3:ListBucket` on the bucket: without that, S3
+/// answers 403 instead of 404 for a missing object.
 #[derive(Clone, Debug)]
 pub struct S3Store {
     client: Client,

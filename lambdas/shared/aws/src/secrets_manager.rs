@@ -23,7 +23,7 @@ pub struct SecretApiKey {
 }
 
 impl SecretApiKey {
-    /// The key in the secret with this name or ARN. Nothing is read yet.
+    /// The key in the secret with this name or ARN. It is read when it is needed first.
     #[must_use]
     pub fn new(aws: &Aws, secret_id: impl Into<String>) -> SecretApiKey {
         SecretApiKey { client: aws.secrets_manager(), secret_id: secret_id.into(), key: Mutex::new(None) }
@@ -33,12 +33,12 @@ impl SecretApiKey {
         let sent = self.client.get_secret_value().secret_id(&self.secret_id).send().await;
         let secret = sent.map_err(|error| self.failed(CallError::new(error)))?;
         let text =
-            secret.secret_string.map(SecretString::from).ok_or_else(|| self.unusable("holds no text"))?;
+            secret.secret_string.map(SecretString::from).ok_or_else(|| self.unusable("contains no text"))?;
         let key = SecretString::from(text.expose_secret().trim());
         match key.expose_secret() {
             "" => Err(self.unusable("is empty")),
             API_KEY_PLACEHOLDER => Err(self.unusable("still holds the placeholder")),
-            json if json.starts_with('{') => Err(self.unusable("holds a JSON document")),
+            json if json.starts_with('{') => Err(self.unusable("contains a JSON document")),
             _ => Ok(key),
         }
     }

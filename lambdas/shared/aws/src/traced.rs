@@ -1,7 +1,7 @@
-//! Tells the span of an AWS call what became of it.
+//! Records the result of an AWS call in its span.
 //!
-//! The SDK makes a span for each call (`rpc.system`, `rpc.service`, `rpc.method`), and tells it nothing else. All clients
-//! of a process share one HTTP client, so that this is the one place where every answer comes by.
+//! The SDK creates a span for each call (`rpc.system`, `rpc.service`, `rpc.method`), and records nothing else in it. All clients
+//! of a process share one HTTP client, so that every answer passes through here.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -17,19 +17,19 @@ use opentelemetry::{Context, KeyValue};
 
 /// The header with the number of the attempt, `attempt=2; max=4`.
 const ATTEMPT: &str = "amz-sdk-request";
-/// The headers with AWS's id of the request; S3 has one of its own.
+/// The headers with AWS's id of the request. S3 has its own.
 const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
-/// The largest answer of a failed call that is looked into, in bytes; AWS's are far below.
+/// The largest error answer whose code is looked for, in bytes. AWS's are much smaller.
 const LARGEST_ERROR: u64 = 64 * 1024;
 
-/// The status of an answer that says that something is not there.
+/// The HTTP status `Not Found`.
 const NOT_FOUND: u16 = 404;
 
-/// The client, and what tells spans of its answers.
+/// An HTTP client whose results are recorded in the current span.
 #[derive(Debug)]
 struct Traced<T>(T);
 
-/// The same client with spans told.
+/// The same client, with its results recorded in the current span.
 pub(crate) fn traced(client: SharedHttpClient) -> SharedHttpClient {
     SharedHttpClient::new(Traced(client))
 }
@@ -57,19 +57,19 @@ impl HttpConnector for Traced<SharedHttpConnector> {
             span.set_attribute(KeyValue::new("server.address", host.to_owned()));
         }
         let call = self.0.call(request);
-        let told = async move {
+        let recorded = async move {
             let result = match call.await {
                 Ok(response) => readable(response).await,
                 Err(error) => Err(error),
             };
-            tell(&result, is_first);
+            record(&result, is_first);
             result
         };
-        HttpConnectorFuture::new(told.with_context(context.clone()))
+        HttpConnectorFuture::new(recorded.with_context(context.clone()))
     }
 }
 
-/// The response of a failed call with its body read, so that its code can be told; others as they are.
+/// Reads the body of an error answer, so that its code can be recorded. Leaves other answers alone.
 async fn readable(mut response: HttpResponse) -> Result<HttpResponse, ConnectorError> {
     let is_small = response.body().content_length().is_some_and(|length| length <= LARGEST_ERROR);
     if response.status().is_success() || !is_small {
@@ -81,7 +81,8 @@ async fn readable(mut response: HttpResponse) -> Result<HttpResponse, ConnectorE
     Ok(response)
 }
 
-fn tell(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
+/// Records the result of one attempt in the current span.
+fn record(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
     let context = Context::current();
     let span = context.span();
     let (kind, message) = match result {
@@ -93,14 +94,14 @@ fn tell(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
             }
             if !response.status().is_client_error() && !response.status().is_server_error() {
                 if !is_first {
-                    // It was said to have failed before it was tried again.
+                    // The previous attempt has set the status to an error.
                     span.set_status(Status::Ok);
                 }
                 return;
             }
             let code = response.body().bytes().and_then(code).unwrap_or_else(|| status.to_string());
             if status == NOT_FOUND || code == "NoSuchEntity" {
-                // Whoever asks wants to know whether it is there.
+                // Not an error: the caller asks whether the resource exists.
                 span.set_attribute(KeyValue::new("error.type", code));
                 return;
             }
@@ -117,7 +118,7 @@ fn tell(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
     span.set_status(Status::error(kind));
 }
 
-/// The error's code in an answer: `<Code>` in XML, `__type` in JSON, without the namespace in front of it.
+/// The error code in an answer: `<Code>` in XML, `__type` in JSON, without its namespace.
 fn code(body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let between =
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_is_found_in_what_each_of_aws_s_protocols_answers() {
+    fn the_code_is_found_in_the_answers_of_each_of_aws_s_protocols() {
         let found = |body: &str| code(body.as_bytes());
         let some = |code: &str| Some(code.to_owned());
         let iam =

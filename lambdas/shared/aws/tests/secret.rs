@@ -1,6 +1,6 @@
-//! The API key in Secrets Manager, and how AWS is called for it.
+//! The API key in Secrets Manager, on the wire.
 
-#![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
+#![expect(clippy::expect_used, reason = "helpers of tests, where a failure is a panic")]
 
 use aws_credential_types::Credentials;
 use dmm_api::{ApiKeySource, KeyError};
@@ -45,7 +45,7 @@ async fn requests(server: &MockServer) -> usize {
 }
 
 #[tokio::test]
-async fn the_secret_is_asked_for_with_the_roles_credentials() {
+async fn the_secret_is_read_with_the_roles_credentials() {
     let server = MockServer::start().await;
     Mock::given(header("x-amz-target", "secretsmanager.GetSecretValue"))
         .and(header("x-amz-security-token", "t0ken"))
@@ -59,7 +59,7 @@ async fn the_secret_is_asked_for_with_the_roles_credentials() {
 }
 
 #[tokio::test]
-async fn the_key_is_read_once_and_again_when_it_is_refreshed() {
+async fn the_key_is_read_once_and_again_on_refresh() {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(secret(" old\n")).up_to_n_times(1).mount(&server).await;
     Mock::given(any()).respond_with(secret("new")).mount(&server).await;
@@ -74,7 +74,7 @@ async fn the_key_is_read_once_and_again_when_it_is_refreshed() {
 }
 
 #[tokio::test]
-async fn a_key_that_could_not_be_read_is_read_the_next_time() {
+async fn after_a_failure_the_key_is_read_again() {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(secret("")).up_to_n_times(1).mount(&server).await;
     Mock::given(any()).respond_with(secret("k3y")).mount(&server).await;
@@ -84,13 +84,13 @@ async fn a_key_that_could_not_be_read_is_read_the_next_time() {
 }
 
 #[tokio::test]
-async fn a_secret_that_holds_no_key_says_what_to_put_there() {
+async fn the_error_for_a_secret_without_a_key_says_what_to_put_there() {
     let texts: [(Value, &str); 5] = [
         (json!({"SecretString": ""}), "is empty"),
         (json!({"SecretString": " \n"}), "is empty"),
         (json!({"SecretString": API_KEY_PLACEHOLDER}), "still holds the placeholder"),
-        (json!({"SecretString": "{\"apiKey\": \"k3y\"}"}), "holds a JSON document"),
-        (json!({"SecretBinary": "azN5"}), "holds no text"),
+        (json!({"SecretString": "{\"apiKey\": \"k3y\"}"}), "contains a JSON document"),
+        (json!({"SecretBinary": "azN5"}), "contains no text"),
     ];
     for (body, state) in texts {
         let server = always(ResponseTemplate::new(200).set_body_json(body)).await;
@@ -108,7 +108,7 @@ async fn a_secret_that_holds_no_key_says_what_to_put_there() {
 }
 
 #[tokio::test]
-async fn a_secret_that_may_not_be_read_says_what_to_allow() {
+async fn the_error_for_an_unreadable_secret_says_what_to_do() {
     let failures = [
         ("ResourceNotFoundException", "put the API key there"),
         ("AccessDeniedException", "secretsmanager:GetSecretValue"),
@@ -125,7 +125,7 @@ async fn a_secret_that_may_not_be_read_says_what_to_allow() {
 }
 
 #[tokio::test]
-async fn a_call_of_aws_that_fails_is_made_four_times() {
+async fn a_failed_call_of_aws_is_made_four_times() {
     let server = always(failure(500, "InternalServiceError")).await;
     let error = key(&server).current().await.expect_err("no key");
     assert!(matches!(error, KeyError::Unavailable { .. }), "{error:?}");

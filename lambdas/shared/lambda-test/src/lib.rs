@@ -1,9 +1,9 @@
-//! For tests: the binary of a function that works on agreements, as Lambda runs it, in one invocation. One server stands for
-//! the Runtime API, AWS and Data Mesh Manager; what it answers to the last two is up to the test.
+//! For tests: runs the binary of a function that works on agreements as Lambda does, for one invocation. One mock server takes
+//! the place of the Runtime API, AWS and Data Mesh Manager. The test decides what the last two answer.
 //!
-//! The whole stack, with a real emulator behind it, is tested in `local/tests`.
+//! `local/tests` tests the whole stack with an emulator of AWS.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure here is the test's")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, where a failure is a panic")]
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,24 +13,25 @@ use tokio::process::{Child, Command};
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-/// The namespace of IAM's answers, as the attribute of their root.
+/// The XML namespace of IAM's answers, as an attribute of their root element.
 pub const IAM: &str = "xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"";
 
-/// How often the answer is looked for, a tenth of a second apart.
-const LOOKS: usize = 6_000;
+/// How often [`answered`] looks for the answer, and the time between two looks: ten minutes in all, for a busy machine.
+const LOOKS: (usize, Duration) = (6_000, Duration::from_millis(100));
 
-/// What a function answered.
+/// The result of the invocation.
 #[derive(Debug)]
 pub struct Answered {
-    /// Whether it succeeded.
+    /// Whether the invocation succeeded.
     pub succeeded: bool,
-    /// What it returned, or its error.
+    /// The function's result, or its error.
     pub body: Value,
-    /// Everything that it called.
+    /// All requests of the function.
     pub requests: Vec<Request>,
 }
 
-/// A function whose environment is set as the stack sets it; everything that it calls is `server`. What it prints is kept.
+/// The command that runs the binary with the environment that the stack sets, and with `server` in place of everything that the
+/// function calls. Standard output is captured.
 #[must_use]
 pub fn function(binary: &str, server: &MockServer) -> Command {
     let address = server.uri();
@@ -55,12 +56,12 @@ pub fn function(binary: &str, server: &MockServer) -> Command {
     command
 }
 
-/// Lets the server answer one method of one path.
+/// Makes the server answer requests with this method and path.
 pub async fn answer(server: &MockServer, verb: &str, address: &str, response: ResponseTemplate) {
     Mock::given(method(verb)).and(path(address)).respond_with(response).mount(server).await;
 }
 
-/// Hands the function one payload, and then none any more.
+/// Hands the function one payload. Its second request for an invocation is never answered.
 pub async fn hand(server: &MockServer, payload: &Value) {
     let next = ResponseTemplate::new(200)
         .insert_header("lambda-runtime-aws-request-id", "r1")
@@ -80,20 +81,21 @@ pub async fn hand(server: &MockServer, payload: &Value) {
         .await;
 }
 
-/// Waits for the answer.
+/// Waits for the result of the invocation.
 ///
 /// # Panics
 ///
-/// When the function ends without one, or does not answer within ten minutes.
+/// If the function ends without a result, or has none within ten minutes.
 pub async fn answered(server: &MockServer, function: &mut Child) -> Answered {
-    for _ in 0..LOOKS {
+    let (looks, interval) = LOOKS;
+    for _ in 0..looks {
         let requests = server.received_requests().await.unwrap();
         if let Some(said) = requests.iter().find(|request| request.url.path().contains("/invocation/r1/")) {
             let succeeded = said.url.path().ends_with("/response");
             return Answered { succeeded, body: serde_json::from_slice(&said.body).unwrap(), requests };
         }
-        assert!(function.try_wait().unwrap().is_none(), "the function ended");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(function.try_wait().unwrap().is_none(), "the function has ended");
+        tokio::time::sleep(interval).await;
     }
     panic!("the function does not answer");
 }

@@ -6,12 +6,12 @@ use super::*;
 use dmm_access::name::PolicyName;
 use dmm_access::refusal::Refusal;
 
-/// A client of a server that answers one action in one way.
+/// A client of a server that answers this one action.
 async fn roles(action: &str, status: u16, body: &str) -> (MockServer, IamRoles) {
     iam(&[(action, status, body)]).await
 }
 
-/// A client of a server that answers each of these actions in one way, and no others.
+/// A client of a server that answers these actions and no others.
 pub(super) async fn iam(answers: &[(&str, u16, &str)]) -> (MockServer, IamRoles) {
     let server = MockServer::start().await;
     for (action, status, body) in answers {
@@ -43,7 +43,7 @@ fn document() -> Document {
 }
 
 #[tokio::test]
-async fn a_role_is_read_with_its_path_and_whether_its_tag_opts_it_in() {
+async fn a_role_is_read_with_its_path_and_opt_in_tag() {
     let body = "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role>\
         <Path>/data/</Path><RoleName>consumer</RoleName><RoleId>AROA1</RoleId>\
         <Arn>arn:aws:iam::123456789012:role/data/consumer</Arn><CreateDate>2023-06-01T00:00:00Z</CreateDate>\
@@ -59,7 +59,7 @@ async fn a_role_is_read_with_its_path_and_whether_its_tag_opts_it_in() {
 }
 
 #[tokio::test]
-async fn a_role_without_tags_is_opted_in_below_the_path_alone() {
+async fn a_role_without_tags_is_opted_in_only_below_the_path() {
     for (path, has_opted_in) in [("/consumers/", true), ("/consumers/eu/", true), ("/", false)] {
         let body = format!(
             "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role>\
@@ -73,7 +73,7 @@ async fn a_role_without_tags_is_opted_in_below_the_path_alone() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_none_and_deleting_it_is_done() {
+async fn a_missing_entity_is_none_and_deleting_it_succeeds() {
     let missing = failed("NoSuchEntity");
     let (_server, client) = roles("GetRole", 404, &missing).await;
     assert_eq!(client.role(&place().role).await.unwrap(), None);
@@ -84,7 +84,7 @@ async fn what_is_not_there_is_none_and_deleting_it_is_done() {
 }
 
 #[tokio::test]
-async fn a_policy_comes_back_as_it_was_put_encoded_or_not() {
+async fn a_policy_is_read_as_it_was_put_encoded_or_not() {
     let text = document().to_string();
     let encoded =
         percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string();
@@ -111,7 +111,7 @@ async fn a_policy_is_put_under_its_name_on_its_role() {
 }
 
 #[tokio::test]
-async fn what_iam_will_never_take_is_a_refusal_for_people() {
+async fn what_iam_will_never_accept_is_a_refusal() {
     for (code, refusal) in [
         ("LimitExceeded", Refusal::RoleFull { role: place().role }),
         ("NoSuchEntity", Refusal::RoleMissing { role: place().role }),
@@ -127,7 +127,7 @@ async fn what_iam_will_never_take_is_a_refusal_for_people() {
 }
 
 #[tokio::test]
-async fn a_denial_is_permanent_and_everything_else_may_pass() {
+async fn a_denial_is_permanent_and_everything_else_is_retryable() {
     let (_server, client) = roles("PutRolePolicy", 403, &failed("AccessDenied")).await;
     let error = client.put_inline(&place(), &document()).await.unwrap_err();
     assert!(matches!(error, AwsError::Denied { action: "iam:PutRolePolicy", .. }), "{error:?}");
@@ -144,7 +144,7 @@ async fn a_denial_is_permanent_and_everything_else_may_pass() {
 }
 
 #[tokio::test]
-async fn a_denied_deletion_is_told_by_what_became_of_the_role_and_the_policy() {
+async fn a_denied_deletion_depends_on_the_state_of_the_role_and_the_policy() {
     let role = |tags: &str| {
         format!(
             "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role><Path>/</Path>\
@@ -168,18 +168,18 @@ async fn a_denied_deletion_is_told_by_what_became_of_the_role_and_the_policy() {
         }
         client.delete_inline(&place()).await
     };
-    let stands = || (200, policy.to_owned());
+    let existing = || (200, policy.to_owned());
     after_denial(missing(), missing()).await.unwrap();
     after_denial((200, role("")), missing()).await.unwrap();
-    let error = after_denial((200, role("")), stands()).await.unwrap_err();
+    let error = after_denial((200, role("")), existing()).await.unwrap_err();
     assert!(matches!(error, AwsError::OptedOut { .. }) && !error.is_retryable(), "{error:?}");
     assert!(error.to_string().contains("DMM_Access_a"), "{error}");
-    let error = after_denial((200, role(tag)), stands()).await.unwrap_err();
+    let error = after_denial((200, role(tag)), existing()).await.unwrap_err();
     assert!(matches!(error, AwsError::Denied { action: "iam:DeleteRolePolicy", .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_may_come_back() {
+async fn an_unreachable_server_is_retryable() {
     let (server, client) = roles("GetRole", 200, "").await;
     drop(server);
     assert!(client.role(&place().role).await.unwrap_err().is_retryable());

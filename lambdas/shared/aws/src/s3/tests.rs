@@ -28,7 +28,7 @@ async fn always(answer: ResponseTemplate) -> MockServer {
     server
 }
 
-/// What reading and writing make of the same answer.
+/// The errors of both operations for the same answer.
 async fn failures(answer: ResponseTemplate) -> [StateError; 2] {
     let server = always(answer).await;
     let store = store(&server);
@@ -38,7 +38,7 @@ async fn failures(answer: ResponseTemplate) -> [StateError; 2] {
     ]
 }
 
-/// As much of S3 as the store uses.
+/// The part of S3 that the store uses.
 #[derive(Default)]
 struct FakeS3 {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -107,7 +107,7 @@ impl Respond for FakeS3 {
 }
 
 #[tokio::test]
-async fn the_contract_of_stores_holds() {
+async fn the_store_fulfils_the_contract_of_object_stores() {
     let empty = async || {
         let server = MockServer::start().await;
         Mock::given(any()).respond_with(FakeS3::default()).mount(&server).await;
@@ -118,7 +118,7 @@ async fn the_contract_of_stores_holds() {
 }
 
 #[tokio::test]
-async fn a_listing_that_is_denied_names_the_right_that_is_missing() {
+async fn a_denied_listing_names_the_missing_permission() {
     let server = always(s3_error(403, "AccessDenied")).await;
     let error = store(&server).keys("grants/", None).await.expect_err("denied");
     assert!(matches!(error, StateError::Denied { action: "s3:ListBucket", .. }), "{error:?}");
@@ -152,7 +152,7 @@ async fn written(when: Precondition) -> Request {
 }
 
 #[tokio::test]
-async fn each_precondition_of_a_write_has_its_header() {
+async fn each_precondition_of_a_write_becomes_a_header() {
     let request = written(Precondition::Absent).await;
     assert_eq!(request.headers["if-none-match"], "*");
     assert!(!request.headers.contains_key("if-match"));
@@ -162,7 +162,7 @@ async fn each_precondition_of_a_write_has_its_header() {
 }
 
 #[tokio::test]
-async fn a_precondition_that_does_not_hold_is_a_conflict() {
+async fn a_failed_precondition_is_a_conflict() {
     let when = Precondition::Matches(ETag::new("\"1\""));
     for (status, code) in [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")] {
         let server = always(s3_error(status, code)).await;
@@ -175,7 +175,7 @@ async fn a_precondition_that_does_not_hold_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn what_the_role_may_not_do_is_denied() {
+async fn an_action_without_permission_is_denied() {
     let actions = ["s3:GetObject", "s3:PutObject"];
     for (error, action) in failures(s3_error(403, "AccessDenied")).await.into_iter().zip(actions) {
         assert!(matches!(error, StateError::Denied { .. }) && !error.is_retryable(), "{error:?}");
@@ -188,15 +188,15 @@ async fn what_the_role_may_not_do_is_denied() {
 }
 
 #[tokio::test]
-async fn what_a_retry_may_cure_is_unavailable() {
-    let curable = [
+async fn a_retryable_failure_is_unavailable() {
+    let retryable = [
         (503, "SlowDown"),
         (500, "InternalError"),
         (400, "RequestTimeout"),
         (409, "OperationAborted"),
         (400, "ExpiredToken"),
     ];
-    for (status, code) in curable {
+    for (status, code) in retryable {
         for error in failures(s3_error(status, code)).await {
             assert!(
                 matches!(error, StateError::Unavailable { .. }) && error.is_retryable(),
@@ -207,15 +207,15 @@ async fn what_a_retry_may_cure_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_not_there_is_unavailable() {
-    // A port for the superuser that nobody uses any more.
+async fn an_unreachable_store_is_unavailable() {
+    // A privileged port that nothing listens on.
     let store = store_at("http://127.0.0.1:1");
     let error = store.get(KEY).await.expect_err("a failure");
     assert!(matches!(error, StateError::Unavailable { .. }) && error.is_retryable(), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_missing_bucket_is_no_missing_object() {
+async fn a_missing_bucket_is_not_a_missing_object() {
     for error in failures(s3_error(404, "NoSuchBucket")).await {
         assert!(
             matches!(&error, StateError::Rejected { reason, .. } if reason == "NoSuchBucket"),
@@ -233,7 +233,7 @@ async fn a_404_without_a_code_is_a_missing_object() {
 }
 
 #[tokio::test]
-async fn an_answer_without_an_etag_is_no_object() {
+async fn an_answer_without_an_etag_is_rejected() {
     let server = always(ResponseTemplate::new(200)).await;
     let store = store(&server);
     let errors = [

@@ -6,7 +6,7 @@ use dmm_converge::ports::InlinePolicies;
 use super::super::tests::{failed, iam, place};
 use super::*;
 
-/// IAM's answer to an action: its result around this content.
+/// IAM's answer to an action, with this content in its result.
 fn answer(action: &str, content: &str) -> String {
     format!(
         "<{action}Response xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><{action}Result>{content}\
@@ -26,7 +26,7 @@ fn document() -> Document {
     Document::read(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow"}]}"#)
 }
 
-/// The actions that were called, in order, with the version where one is named.
+/// The actions that were called, in order, each with the version that it names, if any.
 async fn calls(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     let named = |body: &[u8], name: &str| {
@@ -42,7 +42,7 @@ async fn calls(server: &MockServer) -> Vec<String> {
         .collect()
 }
 
-/// The answers with which IAM says that a policy was written.
+/// IAM's answers when a policy was written.
 const VERSION_WRITTEN: (&str, u16, &str) = (
     "CreatePolicyVersion",
     200,
@@ -94,7 +94,7 @@ async fn inline_policies_are_listed_and_measured_without_white_space() {
 }
 
 #[tokio::test]
-async fn of_the_attached_policies_ours_are_told_by_their_numbers_and_others_are_counted() {
+async fn attached_policies_of_ours_are_numbered_and_others_are_counted() {
     let member =
         |arn: &str| format!("<member><PolicyName>p</PolicyName><PolicyArn>{arn}</PolicyArn></member>");
     let others = [
@@ -115,7 +115,7 @@ async fn of_the_attached_policies_ours_are_told_by_their_numbers_and_others_are_
 }
 
 #[tokio::test]
-async fn the_quota_is_asked_of_service_quotas() {
+async fn the_quota_is_read_from_service_quotas() {
     let (server, client) = iam(&[]).await;
     Mock::given(method("POST"))
         .and(header("x-amz-target", "ServiceQuotasV20190624.GetServiceQuota"))
@@ -162,7 +162,7 @@ async fn a_managed_policy_is_read_by_its_default_version() {
 }
 
 #[tokio::test]
-async fn a_policy_that_is_there_gets_a_new_version_and_is_attached() {
+async fn an_existing_policy_gets_a_new_version_and_is_attached() {
     let (server, client) = iam(&[VERSION_WRITTEN, ("AttachRolePolicy", 200, "")]).await;
     assert_eq!(client.put_managed(&policy(), &document()).await.unwrap(), Put::Done);
     assert_eq!(calls(&server).await, ["CreatePolicyVersion", "AttachRolePolicy"]);
@@ -171,7 +171,7 @@ async fn a_policy_that_is_there_gets_a_new_version_and_is_attached() {
 }
 
 #[tokio::test]
-async fn a_policy_that_is_not_there_is_made_below_the_stacks_path() {
+async fn a_missing_policy_is_created_below_the_stacks_path() {
     let missing = failed("NoSuchEntity");
     let answers =
         [("CreatePolicyVersion", 404, missing.as_str()), POLICY_WRITTEN, ("AttachRolePolicy", 200, "")];
@@ -186,7 +186,7 @@ async fn a_policy_that_is_not_there_is_made_below_the_stacks_path() {
 }
 
 #[tokio::test]
-async fn old_versions_make_room_for_a_new_one() {
+async fn old_versions_are_deleted_to_make_room_for_a_new_one() {
     let versions = answer(
         "ListPolicyVersions",
         "<Versions><member><VersionId>v7</VersionId><IsDefaultVersion>true</IsDefaultVersion></member>\
@@ -205,7 +205,7 @@ async fn old_versions_make_room_for_a_new_one() {
     assert_eq!(
         put,
         Put::Rejected(Refusal::RoleFull { role: place().role }),
-        "it is the size that is too large"
+        "the document is too large"
     );
     let made = "CreatePolicyVersion";
     let pruned = ["ListPolicyVersions", "DeletePolicyVersion v6", "DeletePolicyVersion v5"];
@@ -213,7 +213,7 @@ async fn old_versions_make_room_for_a_new_one() {
 }
 
 #[tokio::test]
-async fn what_iam_will_never_take_is_a_refusal() {
+async fn what_iam_will_never_accept_is_a_refusal() {
     let role = place().role;
     let refused = async |answers: &[(&str, u16, &str)]| {
         let (_server, client) = iam(answers).await;
@@ -241,7 +241,7 @@ async fn what_iam_will_never_take_is_a_refusal() {
         refused(&[("CreatePolicyVersion", 400, &malformed)]).await,
         Refusal::DocumentRejected { .. }
     ));
-    // Without the tag, IAM does not let it be attached.
+    // Without the tag, IAM denies the attachment.
     let denied = failed("AccessDenied");
     let untagged = answer(
         "GetRole",
@@ -259,7 +259,7 @@ async fn what_iam_will_never_take_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_policy_is_detached_emptied_of_versions_and_deleted_and_need_not_be_there() {
+async fn a_policy_is_detached_and_deleted_with_its_versions_and_may_be_missing() {
     let versions = answer(
         "ListPolicyVersions",
         "<Versions><member><VersionId>v2</VersionId><IsDefaultVersion>true</IsDefaultVersion></member>\
@@ -280,14 +280,14 @@ async fn a_policy_is_detached_emptied_of_versions_and_deleted_and_need_not_be_th
     let gone = [("ListPolicyVersions", 404, missing.as_str()), ("DeletePolicy", 404, &missing)];
     let (_server, client) = iam(&[&[("DetachRolePolicy", 404, missing.as_str())], &gone[..]].concat()).await;
     client.delete_managed(&policy()).await.unwrap();
-    // A role that is gone has no tag by which IAM would allow it.
+    // A deleted role has no tag, which is why IAM denies the call.
     let no_role = [("DetachRolePolicy", 403, denied.as_str()), ("GetRole", 404, &missing)];
     let (_server, client) = iam(&[&no_role[..], &gone[..]].concat()).await;
     client.delete_managed(&policy()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_failure_names_the_action_and_may_pass_unless_it_is_a_denial() {
+async fn a_failure_names_the_action_and_is_retryable_unless_it_is_a_denial() {
     for (code, is_retryable) in [("AccessDenied", false), ("Throttling", true), ("EntityAlreadyExists", true)]
     {
         let (missing, failure) = (failed("NoSuchEntity"), failed(code));
