@@ -99,10 +99,12 @@ impl Environment<'_> {
     /// The value as the URL of a FIFO queue.
     pub(crate) fn fifo_queue_url(&self, variable: &Variable) -> Result<String, VariableError> {
         let url = self.required(variable)?;
-        if url.ends_with(".fifo") {
-            Ok(url)
-        } else {
-            Err(variable.invalid(format!("{url} does not end with .fifo as the URL of a FIFO queue does")))
+        match url.strip_suffix(".fifo") {
+            Some(_) => Ok(url),
+            None => {
+                Err(variable
+                    .invalid(format!("{url} does not end with .fifo as the URL of a FIFO queue does")))
+            }
         }
     }
 
