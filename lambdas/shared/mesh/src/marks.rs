@@ -20,13 +20,12 @@ pub fn with_marks(
         mark_tags(members, add_tags, remove_tags);
     }
     if !set_custom.is_empty() {
-        let custom = members.entry("custom").or_insert(Value::Null);
-        if !custom.is_object() {
-            *custom = Value::Object(Map::new());
-        }
-        for (name, value) in set_custom {
-            custom[*name] = Value::from(*value);
-        }
+        let mut custom = match members.get_mut("custom") {
+            Some(Value::Object(custom)) => std::mem::take(custom),
+            _ => Map::new(),
+        };
+        custom.extend(set_custom.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
+        members.insert("custom".to_owned(), Value::Object(custom));
     }
     marked
 }

@@ -1,6 +1,6 @@
 //! Reports about a grant, for the `access` generation.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The platform in reports.
 const PLATFORM: &str = "aws";
@@ -54,12 +54,12 @@ impl ProvisioningReport {
     /// The body of the report. A member that is `None` is left out.
     #[must_use]
     pub fn body(&self) -> Value {
-        let mut body = json!({ "platform": PLATFORM, "executor": EXECUTOR });
-        for (name, text) in [("reference", &self.reference), ("diagnostics", &self.diagnostics)] {
-            if let Some(text) = text {
-                body[name] = Value::from(text.as_str());
-            }
-        }
-        body
+        let members = [
+            ("platform", Some(PLATFORM)),
+            ("executor", Some(EXECUTOR)),
+            ("reference", self.reference.as_deref()),
+            ("diagnostics", self.diagnostics.as_deref()),
+        ];
+        members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?)))).collect()
     }
 }
