@@ -1,39 +1,52 @@
-//! The id of the last event that is settled, kept in the state bucket.
+//! The cursor of the feed: the id of the last event that is done, kept in the state bucket.
 
 use dmm_state::{ObjectStore, Precondition, StateError};
+use thiserror::Error;
 
-use crate::error::FeedError;
-
-/// The object with the id as plain text.
+/// The object that contains the id as plain text.
 pub(crate) const KEY: &str = "feed/last_event_id";
 
-/// Where the feed is read on from.
+/// The position from which the feed is read.
 pub(crate) struct Cursor {
     id: Option<String>,
-    /// What the object has to be still when it is written.
+    /// What must still hold for the object when the cursor is written.
     unchanged: Precondition,
 }
 
-/// What became of a move.
+/// The result of moving the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
-    /// It stands at the new id.
-    Made,
-    /// It stood there already.
+    /// It is at the new id.
+    Moved,
+    /// It was already there.
     NotNeeded,
-    /// Another run has moved it in the meantime.
+    /// Another run has moved it since it was read; it is where that run has moved it.
     Overtaken,
 }
 
+/// The cursor cannot be used.
+#[derive(Debug, Error)]
+pub enum CursorError {
+    /// The object cannot be read or written.
+    #[error("the cursor of the feed, {KEY} in the state bucket, cannot be read or written")]
+    Store(#[from] StateError),
+    /// The object does not contain an event id.
+    #[error(
+        "the object {KEY} in the state bucket does not contain an event id: write the id of the event after which to \
+         continue, or delete the object to read the feed from its beginning"
+    )]
+    Content,
+}
+
 impl Cursor {
-    /// Reads it. White space around the id, as editors leave it, is no part of it.
-    pub(crate) async fn read(store: &dyn ObjectStore) -> Result<Cursor, FeedError> {
-        let object = store.get(KEY).await.map_err(FeedError::Cursor)?;
+    /// Reads the cursor. White space around the id, as editors add it, is ignored.
+    pub(crate) async fn read(store: &dyn ObjectStore) -> Result<Cursor, CursorError> {
+        let object = store.get(KEY).await?;
         let unchanged = Precondition::unchanged(object.as_ref());
         let Some(object) = object else { return Ok(Cursor { id: None, unchanged }) };
-        let text = String::from_utf8(object.body).map_err(|_| FeedError::CursorContent)?;
+        let text = String::from_utf8(object.body).map_err(|_| CursorError::Content)?;
         match text.trim() {
-            "" => Err(FeedError::CursorContent),
+            "" => Err(CursorError::Content),
             id => Ok(Cursor { id: Some(id.to_owned()), unchanged }),
         }
     }
@@ -43,8 +56,8 @@ impl Cursor {
         self.id.as_deref()
     }
 
-    /// Moves it, unless another run has in the meantime.
-    pub(crate) async fn move_to(&mut self, id: &str, store: &dyn ObjectStore) -> Result<Move, FeedError> {
+    /// Moves the cursor, unless another run has moved it in the meantime.
+    pub(crate) async fn move_to(&mut self, id: &str, store: &dyn ObjectStore) -> Result<Move, CursorError> {
         if self.id() == Some(id) {
             return Ok(Move::NotNeeded);
         }
@@ -52,10 +65,10 @@ impl Cursor {
             Ok(etag) => {
                 self.unchanged = Precondition::Matches(etag);
                 self.id = Some(id.to_owned());
-                Ok(Move::Made)
+                Ok(Move::Moved)
             }
             Err(StateError::Conflict { .. }) => Ok(Move::Overtaken),
-            Err(error) => Err(FeedError::Cursor(error)),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -73,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn there_is_no_cursor_before_the_first_run() {
+    async fn there_is_no_id_before_the_first_run() {
         assert_eq!(Cursor::read(&MemoryStore::new()).await.unwrap().id(), None);
     }
 
@@ -86,10 +99,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_object_without_an_id_is_an_error_and_not_the_beginning() {
+    async fn an_object_without_an_id_is_an_error_and_not_the_beginning_of_the_feed() {
         for body in [&b""[..], b"\n", b"\xFF"] {
             let store = store_with(body).await;
-            assert!(matches!(Cursor::read(&store).await, Err(FeedError::CursorContent)));
+            assert!(matches!(Cursor::read(&store).await, Err(CursorError::Content)));
         }
     }
 
@@ -98,13 +111,13 @@ mod tests {
         let store = MemoryStore::new();
         let mut cursor = Cursor::read(&store).await.unwrap();
         for id in ["a", "b", "c"] {
-            assert_eq!(cursor.move_to(id, &store).await.unwrap(), Move::Made);
+            assert_eq!(cursor.move_to(id, &store).await.unwrap(), Move::Moved);
         }
         assert_eq!(store.get(KEY).await.unwrap().unwrap().body, b"c");
     }
 
     #[tokio::test]
-    async fn nothing_is_written_when_it_stands_there_already() {
+    async fn nothing_is_written_if_it_is_already_there() {
         let store = store_with(b"a").await;
         let mut cursor = Cursor::read(&store).await.unwrap();
         assert_eq!(cursor.move_to("a", &store).await.unwrap(), Move::NotNeeded);
@@ -112,11 +125,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_runs_the_one_that_comes_too_late_does_not_move_it() {
+    async fn of_two_runs_the_one_that_writes_last_does_not_move_it() {
         let store = MemoryStore::new();
         let mut early = Cursor::read(&store).await.unwrap();
         let mut late = Cursor::read(&store).await.unwrap();
-        assert_eq!(early.move_to("b", &store).await.unwrap(), Move::Made);
+        assert_eq!(early.move_to("b", &store).await.unwrap(), Move::Moved);
         assert_eq!(late.move_to("a", &store).await.unwrap(), Move::Overtaken);
         assert_eq!(store.get(KEY).await.unwrap().unwrap().body, b"b");
     }

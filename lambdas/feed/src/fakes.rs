@@ -1,4 +1,4 @@
-//! The ports, in memory.
+//! In-memory implementations of the ports.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dmm_api::ApiError;
+use dmm_aws::batch::{BatchError, EntryFailure, FailureKind};
+use dmm_aws::sqs::Message;
+use dmm_aws::{CallError, CallErrorKind};
+use dmm_budget::Backoff;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::message::Message;
-use crate::ports::{EntryFailure, EventSource, FailureKind, Queue, QueueError};
-use dmm_budget::Backoff;
+use crate::ports::{EventSource, Queue};
 
-/// Five attempts without a wait.
+/// Five attempts without waits.
 pub(crate) const AT_ONCE: Backoff = Backoff { attempts: 5, base: Duration::ZERO, cap: Duration::ZERO };
 
 /// An event with this id.
@@ -21,17 +23,36 @@ pub(crate) fn event(id: &str) -> Value {
     json!({"id": id, "type": "com.datamesh-manager.events.TestEvent", "subject": format!("subject-{id}")})
 }
 
-/// What a fake queue does with one call.
+/// A failure that the queue reports with its kind as the reason.
+pub(crate) fn failure(kind: FailureKind) -> BatchError {
+    let reason = format!("{kind:?}");
+    let call_kind = match kind {
+        FailureKind::Transient => CallErrorKind::Unavailable,
+        FailureKind::InvalidContent => CallErrorKind::Invalid,
+        FailureKind::Rejected => CallErrorKind::Denied,
+    };
+    let error = CallError {
+        kind: call_kind,
+        code: None,
+        status: None,
+        message: None,
+        source: reason.clone().into(),
+        reason,
+    };
+    BatchError { kind, error }
+}
+
+/// What a fake queue does with a call.
 pub(crate) enum Reaction {
-    /// It does not accept the messages at these indices.
+    /// It does not accept the messages at these indices, for these reasons.
     Entries(Vec<(usize, FailureKind)>),
-    /// It accepts none.
-    Fails(QueueError),
+    /// The call fails.
+    Fails(FailureKind),
     /// It never answers.
     Hangs,
 }
 
-/// A queue that accepts everything, once it has reacted as told.
+/// A queue that shows the given reactions, and then accepts everything.
 #[derive(Default)]
 pub(crate) struct FakeQueue {
     reactions: Mutex<VecDeque<Reaction>>,
@@ -44,7 +65,7 @@ impl FakeQueue {
         FakeQueue { reactions: Mutex::new(reactions.into_iter().collect()), ..FakeQueue::default() }
     }
 
-    /// A queue that refuses every call with this event.
+    /// A queue that rejects every call with this event for its content.
     pub(crate) fn poisoned_by(id: &'static str) -> FakeQueue {
         FakeQueue { poison: Some(id), ..FakeQueue::default() }
     }
@@ -61,21 +82,21 @@ impl Queue for FakeQueue {
         "dmm_events.fifo"
     }
 
-    async fn send(&self, messages: &[Message]) -> Result<Vec<EntryFailure>, QueueError> {
+    async fn send(&self, messages: &[&Message]) -> Result<Vec<EntryFailure>, BatchError> {
         let ids: Vec<_> = messages.iter().map(|message| message.deduplication_id.clone()).collect();
         let is_poisoned = ids.iter().any(|id| Some(id.as_str()) == self.poison);
         self.calls.lock().unwrap().push(ids);
         if is_poisoned {
-            return Err(QueueError::Content { reason: "BatchRequestTooLong".to_owned() });
+            return Err(failure(FailureKind::InvalidContent));
         }
         let reaction = self.reactions.lock().unwrap().pop_front();
         match reaction {
             None => Ok(Vec::new()),
             Some(Reaction::Entries(failures)) => {
-                let failure = |(index, kind)| EntryFailure { index, kind, reason: format!("{kind:?}") };
+                let failure = |(index, kind)| EntryFailure { index, failure: failure(kind) };
                 Ok(failures.into_iter().map(failure).collect())
             }
-            Some(Reaction::Fails(error)) => Err(error),
+            Some(Reaction::Fails(kind)) => Err(failure(kind)),
             Some(Reaction::Hangs) => std::future::pending().await,
         }
     }
@@ -86,9 +107,9 @@ impl Queue for FakeQueue {
 pub(crate) struct FakeSource {
     pub(crate) events: Vec<Value>,
     pub(crate) page: usize,
-    /// How the call of this number fails, counted from 0.
+    /// The number of the call that fails, counted from 0, and its error.
     pub(crate) failure: Mutex<Option<(usize, ApiError)>>,
-    /// Whether answers come when the time is up.
+    /// Whether it answers only at the deadline.
     pub(crate) is_slow: bool,
     pub(crate) asked: Mutex<Vec<Option<String>>>,
 }
@@ -98,7 +119,7 @@ impl FakeSource {
         FakeSource { events: ids.iter().map(|id| event(id)).collect(), page, ..FakeSource::default() }
     }
 
-    /// The cursors it was asked with.
+    /// The cursor of each call.
     pub(crate) fn asked(&self) -> Vec<Option<String>> {
         self.asked.lock().unwrap().clone()
     }

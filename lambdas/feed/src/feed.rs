@@ -1,104 +1,68 @@
-//! One run.
+//! A run: from the cursor to the end of the feed.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use dmm_api::ApiError;
+use dmm_aws::sqs::BATCH_LIMITS;
+use dmm_budget::Backoff;
+use dmm_budget::feed::MARGIN;
 use dmm_state::ObjectStore;
 use dmm_telemetry::metrics;
+use dmm_telemetry::names::{attribute, log};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::batch::batches;
 use crate::cursor::{Cursor, Move};
-use crate::deliver::{Delivery, deliver};
+use crate::deliver::deliver;
 use crate::error::FeedError;
-use crate::page::{Page, Progress};
+use crate::page::{Page, Rejected};
 use crate::ports::{EventSource, Queue};
-use crate::quarantine::put_aside;
-use dmm_budget::Backoff;
-
-/// The time at the end of a run that is kept for writing the cursor and the answer.
-pub(crate) const MARGIN: Duration = Duration::from_secs(5);
+use crate::quarantine::quarantine;
 
 /// The function with its ports.
 pub struct Feed {
-    /// Where events come from.
+    /// The feed of events.
     pub source: Arc<dyn EventSource>,
-    /// Where they go.
+    /// The queue that the events are sent to.
     pub queue: Arc<dyn Queue>,
-    /// Where the cursor and the quarantine are.
+    /// The store of the cursor and the quarantine.
     pub store: Arc<dyn ObjectStore>,
-    /// How what the queue refuses for the time being is sent again.
+    /// The waits before messages that failed for a transient reason are sent again.
     pub backoff: Backoff,
-    /// The time.
+    /// The current time.
     pub clock: fn() -> Timestamp,
 }
 
 /// What a run did; the function's answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Events read.
+    /// The number of events read.
     pub polled: usize,
-    /// Events that the queue accepted, repetitions among them.
+    /// The number of events that the queue accepted, including repeated ones.
     pub queued: usize,
-    /// Events that were put into quarantine and had not been there.
+    /// The number of events that were stored in quarantine and were not there before.
     pub quarantined: usize,
-    /// Pages read that had events.
+    /// The number of pages read that had events.
     pub pages: usize,
-    /// Where the cursor stands.
+    /// The id at which the cursor is.
     pub last_event_id: Option<String>,
     /// Whether the feed was read to its end.
     pub complete: bool,
 }
 
 impl Feed {
-    /// Reads the feed and writes it to the queue, until its end or until it is nearly time for `deadline`.
+    /// Sends the events of the feed to the queue, until the end of the feed or shortly before `deadline`.
     ///
     /// # Errors
     ///
-    /// [`FeedError`]. It is logged here, with what the run had done before.
+    /// [`FeedError`]. It is logged here, with what the run did before.
     pub async fn poll(&self, deadline: SystemTime) -> Result<Summary, FeedError> {
         let mut summary = Summary::default();
         let outcome = self.run(deadline, &mut summary).await;
-        let Summary { polled, queued, quarantined, pages, complete, .. } = summary;
-        let last_event_id = summary.last_event_id.as_deref();
-        metrics::feed_run(polled, queued, quarantined);
-        let counts =
-            [("dmm.feed.polled", polled), ("dmm.feed.queued", queued), ("dmm.feed.quarantined", quarantined)];
-        for (name, count) in counts {
-            dmm_telemetry::attribute(name, i64::try_from(count).unwrap_or(i64::MAX));
-        }
-        match outcome {
-            Ok(()) => {
-                tracing::info!(
-                    polled,
-                    queued,
-                    quarantined,
-                    pages,
-                    last_event_id,
-                    complete,
-                    "the feed was read"
-                );
-                Ok(summary)
-            }
-            Err(error) => {
-                let causes = dmm_telemetry::causes(&error);
-                tracing::error!(
-                    polled,
-                    queued,
-                    quarantined,
-                    pages,
-                    last_event_id,
-                    error = causes,
-                    retryable = error.is_retryable(),
-                    "the run failed"
-                );
-                Err(error)
-            }
-        }
+        summary.report(outcome.as_ref().err());
+        outcome.map(|()| summary)
     }
 
     async fn run(&self, deadline: SystemTime, summary: &mut Summary) -> Result<(), FeedError> {
@@ -108,7 +72,7 @@ impl Feed {
         while Instant::now() < stop {
             let events = match self.source.events(cursor.id(), stop).await {
                 Ok(events) => events,
-                // Nothing went wrong, the time was just up.
+                // Nothing went wrong: the time is just up.
                 Err(ApiError::OutOfTime { last: None, retry_after: None, .. }) if summary.pages > 0 => break,
                 Err(error) => return Err(FeedError::reading(error, cursor.id())),
             };
@@ -116,127 +80,167 @@ impl Feed {
                 summary.complete = true;
                 break;
             }
-            let (progress, outcome) = self.send_page(events, stop, summary).await;
-            let moved = self.save(&mut cursor, &progress, summary).await;
-            let moved = match moved {
-                Ok(moved) => outcome.map(|()| moved),
-                Err(error) => first(outcome, error).map(|()| Move::NotNeeded),
-            };
-            match moved? {
-                _ if !progress.is_complete() => break,
-                Move::Made => {}
-                Move::NotNeeded => {
-                    tracing::warn!("no event of the page moves the cursor: the next run reads it again");
+            summary.pages += 1;
+            summary.polled += events.len();
+            let mut page = Page::new(self.queue.name(), events);
+
+            // A failure does not prevent the next steps: the cursor moves past everything that is done.
+            let quarantined = self.quarantine_unsendable(&mut page, stop, summary).await;
+            let sent = self.send(&mut page, stop, summary).await;
+            let moved = self.move_cursor(&mut cursor, &page, summary).await;
+
+            match first_error(first_error(quarantined, sent), moved)? {
+                Move::Moved if page.progress.is_complete() => {}
+                Move::NotNeeded if page.progress.is_complete() => {
+                    tracing::warn!(
+                        "no event of the page moves the cursor; the next run reads the page again"
+                    );
                     break;
                 }
-                Move::Overtaken => break,
+                _ => break,
             }
         }
         Ok(())
     }
 
-    /// Sends a page, as far as it goes.
-    async fn send_page(
+    /// Stores the events of a page that can never be sent. If one of them cannot be stored, the events after it are taken
+    /// out of the page: the cursor cannot move past it, so the next run reads them again.
+    async fn quarantine_unsendable(
         &self,
-        events: Vec<Value>,
+        page: &mut Page,
         stop: Instant,
         summary: &mut Summary,
-    ) -> (Progress, Result<(), FeedError>) {
-        summary.pages += 1;
-        summary.polled += events.len();
-        let newest = events.last().and_then(|event| event.get("time")?.as_str()?.parse::<Timestamp>().ok());
-        let Page { mut progress, mut messages, unsendable } = Page::new(self.queue.name(), events);
-        let mut outcome = Ok(());
-        for rejected in unsendable {
-            let in_time = Instant::now() < stop;
-            if in_time {
-                outcome = self.put_aside(&rejected.event, &rejected.reason.to_string(), summary).await;
-            }
-            if in_time && outcome.is_ok() {
-                progress.settle(rejected.position);
-            } else {
-                // The cursor cannot pass it, so what comes after it is left to the next run.
-                messages.retain(|message| message.position < rejected.position);
-                break;
+    ) -> Result<(), FeedError> {
+        for rejected in std::mem::take(&mut page.unsendable) {
+            let is_in_time = Instant::now() < stop;
+            let outcome = if is_in_time { self.quarantine(&rejected, page, summary).await } else { Ok(()) };
+            if !is_in_time || outcome.is_err() {
+                page.sendable.retain(|outgoing| outgoing.position < rejected.position);
+                return outcome;
             }
         }
-        for batch in batches(messages) {
+        Ok(())
+    }
+
+    /// Sends the events of a page in batches, in their order, until the first failure.
+    async fn send(&self, page: &mut Page, stop: Instant, summary: &mut Summary) -> Result<(), FeedError> {
+        for batch in
+            BATCH_LIMITS.split(std::mem::take(&mut page.sendable), |outgoing| outgoing.message.size())
+        {
             if Instant::now() >= stop {
                 break;
             }
             let delivery = deliver(&*self.queue, batch, &self.backoff, stop).await;
-            if let Err(error) = self.settle(delivery, &mut progress, summary).await {
-                outcome = first(outcome, error);
-                break;
+            summary.queued += delivery.accepted.len();
+            delivery.accepted.iter().for_each(|position| page.progress.mark_done(*position));
+            let mut outcome = delivery.failure.map_or(Ok(()), |failure| Err(failure.into()));
+            for rejected in delivery.rejected {
+                outcome = first_error(outcome, self.quarantine(&rejected, page, summary).await);
             }
+            outcome?;
         }
-        if let (true, Some(newest)) = (progress.is_complete(), newest) {
-            let age = (self.clock)().duration_since(newest);
-            // Where the clocks differ, nothing is behind.
-            metrics::feed_lag(age.try_into().unwrap_or_default());
-        }
-        (progress, outcome)
-    }
-
-    /// Takes note of what became of a batch.
-    async fn settle(
-        &self,
-        delivery: Delivery,
-        progress: &mut Progress,
-        summary: &mut Summary,
-    ) -> Result<(), FeedError> {
-        summary.queued += delivery.accepted.len();
-        delivery.accepted.iter().for_each(|position| progress.settle(*position));
-        let mut outcome = delivery.failure.map_or(Ok(()), |failure| Err(failure.into()));
-        for (message, reason) in delivery.refused {
-            // The body was made from JSON.
-            let event = serde_json::from_str(&message.body).unwrap_or_else(|_| message.body.into());
-            match self.put_aside(&event, &format!("the queue refuses it: {reason}"), summary).await {
-                Ok(()) => progress.settle(message.position),
-                Err(error) => outcome = first(outcome, error),
-            }
-        }
-        outcome
-    }
-
-    async fn put_aside(&self, event: &Value, reason: &str, summary: &mut Summary) -> Result<(), FeedError> {
-        let is_new = put_aside(&*self.store, event, reason, (self.clock)()).await;
-        summary.quarantined += usize::from(is_new.map_err(FeedError::Quarantine)?);
+        self.report_lag(page);
         Ok(())
     }
 
-    /// Moves the cursor as far as the page is settled.
-    async fn save(
+    async fn quarantine(
+        &self,
+        rejected: &Rejected,
+        page: &mut Page,
+        summary: &mut Summary,
+    ) -> Result<(), FeedError> {
+        let Rejected { position, event, reason } = rejected;
+        let is_new = quarantine(&*self.store, event, reason, (self.clock)()).await;
+        summary.quarantined += usize::from(is_new.map_err(FeedError::Quarantine)?);
+        page.progress.mark_done(*position);
+        Ok(())
+    }
+
+    /// Moves the cursor past the events at the beginning of the page that are done.
+    async fn move_cursor(
         &self,
         cursor: &mut Cursor,
-        progress: &Progress,
+        page: &Page,
         summary: &mut Summary,
     ) -> Result<Move, FeedError> {
-        let Some(id) = progress.last_event_id() else { return Ok(Move::NotNeeded) };
+        let Some(id) = page.progress.last_event_id() else { return Ok(Move::NotNeeded) };
         let moved = cursor.move_to(id, &*self.store).await?;
         match moved {
-            Move::Made => summary.last_event_id = Some(id.to_owned()),
+            Move::Moved => summary.last_event_id = Some(id.to_owned()),
             Move::NotNeeded => {}
             Move::Overtaken => {
                 tracing::info!(
-                    "another run has moved the cursor in the meantime: this one leaves the rest to it"
+                    "another run has moved the cursor; this run leaves the rest of the feed to it"
                 );
             }
         }
         Ok(moved)
     }
-}
 
-/// The run's failure, when this error comes on top: the first one. The other is logged here.
-fn first(outcome: Result<(), FeedError>, error: FeedError) -> Result<(), FeedError> {
-    if outcome.is_err() {
-        tracing::error!(error = dmm_telemetry::causes(&error), "this failed, too");
-        return outcome;
+    /// Emits how old the last event of a page is, if the whole page is done.
+    fn report_lag(&self, page: &Page) {
+        if let (true, Some(time)) = (page.progress.is_complete(), page.last_time) {
+            let age = (self.clock)().duration_since(time);
+            // The clocks may differ: an event from the future has the age 0.
+            metrics::feed_lag(age.try_into().unwrap_or_default());
+        }
     }
-    Err(error)
 }
 
-/// When no new work is begun.
+impl Summary {
+    /// Emits what a run did as metrics, span attributes and a log line, with the error if the run failed.
+    fn report(&self, error: Option<&FeedError>) {
+        let Summary { polled, queued, quarantined, pages, complete, .. } = *self;
+        let last_event_id = self.last_event_id.as_deref();
+        metrics::feed_run(polled, queued, quarantined);
+        for (name, count) in [
+            (attribute::FEED_POLLED, polled),
+            (attribute::FEED_QUEUED, queued),
+            (attribute::FEED_QUARANTINED, quarantined),
+        ] {
+            dmm_telemetry::attribute(name, i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        match error {
+            None => tracing::info!(
+                { log::POLLED } = polled,
+                { log::QUEUED } = queued,
+                { log::QUARANTINED } = quarantined,
+                { log::PAGES } = pages,
+                { log::LAST_EVENT_ID } = last_event_id,
+                { log::COMPLETE } = complete,
+                "the feed was read"
+            ),
+            Some(error) => tracing::error!(
+                { log::POLLED } = polled,
+                { log::QUEUED } = queued,
+                { log::QUARANTINED } = quarantined,
+                { log::PAGES } = pages,
+                { log::LAST_EVENT_ID } = last_event_id,
+                { log::ERROR } = dmm_telemetry::causes(error),
+                { log::RETRYABLE } = error.is_retryable(),
+                "the run failed"
+            ),
+        }
+    }
+}
+
+/// The error of the earlier of two steps, else the result of the later one. If both have failed, the later error is logged
+/// here.
+fn first_error<T>(earlier: Result<(), FeedError>, later: Result<T, FeedError>) -> Result<T, FeedError> {
+    match (earlier, later) {
+        (Ok(()), later) => later,
+        (Err(earlier), Ok(_)) => Err(earlier),
+        (Err(earlier), Err(later)) => {
+            tracing::error!(
+                { log::ERROR } = dmm_telemetry::causes(&later),
+                "another step of the run failed as well"
+            );
+            Err(earlier)
+        }
+    }
+}
+
+/// The time after which no work starts.
 fn stop(deadline: SystemTime) -> Result<Instant, FeedError> {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     let usable = left.checked_sub(MARGIN).filter(|usable| !usable.is_zero());

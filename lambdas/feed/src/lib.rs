@@ -1,23 +1,21 @@
-//! The function `feed`: reads Data Mesh Manager's feed and writes every event to the queue.
+//! The function `feed`: reads Data Mesh Manager's feed of events and sends every event to the queue.
 //!
-//! One run reads the cursor, then page after page, until an empty page says that there is no more or until
-//! the run's time is nearly up. It promises:
+//! A run reads the cursor and then page after page, until an empty page marks the end of the feed or the run's time is
+//! nearly up. It guarantees:
 //!
-//! - The cursor moves only past events that the queue has accepted, or that were put aside in quarantine with
-//!   the reason because they can never be sent. What is sent and not yet passed by the cursor is sent again
-//!   by the next run; the queue removes what comes again within five minutes.
-//! - Two runs at once do not move the cursor back: the one that comes too late stops.
-//! - Messages are sent in the order of the feed. Where SQS takes only some entries of a batch, the others are
-//!   sent again after them, so the queue's order is not the feed's in that rare case.
+//! - The cursor moves only past events that the queue has accepted, or that are stored in quarantine with the reason why
+//!   they can never be sent. Events that were sent but are still after the cursor are sent again by the next run; the queue
+//!   drops repetitions within five minutes.
+//! - Two concurrent runs do not move the cursor back: the one that writes last stops.
+//! - Messages are sent in the order of the feed. If SQS accepts only some entries of a batch, the others are sent again
+//!   after them. In that rare case, the order of the queue differs from that of the feed.
 //!
 //! # Layout
 //!
-//! - [`Feed::poll`] is the handler; its ports are [`EventSource`], [`Queue`] and [`dmm_state::ObjectStore`].
-//! - `page`, `message` and `batch` decide, without any input or output, what is sent and how far the cursor
-//!   may move.
-//! - `deliver`, `quarantine` and `cursor` do it; `sqs` is the adapter.
+//! - [`Feed::poll`] is the handler. Its ports are [`EventSource`], [`Queue`] and [`dmm_state::ObjectStore`].
+//! - `page` and `message` decide, without input or output, what is sent and how far the cursor may move.
+//! - `deliver`, `quarantine` and `cursor` carry it out.
 
-mod batch;
 mod cursor;
 mod deliver;
 mod error;
@@ -28,10 +26,9 @@ mod message;
 mod page;
 mod ports;
 mod quarantine;
-mod sqs;
 
+pub use cursor::CursorError;
+pub use deliver::QueueError;
 pub use error::FeedError;
 pub use feed::{Feed, Summary};
-pub use message::Message;
-pub use ports::{EntryFailure, EventSource, FailureKind, Queue, QueueError};
-pub use sqs::SqsQueue;
+pub use ports::{EventSource, Queue};

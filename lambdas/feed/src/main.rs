@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use dmm_aws::S3Store;
+use dmm_aws::sqs::SqsQueue;
+use dmm_aws::{Aws, S3Store};
 use dmm_budget::batch;
-use dmm_function::{settings, telemetry};
+use dmm_function::config::FeedConfig;
+use dmm_function::{telemetry, wiring};
 use dmm_telemetry::Trigger;
-use feed::{Feed, SqsQueue};
+use feed::Feed;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
@@ -18,18 +20,16 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     telemetry::start("feed")?;
-    let aws = dmm_function::aws()?;
-    let sqs = aws_sdk_sqs::Client::new(aws.sdk_config());
-    let s3 = aws_sdk_s3::Client::new(aws.sdk_config());
+    let config = FeedConfig::from_env()?;
+    let aws = Aws::new(config.aws)?;
     let feed = Feed {
-        source: Arc::new(dmm_function::api_client(&aws)?),
-        queue: Arc::new(SqsQueue::new(sqs, settings::fifo_queue_url("EVENTS_QUEUE_URL")?)),
-        store: Arc::new(S3Store::new(s3, settings::required("STATE_BUCKET")?)),
+        source: Arc::new(wiring::api_client(config.api, &aws)?),
+        queue: Arc::new(SqsQueue::new(&aws, config.events_queue_url)),
+        store: Arc::new(S3Store::new(&aws, config.state_bucket)),
         backoff: batch::BACKOFF,
         clock: jiff::Timestamp::now,
     };
-    let feed = &feed;
-    // The schedule's event says nothing that matters here.
+    // The schedule's event contains nothing of interest.
     let handler = async |event: LambdaEvent<IgnoredAny>| {
         let invocation = telemetry::invocation(Trigger::Timer, &event.context);
         invocation.run(feed.poll(invocation.deadline)).await

@@ -1,134 +1,71 @@
 //! From an event of the feed to a message of the queue.
 
-use std::mem;
+use std::collections::BTreeMap;
 
-use dmm_function::telemetry;
+use dmm_aws::sqs::{Attribute, MAX_MESSAGE_BYTES, Message, fifo_id, is_allowed};
 use dmm_mesh::{CloudEvent, EventProblem};
-use dmm_telemetry::EventSpan;
+use dmm_telemetry::TraceContext;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// The largest message, and the largest sum of the messages of one call, in bytes of bodies and attributes:
-/// [SendMessageBatch](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
-pub(crate) const LARGEST: usize = 1_048_576;
-
-/// The longest message group id and deduplication id, in characters.
-const LONGEST_ID: usize = 128;
-
-/// The name of the message attribute with the event's type.
-pub(crate) const TYPE_ATTRIBUTE: &str = "type";
-
-/// The data type of that attribute.
-pub(crate) const TEXT: &str = "String";
-
-/// One message of the queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The event's place in the page of the feed.
-    pub position: usize,
-    /// The event as received, as JSON, with `traceparent` and `tracestate` where it is traced and had none.
-    pub body: String,
-    /// `MessageGroupId`: messages of one group stay in order.
-    pub group: String,
-    /// `MessageDeduplicationId`.
-    pub deduplication_id: String,
-    /// The value of the message attribute `type`.
-    pub event_type: String,
-    /// The value of the system attribute `AWSTraceHeader`, which does not count as size.
-    pub trace_header: Option<String>,
-    /// The beginning of the event's trace.
-    pub span: EventSpan,
-}
+/// The message attribute with the event's type.
+const TYPE_ATTRIBUTE: &str = "type";
 
 /// Why an event can never be sent.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Unsendable {
-    /// It is no `CloudEvent`.
+    /// It is not a valid `CloudEvent`.
     #[error(transparent)]
     Problem(#[from] EventProblem),
     /// It is larger than a message may be.
-    #[error("the event is too large: as a message of the queue it has {size} bytes, {LARGEST} are allowed")]
+    #[error(
+        "the event is too large: its message would have {size} bytes, and SQS allows {MAX_MESSAGE_BYTES}"
+    )]
     TooLarge {
-        /// Its size as a message, in bytes.
+        /// The size of its message, in bytes.
         size: usize,
     },
 }
 
-impl Message {
-    /// The message for the event at this place of the page, for the queue of this name.
-    ///
-    /// # Errors
-    ///
-    /// The reason why it can never be sent, and the event.
-    pub(crate) fn new(queue: &str, position: usize, event: Value) -> Result<Message, (Unsendable, Value)> {
-        let event = CloudEvent::from_value(event).map_err(|error| (error.problem.into(), *error.value))?;
-        let span = EventSpan::create(queue, &telemetry::facts(&event));
-        let group = event.subject().or_else(|| event.data_id()).unwrap_or_else(|| event.event_type());
-        let (group, deduplication_id) = (queue_id(group), queue_id(event.id()));
-        let event_type = event.event_type().replace(|character| !is_allowed(character), "\u{FFFD}");
-        let event = event.into_value();
-        let body = allowed_json(&event);
-        let mut message =
-            Message { position, body, group, deduplication_id, event_type, trace_header: None, span };
-        match message.size() {
-            ..=LARGEST => message.carry_context(event),
-            size => {
-                let reason = Unsendable::TooLarge { size };
-                message.span.fail("TooLarge", &reason.to_string());
-                return Err((reason, event));
-            }
+/// The message for an event: the event as received, plus `traceparent` and `tracestate` if it has no trace context. If it
+/// would become too large with them, only the message's trace header has the context.
+///
+/// # Errors
+///
+/// [`Unsendable::TooLarge`].
+pub(crate) fn message(event: &CloudEvent, context: Option<TraceContext>) -> Result<Message, Unsendable> {
+    let group = event.subject().or_else(|| event.data_id()).unwrap_or_else(|| event.event_type());
+    let mut members = Value::Object(event.as_object().clone());
+    let mut message = Message {
+        body: to_json(&members),
+        group_id: fifo_id(group),
+        deduplication_id: fifo_id(event.id()),
+        attributes: BTreeMap::from([(TYPE_ATTRIBUTE.to_owned(), Attribute::text(event.event_type()))]),
+        trace_header: None,
+    };
+    let size = message.size();
+    if size > MAX_MESSAGE_BYTES {
+        return Err(Unsendable::TooLarge { size });
+    }
+    let Some(context) = context else { return Ok(message) };
+    if context.add_to(&mut members) {
+        let traced = to_json(&members);
+        if size - message.body.len() + traced.len() <= MAX_MESSAGE_BYTES {
+            message.body = traced;
         }
-        Ok(message)
     }
-
-    /// Lets the message say which trace it belongs to. Where that would make it too large, only the header says so.
-    fn carry_context(&mut self, mut event: Value) {
-        let Some(context) = self.span.context() else { return };
-        if context.add_to(&mut event) {
-            let received = mem::replace(&mut self.body, allowed_json(&event));
-            if self.size() > LARGEST {
-                self.body = received;
-            }
-        }
-        self.trace_header = Some(context.xray);
-    }
-
-    /// What counts against SQS's limits: the body, and each attribute's name, data type and value, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.body.len() + TYPE_ATTRIBUTE.len() + TEXT.len() + self.event_type.len()
-    }
+    message.trace_header = Some(context.xray);
+    Ok(message)
 }
 
-/// Takes an id as it is where SQS does: 1 to 128 ASCII letters, digits and punctuation characters. Any other
-/// becomes its hash, which is the same for the same id.
-fn queue_id(id: &str) -> String {
-    let fits = (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits { id.to_owned() } else { format!("sha256:{}", sha256(id)) }
-}
-
-/// The SHA-256 of a text, in hexadecimal.
-pub(crate) fn sha256(text: &str) -> String {
-    let digits = Sha256::digest(text).into_iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-}
-
-/// The JSON text of a value in characters that SQS accepts. A control character is escaped in JSON anyway; of
-/// the others, only these two are refused by SQS, and they can stand in strings only, which may hold the
-/// escape.
-fn allowed_json(value: &Value) -> String {
+/// The JSON text of a value, in characters that SQS accepts. JSON escapes control characters anyway. Of the others, SQS
+/// rejects only U+FFFE and U+FFFF, which can only occur in strings, where an escape is allowed.
+fn to_json(value: &Value) -> String {
     let text = value.to_string();
-    if text.contains(['\u{FFFE}', '\u{FFFF}']) {
-        text.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff")
-    } else {
-        text
+    if text.chars().all(is_allowed) {
+        return text;
     }
-}
-
-/// Whether SQS takes the character in bodies and attributes: those of XML, according to
-/// [SendMessageBatch](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
-fn is_allowed(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+    text.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff")
 }
 
 #[cfg(test)]
@@ -139,12 +76,27 @@ mod tests {
 
     const TYPE: &str = "com.datamesh-manager.events.AccessActivatedEvent";
 
-    fn message(event: Value) -> Message {
-        Message::new("dmm_events.fifo", 0, event).unwrap()
+    fn try_message(event: Value) -> Result<Message, Unsendable> {
+        message(&CloudEvent::from_value(event).unwrap(), None)
     }
 
-    fn event_with_subject(subject: &str) -> Value {
-        json!({"id": "1", "type": TYPE, "subject": subject})
+    fn sendable(event: Value) -> Message {
+        try_message(event).unwrap()
+    }
+
+    fn type_of(message: &Message) -> &str {
+        match &message.attributes["type"] {
+            Attribute::Text { value, .. } => value,
+            binary @ Attribute::Binary { .. } => panic!("a text, not {binary:?}"),
+        }
+    }
+
+    fn context() -> TraceContext {
+        TraceContext {
+            traceparent: "00-58406520a006649127e371903a2de979-4c721bf33e3caf8f-01".to_owned(),
+            tracestate: None,
+            xray: "Root=1-58406520-a006649127e371903a2de979;Parent=4c721bf33e3caf8f;Sampled=1".to_owned(),
+        }
     }
 
     #[test]
@@ -152,7 +104,7 @@ mod tests {
         let event =
             json!({"type": TYPE, "zeta": [1, null], "id": "1", "data": {"id": "a", "b": "ü"}, "alpha": 1.5});
         assert_eq!(
-            message(event).body,
+            sendable(event).body,
             format!(
                 r#"{{"type":"{TYPE}","zeta":[1,null],"id":"1","data":{{"id":"a","b":"ü"}},"alpha":1.5}}"#
             )
@@ -160,9 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn the_deduplication_id_is_the_event_s_id_and_the_attribute_its_type() {
-        let message = message(json!({"id": "event-1", "type": TYPE}));
-        assert_eq!((message.deduplication_id.as_str(), message.event_type.as_str()), ("event-1", TYPE));
+    fn the_deduplication_id_is_the_events_id_and_the_attribute_its_type() {
+        let message = sendable(json!({"id": "event-1", "type": TYPE}));
+        assert_eq!((message.deduplication_id.as_str(), type_of(&message)), ("event-1", TYPE));
     }
 
     #[test]
@@ -170,66 +122,53 @@ mod tests {
         let subject = json!({"id": "1", "type": TYPE, "subject": "s", "data": {"id": "d"}});
         let data = json!({"id": "1", "type": TYPE, "subject": "", "data": {"id": "d"}});
         let neither = json!({"id": "1", "type": TYPE, "data": "d"});
-        let groups = [subject, data, neither].map(|event| message(event).group);
+        let groups = [subject, data, neither].map(|event| sendable(event).group_id);
         assert_eq!(groups, ["s", "d", TYPE]);
     }
 
     #[test]
-    fn ids_that_sqs_takes_are_kept() {
-        let every = (b'!'..=b'~').map(char::from).collect::<String>();
-        let longest = "x".repeat(128);
-        for id in ["urn:dmm:access:1", &every, &longest] {
-            assert_eq!(message(event_with_subject(id)).group, id);
-        }
+    fn ids_that_sqs_does_not_accept_are_hashed() {
+        let message = sendable(json!({"id": "ö", "type": TYPE, "subject": "with space"}));
+        let hash = |id| format!("sha256:{}", dmm_mesh::sha256_hex(id));
+        assert_eq!((message.deduplication_id, message.group_id), (hash("ö"), hash("with space")));
     }
 
     #[test]
-    fn ids_that_sqs_does_not_take_become_a_hash_that_it_takes() {
-        let too_long = "x".repeat(129);
-        for id in ["with space", "ümlaut", "line\nbreak", &too_long] {
-            let group = message(event_with_subject(id)).group;
-            assert_eq!(group, format!("sha256:{}", sha256(id)));
-            assert_eq!(group.len(), 71);
-        }
-        let event = message(json!({"id": "ö", "type": TYPE}));
-        assert_eq!(event.deduplication_id, format!("sha256:{}", sha256("ö")));
-    }
-
-    #[test]
-    fn characters_that_sqs_refuses_are_escaped_and_read_back_the_same() {
+    fn characters_that_sqs_rejects_are_escaped_in_the_body_and_parse_to_the_same_value() {
         let event = json!({"id": "1", "type": TYPE, "a\u{FFFF}": "\u{0}\u{1f}\u{FFFE}\u{FFFD}\u{1FFFE}"});
-        let body = message(event.clone()).body;
+        let body = sendable(event.clone()).body;
         assert!(body.chars().all(is_allowed), "{body:?}");
         assert_eq!(from_str::<Value>(&body).unwrap(), event);
     }
 
     #[test]
-    fn a_type_with_such_characters_has_a_replacement_in_the_attribute() {
-        let message = message(json!({"id": "1", "type": "a\u{1}b\u{FFFF}"}));
-        assert_eq!(message.event_type, "a\u{FFFD}b\u{FFFD}");
+    fn characters_that_sqs_rejects_are_replaced_in_the_type_attribute() {
+        let message = sendable(json!({"id": "1", "type": "a\u{1}b\u{FFFF}"}));
+        assert_eq!(type_of(&message), "a\u{FFFD}b\u{FFFD}");
         assert_eq!(from_str::<Value>(&message.body).unwrap()["type"], "a\u{1}b\u{FFFF}");
-    }
-
-    #[test]
-    fn what_is_no_event_can_never_be_sent() {
-        let cases = [
-            (json!("text"), EventProblem::NotAnObject),
-            (json!({"type": TYPE}), EventProblem::NoId),
-            (json!({"id": 7, "type": TYPE}), EventProblem::NoId),
-            (json!({"id": "1"}), EventProblem::NoType),
-        ];
-        for (event, problem) in cases {
-            assert_eq!(Message::new("dmm_events.fifo", 0, event.clone()), Err((problem.into(), event)));
-        }
     }
 
     #[test]
     fn an_event_of_exactly_the_limit_is_sent_and_one_byte_more_is_too_large() {
         let event = |padding: usize| json!({"id": "1", "type": TYPE, "padding": "x".repeat(padding)});
-        let room = LARGEST - message(event(0)).size();
-        assert_eq!(message(event(room)).size(), LARGEST);
-        let (reason, kept) = Message::new("dmm_events.fifo", 0, event(room + 1)).unwrap_err();
-        assert_eq!(reason, Unsendable::TooLarge { size: LARGEST + 1 });
-        assert_eq!(kept, event(room + 1));
+        let room = MAX_MESSAGE_BYTES - sendable(event(0)).size();
+        assert_eq!(sendable(event(room)).size(), MAX_MESSAGE_BYTES);
+        let reason = try_message(event(room + 1)).unwrap_err();
+        assert_eq!(reason, Unsendable::TooLarge { size: MAX_MESSAGE_BYTES + 1 });
+    }
+
+    #[test]
+    fn the_trace_context_is_in_the_header_and_in_the_body_if_it_fits() {
+        let event = |padding: usize| json!({"id": "1", "type": TYPE, "padding": "x".repeat(padding)});
+        let traced =
+            |padding| message(&CloudEvent::from_value(event(padding)).unwrap(), Some(context())).unwrap();
+        let mut expected = event(0);
+        expected["traceparent"] = context().traceparent.into();
+        assert_eq!(from_str::<Value>(&traced(0).body).unwrap(), expected);
+        assert_eq!(traced(0).trace_header, Some(context().xray));
+        let room = MAX_MESSAGE_BYTES - traced(0).size();
+        assert_eq!(traced(room).size(), MAX_MESSAGE_BYTES);
+        assert_eq!(from_str::<Value>(&traced(room + 1).body).unwrap(), event(room + 1));
+        assert_eq!(traced(room + 1).trace_header, Some(context().xray));
     }
 }

@@ -1,70 +1,130 @@
-//! One page of the feed: what is to be done with its events, and how far the cursor may move.
+//! One page of the feed: what is done with its events, and how far the cursor may move.
 
+use dmm_aws::sqs::Message;
+use dmm_function::telemetry;
+use dmm_mesh::CloudEvent;
+use dmm_telemetry::EventSpan;
+use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::message::{Message, Unsendable};
+use crate::message::{Unsendable, message};
 
-/// What is to be done with the events of a page.
+/// The events of a page, sorted by what can be done with them.
 pub(crate) struct Page {
     pub(crate) progress: Progress,
-    /// What can be sent, in the page's order.
-    pub(crate) messages: Vec<Message>,
-    /// What cannot, in the page's order.
+    /// The events that can be sent, in the page's order.
+    pub(crate) sendable: Vec<Outgoing>,
+    /// The events that can never be sent, in the page's order.
     pub(crate) unsendable: Vec<Rejected>,
+    /// The time of the page's last event, if it has a valid one.
+    pub(crate) last_time: Option<Timestamp>,
+}
+
+/// An event that can be sent.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// Its index in the page.
+    pub(crate) position: usize,
+    /// The event as received.
+    pub(crate) event: CloudEvent,
+    /// Its message.
+    pub(crate) message: Message,
+    /// The start of its trace. It ends when this is dropped.
+    pub(crate) span: EventSpan,
 }
 
 /// An event that can never be sent.
+#[derive(Debug)]
 pub(crate) struct Rejected {
+    /// Its index in the page.
     pub(crate) position: usize,
-    pub(crate) reason: Unsendable,
+    /// The event as received.
     pub(crate) event: Value,
+    /// Why it can never be sent.
+    pub(crate) reason: String,
 }
 
-/// Which events of a page are settled: accepted by the queue, or put aside.
+/// Which events of a page are done: accepted by the queue, or stored in quarantine.
 pub(crate) struct Progress {
-    events: Vec<(Option<String>, bool)>,
+    events: Vec<EventProgress>,
+}
+
+struct EventProgress {
+    id: Option<String>,
+    is_done: bool,
 }
 
 impl Page {
-    /// The page of events that go to the queue of this name.
+    /// The page of events that go to the queue with this name.
     pub(crate) fn new(queue: &str, events: Vec<Value>) -> Page {
-        let (mut messages, mut unsendable) = (Vec::new(), Vec::new());
         let progress = Progress::new(&events);
+        let last_time = events.last().and_then(|event| event.get("time")?.as_str()?.parse().ok());
+        let (mut sendable, mut unsendable) = (Vec::new(), Vec::new());
         for (position, event) in events.into_iter().enumerate() {
-            match Message::new(queue, position, event) {
-                Ok(message) => messages.push(message),
-                Err((reason, event)) => unsendable.push(Rejected { position, reason, event }),
+            match Outgoing::new(queue, position, event) {
+                Ok(outgoing) => sendable.push(outgoing),
+                Err(rejected) => unsendable.push(rejected),
             }
         }
-        Page { progress, messages, unsendable }
+        Page { progress, sendable, unsendable, last_time }
+    }
+}
+
+impl Outgoing {
+    fn new(queue: &str, position: usize, event: Value) -> Result<Outgoing, Rejected> {
+        let event = CloudEvent::from_value(event).map_err(|error| Rejected {
+            position,
+            event: *error.value,
+            reason: Unsendable::from(error.problem).to_string(),
+        })?;
+        let span = EventSpan::create(queue, &telemetry::facts(&event));
+        match message(&event, span.context()) {
+            Ok(message) => Ok(Outgoing { position, event, message, span }),
+            Err(problem) => {
+                let reason = problem.to_string();
+                span.fail("TooLarge", &reason);
+                Err(Rejected { position, event: event.into_value(), reason })
+            }
+        }
+    }
+
+    /// The queue will never accept this event.
+    pub(crate) fn reject(self, reason: &str) -> Rejected {
+        self.span.fail("Refused", reason);
+        let reason = format!("the queue rejects it: {reason}");
+        Rejected { position: self.position, event: self.event.into_value(), reason }
     }
 }
 
 impl Progress {
     fn new(events: &[Value]) -> Progress {
         let id = |event: &Value| event.get("id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned);
-        Progress { events: events.iter().map(|event| (id(event), false)).collect() }
+        let events = events.iter().map(|event| EventProgress { id: id(event), is_done: false });
+        Progress { events: events.collect() }
     }
 
-    pub(crate) fn settle(&mut self, position: usize) {
-        if let Some((_, settled)) = self.events.get_mut(position) {
-            *settled = true;
+    /// The event at this position is done.
+    pub(crate) fn mark_done(&mut self, position: usize) {
+        if let Some(event) = self.events.get_mut(position) {
+            event.is_done = true;
         }
     }
 
+    /// Whether all events of the page are done.
     pub(crate) fn is_complete(&self) -> bool {
-        self.events.iter().all(|(_, settled)| *settled)
+        self.events.iter().all(|event| event.is_done)
     }
 
-    /// Where the cursor may stand: at the last event that has an id, with everything up to it settled.
+    /// The id that the cursor may move to: that of the last event with an id of which all events before it, and it
+    /// itself, are done.
     pub(crate) fn last_event_id(&self) -> Option<&str> {
-        self.events.iter().take_while(|(_, settled)| *settled).filter_map(|(id, _)| id.as_deref()).last()
+        let done = self.events.iter().take_while(|event| event.is_done);
+        done.filter_map(|event| event.id.as_deref()).last()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use dmm_mesh::EventProblem;
     use serde_json::json;
 
     use super::*;
@@ -85,31 +145,56 @@ mod tests {
     fn last_after(positions: &[usize]) -> Option<String> {
         let mut progress = page().progress;
         for position in positions {
-            progress.settle(*position);
+            progress.mark_done(*position);
         }
         progress.last_event_id().map(str::to_owned)
     }
 
     #[test]
-    fn every_event_is_either_sent_or_put_aside() {
+    fn every_event_is_either_sendable_or_rejected_whole_with_the_reason() {
         let page = page();
-        let sent: Vec<_> = page.messages.iter().map(|message| message.position).collect();
-        let aside: Vec<_> =
-            page.unsendable.iter().map(|rejected| (rejected.position, rejected.reason)).collect();
-        assert_eq!(sent, [0, 2]);
-        let problems = [(1, EventProblem::NoId), (3, EventProblem::NoType), (4, EventProblem::NotAnObject)];
-        assert_eq!(aside, problems.map(|(position, problem)| (position, problem.into())));
+        let sendable: Vec<_> = page.sendable.iter().map(|outgoing| outgoing.position).collect();
+        assert_eq!(sendable, [0, 2]);
+        let rejected = page.unsendable.iter().map(|it| (it.position, &it.event, it.reason.as_str()));
+        let expected = [
+            (1, &json!({"type": "T"}), "the event has no `id`: a non-empty string is needed"),
+            (3, &json!({"id": "d"}), "the event has no `type`: a non-empty string is needed"),
+            (4, &json!(null), "the event is not a JSON object"),
+        ];
+        assert_eq!(rejected.collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn the_cursor_stays_before_the_first_event_that_is_not_settled() {
+    fn what_is_not_an_event_can_never_be_sent() {
+        let cases = [
+            (json!("text"), "the event is not a JSON object"),
+            (json!({"type": "T"}), "the event has no `id`: a non-empty string is needed"),
+            (json!({"id": 7, "type": "T"}), "the event has no `id`: a non-empty string is needed"),
+            (json!({"id": "1"}), "the event has no `type`: a non-empty string is needed"),
+        ];
+        for (event, reason) in cases {
+            let rejected = Outgoing::new("dmm_events.fifo", 0, event.clone()).unwrap_err();
+            assert_eq!((rejected.reason.as_str(), rejected.event), (reason, event));
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_too_large_is_rejected_whole_with_its_size() {
+        let event = json!({"id": "1", "type": "T", "padding": "x".repeat(1_048_576)});
+        let rejected = Outgoing::new("dmm_events.fifo", 0, event.clone()).unwrap_err();
+        assert!(rejected.reason.contains("too large"), "{}", rejected.reason);
+        assert_eq!(rejected.event, event);
+    }
+
+    #[test]
+    fn the_cursor_stays_before_the_first_event_that_is_not_done() {
         assert_eq!(last_after(&[]), None);
         assert_eq!(last_after(&[1, 2, 3, 4]), None);
         assert_eq!(last_after(&[0, 2, 3]).as_deref(), Some("a"));
     }
 
     #[test]
-    fn the_cursor_moves_past_an_event_without_an_id_by_the_next_one_that_has_one() {
+    fn the_cursor_moves_past_an_event_without_an_id_with_the_next_one_that_has_an_id() {
         assert_eq!(last_after(&[0, 1]).as_deref(), Some("a"));
         assert_eq!(last_after(&[0, 1, 2]).as_deref(), Some("c"));
     }
@@ -120,11 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_complete_when_all_its_events_are_settled() {
+    fn a_page_is_complete_when_all_its_events_are_done() {
         let mut progress = page().progress;
-        (0..4).for_each(|position| progress.settle(position));
+        (0..4).for_each(|position| progress.mark_done(position));
         assert!(!progress.is_complete());
-        progress.settle(4);
+        progress.mark_done(4);
         assert!(progress.is_complete());
         assert_eq!(progress.last_event_id(), Some("d"));
     }

@@ -1,16 +1,16 @@
-//! What can never be sent is put aside, whole and with the reason, so that it does not hold the feed up.
+//! Events that can never be sent are stored whole, with the reason, so that they do not block the feed.
 
+use dmm_mesh::sha256_hex;
 use dmm_state::{ObjectStore, Precondition, StateError};
+use dmm_telemetry::names::log;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
 
-use crate::message::sha256;
-
-/// Puts an event aside: `quarantine/feed/{day}/{SHA-256 of the event}.json` with the reason, the time and the
-/// event. The day is the event's own where it has a `time`, so that the same event, read again another day,
-/// is still the same object. Returns whether it is there for the first time.
-pub(crate) async fn put_aside(
+/// Stores an event as `quarantine/feed/{day}/{SHA-256 of the event}.json`, with the reason and the current time. The day
+/// is that of the event's `time`, if it has one, so that the same event is the same object when it is read again on
+/// another day. Returns whether it was not there before.
+pub(crate) async fn quarantine(
     store: &dyn ObjectStore,
     event: &Value,
     reason: &str,
@@ -18,11 +18,15 @@ pub(crate) async fn put_aside(
 ) -> Result<bool, StateError> {
     let time = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
     let day = Offset::UTC.to_datetime(time.unwrap_or(now)).date();
-    let key = format!("quarantine/feed/{day}/{}.json", sha256(&event.to_string()));
+    let key = format!("quarantine/feed/{day}/{}.json", sha256_hex(&event.to_string()));
     let content = json!({"reason": reason, "time": now, "event": event});
     match store.put(&key, content.to_string().into_bytes(), &Precondition::Absent).await {
         Ok(_) => {
-            tracing::error!(key, reason, "an event can never be sent and is in quarantine");
+            tracing::error!(
+                { log::KEY } = key,
+                { log::REASON } = reason,
+                "an event can never be sent; it is stored in quarantine"
+            );
             Ok(true)
         }
         Err(StateError::Conflict { .. }) => Ok(false),
@@ -40,21 +44,21 @@ mod tests {
     const NEXT_DAY: &str = "2026-11-25T00:00:01Z";
 
     async fn put(store: &MemoryStore, event: &Value, now: &str) -> bool {
-        put_aside(store, event, "no id", now.parse().unwrap()).await.unwrap()
+        quarantine(store, event, "no id", now.parse().unwrap()).await.unwrap()
     }
 
     #[tokio::test]
-    async fn the_object_holds_the_reason_the_time_and_the_event_whole() {
+    async fn the_object_has_the_reason_the_time_and_the_whole_event() {
         let store = MemoryStore::new();
         let event = json!({"type": "T", "data": {"ü": [1, null]}});
         assert!(put(&store, &event, NOW).await);
-        let key = format!("quarantine/feed/2026-11-24/{}.json", sha256(&event.to_string()));
+        let key = format!("quarantine/feed/2026-11-24/{}.json", sha256_hex(&event.to_string()));
         let content: Value = serde_json::from_slice(&store.get(&key).await.unwrap().unwrap().body).unwrap();
         assert_eq!(content, json!({"reason": "no id", "time": NOW, "event": event}));
     }
 
     #[tokio::test]
-    async fn the_same_event_is_put_aside_once() {
+    async fn the_same_event_is_stored_once() {
         let store = MemoryStore::new();
         assert!(put(&store, &json!("text"), NOW).await);
         assert!(!put(&store, &json!("text"), NOW).await);
@@ -63,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_with_a_time_is_put_aside_once_also_on_another_day() {
+    async fn an_event_with_a_time_is_stored_once_even_on_another_day() {
         let store = MemoryStore::new();
         let event = json!({"time": "2026-01-02T03:04:05+01:00"});
         assert!(put(&store, &event, NOW).await);
@@ -81,6 +85,6 @@ mod tests {
             source: None,
         });
         let now = NOW.parse().unwrap();
-        assert!(put_aside(&store, &json!(1), "r", now).await.is_err());
+        assert!(quarantine(&store, &json!(1), "r", now).await.is_err());
     }
 }

@@ -1,8 +1,10 @@
-//! The function.
+//! The Lambda function `iam-reconcile`.
 
 use std::process::ExitCode;
 
-use dmm_function::reconcile::Service;
+use dmm_function::config::ReconcileConfig;
+use dmm_function::telemetry;
+use iam_reconcile::ReconcileHandler;
 use lambda_runtime::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,7 +13,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Error> {
-    dmm_function::telemetry::start("iam-reconcile")?;
-    let service = Service::from_environment()?;
-    lambda_runtime::run(service_fn(async |event| iam_reconcile::handle(&service, event).await)).await
+    telemetry::start("iam-reconcile")?;
+    let handler = ReconcileHandler::from_config(ReconcileConfig::from_env()?)?;
+    lambda_runtime::run(service_fn(async |event| handler.invoke(event).await)).await
 }

@@ -1,15 +1,15 @@
-//! Brings IAM in line with an agreement that ended.
+//! The Lambda function `iam-revoke`: brings IAM in line with an agreement that ended.
 //!
-//! The bus sends `DataContractDeactivatedEvent`, `DataUsageAgreementDeactivatedEvent`,
-//! `AccessDeactivatedEvent` and the three `…DeletedEvent` here, by asynchronous invocation. The event only
-//! says that it is time to look: what stands afterwards is what the agreement says by then (see
-//! [`dmm_function::Service`]), so that a late or repeated event does no harm. `iam-grant` hears of agreements that
-//! became active and does the same; they are two functions so that each has its own queue, concurrency and
-//! alarms, and one cannot hold the other up.
+//! The bus sends `DataContractDeactivatedEvent`, `DataUsageAgreementDeactivatedEvent`, `AccessDeactivatedEvent` and the three
+//! `…DeletedEvent` types here, by asynchronous invocation. The event only says that it is time to look: the result depends on
+//! what the agreement says by then (see [`AgreementHandler`]), so that a late or repeated event does no harm. `iam-grant`
+//! receives the events about agreements that became active and does the same. They are two functions so that each has its own
+//! queue, concurrency and alarms, and one cannot hold up the other.
 
 use std::process::ExitCode;
 
-use dmm_function::{Service, lambda, telemetry};
+use dmm_function::config::AgreementConfig;
+use dmm_function::{AgreementHandler, telemetry};
 use lambda_runtime::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,6 +19,6 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     telemetry::start("iam-revoke")?;
-    let service = Service::from_environment()?;
-    lambda_runtime::run(service_fn(async |event| lambda::handle(&service, event).await)).await
+    let handler = AgreementHandler::from_config(AgreementConfig::from_env()?)?;
+    lambda_runtime::run(service_fn(async |event| handler.invoke(event).await)).await
 }

@@ -1,28 +1,42 @@
-//! The ports, in memory.
+//! In-memory implementations of the ports.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use dmm_aws::batch::{BatchError, EntryFailure, FailureKind};
+use dmm_aws::eventbridge::BusEvent;
+use dmm_aws::sqs::{self, Attribute};
+use dmm_aws::{CallError, CallErrorKind};
 use serde_json::{Value, from_str};
 
-use crate::entry::Entry;
-use crate::message::Message;
-use crate::ports::{BusError, DeadLetterError, DeadLetters, EntryFailure, EventBus, FailureKind};
+use crate::ports::{DeadLetterQueue, EventBus};
 
-/// What a fake bus does with one call.
+fn call_error(kind: CallErrorKind, reason: String) -> CallError {
+    CallError { kind, code: None, status: None, message: None, source: reason.clone().into(), reason }
+}
+
+/// A failure that the bus reports with its kind as the reason.
+fn failure(kind: FailureKind) -> BatchError {
+    let call_kind = match kind {
+        FailureKind::Transient => CallErrorKind::Unavailable,
+        FailureKind::InvalidContent => CallErrorKind::Invalid,
+        FailureKind::Rejected => CallErrorKind::Denied,
+    };
+    BatchError { kind, error: call_error(call_kind, format!("{kind:?}")) }
+}
+
+/// What a fake bus does with a call.
 pub(crate) enum Reaction {
-    /// It publishes all.
-    Publishes,
-    /// It does not publish the entries at these indices.
+    /// It does not publish the events at these indices, for these reasons.
     Entries(Vec<(usize, FailureKind)>),
-    /// It publishes none.
-    Fails(BusError),
+    /// The call fails.
+    Fails(FailureKind),
     /// It never answers.
     Hangs,
 }
 
-/// A bus that publishes everything, once it has reacted as told.
+/// A bus that shows the given reactions, and then publishes everything.
 #[derive(Default)]
 pub(crate) struct FakeBus {
     reactions: Mutex<VecDeque<Reaction>>,
@@ -35,7 +49,7 @@ impl FakeBus {
         FakeBus { reactions: Mutex::new(reactions.into_iter().collect()), ..FakeBus::default() }
     }
 
-    /// A bus that refuses every call with this event.
+    /// A bus that rejects every call with this event for its content.
     pub(crate) fn poisoned_by(id: &'static str) -> FakeBus {
         FakeBus { poison: Some(id), ..FakeBus::default() }
     }
@@ -48,39 +62,39 @@ impl FakeBus {
 
 #[async_trait]
 impl EventBus for FakeBus {
-    async fn publish(&self, entries: &[&Entry]) -> Result<Vec<EntryFailure>, BusError> {
+    async fn publish(&self, events: &[&BusEvent]) -> Result<Vec<EntryFailure>, BatchError> {
         let id =
-            |entry: &&Entry| from_str::<Value>(&entry.detail).unwrap()["id"].as_str().unwrap().to_owned();
-        let ids: Vec<_> = entries.iter().map(id).collect();
+            |event: &&BusEvent| from_str::<Value>(&event.detail).unwrap()["id"].as_str().unwrap().to_owned();
+        let ids: Vec<_> = events.iter().map(id).collect();
         let is_poisoned = ids.iter().any(|id| Some(id.as_str()) == self.poison);
         self.calls.lock().unwrap().push(ids);
         if is_poisoned {
-            return Err(BusError::Content { reason: "ValidationException".to_owned() });
+            return Err(failure(FailureKind::InvalidContent));
         }
         let reaction = self.reactions.lock().unwrap().pop_front();
-        match reaction.unwrap_or(Reaction::Publishes) {
-            Reaction::Publishes => Ok(Vec::new()),
-            Reaction::Entries(failures) => {
-                let failure = |(index, kind)| EntryFailure { index, kind, reason: format!("{kind:?}") };
+        match reaction {
+            None => Ok(Vec::new()),
+            Some(Reaction::Entries(failures)) => {
+                let failure = |(index, kind)| EntryFailure { index, failure: failure(kind) };
                 Ok(failures.into_iter().map(failure).collect())
             }
-            Reaction::Fails(error) => Err(error),
-            Reaction::Hangs => std::future::pending().await,
+            Some(Reaction::Fails(kind)) => Err(failure(kind)),
+            Some(Reaction::Hangs) => std::future::pending().await,
         }
     }
 }
 
 /// A dead-letter queue.
 #[derive(Default)]
-pub(crate) struct FakeDeadLetters {
+pub(crate) struct FakeDeadLetterQueue {
     is_broken: bool,
     letters: Mutex<Vec<(String, String)>>,
 }
 
-impl FakeDeadLetters {
-    /// A queue that takes nothing.
-    pub(crate) fn broken() -> FakeDeadLetters {
-        FakeDeadLetters { is_broken: true, ..FakeDeadLetters::default() }
+impl FakeDeadLetterQueue {
+    /// A queue that rejects everything.
+    pub(crate) fn broken() -> FakeDeadLetterQueue {
+        FakeDeadLetterQueue { is_broken: true, ..FakeDeadLetterQueue::default() }
     }
 
     /// The message ids, with the reasons.
@@ -90,13 +104,13 @@ impl FakeDeadLetters {
 }
 
 #[async_trait]
-impl DeadLetters for FakeDeadLetters {
-    async fn put(&self, message: &Message, reason: &str) -> Result<(), DeadLetterError> {
+impl DeadLetterQueue for FakeDeadLetterQueue {
+    async fn send(&self, message: &sqs::Message) -> Result<(), CallError> {
         if self.is_broken {
-            let source = "AccessDenied".into();
-            return Err(DeadLetterError::Refused { reason: "AccessDenied".to_owned(), source });
+            return Err(call_error(CallErrorKind::Denied, "AccessDenied".to_owned()));
         }
-        self.letters.lock().unwrap().push((message.id.clone(), reason.to_owned()));
+        let Attribute::Text { value: reason, .. } = &message.attributes["reason"] else { panic!("a text") };
+        self.letters.lock().unwrap().push((message.deduplication_id.clone(), reason.clone()));
         Ok(())
     }
 }

@@ -1,46 +1,50 @@
-//! A message of the queue.
+//! A message of the queue, as it was received.
 
 use std::collections::BTreeMap;
 
 use aws_lambda_events::event::sqs::{SqsMessage, SqsMessageAttribute};
+use dmm_aws::sqs::{self, Attribute};
 
 use crate::error::RouterError;
 
-/// A message as it was received.
+/// The message attribute of a dead letter with the reason why it can never be published.
+const REASON_ATTRIBUTE: &str = "reason";
+
+/// A message of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// SQS's id of the message, by which Lambda is told that it failed.
-    pub id: String,
-    /// Its group, whose messages stay in order. Without one (the queue is no FIFO queue) it is alone in its
+pub(crate) struct Message {
+    /// SQS's id of the message, by which its failure is reported to Lambda.
+    pub(crate) id: String,
+    /// Its group, whose messages stay in order. A message without a group (the queue is not a FIFO queue) is alone in its
     /// group.
-    pub group: String,
+    pub(crate) group: String,
     /// The name of the queue that it comes from.
-    pub queue: String,
+    pub(crate) queue: String,
     /// The event.
-    pub body: String,
-    /// `AWSTraceHeader`: which trace the event belongs to, in X-Ray's form.
-    pub trace_header: Option<String>,
+    pub(crate) body: String,
+    /// `AWSTraceHeader`: the event's trace context in X-Ray's form.
+    pub(crate) trace_header: Option<String>,
     /// The message attributes.
-    pub attributes: BTreeMap<String, Attribute>,
+    pub(crate) attributes: BTreeMap<String, Attribute>,
 }
 
-/// A message attribute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attribute {
-    /// A text or a number.
-    Text {
-        /// E.g. `String`, `Number` or `String.custom`.
-        data_type: String,
-        /// The value.
-        value: String,
-    },
-    /// Bytes.
-    Binary {
-        /// E.g. `Binary`.
-        data_type: String,
-        /// The value.
-        value: Vec<u8>,
-    },
+impl Message {
+    /// The message for the dead-letter queue: the same body, attributes and group, plus the attribute `reason`.
+    ///
+    /// The deduplication id is the message's id, not the event's: a message that is delivered twice is in the dead-letter
+    /// queue once, but one that somebody has sent back to the queue is a new message, which SQS must not drop if it fails
+    /// again within five minutes.
+    pub(crate) fn dead_letter(&self, reason: &str) -> sqs::Message {
+        let mut attributes = self.attributes.clone();
+        attributes.insert(REASON_ATTRIBUTE.to_owned(), Attribute::text(reason));
+        sqs::Message {
+            body: self.body.clone(),
+            group_id: self.group.clone(),
+            deduplication_id: self.id.clone(),
+            attributes,
+            trace_header: None,
+        }
+    }
 }
 
 impl TryFrom<SqsMessage> for Message {
@@ -59,7 +63,7 @@ impl TryFrom<SqsMessage> for Message {
     }
 }
 
-/// The attribute; `None` for one without a value, which SQS has not.
+/// The attribute; `None` for one without a value, which SQS does not send.
 fn attribute_of(attribute: SqsMessageAttribute) -> Option<Attribute> {
     let data_type = attribute.data_type?;
     match (attribute.string_value, attribute.binary_value) {
@@ -80,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_read_as_lambda_hands_it_over() {
+    fn a_message_is_read_as_lambda_delivers_it() {
         let record = json!({
             "messageId": "m-1",
             "receiptHandle": "handle",
@@ -115,9 +119,51 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_an_id_cannot_be_answered() {
+    fn a_message_without_an_id_is_an_error() {
         for record in [json!({"body": "{}"}), json!({"messageId": "", "body": "{}"})] {
             assert!(matches!(message(record), Err(RouterError::NoMessageId)));
         }
+    }
+
+    fn received(attributes: &[(&str, Attribute)]) -> Message {
+        let attributes = attributes.iter().map(|(name, attribute)| ((*name).to_owned(), attribute.clone()));
+        Message {
+            id: "m-1".to_owned(),
+            group: "access-1".to_owned(),
+            queue: "dmm_events.fifo".to_owned(),
+            trace_header: None,
+            body: "no json".to_owned(),
+            attributes: attributes.collect(),
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_is_the_message_with_its_attributes_and_the_reason() {
+        let binary = Attribute::Binary { data_type: "Binary".to_owned(), value: vec![0, 1] };
+        let (raw, event_type) = (("raw", binary.clone()), ("type", Attribute::text("com.x.TestEvent")));
+        let expected = sqs::Message {
+            body: "no json".to_owned(),
+            group_id: "access-1".to_owned(),
+            deduplication_id: "m-1".to_owned(),
+            attributes: BTreeMap::from([
+                ("raw".to_owned(), binary),
+                ("reason".to_owned(), Attribute::text("it is not JSON")),
+                ("type".to_owned(), Attribute::text("com.x.TestEvent")),
+            ]),
+            trace_header: None,
+        };
+        assert_eq!(received(&[event_type, raw]).dead_letter("it is not JSON"), expected);
+    }
+
+    #[test]
+    fn the_reason_of_an_earlier_dead_letter_is_replaced() {
+        let letter = received(&[("reason", Attribute::text("old"))]).dead_letter("new");
+        assert_eq!(letter.attributes, BTreeMap::from([("reason".to_owned(), Attribute::text("new"))]));
+    }
+
+    #[test]
+    fn characters_that_sqs_rejects_are_replaced_in_the_reason() {
+        let letter = received(&[]).dead_letter("a\u{1}b\u{FFFF}\tü");
+        assert_eq!(letter.attributes["reason"], Attribute::text("a\u{FFFD}b\u{FFFD}\tü"));
     }
 }

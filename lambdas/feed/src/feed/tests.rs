@@ -1,16 +1,18 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dmm_api::KeyError;
+use dmm_aws::batch::FailureKind;
 use dmm_state::{ETag, MemoryStore, Object, Precondition, StateError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::cursor::KEY;
+use crate::deliver::QueueError;
 use crate::fakes::{AT_ONCE, FakeQueue, FakeSource, Reaction, event};
-use crate::ports::{EventSource, FailureKind, QueueError};
 
-/// A function with fakes, which stay within reach.
+/// The function with fakes, which the test can inspect.
 struct Run {
     source: Arc<FakeSource>,
     queue: Arc<FakeQueue>,
@@ -32,7 +34,7 @@ impl Run {
         self.poll_for(Duration::from_mins(1)).await
     }
 
-    /// With so much time left, the margin among it.
+    /// With this much time left, including the margin.
     async fn poll_for(&self, left: Duration) -> Result<Summary, FeedError> {
         self.feed().poll(SystemTime::now() + left).await
     }
@@ -85,10 +87,6 @@ fn out_of_time() -> ApiError {
     ApiError::OutOfTime { path: "/api/events".to_owned(), retry_after: None, last: None }
 }
 
-fn unavailable() -> QueueError {
-    QueueError::Unavailable { reason: "no answer".to_owned(), source: None }
-}
-
 #[tokio::test]
 async fn the_first_run_reads_the_feed_from_its_beginning_to_its_end() {
     let run = Run::new(feed_of(25, 10), FakeQueue::default());
@@ -108,7 +106,7 @@ async fn the_first_run_reads_the_feed_from_its_beginning_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_later_run_reads_on_from_the_cursor() {
+async fn a_later_run_continues_at_the_cursor() {
     let run = Run::new(feed_of(5, 10), FakeQueue::default()).after("event-0002").await;
     run.poll().await.unwrap();
     assert_eq!(run.sent(), ["event-0003", "event-0004"]);
@@ -131,7 +129,7 @@ async fn an_empty_feed_writes_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_new_writes_nothing() {
+async fn without_new_events_nothing_is_written() {
     let run = Run::new(feed_of(3, 10), FakeQueue::default()).after("event-0002").await;
     let summary = run.poll().await.unwrap();
     assert!(summary.complete);
@@ -140,7 +138,7 @@ async fn nothing_new_writes_nothing() {
 }
 
 #[tokio::test]
-async fn what_can_never_be_sent_is_put_aside_and_does_not_hold_the_feed_up() {
+async fn events_that_can_never_be_sent_are_quarantined_and_do_not_block_the_feed() {
     let mut source = feed_of(3, 10);
     source.events.insert(1, json!({"type": "no-id"}));
     source.events.insert(2, json!({"id": "too-large", "type": "T", "padding": "x".repeat(1_048_576)}));
@@ -154,7 +152,7 @@ async fn what_can_never_be_sent_is_put_aside_and_does_not_hold_the_feed_up() {
 }
 
 #[tokio::test]
-async fn events_without_an_id_at_the_end_are_put_aside_once_and_do_not_loop() {
+async fn events_without_an_id_at_the_end_are_quarantined_once_and_do_not_loop() {
     let mut source = feed_of(1, 10);
     source.events.push(json!({"type": "no-id"}));
     let run = Run::new(source, FakeQueue::default());
@@ -167,7 +165,7 @@ async fn events_without_an_id_at_the_end_are_put_aside_once_and_do_not_loop() {
 }
 
 #[tokio::test]
-async fn a_feed_that_always_answers_the_same_page_does_not_loop() {
+async fn a_feed_that_always_returns_the_same_page_does_not_loop() {
     let run = Run::new(FakeSource::default(), FakeQueue::default());
     let source = Arc::new(Forgetful(FakeSource::new(&["a", "b"], 2)));
     let feed = Feed { source: source.clone(), ..run.feed() };
@@ -176,7 +174,7 @@ async fn a_feed_that_always_answers_the_same_page_does_not_loop() {
     assert_eq!(source.0.asked().len(), 2);
 }
 
-/// A feed that always begins at its beginning.
+/// A feed that ignores the cursor.
 struct Forgetful(FakeSource);
 
 #[async_trait]
@@ -187,8 +185,8 @@ impl EventSource for Forgetful {
 }
 
 #[tokio::test]
-async fn an_event_that_the_queue_refuses_for_its_content_is_put_aside_whole() {
-    let queue = FakeQueue::reacting([Reaction::Entries(vec![(1, FailureKind::Content)])]);
+async fn an_event_that_the_queue_rejects_for_its_content_is_quarantined_whole() {
+    let queue = FakeQueue::reacting([Reaction::Entries(vec![(1, FailureKind::InvalidContent)])]);
     let run = Run::new(feed_of(3, 10), queue);
     let summary = run.poll().await.unwrap();
     assert_eq!((summary.queued, summary.quarantined, summary.complete), (2, 1, true));
@@ -196,24 +194,24 @@ async fn an_event_that_the_queue_refuses_for_its_content_is_put_aside_whole() {
     let content = run.store.get(&key).await.unwrap().unwrap().body;
     let content: Value = serde_json::from_slice(&content).unwrap();
     assert_eq!(content["event"], event("event-0001"));
-    assert!(content["reason"].as_str().unwrap().contains("Content"));
+    assert!(content["reason"].as_str().unwrap().contains("InvalidContent"));
 }
 
 #[tokio::test]
-async fn when_a_batch_fails_the_cursor_stands_at_the_last_event_before_it() {
-    let queue = FakeQueue::reacting([Reaction::Entries(Vec::new()), Reaction::Fails(unavailable())]);
+async fn when_a_batch_fails_the_cursor_is_at_the_last_event_before_it() {
+    let queue = FakeQueue::reacting([Reaction::Entries(Vec::new()), Reaction::Fails(FailureKind::Transient)]);
     let run = Run::new(feed_of(35, 100), queue);
     let error = run.poll().await.unwrap_err();
-    assert!(matches!(error, FeedError::Queue(QueueError::Unavailable { .. })));
+    assert!(matches!(error, FeedError::Queue(QueueError::Unavailable(_))));
     assert!(error.is_retryable());
     assert_eq!(run.queue.calls().len(), 2);
     assert_eq!(run.cursor().await.as_deref(), Some("event-0009"));
 }
 
 #[tokio::test]
-async fn when_one_event_of_a_batch_fails_the_cursor_stands_right_before_it_and_nothing_is_lost() {
-    let refused = Reaction::Entries(vec![(4, FailureKind::Refused)]);
-    let run = Run::new(feed_of(8, 100), FakeQueue::reacting([refused]));
+async fn when_one_event_of_a_batch_fails_the_cursor_is_right_before_it_and_nothing_is_lost() {
+    let rejected = Reaction::Entries(vec![(4, FailureKind::Rejected)]);
+    let run = Run::new(feed_of(8, 100), FakeQueue::reacting([rejected]));
     run.poll().await.unwrap_err();
     assert_eq!(run.cursor().await.as_deref(), Some("event-0003"));
     run.poll().await.unwrap();
@@ -223,13 +221,13 @@ async fn when_one_event_of_a_batch_fails_the_cursor_stands_right_before_it_and_n
 
 #[tokio::test]
 async fn when_the_first_batch_fails_no_cursor_is_written() {
-    let run = Run::new(feed_of(3, 100), FakeQueue::reacting([Reaction::Fails(unavailable())]));
+    let run = Run::new(feed_of(3, 100), FakeQueue::reacting([Reaction::Fails(FailureKind::Transient)]));
     run.poll().await.unwrap_err();
     assert_eq!(run.cursor().await, None);
 }
 
 #[tokio::test]
-async fn when_an_event_cannot_be_put_aside_only_what_comes_before_it_is_sent() {
+async fn when_an_event_cannot_be_quarantined_only_the_events_before_it_are_sent() {
     let mut source = feed_of(4, 10);
     source.events.insert(2, json!({"type": "no-id"}));
     let run = Run::new(source, FakeQueue::default());
@@ -240,7 +238,7 @@ async fn when_an_event_cannot_be_put_aside_only_what_comes_before_it_is_sent() {
     assert_eq!(run.cursor().await.as_deref(), Some("event-0001"));
 }
 
-/// A store that denies to put anything into quarantine.
+/// A store that denies writes into the quarantine.
 struct NoQuarantine(Arc<MemoryStore>);
 
 #[async_trait]
@@ -263,7 +261,7 @@ impl ObjectStore for NoQuarantine {
 }
 
 #[tokio::test]
-async fn when_the_api_fails_what_was_sent_stays_sent_and_the_cursor_saved() {
+async fn when_the_api_fails_the_cursor_is_after_the_events_that_were_sent() {
     let source = failing(feed_of(25, 10), 2, status(500));
     let run = Run::new(source, FakeQueue::default());
     let error = run.poll().await.unwrap_err();
@@ -274,7 +272,7 @@ async fn when_the_api_fails_what_was_sent_stays_sent_and_the_cursor_saved() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_the_api_does_not_know_is_a_clear_error_and_is_kept() {
+async fn a_cursor_that_the_api_does_not_know_is_a_clear_error_and_stays() {
     for unknown in [400, 404, 410, 422] {
         let source = failing(feed_of(3, 10), 0, status(unknown));
         let run = Run::new(source, FakeQueue::default()).after("gone").await;
@@ -301,19 +299,20 @@ async fn other_failures_are_not_blamed_on_the_cursor() {
     assert!(matches!(first_run.poll().await, Err(FeedError::Api(_))));
 }
 
-/// A feed during the reading of which another run moves the cursor.
+/// A feed, with another run that moves the cursor while the feed is read.
 struct Overtaken(FakeSource, Arc<MemoryStore>);
 
 #[async_trait]
 impl EventSource for Overtaken {
     async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
-        self.1.put(KEY, b"event-0024".into(), &Precondition::None).await.unwrap();
+        let saved = self.1.get(KEY).await.unwrap();
+        self.1.put(KEY, b"event-0024".into(), &Precondition::unchanged(saved.as_ref())).await.unwrap();
         self.0.events(last_event_id, deadline).await
     }
 }
 
 #[tokio::test]
-async fn a_run_that_another_one_has_overtaken_ends_quietly_and_does_not_move_the_cursor_back() {
+async fn a_run_that_another_run_has_overtaken_succeeds_and_does_not_move_the_cursor_back() {
     for run in [
         Run::new(FakeSource::default(), FakeQueue::default()),
         Run::new(FakeSource::default(), FakeQueue::default()).after("event-0001").await,
@@ -337,7 +336,7 @@ async fn a_run_whose_time_is_up_leaves_the_rest_to_the_next() {
 }
 
 #[tokio::test]
-async fn time_that_is_up_between_two_pages_is_no_failure() {
+async fn running_out_of_time_between_two_pages_is_not_a_failure() {
     let source = failing(feed_of(25, 10), 1, out_of_time());
     let run = Run::new(source, FakeQueue::default());
     let summary = run.poll().await.unwrap();
@@ -346,13 +345,13 @@ async fn time_that_is_up_between_two_pages_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_feed_that_does_not_answer_in_the_whole_time_is_a_failure() {
+async fn a_feed_that_never_answers_is_a_failure() {
     let run = Run::new(failing(feed_of(25, 10), 0, out_of_time()), FakeQueue::default());
     assert!(matches!(run.poll().await, Err(FeedError::Api(_))));
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_answer_is_a_failure_with_the_cursor_saved() {
+async fn a_queue_that_never_answers_is_a_failure_and_the_cursor_is_saved() {
     let queue = FakeQueue::reacting([Reaction::Entries(Vec::new()), Reaction::Hangs]);
     let run = Run::new(feed_of(25, 25), queue);
     let error = run.poll_for(MARGIN + Duration::from_secs(2)).await.unwrap_err();
@@ -368,7 +367,7 @@ async fn a_time_limit_that_leaves_no_time_for_work_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_failure_is_answered_with_its_causes() {
+async fn the_answer_after_a_failure_has_its_causes() {
     let run = Run::new(failing(feed_of(1, 10), 0, status(503)), FakeQueue::default());
     let diagnostic = lambda_runtime::Diagnostic::from(run.poll().await.unwrap_err());
     assert_eq!(diagnostic.error_type, "FeedError");
@@ -376,7 +375,7 @@ async fn a_failure_is_answered_with_its_causes() {
 }
 
 #[test]
-fn the_answer_is_an_object_with_these_members() {
+fn the_answer_is_a_json_object_with_these_members() {
     let summary =
         Summary { polled: 2, queued: 1, quarantined: 1, pages: 1, last_event_id: None, complete: true };
     let expected = json!({

@@ -1,13 +1,13 @@
 use serde_json::{Value, from_value, json, to_value};
 
 use super::*;
-use crate::fakes::{FakeBus, FakeDeadLetters, Reaction};
+use crate::fakes::{FakeBus, FakeDeadLetterQueue, Reaction};
 
-/// Four attempts without a wait.
+/// Four attempts without waits.
 const AT_ONCE: Backoff = Backoff { attempts: 4, base: Duration::ZERO, cap: Duration::ZERO };
 
-/// What became of a batch.
-struct Outcome {
+/// What happened to a batch.
+struct Routed {
     failed: Vec<String>,
     calls: Vec<Vec<String>>,
     letters: Vec<(String, String)>,
@@ -29,21 +29,21 @@ fn sqs_event(records: &[Value]) -> SqsEvent {
     from_value(json!({"Records": records})).unwrap()
 }
 
-async fn route(records: &[Value], bus: FakeBus) -> Outcome {
-    route_with(records, bus, FakeDeadLetters::default(), Duration::from_mins(1)).await
+async fn route(records: &[Value], bus: FakeBus) -> Routed {
+    route_with(records, bus, FakeDeadLetterQueue::default(), Duration::from_mins(1)).await
 }
 
 async fn route_with(
     records: &[Value],
     bus: FakeBus,
-    dead_letters: FakeDeadLetters,
+    dead_letters: FakeDeadLetterQueue,
     left: Duration,
-) -> Outcome {
+) -> Routed {
     let (bus, dead_letters) = (Arc::new(bus), Arc::new(dead_letters));
     let router = Router { bus: bus.clone(), dead_letters: dead_letters.clone(), backoff: AT_ONCE };
     let answer = router.route(sqs_event(records), SystemTime::now() + left).await.unwrap();
     let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
-    Outcome { failed: failed.collect(), calls: bus.calls(), letters: dead_letters.letters() }
+    Routed { failed: failed.collect(), calls: bus.calls(), letters: dead_letters.letters() }
 }
 
 fn entries(failures: &[(usize, FailureKind)]) -> Reaction {
@@ -63,14 +63,14 @@ async fn a_batch_of_ten_groups_is_published_in_one_call() {
 }
 
 #[tokio::test]
-async fn messages_of_one_group_are_published_one_call_after_the_other() {
+async fn messages_of_one_group_are_published_in_successive_calls() {
     let outcome = route(&batch(&["a", "b", "a", "a", "b"]), FakeBus::default()).await;
     assert_eq!(outcome.calls, [vec!["a0", "b1"], vec!["a2", "b4"], vec!["a3"]]);
     assert!(outcome.failed.is_empty());
 }
 
 #[tokio::test]
-async fn a_transient_failure_is_tried_again_before_the_later_messages_of_its_group() {
+async fn a_transient_failure_is_retried_before_the_later_messages_of_its_group() {
     let bus = FakeBus::reacting([entries(&[(0, FailureKind::Transient)])]);
     let outcome = route(&batch(&["a", "a", "b", "b"]), bus).await;
     assert_eq!(outcome.calls, [vec!["a0", "b2"], vec!["a0", "b3"], vec!["a1"]]);
@@ -87,23 +87,23 @@ async fn after_the_last_attempt_the_message_and_the_later_ones_of_its_group_fail
 }
 
 #[tokio::test]
-async fn failures_are_answered_in_the_batch_s_order() {
-    let bus = FakeBus::reacting([entries(&[(0, FailureKind::Refused), (1, FailureKind::Refused)])]);
+async fn failures_are_reported_in_the_batchs_order() {
+    let bus = FakeBus::reacting([entries(&[(0, FailureKind::Rejected), (1, FailureKind::Rejected)])]);
     let outcome = route(&batch(&["b", "a", "b", "a"]), bus).await;
     assert_eq!(outcome.failed, ["m-0", "m-1", "m-2", "m-3"]);
 }
 
 #[tokio::test]
-async fn what_the_bus_will_never_publish_is_a_dead_letter_and_its_group_goes_on() {
-    let bus = FakeBus::reacting([entries(&[(0, FailureKind::Permanent)])]);
+async fn an_event_with_invalid_content_is_a_dead_letter_and_its_group_continues() {
+    let bus = FakeBus::reacting([entries(&[(0, FailureKind::InvalidContent)])]);
     let outcome = route(&batch(&["a", "b", "a"]), bus).await;
-    assert_eq!(outcome.letters, [("m-0".to_owned(), "Permanent".to_owned())]);
+    assert_eq!(outcome.letters, [("m-0".to_owned(), "InvalidContent".to_owned())]);
     assert_eq!(outcome.calls, [vec!["a0", "b1"], vec!["a2"]]);
     assert!(outcome.failed.is_empty());
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_a_dead_letter_without_a_call() {
+async fn a_message_that_is_not_an_event_is_a_dead_letter_without_a_call() {
     let records = [
         record(0, "a", "no json"),
         record(1, "b", "[1]"),
@@ -119,7 +119,7 @@ async fn what_is_no_event_is_a_dead_letter_without_a_call() {
 }
 
 #[tokio::test]
-async fn one_bad_message_does_not_touch_the_others() {
+async fn one_bad_message_does_not_affect_the_others() {
     let mut records = batch(&["a", "b", "c"]);
     records[1]["body"] = json!("no json");
     let outcome = route(&records, FakeBus::default()).await;
@@ -129,18 +129,18 @@ async fn one_bad_message_does_not_touch_the_others() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_become_a_dead_letter_fails_and_holds_its_group_up() {
+async fn a_message_that_cannot_become_a_dead_letter_fails_and_blocks_its_group() {
     let mut records = batch(&["a", "b", "a"]);
     records[0]["body"] = json!("no json");
-    let broken = FakeDeadLetters::broken();
+    let broken = FakeDeadLetterQueue::broken();
     let outcome = route_with(&records, FakeBus::default(), broken, Duration::from_mins(1)).await;
     assert_eq!(outcome.failed, ["m-0", "m-2"]);
     assert_eq!(outcome.calls, [["b1"]]);
 }
 
 #[tokio::test]
-async fn what_the_bus_refuses_for_want_of_a_right_fails_and_is_no_dead_letter() {
-    let bus = FakeBus::reacting([entries(&[(1, FailureKind::Refused)])]);
+async fn an_event_that_the_bus_rejects_for_a_missing_permission_fails_and_is_not_a_dead_letter() {
+    let bus = FakeBus::reacting([entries(&[(1, FailureKind::Rejected)])]);
     let outcome = route(&batch(&["a", "b", "b"]), bus).await;
     assert_eq!(outcome.failed, ["m-1", "m-2"]);
     assert!(outcome.letters.is_empty());
@@ -149,10 +149,8 @@ async fn what_the_bus_refuses_for_want_of_a_right_fails_and_is_no_dead_letter() 
 
 #[tokio::test]
 async fn when_a_whole_call_fails_all_its_groups_fail_and_nothing_is_a_dead_letter() {
-    let refused = BusError::Refused { reason: "AccessDenied".to_owned(), source: "denied".into() };
-    let unavailable = BusError::Unavailable { reason: "no answer".to_owned(), source: "cut".into() };
-    for error in [refused, unavailable] {
-        let outcome = route(&batch(&["a", "b", "a"]), FakeBus::reacting([Reaction::Fails(error)])).await;
+    for kind in [FailureKind::Rejected, FailureKind::Transient] {
+        let outcome = route(&batch(&["a", "b", "a"]), FakeBus::reacting([Reaction::Fails(kind)])).await;
         assert_eq!(outcome.failed, ["m-0", "m-1", "m-2"]);
         assert_eq!(outcome.calls.len(), 1);
         assert!(outcome.letters.is_empty());
@@ -160,7 +158,7 @@ async fn when_a_whole_call_fails_all_its_groups_fail_and_nothing_is_a_dead_lette
 }
 
 #[tokio::test]
-async fn of_a_call_that_is_refused_for_its_content_only_the_message_to_blame_is_a_dead_letter() {
+async fn of_a_call_with_invalid_content_only_the_message_to_blame_is_a_dead_letter() {
     let outcome = route(&batch(&["a", "b", "c", "d", "e"]), FakeBus::poisoned_by("c2")).await;
     assert_eq!(ids(&outcome.letters), ["m-2"]);
     assert!(outcome.failed.is_empty());
@@ -171,7 +169,7 @@ async fn of_a_call_that_is_refused_for_its_content_only_the_message_to_blame_is_
 }
 
 #[tokio::test]
-async fn a_large_event_goes_alone_and_the_others_together() {
+async fn a_large_event_is_published_in_a_call_of_its_own() {
     let mut records = batch(&["a", "b", "c"]);
     let body = json!({"id": "b1", "type": "T", "padding": "x".repeat(500_000)});
     records[1]["body"] = json!(body.to_string());
@@ -183,18 +181,19 @@ async fn a_large_event_goes_alone_and_the_others_together() {
 }
 
 #[tokio::test]
-async fn without_time_nothing_is_published_and_everything_fails() {
+async fn without_time_nothing_is_published_and_every_message_fails() {
     let outcome =
-        route_with(&batch(&["a", "b", "a"]), FakeBus::default(), FakeDeadLetters::default(), MARGIN).await;
+        route_with(&batch(&["a", "b", "a"]), FakeBus::default(), FakeDeadLetterQueue::default(), MARGIN)
+            .await;
     assert_eq!(outcome.failed, ["m-0", "m-1", "m-2"]);
     assert!(outcome.calls.is_empty());
 }
 
 #[tokio::test]
-async fn a_bus_that_does_not_answer_is_not_waited_for_beyond_the_time() {
+async fn the_wait_for_a_bus_that_does_not_answer_ends_with_the_time() {
     let left = MARGIN + Duration::from_secs(2);
     let bus = FakeBus::reacting([Reaction::Hangs]);
-    let outcome = route_with(&batch(&["a", "a"]), bus, FakeDeadLetters::default(), left).await;
+    let outcome = route_with(&batch(&["a", "a"]), bus, FakeDeadLetterQueue::default(), left).await;
     assert_eq!(outcome.failed, ["m-0", "m-1"]);
     assert_eq!(outcome.calls.len(), 1);
 }
@@ -203,26 +202,26 @@ async fn a_bus_that_does_not_answer_is_not_waited_for_beyond_the_time() {
 async fn a_message_without_an_id_fails_the_whole_batch() {
     let router = Router {
         bus: Arc::new(FakeBus::default()),
-        dead_letters: Arc::new(FakeDeadLetters::default()),
+        dead_letters: Arc::new(FakeDeadLetterQueue::default()),
         backoff: AT_ONCE,
     };
     let event = sqs_event(&[record(0, "a", "{}"), json!({"body": "{}"})]);
     let error = router.route(event, SystemTime::now() + Duration::from_mins(1)).await.unwrap_err();
-    assert!(!error.is_retryable());
+    assert!(matches!(error, RouterError::NoMessageId));
     assert!(lambda_runtime::Diagnostic::from(error).error_message.contains("messageId"));
 }
 
 #[tokio::test]
-async fn the_answer_is_what_lambda_reads() {
+async fn the_answer_has_the_form_that_lambda_expects() {
     let router = |bus| Router {
         bus: Arc::new(bus),
-        dead_letters: Arc::new(FakeDeadLetters::default()),
+        dead_letters: Arc::new(FakeDeadLetterQueue::default()),
         backoff: AT_ONCE,
     };
     let deadline = SystemTime::now() + Duration::from_mins(1);
     let nothing = router(FakeBus::default()).route(sqs_event(&[]), deadline).await.unwrap();
     assert_eq!(to_value(nothing).unwrap(), json!({"batchItemFailures": []}));
-    let refusing = FakeBus::reacting([entries(&[(0, FailureKind::Refused)])]);
-    let one = router(refusing).route(sqs_event(&batch(&["a"])), deadline).await.unwrap();
+    let rejecting = FakeBus::reacting([entries(&[(0, FailureKind::Rejected)])]);
+    let one = router(rejecting).route(sqs_event(&batch(&["a"])), deadline).await.unwrap();
     assert_eq!(to_value(one).unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "m-0"}]}));
 }

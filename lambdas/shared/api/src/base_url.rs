@@ -4,75 +4,63 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use dmm_http::is_loopback;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use thiserror::Error;
 
-/// What is encoded in an id that becomes one part of a path: everything but what RFC 3986 calls unreserved,
-/// and the colon, which stands in URNs and is allowed there.
+/// The characters of an id that are encoded when it becomes one segment of a path: all except those that RFC 3986 calls
+/// unreserved, and the colon, which is part of URNs and allowed in segments.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
-/// The address that all paths of the API are appended to, e.g. `https://api.datamesh-manager.com`. It may
-/// have a path of its own (a gateway's prefix). The API key goes there, so it is `https`, except for this
-/// machine itself.
+/// The address that all paths of the API are appended to, for example `https://api.datamesh-manager.com`. It may have a path of
+/// its own (a gateway's prefix). The API key is sent there, so it must be `https`, except on this machine itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     url: Arc<str>,
 }
 
-/// An address that the API cannot be called at.
+/// The text is not a valid address of the API.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum BaseUrlError {
-    /// It is no absolute URL with a host. The text is left out: it may be anything, a key that was pasted into
-    /// the wrong place among it.
-    #[error("it is not a URL ({reason}): something like https://api.datamesh-manager.com is needed")]
+    /// The text is not an absolute URL with a host. The message does not repeat the text: it may be a key that was pasted into
+    /// the wrong place.
+    #[error("it is not a URL like https://api.datamesh-manager.com ({reason})")]
     NotAUrl {
-        /// What the parser says.
+        /// The parser's message.
         reason: String,
     },
-    /// It is not `https`, and does not lead to this machine.
+    /// The address is not `https`, and not on this machine.
     #[error(
-        "the address of {host} has to begin with https://, because the API key is sent there \
-         (http:// is for 127.0.0.1, localhost and ::1 only)"
+        "the address of {host} must start with https://, because the API key is sent there \
+         (http:// is allowed for 127.0.0.1, localhost and ::1 only)"
     )]
     NotSecure {
         /// The host.
         host: String,
     },
-    /// It has a user, a password, a query or a fragment, which the API has no use for.
-    #[error("the address of {host} has a user, a password, a query or a fragment: leave it out")]
+    /// The address has a user, a password, a query or a fragment, which the API does not use.
+    #[error("the address of {host} must not have a user, a password, a query or a fragment")]
     TooMuch {
         /// The host.
         host: String,
     },
 }
 
-impl BaseUrlError {
-    /// Whether a retry can cure it: never, the address has to be changed.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            BaseUrlError::NotAUrl { .. } | BaseUrlError::NotSecure { .. } | BaseUrlError::TooMuch { .. } => {
-                false
-            }
-        }
-    }
-}
-
 impl BaseUrl {
-    /// Reads the address. A slash at the end makes no difference.
+    /// Parses the address. A trailing slash makes no difference.
     ///
     /// # Errors
     ///
-    /// [`BaseUrlError`], when it is no URL, is not secure, or has parts that do not belong there.
+    /// [`BaseUrlError`], if the text is not a URL, is not secure, or has parts that do not belong there.
     pub fn parse(text: &str) -> Result<BaseUrl, BaseUrlError> {
         let not_a_url = |reason: String| BaseUrlError::NotAUrl { reason };
         let url = Url::parse(text.trim()).map_err(|error| not_a_url(error.to_string()))?;
         let host = url.host_str().ok_or_else(|| not_a_url("it has no host".to_owned()))?.to_owned();
         match url.scheme() {
             "https" => {}
-            "http" if matches!(host.as_str(), "127.0.0.1" | "localhost" | "[::1]") => {}
+            "http" if is_loopback(&url) => {}
             _ => return Err(BaseUrlError::NotSecure { host }),
         }
         let has_user = !url.username().is_empty() || url.password().is_some();
@@ -82,14 +70,14 @@ impl BaseUrl {
         Ok(BaseUrl { url: url.as_str().trim_end_matches('/').into() })
     }
 
-    /// The address, without a slash at its end.
+    /// The address, without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.url
     }
 
-    /// The address of one resource. Each segment is encoded as one part of the path. `None` for a segment that
-    /// cannot be one: URLs have no empty parts, and `.` and `..` mean the folder and its parent in them.
+    /// The address of one resource. Each segment is encoded as one segment of the path. `None` if one of them cannot be a
+    /// segment: URLs have no empty segments, and `.` and `..` have a meaning of their own.
     pub(crate) fn resource(&self, segments: &[&str]) -> Option<Url> {
         let mut address = self.url.to_string();
         for segment in segments {
@@ -126,20 +114,20 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_at_the_end_makes_no_difference() {
+    fn a_trailing_slash_makes_no_difference() {
         for base in ["https://api.example.com", "https://api.example.com/", " https://api.example.com// \n"] {
             assert_eq!(path(base, &["api", "events"]).as_deref(), Some("https://api.example.com/api/events"));
         }
     }
 
     #[test]
-    fn a_path_of_the_address_comes_first() {
+    fn the_path_of_the_base_url_comes_first() {
         let url = path("https://gateway.example.com/dmm/v1/", &["api", "events"]);
         assert_eq!(url.as_deref(), Some("https://gateway.example.com/dmm/v1/api/events"));
     }
 
     #[test]
-    fn an_id_is_one_part_of_the_path() {
+    fn an_id_is_one_segment_of_the_path() {
         let id = |id| path("https://a.example", &["api", "access", id]);
         assert_eq!(
             id("urn:acme:a-1_2.3~4").as_deref(),
@@ -154,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_goes_over_the_network_by_https_only() {
+    fn the_key_crosses_the_network_by_https_only() {
         for base in
             ["https://api.example.com", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:80/x"]
         {
@@ -172,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_address_is_refused() {
+    fn a_text_that_is_not_a_plain_address_is_rejected() {
         for base in ["", "api.example.com", "/api", "https://", "mailto:a@example.com"] {
             assert!(matches!(BaseUrl::parse(base), Err(BaseUrlError::NotAUrl { .. })), "{base}");
         }
@@ -188,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_error_does_not_repeat_what_might_be_a_key() {
-        let error = BaseUrl::parse("k3y-that-was-pasted-here").expect_err("no address");
+        let error = BaseUrl::parse("k3y-that-was-pasted-here").expect_err("not an address");
         assert!(!error.to_string().contains("k3y"), "{error}");
     }
 }

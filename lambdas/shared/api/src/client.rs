@@ -1,4 +1,4 @@
-//! The calls of the API.
+//! The operations of the API.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +12,9 @@ use crate::keys::ApiKeySource;
 use crate::list;
 use crate::retry::RetryPolicy;
 use crate::transport::{Call, Transport};
-use dmm_mesh::AgreementPage;
-use dmm_mesh::DataProduct;
-use dmm_mesh::ProvisioningReport;
-use dmm_mesh::Team;
-use dmm_mesh::{Agreement, AgreementKind, AgreementRef};
+use dmm_mesh::{
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
+};
 
 /// The client of the Data Mesh Manager API. A clone is cheap and shares connections.
 #[derive(Clone)]
@@ -27,8 +25,8 @@ pub struct Client {
 impl Client {
     /// A client without a deadline.
     ///
-    /// `http` must not follow redirects: the key would go along to wherever they lead. It needs no time limits;
-    /// those of `retry` hold.
+    /// `http` must not follow redirects: the key would be sent wherever they lead. It needs no time limits, because those of
+    /// `retry` apply.
     #[must_use]
     pub fn new(
         http: reqwest::Client,
@@ -39,8 +37,8 @@ impl Client {
         Client { transport: Transport { http, base_url, keys, retry, deadline: None } }
     }
 
-    /// The same client with a deadline: no attempt and no wait goes beyond it. A call that would have to fails
-    /// with [`ApiError::OutOfTime`], and does so at once where that is known in advance.
+    /// The same client with a deadline: no attempt and no wait lasts beyond it. A call that needs more time fails with
+    /// [`ApiError::OutOfTime`], at once if that is known in advance.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Client {
         let mut client = self.clone();
@@ -48,8 +46,8 @@ impl Client {
         client
     }
 
-    /// The events after `last_event_id`, or from the beginning; at most 1000, and none at the end of the feed.
-    /// They are as received: what is wrong with one of them is for the caller to handle.
+    /// The events after `last_event_id`, or from the beginning; at most 1000, and none at the end of the feed. They are as
+    /// received and may be invalid.
     ///
     /// # Errors
     ///
@@ -66,9 +64,8 @@ impl Client {
         }
     }
 
-    /// The agreement as it is now, or `None` when there is none anywhere. The older generations are asked at
-    /// their own address first; where that has no agreement, `/api/access/{id}` is asked.
-    /// [`Agreement::reference`] says where it was found.
+    /// The agreement as it is now, or `None` if it is nowhere. An agreement of an older generation is looked up at its own
+    /// address first, then at `/api/access/{id}`. [`Agreement::reference`] says where it was found.
     ///
     /// # Errors
     ///
@@ -85,16 +82,16 @@ impl Client {
         let access = AgreementRef { kind: AgreementKind::Access, id: reference.id.clone() };
         let call = self.agreement_call(&access)?;
         let Some(raw) = self.transport.find(&call).await? else { return Ok(None) };
-        // Taken as "no agreement", an answer that is none would cost the consumer its access.
+        // If an answer that is not an agreement counted as "no agreement", the consumer would lose its access.
         let agreement = Agreement::from_value(access, raw);
         agreement.map(Some).ok_or_else(|| call.unexpected("an agreement with provider and consumer"))
     }
 
-    /// One page of all agreements of a generation, the first of which has the number 0; `None` when the API
-    /// has no such list (any more): the older generations are gone from the API of today.
+    /// One page of all agreements of a generation. Pages are counted from 0. `None` if the API has no such list: today's API
+    /// no longer has the older generations.
     ///
-    /// The pages are in the order of creation, and not a snapshot: while agreements are deleted, those after
-    /// them move to earlier places.
+    /// The pages are in the order of creation. They are not a snapshot: when agreements are deleted, those after them move to
+    /// earlier places.
     ///
     /// # Errors
     ///
@@ -113,7 +110,7 @@ impl Client {
         }
     }
 
-    /// The data product, or `None` when there is none.
+    /// The data product, or `None` if it does not exist.
     ///
     /// # Errors
     ///
@@ -125,7 +122,7 @@ impl Client {
         product.map(Some).ok_or_else(|| call.unexpected("a data product with an id"))
     }
 
-    /// The team, or `None` when there is none.
+    /// The team, or `None` if it does not exist.
     ///
     /// # Errors
     ///
@@ -137,11 +134,11 @@ impl Client {
         team.map(Some).ok_or_else(|| call.unexpected("a team with an id"))
     }
 
-    /// Reports what happened to an access's grant. It may be sent more than once: the latest report wins.
+    /// Reports what happened to the grant of an access. A report may be sent more than once: the latest one wins.
     ///
     /// # Errors
     ///
-    /// [`ApiError`]; [`ApiError::is_not_found`] when the access is gone.
+    /// [`ApiError`]; [`ApiError::is_not_found`] if the access has been deleted.
     pub async fn report_provisioning(
         &self,
         access_id: &str,
@@ -152,7 +149,7 @@ impl Client {
         self.transport.send(&Call::post(url, &report.body())).await.map(drop)
     }
 
-    /// Replaces an agreement, see [`with_marks`](crate::with_marks).
+    /// Replaces an agreement of an older generation with this document.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Why a call of the API failed.
+//! Why a call of the API has failed.
 
 use std::time::Duration;
 
@@ -6,14 +6,13 @@ use thiserror::Error;
 
 use crate::keys::KeyError;
 
-/// A call of the Data Mesh Manager API failed. Messages name the path of the address, never the key.
+/// A call of the Data Mesh Manager API has failed. Messages name the path of the address, never the key.
 #[derive(Debug, Error)]
 pub enum ApiError {
-    /// The API key cannot be had.
+    /// There is no usable API key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The API key was refused (401, or 403, which the API also answers to a key that it does not know), also
-    /// after it was read again.
+    /// The API key was refused, even after it was read again: 401, or 403, which the API also answers to an unknown key.
     #[error(
         "Data Mesh Manager refuses the API key for {path} ({status}{}): check that {origin} holds a valid \
          key with the rights for this",
@@ -24,22 +23,22 @@ pub enum ApiError {
         status: u16,
         /// The path of the address.
         path: String,
-        /// What the server says.
+        /// The server's explanation.
         detail: Option<String>,
-        /// Where the key is kept.
+        /// Where the key comes from.
         origin: String,
     },
-    /// The server answered with another failure.
+    /// The server answered with another error status.
     #[error("Data Mesh Manager answers {status} for {path}{}", text_of(detail.as_deref()))]
     Status {
         /// The HTTP status.
         status: u16,
         /// The path of the address.
         path: String,
-        /// What the server says: `detail` of its problem document.
+        /// The server's explanation: the `detail` of its problem document.
         detail: Option<String>,
     },
-    /// No answer, or not all of it: the connection could not be made or was cut.
+    /// The connection could not be established or was cut, so that there was no complete answer.
     #[error("the connection to Data Mesh Manager failed for {path}")]
     Connection {
         /// The path of the address.
@@ -56,18 +55,18 @@ pub enum ApiError {
         /// The time limit of the attempt.
         limit: Duration,
     },
-    /// The deadline is too near for another attempt, or for the wait that the server asks for.
-    #[error("no time is left for {path}{}", wait_of(*retry_after))]
+    /// The deadline is too near for another attempt, or the server asks for too long a wait.
+    #[error("there is no time left for {path}{}", wait_of(*retry_after))]
     OutOfTime {
         /// The path of the address.
         path: String,
         /// The wait that the server asks for.
         retry_after: Option<Duration>,
-        /// How the last attempt ended, where there was one.
+        /// How the last attempt failed, if there was one.
         #[source]
         last: Option<Box<ApiError>>,
     },
-    /// The answer is not JSON, e.g. a page of something in between.
+    /// The answer is not JSON, for example because a gateway answers with a page.
     #[error("the answer to {path} is not JSON: check that the base address leads to Data Mesh Manager's API")]
     NotJson {
         /// The path of the address.
@@ -76,15 +75,15 @@ pub enum ApiError {
         #[source]
         source: serde_json::Error,
     },
-    /// The answer is JSON, but not what the API promises.
+    /// The answer is JSON, but not what the API documents.
     #[error("the answer to {path} is not {expected}")]
     Unexpected {
         /// The path of the address.
         path: String,
-        /// What should have come.
+        /// What was expected.
         expected: &'static str,
     },
-    /// The answer is larger than is read.
+    /// The answer exceeds the largest size that is read.
     #[error("the answer to {path} is larger than {limit} bytes")]
     TooLarge {
         /// The path of the address.
@@ -93,13 +92,13 @@ pub enum ApiError {
         limit: usize,
     },
     /// The id cannot be part of an address.
-    #[error("`{id}` cannot be an id: nothing, `.` and `..` have no address")]
+    #[error("`{id}` is not a valid id: the API has no address for an empty id, `.` or `..`")]
     InvalidId {
         /// The id.
         id: String,
     },
-    /// The HTTP client could not make the request at all.
-    #[error("the request for {path} could not be made")]
+    /// The request could not be built.
+    #[error("the request for {path} could not be built")]
     Request {
         /// The path of the address.
         path: String,
@@ -110,9 +109,9 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Whether a retry can cure it: whether the same call may succeed later, without anybody changing the
-    /// agreement, the data product or the team. A key that is missing or refused counts as such: it is read
-    /// again the next time, so that what waits goes on as soon as the key is right.
+    /// Whether the same call can succeed later without anybody changing the agreement, the data product or the team. That
+    /// includes a missing or refused key: the next call reads it again, so that everything continues as soon as the key is
+    /// right.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -130,13 +129,30 @@ impl ApiError {
         }
     }
 
-    /// Whether the server says that there is no such resource.
+    /// Whether the server says that the resource does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, ApiError::Status { status: 404 | 410, .. })
     }
 
-    /// Whether the client tries the same call again at once.
+    /// The name of the error's kind, for `error.type` in traces.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            ApiError::Key(_) => "Key",
+            ApiError::Refused { .. } => "Refused",
+            ApiError::Status { .. } => "Status",
+            ApiError::Connection { .. } => "Connection",
+            ApiError::TimedOut { .. } => "TimedOut",
+            ApiError::OutOfTime { .. } => "OutOfTime",
+            ApiError::NotJson { .. } => "NotJson",
+            ApiError::Unexpected { .. } => "Unexpected",
+            ApiError::TooLarge { .. } => "TooLarge",
+            ApiError::InvalidId { .. } => "InvalidId",
+            ApiError::Request { .. } => "Request",
+        }
+    }
+
+    /// Whether the client makes another attempt within the same call.
     pub(crate) fn is_worth_another_attempt(&self) -> bool {
         match self {
             ApiError::Status { status, .. } => is_retryable_status(*status),
@@ -162,5 +178,23 @@ fn text_of(detail: Option<&str>) -> String {
 }
 
 fn wait_of(retry_after: Option<Duration>) -> String {
-    retry_after.map(|wait| format!(": the server asks to wait {wait:?}")).unwrap_or_default()
+    retry_after.map(|wait| format!(": the server asks for a wait of {wait:?}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_the_variant_s_name() {
+        let error = ApiError::Unexpected { path: "/".to_owned(), expected: "a list" };
+        assert_eq!(error.kind(), "Unexpected");
+        for error in [
+            error,
+            ApiError::InvalidId { id: String::new() },
+            ApiError::TooLarge { path: "/".to_owned(), limit: 1 },
+        ] {
+            assert!(format!("{error:?}").starts_with(error.kind()), "{error:?}");
+        }
+    }
 }

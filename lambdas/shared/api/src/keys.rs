@@ -6,35 +6,34 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use thiserror::Error;
 
-/// Gives the API key. One process asks for it often, so [`current`](ApiKeySource::current) is cheap once it
-/// has been read.
+/// Provides the API key. Every call asks for it, so [`current`](ApiKeySource::current) is cheap once the key has been read.
 #[async_trait]
 pub trait ApiKeySource: Send + Sync {
     /// The key, read once and remembered.
     async fn current(&self) -> Result<SecretString, KeyError>;
 
-    /// The key, read again: called once after Data Mesh Manager has refused the current one.
+    /// The key, read again. Called at most once per API call, after Data Mesh Manager has refused the current key.
     async fn refresh(&self) -> Result<SecretString, KeyError>;
 
-    /// Where the key is kept, for the person who has to replace it. It stands in error messages.
+    /// Where the key is kept, for the person who has to replace it. Error messages contain it.
     fn origin(&self) -> String {
-        "the place that the API key comes from".to_owned()
+        "the source of the API key".to_owned()
     }
 }
 
-/// The API key cannot be had.
+/// There is no usable API key.
 #[derive(Debug, Error)]
 pub enum KeyError {
-    /// The place where it is kept could not be asked just now.
+    /// The place where the key is kept does not answer now.
     #[error("the API key could not be read: {message}")]
     Unavailable {
-        /// What was tried, and what to look at.
+        /// What failed.
         message: String,
         /// The cause.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// There is no key there, or it is none that can be sent: somebody has to put one there.
+    /// There is no key, or it cannot be sent. Somebody has to provide one.
     #[error("the API key cannot be used: {message}")]
     Unusable {
         /// What is wrong, and what to do about it.
@@ -45,23 +44,12 @@ pub enum KeyError {
     },
 }
 
-impl KeyError {
-    /// Whether a retry can cure it.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            KeyError::Unavailable { .. } => true,
-            KeyError::Unusable { .. } => false,
-        }
-    }
-}
-
-/// A key that is known from the start, for tests and programs on one machine.
+/// A key that is known from the start, for tests.
 #[derive(Clone, Debug)]
 pub struct StaticApiKey(SecretString);
 
 impl StaticApiKey {
-    /// The source of this one key.
+    /// The source of this key.
     #[must_use]
     pub fn new(key: SecretString) -> StaticApiKey {
         StaticApiKey(key)

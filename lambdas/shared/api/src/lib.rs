@@ -1,7 +1,8 @@
 //! HTTP client of Data Mesh Manager's API (also sold as Entropy Data).
 //!
-//! - [`Client`]: the calls, with time limits, retries and a deadline. Its failures are [`ApiError`]s.
-//! - [`ApiKeySource`]: where the API key comes from. This crate knows no secret store.
+//! - [`Client`]: the operations, with time limits, retries and a deadline. They fail with [`ApiError`].
+//! - [`ApiKeySource`]: where the API key comes from. This crate does not depend on a secret store.
+//! - [`BaseUrl`]: the address of Data Mesh Manager.
 
 mod base_url;
 mod client;

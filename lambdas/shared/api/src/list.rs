@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Lists of agreements, page by page.
 
 use reqwest::Url;
 use reqwest::header::{HeaderMap, LINK};
@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::error::ApiError;
 use crate::transport::{Answer, Call};
-use dmm_mesh::json;
-use dmm_mesh::{Agreement, AgreementKind, AgreementPage, AgreementRef};
+use dmm_mesh::{Agreement, AgreementKind, AgreementPage, AgreementRef, json};
 
 /// Reads one page of the agreements of a generation.
 pub(crate) fn read(
@@ -43,22 +42,22 @@ pub(crate) fn read(
     Ok(AgreementPage { agreements, nameless, next })
 }
 
-/// Where the first generation was, there are data contracts' documents today. An access that cannot be read is
-/// one nevertheless: whoever asks for it is told what is wrong.
+/// At the address of the first generation, today's API lists the documents of data contracts. An access that cannot be read
+/// counts as an agreement nevertheless, so that its lookup says what is wrong.
 fn is_agreement(reference: &AgreementRef, entry: Value) -> bool {
     reference.kind == AgreementKind::Access || Agreement::from_value(reference.clone(), entry).is_some()
 }
 
-/// Where the link to the next page (RFC 8288) leads; `None` without such a link.
+/// The target of the link to the next page (RFC 8288), if there is one.
 fn next_link(headers: &HeaderMap) -> Option<&str> {
     let values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(links).find(|(_, parameters)| is_next(parameters)).map(|(target, _)| target)
 }
 
-/// The page's number in a link; `None` where it has none.
+/// The number of the page that a link leads to, if it has one.
 ///
-/// Only the number is taken from it. The address stays the configured one: the API key goes nowhere else,
-/// and behind a gateway the server does not know its own.
+/// Nothing else of the link is used. The address remains the configured one: the API key is sent nowhere else, and behind a
+/// gateway the server does not know its own address.
 fn number_in(link: &str, base: &Url) -> Option<u64> {
     let url = base.join(link).ok()?;
     let (_, number) = url.query_pairs().find(|(name, _)| name == "p")?;
@@ -70,7 +69,7 @@ fn links(header: &str) -> impl Iterator<Item = (&str, &str)> {
     header.split('<').skip(1).filter_map(|link| link.split_once('>'))
 }
 
-/// Whether `rel`, one name or several in quotes, says that it is the next page.
+/// Whether `rel`, which is one name or several in quotes, marks the next page.
 fn is_next(parameters: &str) -> bool {
     let mut parameters = parameters.trim_end_matches([' ', ',']).split(';').map(str::trim);
     parameters.any(|parameter| {
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_link_there_is_no_next_page_and_a_link_without_a_number_is_seen() {
+    fn without_a_link_there_is_no_next_page_and_a_link_without_a_number_is_noticed() {
         for links in [&[][..], &["</api/access?p=0>; rel=\"prev\"", "nonsense", "<>", "<; rel=next"]] {
             assert_eq!(next_link(&headers(links)), None, "{links:?}");
         }

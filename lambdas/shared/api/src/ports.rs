@@ -1,4 +1,4 @@
-//! The client as the convergence loop sees it.
+//! The client as an implementation of the ports of `dmm_converge`.
 
 use async_trait::async_trait;
 use dmm_converge::error::MeshError;

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_asks_for_a_wait_in_seconds_or_until_a_date() {
+    fn retry_after_is_a_number_of_seconds_or_a_date() {
         assert_eq!(asked("7"), Some(Duration::from_secs(7)));
         assert_eq!(asked(" 0 "), Some(Duration::ZERO));
         assert_eq!(asked("Sun, 01 Mar 2026 12:00:30 GMT"), Some(Duration::from_secs(30)));
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_cannot_be_read_is_none() {
+    fn an_invalid_retry_after_is_none() {
         for value in ["", "soon", "-1", "1.5", "2026-03-01T12:00:30Z"] {
             assert_eq!(asked(value), None, "{value}");
         }

@@ -27,7 +27,7 @@ pub(crate) fn span(method: &Method, url: &Url, attempt: u32) -> Span {
     )
 }
 
-/// Tells the current span how its attempt ended.
+/// Records in the current span how its attempt ended.
 pub(crate) fn ended(result: Result<u16, &ApiError>) {
     let error = match result {
         Ok(status) => {
@@ -37,17 +37,17 @@ pub(crate) fn ended(result: Result<u16, &ApiError>) {
         Err(error) => error,
     };
     let (kind, message) = match error {
-        // Not what the server says: that is written for people, and may be about people.
+        // The server's explanation is left out: it is written for people, and may be about people.
         ApiError::Status { status, .. } | ApiError::Refused { status, .. } => {
             Span::current().record("http.response.status_code", status);
             if error.is_not_found() {
-                // Whoever asks wants to know whether it is there.
+                // Not an error: the caller asks whether the resource exists.
                 Span::current().record("error.type", status.to_string());
                 return;
             }
             (status.to_string(), format!("HTTP status {status}"))
         }
-        other => (variant(other), other.to_string()),
+        other => (other.kind().to_owned(), other.to_string()),
     };
     let context = Context::current();
     let span = context.span();
@@ -59,16 +59,7 @@ pub(crate) fn ended(result: Result<u16, &ApiError>) {
     span.set_status(Status::error(message));
 }
 
-/// The name of the error's variant.
-fn variant(error: &ApiError) -> String {
-    format!("{error:?}")
-        .split(|character: char| !character.is_alphanumeric())
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// The path with `{id}` for the id, so that all calls of one kind have one name.
+/// The path with `{id}` in place of the id, so that all calls of one operation have the same name.
 fn template(path: &str) -> String {
     let Some((_, resource)) = path.split_once("/api/") else { return path.to_owned() };
     let segments: Vec<&str> = resource
@@ -84,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_named_without_its_id() {
+    fn a_template_has_no_id() {
         assert_eq!(template("/api/events"), "/api/events");
         assert_eq!(template("/api/access/urn:a:1"), "/api/access/{id}");
         assert_eq!(
@@ -92,10 +83,5 @@ mod tests {
             "/api/access/{id}/provisioning/provisioning-succeeded"
         );
         assert_eq!(template("/elsewhere"), "/elsewhere");
-    }
-
-    #[test]
-    fn an_error_s_kind_is_one_word() {
-        assert_eq!(variant(&ApiError::Unexpected { path: "/".to_owned(), expected: "a list" }), "Unexpected");
     }
 }

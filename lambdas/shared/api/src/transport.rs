@@ -19,12 +19,12 @@ use crate::trace;
 use dmm_budget::api::LONGEST_RETRY_AFTER;
 use dmm_mesh::json;
 
-/// The largest answer that is read, in bytes. A full page of the feed is far below it.
+/// The largest answer that is read, in bytes. A full page of the feed is much smaller.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
-/// The longest text of a failed answer that is kept, in characters, where it is no problem document.
+/// How many characters of an error answer are kept if it is not a problem document.
 const LONGEST_DETAIL: usize = 300;
 
-/// Sends calls.
+/// Sends calls, with the key, time limits and retries.
 #[derive(Clone)]
 pub(crate) struct Transport {
     pub(crate) http: reqwest::Client,
@@ -34,7 +34,7 @@ pub(crate) struct Transport {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// What is sent, apart from the key.
+/// A request, without the key.
 pub(crate) struct Call {
     method: Method,
     pub(crate) url: Url,
@@ -42,7 +42,7 @@ pub(crate) struct Call {
     body: Option<String>,
 }
 
-/// What came back from a call that succeeded.
+/// The answer to a call that succeeded.
 pub(crate) struct Answer {
     status: u16,
     pub(crate) headers: HeaderMap,
@@ -103,7 +103,7 @@ impl Transport {
         })
     }
 
-    /// The JSON answer, or `None` when the server says that there is nothing.
+    /// The JSON answer, or `None` if the server says that the resource does not exist.
     pub(crate) async fn find(&self, call: &Call) -> Result<Option<Value>, ApiError> {
         match self.read(call).await {
             Ok(value) => Ok(Some(value)),
@@ -117,12 +117,12 @@ impl Transport {
         self.send(call).await?.json(call)
     }
 
-    /// Sends the call until it succeeds, cannot be cured, or attempts or time are used up.
+    /// Sends the call until it succeeds, a retry cannot help, or there are no attempts or no time left.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, ApiError> {
         let mut key = self.in_time(call, self.keys.current()).await??;
         let mut refreshed = false;
         let mut attempt = 1;
-        // Those with a refused key among them.
+        // Counts all requests, including the one with a refused key.
         let mut sent = 0;
         loop {
             sent += 1;
@@ -131,7 +131,7 @@ impl Transport {
                 Err(failure) => failure,
             };
             if matches!(failure.error, ApiError::Refused { .. }) && !refreshed {
-                tracing::warn!(path = call.url.path(), "the API key was refused, it is read again");
+                tracing::warn!(path = call.url.path(), "the API key was refused and is read again");
                 key = self.in_time(call, self.keys.refresh()).await??;
                 refreshed = true;
                 continue;
@@ -146,7 +146,7 @@ impl Transport {
         }
     }
 
-    /// Waits before the next attempt, or gives up at once when the deadline comes first.
+    /// Waits before the next attempt, or gives up at once if the deadline comes first.
     async fn wait(
         &self,
         call: &Call,
@@ -212,7 +212,7 @@ impl Transport {
             return Ok(Answer { status: status.as_u16(), headers, body: body_of(call, response).await? });
         }
         let retry_after = retry_after(response.headers(), Timestamp::now());
-        // Without its body a failure is still one, with less to say.
+        // If the body cannot be read, the failure has no explanation.
         let detail = body_of(call, response).await.ok().and_then(|body| detail_of(&body));
         let (status, path) = (status.as_u16(), call.path());
         let error = match status {
@@ -222,7 +222,7 @@ impl Transport {
         Err(Failure { error, retry_after })
     }
 
-    /// Whatever is awaited for a call, up to the deadline.
+    /// Awaits some work for a call, until the deadline.
     async fn in_time<T>(&self, call: &Call, work: impl Future<Output = T>) -> Result<T, ApiError> {
         match self.deadline {
             Some(deadline) => timeout_at(deadline, work).await.map_err(|_| call.out_of_time()),
@@ -247,7 +247,7 @@ impl From<ApiError> for Failure {
 fn key_header(key: &SecretString) -> Result<HeaderValue, ApiError> {
     // The cause is left out: it might quote the key.
     let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| KeyError::Unusable {
-        message: "it has characters that cannot stand in an HTTP header; put the bare key there".to_owned(),
+        message: "it contains characters that an HTTP header cannot contain; store the bare key".to_owned(),
         source: None,
     })?;
     value.set_sensitive(true);
@@ -265,8 +265,8 @@ async fn body_of(call: &Call, mut response: Response) -> Result<Vec<u8>, ApiErro
     Ok(body)
 }
 
-/// What a failed answer says for people: `detail`, or else `title`, of a problem document (RFC 7807), or else
-/// the beginning of the text.
+/// The explanation in an error answer: the `detail` or else the `title` of a problem document (RFC 7807), or else the beginning
+/// of the text.
 fn detail_of(body: &[u8]) -> Option<String> {
     if let Ok(problem) = serde_json::from_slice::<Value>(body) {
         return json::text(&problem, "detail").or_else(|| json::text(&problem, "title")).map(str::to_owned);

@@ -1,4 +1,7 @@
-//! How AWS is called: region, credentials, one HTTP client, retries and time limits.
+//! How AWS is called: region, credentials, one HTTP client, retries and time limits. The only place that builds clients of
+//! the AWS SDK.
+
+use std::borrow::Cow;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -11,37 +14,36 @@ use aws_types::region::Region;
 
 use dmm_budget::aws as budget;
 
-use crate::http::{self, HttpSetupError};
+use crate::http::{self, AwsSetupError};
 use crate::traced::traced;
 
-/// What Lambda gives a function for calling AWS.
+/// What calls of AWS need. Lambda sets the environment variables.
 #[derive(Clone, Debug)]
 pub struct AwsSettings {
     /// `AWS_REGION`.
     pub region: String,
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. Secret parts do not show in
-    /// `Debug`.
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. `Debug` shows no secret part.
     pub credentials: Credentials,
-    /// `AWS_ENDPOINT_URL`: where all services are called instead of AWS, e.g. an emulator.
+    /// `AWS_ENDPOINT_URL`: the address of all services, if it is not AWS's own, for example an emulator's.
     pub endpoint_url: Option<String>,
-    /// `AWS_CA_BUNDLE`: a file of PEM certificates that are trusted instead of Amazon's, e.g. an
-    /// intercepting proxy's.
+    /// `AWS_CA_BUNDLE`: the path of a file with PEM certificates that are trusted instead of Amazon's, for example those of
+    /// an intercepting proxy.
     pub ca_bundle: Option<String>,
 }
 
-/// The configuration that all AWS clients of a process share.
+/// The configuration that all AWS clients of a process share, and those clients. The budgets are in [`dmm_budget::aws`].
 #[derive(Clone, Debug)]
 pub struct Aws {
     sdk_config: SdkConfig,
 }
 
 impl Aws {
-    /// From these settings.
+    /// Uses these settings.
     ///
     /// # Errors
     ///
-    /// [`HttpSetupError`], when the certificates cannot be read.
-    pub fn new(settings: AwsSettings) -> Result<Aws, HttpSetupError> {
+    /// [`AwsSetupError`], if the file in `AWS_CA_BUNDLE` cannot be used.
+    pub fn new(settings: AwsSettings) -> Result<Aws, AwsSetupError> {
         let retries = RetryConfig::standard()
             .with_max_attempts(budget::ATTEMPTS)
             .with_initial_backoff(budget::BACKOFF_BASE)
@@ -63,9 +65,65 @@ impl Aws {
         Ok(Aws { sdk_config: builder.build() })
     }
 
-    /// The configuration, for the `new` of any service's client.
+    /// For tests: calls this endpoint with made-up credentials, once per call.
+    ///
+    /// # Panics
+    ///
+    /// Never: no file is read.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn without_retries(endpoint_url: &str) -> Aws {
+        let settings = AwsSettings {
+            region: "eu-central-1".to_owned(),
+            credentials: Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"),
+            endpoint_url: Some(endpoint_url.to_owned()),
+            ca_bundle: None,
+        };
+        #[expect(clippy::expect_used, reason = "test code; nothing that can fail is read")]
+        let Aws { sdk_config } = Aws::new(settings).expect("no file is read");
+        Aws { sdk_config: sdk_config.into_builder().retry_config(RetryConfig::disabled()).build() }
+    }
+
+    /// The configuration, for clients of services that have no method here.
     #[must_use]
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.sdk_config
+    }
+
+    /// A client of EventBridge.
+    #[must_use]
+    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.sdk_config)
+    }
+
+    /// A client of IAM.
+    #[must_use]
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::new(&self.sdk_config)
+    }
+
+    /// A client of S3.
+    #[must_use]
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.sdk_config)
+    }
+
+    /// A client of Secrets Manager.
+    #[must_use]
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.sdk_config)
+    }
+
+    /// A client of Service Quotas in this region: the quotas of global services are kept in one region of their partition.
+    #[must_use]
+    pub fn service_quotas(&self, region: impl Into<Cow<'static, str>>) -> aws_sdk_servicequotas::Client {
+        let config = aws_sdk_servicequotas::config::Builder::from(&self.sdk_config);
+        aws_sdk_servicequotas::Client::from_conf(config.region(Region::new(region)).build())
+    }
+
+    /// A client of SQS.
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.sdk_config)
     }
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::batch::{BatchError, BatchLimits, EntryFailure, unconfirmed};
 use crate::call_error::CallError;
+use crate::config::Aws;
 
 /// The maximum size of an event, as [`BusEvent::size`] counts it, in bytes:
 /// [EventBridge quotas](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html).
@@ -74,10 +75,10 @@ impl EventBridgeBus {
     /// # Errors
     ///
     /// [`InvalidBusName`], if it has a character that EventBridge does not accept.
-    pub fn new(client: Client, name: String) -> Result<EventBridgeBus, InvalidBusName> {
+    pub fn new(aws: &Aws, name: String) -> Result<EventBridgeBus, InvalidBusName> {
         let is_allowed = |character: char| character.is_ascii_alphanumeric() || "/.-_:".contains(character);
         if name.chars().all(is_allowed) {
-            Ok(EventBridgeBus { client, name })
+            Ok(EventBridgeBus { client: aws.eventbridge(), name })
         } else {
             Err(InvalidBusName { name })
         }

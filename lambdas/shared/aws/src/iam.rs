@@ -12,6 +12,7 @@ use dmm_converge::error::RolesError;
 use dmm_converge::ports::{Put, Roles};
 
 use crate::call_error::CallError;
+use crate::config::Aws;
 use answer::{NO_SUCH_ENTITY, UNMODIFIABLE_ENTITY, decoded, failure, refusal, unless_missing};
 
 mod answer;
@@ -27,15 +28,12 @@ pub struct IamRoles {
 }
 
 impl IamRoles {
-    /// Uses these clients. The one for Service Quotas must call the region [`ArnPrefix::quota_region`].
+    /// The roles of the account that the credentials belong to. `arns` is where this stack's managed policies are, `opt_in`
+    /// by what a role opts in.
     #[must_use]
-    pub fn new(
-        client: Client,
-        quotas: aws_sdk_servicequotas::Client,
-        arns: ArnPrefix,
-        opt_in: OptIn,
-    ) -> IamRoles {
-        IamRoles { client, quotas, arns, opt_in }
+    pub fn new(aws: &Aws, arns: ArnPrefix, opt_in: OptIn) -> IamRoles {
+        let quotas = aws.service_quotas(arns.quota_region());
+        IamRoles { client: aws.iam(), quotas, arns, opt_in }
     }
 
     fn read(&self, name: RoleName, role: aws_sdk_iam::types::Role) -> Role {

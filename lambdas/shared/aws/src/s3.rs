@@ -7,6 +7,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
 use crate::call_error::{CallError, CallErrorKind};
+use crate::config::Aws;
 use dmm_state::{ETag, Object, ObjectKeys, ObjectStore, Precondition, StateError};
 
 /// An [`ObjectStore`] in an S3 bucket. Preconditions are S3's
@@ -23,8 +24,8 @@ pub struct S3Store {
 impl S3Store {
     /// The store in this bucket.
     #[must_use]
-    pub fn new(client: Client, bucket: impl Into<String>) -> S3Store {
-        S3Store { client, bucket: bucket.into() }
+    pub fn new(aws: &Aws, bucket: impl Into<String>) -> S3Store {
+        S3Store { client: aws.s3(), bucket: bucket.into() }
     }
 
     fn request(&self, action: &'static str, key: &str) -> Request {

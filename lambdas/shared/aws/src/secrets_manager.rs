@@ -4,12 +4,12 @@ use std::fmt;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
-use aws_types::SdkConfig;
 use dmm_api::{ApiKeySource, KeyError};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use crate::call_error::CallError;
+use crate::config::Aws;
 
 /// The value of a new stack's secret until somebody puts the API key there.
 pub const API_KEY_PLACEHOLDER: &str = "put-the-api-key-here";
@@ -25,8 +25,8 @@ pub struct SecretApiKey {
 impl SecretApiKey {
     /// The key in the secret with this name or ARN. Nothing is read yet.
     #[must_use]
-    pub fn new(config: &SdkConfig, secret_id: impl Into<String>) -> SecretApiKey {
-        SecretApiKey { client: Client::new(config), secret_id: secret_id.into(), key: Mutex::new(None) }
+    pub fn new(aws: &Aws, secret_id: impl Into<String>) -> SecretApiKey {
+        SecretApiKey { client: aws.secrets_manager(), secret_id: secret_id.into(), key: Mutex::new(None) }
     }
 
     async fn read(&self) -> Result<SecretString, KeyError> {

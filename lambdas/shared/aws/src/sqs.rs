@@ -13,6 +13,7 @@ use aws_sdk_sqs::types::{
 
 use crate::batch::{BatchError, BatchLimits, EntryFailure, unconfirmed};
 use crate::call_error::{CallError, CallErrorKind};
+use crate::config::Aws;
 
 /// The maximum size of a message, as [`Message::size`] counts it, in bytes:
 /// [SendMessage](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
@@ -123,8 +124,8 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// The queue with this URL.
     #[must_use]
-    pub fn new(client: Client, url: String) -> SqsQueue {
-        SqsQueue { client, url }
+    pub fn new(aws: &Aws, url: String) -> SqsQueue {
+        SqsQueue { client: aws.sqs(), url }
     }
 
     /// The queue's name: the last part of its URL.

@@ -153,7 +153,7 @@ pub mod telemetry {
     pub const ANSWER_RESERVE: Duration = Duration::from_millis(250);
     /// How long nothing is exported after the exporter has failed, so that a dead collector costs at most one
     /// [`FLUSH_TIMEOUT`] in this time.
-    pub const EXPORTER_REST: Duration = Duration::from_secs(30);
+    pub const EXPORTER_BACKOFF: Duration = Duration::from_secs(30);
 }
 
 #[cfg(test)]

@@ -1,17 +1,14 @@
-//! What the functions share at run time: configuration, wiring, the handler frame.
+//! What the five functions share at run time: configuration, wiring and the frame around a handler.
 //!
-//! Everything is built once, at start-up. An error names the environment variable that is missing or wrong.
+//! A function's `main` starts [`telemetry`], reads its struct of [`config`] with `from_env`, builds its handler with
+//! [`wiring`], and hands it to Lambda's runtime. An error that keeps the function from starting names the environment variable
+//! and says what to set.
 
-mod aws;
-mod error;
-mod http;
-pub mod lambda;
-pub mod reconcile;
-mod service;
-pub mod settings;
+mod agreement_handler;
+pub mod config;
+mod environment;
 pub mod telemetry;
+pub mod wiring;
 
-pub use aws::aws;
-pub use error::EnvironmentError;
-pub use http::{api_client, http_client};
-pub use service::{Service, SetupError};
+pub use agreement_handler::AgreementHandler;
+pub use environment::VariableError;

@@ -57,12 +57,12 @@ impl fmt::Display for AgreementKind {
     }
 }
 
-/// Which agreement: its generation and its id (a free string, e.g. a UUID or a URN).
+/// The identity of an agreement.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Ord, PartialOrd)]
 pub struct AgreementRef {
     /// The generation.
     pub kind: AgreementKind,
-    /// The id.
+    /// The id: any string, for example a UUID or a URN.
     pub id: String,
 }
 
@@ -72,34 +72,34 @@ impl fmt::Display for AgreementRef {
     }
 }
 
-/// An agreement as it is now.
+/// An agreement at the time at which it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agreement {
-    /// Where it was found, which is not always where it was looked for.
+    /// Where it was found. This may differ from where it was looked for.
     pub reference: AgreementRef,
     /// `info.status`: `requested`, `approved` or `rejected`.
     pub status: Option<String>,
     /// `info.active`: approved, and today is between start and end. `false` when the answer does not say:
     /// access is given only where the API says that it stands.
     pub active: bool,
-    /// Who gives access, and to what.
+    /// Who grants access, and to what.
     pub provider: Provider,
-    /// Who gets access.
+    /// Who receives access.
     pub consumer: Consumer,
-    /// `tags`, those that are strings.
+    /// The members of `tags` that are strings.
     pub tags: Vec<String>,
     /// `custom`, as received.
     pub custom: Map<String, Value>,
-    /// What was last reported about the grant. Only the `access` generation has it.
+    /// The last report about the grant. Only the `access` generation has one.
     pub provisioning: Option<Provisioning>,
     raw: Value,
 }
 
-/// The providing side of an agreement. An id that is missing, or comes as the literal `unknown` because the
-/// thing was deleted, is `None`.
+/// The providing side of an agreement. An id is `None` if it is missing, or if it is the literal `unknown`, which Data Mesh
+/// Manager writes for what was deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provider {
-    /// The data product that provides.
+    /// The data product that provides the data.
     pub data_product_id: Option<String>,
     /// The output port, by its id or its name.
     pub output_port_id: Option<String>,
@@ -127,29 +127,29 @@ pub enum Consumer {
         /// The user's id.
         id: String,
     },
-    /// None of them is named, e.g. because it was deleted.
+    /// None of them is named, for example because it was deleted.
     Unknown,
 }
 
-/// The state of the grant, as it was last reported to Data Mesh Manager.
+/// The state of the grant that was last reported to Data Mesh Manager.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provisioning {
     /// `provisioning`, `provisioned`, `provisioning-failed`, `deprovisioning`, `deprovisioned` or
     /// `deprovisioning-failed`.
     pub status: Option<String>,
-    /// The platform that the grant is made in, e.g. `aws`.
+    /// The platform of the grant, for example `aws`.
     pub platform: Option<String>,
-    /// Who does the work.
+    /// The program that carries out the grant.
     pub executor: Option<String>,
-    /// Names the grant in the platform.
+    /// The name of the grant on the platform.
     pub reference: Option<String>,
     /// Why it failed.
     pub diagnostics: Option<String>,
 }
 
 impl Agreement {
-    /// Reads an answer of the API. `None` when it is no agreement, that is, when it has no `provider` and
-    /// `consumer`: an address of an older generation may hold a data contract's document today.
+    /// Reads an answer of the API. `None` if it is not an agreement, which has both a `provider` and a `consumer`: an
+    /// address of the oldest generation may hold a data contract's document today.
     #[must_use]
     pub fn from_value(reference: AgreementRef, raw: Value) -> Option<Agreement> {
         let provider = raw.get("provider").filter(|value| value.is_object())?;
@@ -182,7 +182,7 @@ impl Agreement {
         self.active && self.status.as_deref().is_none_or(|status| status == "approved")
     }
 
-    /// The agreement as received, to write it back with every member that is not ours.
+    /// The agreement as received, so that it can be written back with every member that is not ours.
     #[must_use]
     pub fn raw(&self) -> &Value {
         &self.raw
@@ -190,8 +190,8 @@ impl Agreement {
 }
 
 impl Consumer {
-    /// A data product before a user before a team: a data product's owner comes as `teamId` beside it, and
-    /// one person's access must not become a whole team's.
+    /// A data product takes precedence over a user, and a user over a team: the owner of a data product is the `teamId` next
+    /// to it, and one person's access must not become a whole team's.
     fn from_value(consumer: &Value) -> Consumer {
         let team_id = json::id(consumer, "teamId");
         if let Some(id) = json::id(consumer, "dataProductId") {
@@ -217,51 +217,6 @@ impl Provisioning {
             diagnostics: member("diagnostics"),
         }
     }
-}
-
-/// The agreement to write back to an older generation: as `raw`, with our tags and custom fields changed and
-/// everything else, the user's own tags (in their order) and custom fields among it, as it was.
-///
-/// A tag is added at the end unless it is there; a tag that is both in `remove_tags` and in `add_tags` stays.
-/// `tags` and `custom` are made where they are missing and something is to be written there. A `raw` that is
-/// not an object comes back unchanged.
-#[must_use]
-pub fn with_marks(
-    raw: &Value,
-    add_tags: &[&str],
-    remove_tags: &[&str],
-    set_custom: &[(&str, &str)],
-) -> Value {
-    let mut marked = raw.clone();
-    let Some(members) = marked.as_object_mut() else { return marked };
-    if !add_tags.is_empty() || !remove_tags.is_empty() {
-        mark_tags(members, add_tags, remove_tags);
-    }
-    if !set_custom.is_empty() {
-        let custom = members.entry("custom").or_insert(Value::Null);
-        if !custom.is_object() {
-            *custom = Value::Object(Map::new());
-        }
-        for (name, value) in set_custom {
-            custom[*name] = Value::from(*value);
-        }
-    }
-    marked
-}
-
-fn mark_tags(members: &mut Map<String, Value>, add_tags: &[&str], remove_tags: &[&str]) {
-    let mut tags = match members.get_mut("tags") {
-        Some(Value::Array(tags)) => std::mem::take(tags),
-        _ if add_tags.is_empty() => return,
-        _ => Vec::new(),
-    };
-    tags.retain(|tag| tag.as_str().is_none_or(|tag| add_tags.contains(&tag) || !remove_tags.contains(&tag)));
-    for tag in add_tags {
-        if !tags.iter().any(|present| present == tag) {
-            tags.push(Value::from(*tag));
-        }
-    }
-    members.insert("tags".to_owned(), Value::Array(tags));
 }
 
 #[cfg(test)]
@@ -304,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_data_contract_document_is_no_agreement() {
+    fn a_data_contract_document_is_not_an_agreement() {
         assert_eq!(read(AgreementKind::DataContract, &fixture!("data_contract_document.json")), None);
         for raw in [
             json!([]),
@@ -329,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_literal_unknown_is_no_id() {
+    fn the_literal_unknown_is_not_an_id() {
         let raw = fixture!("data_usage_agreement.json");
         let agreement = read(AgreementKind::DataUsageAgreement, &raw).expect("an agreement");
         assert_eq!(agreement.consumer, Consumer::Team { id: "customer-care".to_owned() });
@@ -343,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn one_persons_access_is_not_a_teams() {
+    fn one_persons_access_is_not_the_teams() {
         let person = Consumer::User { id: "u".to_owned() };
         assert_eq!(consumer(&json!({"userId": "u", "teamId": "t"})), person);
     }
@@ -361,48 +316,5 @@ mod tests {
         assert!(!stands(json!({"active": false, "status": "approved"})));
         assert!(!stands(json!({"status": "approved"})));
         assert!(!stands(json!(null)));
-    }
-
-    #[test]
-    fn marks_change_nothing_of_the_users() {
-        let raw = fixture!("data_contract.json");
-        let marked = with_marks(
-            &raw,
-            &["aws-integration", "aws-integration-active"],
-            &["aws-integration-inactive"],
-            &[("aws-policy-name", "DMM_Datacontract_new")],
-        );
-        let mut expected = raw;
-        expected["tags"] =
-            json!(["business-critical", "aws-integration", "logistics", "aws-integration-active"]);
-        expected["custom"]["aws-policy-name"] = json!("DMM_Datacontract_new");
-        assert_eq!(marked.to_string(), expected.to_string());
-    }
-
-    #[test]
-    fn marking_twice_is_marking_once() {
-        let mark = |raw: &Value| with_marks(raw, &["on", "on"], &["off"], &[("name", "value")]);
-        let once = mark(&json!({"id": "a", "tags": ["off", "mine"]}));
-        assert_eq!(once, json!({"id": "a", "tags": ["mine", "on"], "custom": {"name": "value"}}));
-        assert_eq!(mark(&once), once);
-    }
-
-    #[test]
-    fn marks_make_no_member_that_they_do_not_need() {
-        let raw = json!({"id": "a"});
-        assert_eq!(with_marks(&raw, &[], &["off"], &[]), raw);
-        assert_eq!(with_marks(&raw, &[], &[], &[]), raw);
-        assert_eq!(with_marks(&json!("odd"), &["on"], &[], &[]), json!("odd"));
-        let nulls = json!({"tags": null, "custom": null});
-        assert_eq!(
-            with_marks(&nulls, &["on"], &[], &[("n", "v")]),
-            json!({"tags": ["on"], "custom": {"n": "v"}})
-        );
-    }
-
-    #[test]
-    fn a_tag_that_is_no_text_is_kept() {
-        let marked = with_marks(&json!({"tags": [1, {"a": 2}]}), &["on"], &["off"], &[]);
-        assert_eq!(marked, json!({"tags": [1, {"a": 2}, "on"]}));
     }
 }

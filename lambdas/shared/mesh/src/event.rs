@@ -1,4 +1,4 @@
-//! One event of the feed.
+//! Events of the feed.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -7,8 +7,8 @@ use thiserror::Error;
 use crate::agreement::{AgreementKind, AgreementRef};
 use crate::json;
 
-/// A [CloudEvent](https://cloudevents.io/) of Data Mesh Manager's feed: the JSON object as received, with
-/// every member and their order kept. Its `id` and `type` are non-empty strings.
+/// A [CloudEvent](https://cloudevents.io/) of Data Mesh Manager's feed: the JSON object as received, with all members in
+/// their order. Its `id` and `type` are non-empty strings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CloudEvent {
     id: String,
@@ -16,7 +16,7 @@ pub struct CloudEvent {
     members: Map<String, Value>,
 }
 
-/// A JSON value that is no [`CloudEvent`]. It keeps the value, so that it can be put aside whole.
+/// A JSON value that is not a valid [`CloudEvent`]. It contains the value, so that nothing is lost.
 #[derive(Debug, Error)]
 #[error("{problem}")]
 pub struct EventError {
@@ -26,7 +26,7 @@ pub struct EventError {
     pub value: Box<Value>,
 }
 
-/// Why a JSON value is no [`CloudEvent`].
+/// Why a JSON value is not a valid [`CloudEvent`].
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum EventProblem {
     /// The value is not a JSON object.
@@ -41,7 +41,7 @@ pub enum EventProblem {
 }
 
 impl EventError {
-    /// Whether a retry can cure it: never, the same value fails in the same way.
+    /// Whether reading it again can succeed: never.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.problem {
@@ -51,11 +51,11 @@ impl EventError {
 }
 
 impl CloudEvent {
-    /// Takes one element of the feed.
+    /// Reads an element of the feed.
     ///
     /// # Errors
     ///
-    /// [`EventError`] with the value, when it is not an object or has no non-empty string `id` or `type`.
+    /// [`EventError`] with the value, if it is not an object, or if its `id` or `type` is not a non-empty string.
     pub fn from_value(value: Value) -> Result<CloudEvent, EventError> {
         let Value::Object(members) = value else {
             return Err(EventError { problem: EventProblem::NotAnObject, value: Box::new(value) });
@@ -69,20 +69,20 @@ impl CloudEvent {
         Err(EventError { problem, value: Box::new(Value::Object(members)) })
     }
 
-    /// The event's `id`: unique in the feed, and the cursor to read on from.
+    /// The event's `id`: unique in the feed, and a cursor after which the feed can be read.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The whole `type`, e.g. `com.datamesh-manager.events.AccessActivatedEvent`.
+    /// The full `type`, for example `com.datamesh-manager.events.AccessActivatedEvent`.
     #[must_use]
     pub fn event_type(&self) -> &str {
         &self.event_type
     }
 
-    /// The `type` after its last dot, e.g. `AccessActivatedEvent`: what counts, because the vendor uses more
-    /// than one domain in front of it. Where nothing follows the last dot, the whole type.
+    /// The `type` after its last dot, for example `AccessActivatedEvent`. Only this part identifies the type, because the
+    /// vendor uses several domains as prefixes. The full type if nothing follows its last dot.
     #[must_use]
     pub fn type_name(&self) -> &str {
         match self.event_type.rsplit('.').next() {
@@ -91,25 +91,25 @@ impl CloudEvent {
         }
     }
 
-    /// `subject`, where it is a non-empty string.
+    /// `subject`, if it is a non-empty string.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         json::member(&self.members, "subject")
     }
 
-    /// `data.id`, where it is a non-empty string: the id of what the event is about.
+    /// `data.id`, if it is a non-empty string: the id of what the event is about.
     #[must_use]
     pub fn data_id(&self) -> Option<&str> {
         self.members.get("data").and_then(|data| json::text(data, "id"))
     }
 
-    /// `time`, where it is a timestamp (RFC 3339).
+    /// `time`, if it is a timestamp (RFC 3339).
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         json::member(&self.members, "time")?.parse().ok()
     }
 
-    /// Every member as received.
+    /// All members as received.
     #[must_use]
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.members
@@ -121,9 +121,8 @@ impl CloudEvent {
         Value::Object(self.members)
     }
 
-    /// The agreement whose standing may have changed: for the `…Activated`, `…Deactivated` and `…Deleted`
-    /// events of the three generations, by `data.id` or else by `subject`. `None` for every other event, and
-    /// for one that names no agreement.
+    /// The agreement that the event says was activated, deactivated or deleted, in any of the three generations: its id is
+    /// `data.id`, or else `subject`. `None` for any other event, and for one without such an id.
     #[must_use]
     pub fn agreement(&self) -> Option<AgreementRef> {
         let kind = agreement_kind(self.type_name())?;
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_subject_and_a_time_that_is_none_are_none() {
+    fn a_missing_subject_and_an_invalid_time_are_none() {
         let [_, without_subject, with_odd_time, ..] = &page()[..] else { panic!("a longer page") };
         assert_eq!(event(without_subject.clone()).subject(), None);
         assert_eq!(
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_comes_back_whole_with_the_reason() {
+    fn the_error_for_an_invalid_event_has_the_whole_value_and_the_reason() {
         let cases = [
             (json!([{}]), EventProblem::NotAnObject),
             (json!("not an event"), EventProblem::NotAnObject),
@@ -202,14 +201,14 @@ mod tests {
             (json!({"id": "1", "type": null, "more": [1]}), EventProblem::NoType),
         ];
         for (value, problem) in cases {
-            let error = CloudEvent::from_value(value.clone()).expect_err("no CloudEvent");
+            let error = CloudEvent::from_value(value.clone()).expect_err("not a CloudEvent");
             assert_eq!((error.problem, &*error.value), (problem, &value));
             assert!(!error.is_retryable());
         }
     }
 
     #[test]
-    fn a_type_is_known_by_what_follows_its_last_dot() {
+    fn the_part_after_the_last_dot_identifies_a_type() {
         let named = |name: &str| event(json!({"id": "1", "type": name})).type_name().to_owned();
         assert_eq!(named("com.entropy-data.events.AccessActivatedEvent"), "AccessActivatedEvent");
         assert_eq!(named("AccessActivatedEvent"), "AccessActivatedEvent");
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_subject_stands_in_for_a_missing_data_id() {
+    fn the_subject_replaces_a_missing_data_id() {
         let of = |value: Value| event(value).agreement().map(|reference| reference.id);
         let name = "x.AccessDeletedEvent";
         assert_eq!(

@@ -1,23 +1,23 @@
-//! Small readers for JSON members.
+//! Reads members of JSON objects.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// The member as a string, where it is one and not empty.
+/// The member, if it is a non-empty string.
 #[must_use]
 pub fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     member(object.as_object()?, name)
 }
 
-/// As [`text`], of an object's members.
+/// As [`text`], for the members of an object.
 #[must_use]
 pub fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     members.get(name)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// The member as an id: as [`text`], and the literal `unknown` is no id. Data Mesh Manager writes it for
-/// what does not apply and for what was deleted.
+/// The member, if it is an id: a non-empty string other than the literal `unknown`, which Data Mesh Manager writes for what
+/// does not apply or was deleted.
 #[must_use]
 pub fn id(object: &Value, name: &str) -> Option<String> {
     text(object, name).filter(|id| *id != "unknown").map(str::to_owned)
@@ -31,8 +31,8 @@ pub fn custom_map(owner: &Value) -> BTreeMap<String, String> {
     fields.filter_map(|(name, value)| Some((name.clone(), custom_value(value)?))).collect()
 }
 
-/// The custom fields of an Open Data Product Standard document: a list of `{property, value}`. A property
-/// that is named twice has its last value.
+/// The custom fields of an Open Data Product Standard document: a list of `{property, value}`. Of a property that is listed
+/// twice, the last value counts.
 #[must_use]
 pub fn custom_properties(owner: &Value) -> BTreeMap<String, String> {
     let entries = owner.get("customProperties").and_then(Value::as_array);
@@ -43,9 +43,8 @@ pub fn custom_properties(owner: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A custom field's value as text: a string as it is, a number or a boolean as JSON writes it, an object or
-/// a list as compact JSON (so that whoever wants an ARN there finds something that is none, and can say so).
-/// `null` is no value.
+/// A custom field's value as text: a string as it is, anything else as compact JSON, so that code that expects an ARN finds
+/// an invalid one and reports it. `null` counts as missing.
 fn custom_value(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,

@@ -2,13 +2,13 @@
 
 use crate::agreement::AgreementRef;
 
-/// One page of the agreements of a generation.
+/// A page of the agreements of a generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgreementPage {
-    /// The agreements, in the order of the answer. Each agreement's document is read when it is needed, because a
-    /// list is out of date as soon as it arrives.
+    /// The agreements, in the order of the answer. Only their identities: a list is outdated as soon as it arrives, so each
+    /// agreement is read when it is needed.
     pub agreements: Vec<AgreementRef>,
-    /// The number of entries without an id, which nobody can ask for.
+    /// The number of entries without an id, which cannot be read.
     pub nameless: usize,
     /// The number of the next page; `None` at the end of the list.
     pub next: Option<u64>,

@@ -1,4 +1,4 @@
-//! Data products, read from both of the forms that the API answers with.
+//! Data products, in both formats of the API: Data Product Specification and Open Data Product Standard.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use crate::json;
 
-/// A data product, as far as access to it is concerned.
+/// The parts of a data product that matter for access.
 ///
-/// Custom fields are text: a number or a boolean as JSON writes it, an object or a list as compact JSON;
-/// `null` is left out.
+/// The values of custom fields are text: a string as it is, anything else as compact JSON. `null` is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataProduct {
     /// The id.
@@ -25,19 +24,19 @@ pub struct DataProduct {
 /// An output port of a data product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputPort {
-    /// The id. The Open Data Product Standard knows none: there, ports have a name.
+    /// The id. In the Open Data Product Standard, ports have only a name.
     pub id: Option<String>,
     /// The name.
     pub name: Option<String>,
-    /// The technology, e.g. `s3`, as the provider wrote it.
+    /// The technology as the provider wrote it, for example `s3`.
     pub port_type: Option<String>,
-    /// The custom fields, as [`DataProduct::custom`].
+    /// The custom fields, like [`DataProduct::custom`].
     pub custom: BTreeMap<String, String>,
 }
 
 impl DataProduct {
-    /// Reads an answer of the API: an Open Data Product Standard document (`kind` is `DataProduct`) or else a
-    /// Data Product Specification. `None` when it has no `id`.
+    /// Reads an answer of the API: an Open Data Product Standard document if `kind` is `DataProduct`, else a Data Product
+    /// Specification. `None` if it has no `id`.
     #[must_use]
     pub fn from_value(document: &Value) -> Option<DataProduct> {
         let id = json::text(document, "id")?.to_owned();
@@ -64,8 +63,8 @@ impl DataProduct {
 
     /// The output port that an agreement names: the one with this id, or else the one with this name.
     ///
-    /// `None` when there is none, and also when several have it (the Open Data Product Standard allows a name
-    /// once per version): access to the wrong one of them must not be given.
+    /// `None` if there is none or if there are several (in the Open Data Product Standard, several versions of a port have
+    /// the same name): access must not be granted to the wrong one.
     #[must_use]
     pub fn output_port(&self, id_or_name: &str) -> Option<&OutputPort> {
         let by = |key: fn(&OutputPort) -> Option<&str>| {
@@ -86,7 +85,7 @@ impl OutputPort {
     }
 }
 
-/// The owner in the Open Data Product Standard: `team` is the team's id, or an object whose `name` is.
+/// The owner in the Open Data Product Standard: `team` is the team's id, or an object with the id in `name` or `id`.
 fn standard_owner(document: &Value) -> Option<String> {
     let team = document.get("team")?;
     json::id(document, "team").or_else(|| json::id(team, "name")).or_else(|| json::id(team, "id"))
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn custom_fields_that_are_no_text_become_text() {
+    fn custom_fields_that_are_not_strings_become_text() {
         let (specification, standard) = (specification(), standard());
         assert_eq!(specification.custom["cost-centre"], "4711");
         assert_eq!(standard.custom["cost-centre"], "4712");
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_in_the_standard_is_a_text_or_an_object() {
+    fn the_owner_in_the_standard_is_a_string_or_an_object() {
         let owner = |team: Value| {
             let document = json!({"kind": "DataProduct", "id": "p", "team": team});
             DataProduct::from_value(&document).expect("a data product").owner_team_id
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ports_id_goes_before_another_ports_name() {
+    fn a_ports_id_takes_precedence_over_another_ports_name() {
         let document = json!({"id": "p", "info": {}, "outputPorts": [
             {"id": "a", "name": "b"},
             {"id": "b", "name": "c"},
@@ -180,12 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_several_ports_have_names_none() {
+    fn a_name_of_several_ports_finds_none() {
         assert_eq!(standard().output_port("delivery-forecast-table"), None);
     }
 
     #[test]
-    fn a_document_without_an_id_is_no_data_product() {
+    fn a_document_without_an_id_is_not_a_data_product() {
         for document in [json!({}), json!({"id": ""}), json!({"id": 1}), json!([])] {
             assert_eq!(DataProduct::from_value(&document), None);
         }

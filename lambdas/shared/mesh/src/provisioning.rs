@@ -2,25 +2,25 @@
 
 use serde_json::{Value, json};
 
-/// The platform that reports name.
+/// The platform in reports.
 const PLATFORM: &str = "aws";
-/// Who does the work, as reports name it.
+/// The executor in reports.
 const EXECUTOR: &str = "Data Mesh Manager AWS integration";
 
-/// What happened to a grant. Data Mesh Manager takes every transition from every state; the latest wins.
+/// What happened to a grant. Data Mesh Manager accepts every transition in every state, and shows the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProvisioningTransition {
     /// Work on the grant has begun.
     ProvisioningStarted,
     /// The grant exists.
     ProvisioningSucceeded,
-    /// The grant could not be made.
+    /// The grant could not be created.
     ProvisioningFailed,
-    /// The grant is being taken back.
+    /// The grant is being revoked.
     DeprovisioningStarted,
-    /// The grant is gone.
+    /// The grant was revoked.
     DeprovisioningSucceeded,
-    /// The grant could not be taken back, so access may still exist.
+    /// The grant could not be revoked, so access may still exist.
     DeprovisioningFailed,
 }
 
@@ -44,14 +44,14 @@ impl ProvisioningTransition {
 pub struct ProvisioningReport {
     /// What happened.
     pub transition: ProvisioningTransition,
-    /// Names the grant in AWS, e.g. the role's ARN and the policy's name. `None` keeps what was reported before.
+    /// The grant in AWS, for example the role's ARN and the policy's name. `None` keeps what was reported before.
     pub reference: Option<String>,
-    /// Why it failed, written for people: it is shown on the page and mailed to the provider's team.
+    /// Why it failed, for people: Data Mesh Manager shows it and mails it to the provider's team.
     pub diagnostics: Option<String>,
 }
 
 impl ProvisioningReport {
-    /// The report's body. What is `None` is left out, not `null`.
+    /// The body of the report. A member that is `None` is left out.
     #[must_use]
     pub fn body(&self) -> Value {
         let mut body = json!({ "platform": PLATFORM, "executor": EXECUTOR });

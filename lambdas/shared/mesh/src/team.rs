@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use crate::json;
 
-/// A team, as far as access is concerned.
+/// The parts of a team that matter for access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Team {
     /// The id.
     pub id: String,
-    /// The name for people; the id where the answer has none.
+    /// The display name; the id if the answer has none.
     pub name: String,
-    /// The custom fields, as text (see [`DataProduct`](crate::DataProduct)).
+    /// The custom fields, like [`DataProduct::custom`](crate::DataProduct::custom).
     pub custom: BTreeMap<String, String>,
 }
 
 impl Team {
-    /// Reads an answer of the API. `None` when it has no `id`.
+    /// Reads an answer of the API. `None` if it has no `id`.
     #[must_use]
     pub fn from_value(document: &Value) -> Option<Team> {
         let id = json::text(document, "id")?.to_owned();

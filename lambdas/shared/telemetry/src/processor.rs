@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use dmm_budget::telemetry::{ANSWER_RESERVE, EXPORTER_BACKOFF, FLUSH_TIMEOUT};
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, Value};
 use opentelemetry_sdk::Resource;
@@ -25,12 +26,6 @@ use crate::names::log;
 const MAX_EXPORT_BATCH_SIZE: usize = 256;
 /// The maximum number of spans in the queue. Spans beyond it are dropped and counted.
 const MAX_QUEUE_SIZE: usize = 4096;
-/// The maximum time that the end of an invocation waits for the export.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-/// The part of an invocation's time that a flush leaves for the answer.
-const TIME_TO_ANSWER: Duration = Duration::from_millis(250);
-/// How long no export is attempted after one has failed.
-const EXPORTER_BACKOFF: Duration = Duration::from_secs(30);
 
 /// The queue of this process, if its spans are exported.
 static CURRENT: OnceLock<Arc<SpanQueue>> = OnceLock::new();
@@ -124,7 +119,7 @@ pub(crate) async fn flush(deadline: SystemTime) {
 
 async fn flush_queue(queue: &SpanQueue, deadline: SystemTime) {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
-    let limit = left.saturating_sub(TIME_TO_ANSWER).min(FLUSH_TIMEOUT);
+    let limit = left.saturating_sub(ANSWER_RESERVE).min(FLUSH_TIMEOUT);
     if timeout(limit, queue.export()).await.is_err() {
         queue.drain();
         queue.log_failure(&ExportError::TimedOut { limit });

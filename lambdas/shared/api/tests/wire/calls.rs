@@ -36,7 +36,7 @@ async fn the_feed_is_read_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn the_feed_is_read_on_from_an_event() {
+async fn the_feed_is_read_after_an_event() {
     let server = MockServer::start().await;
     Mock::given(method("GET"))
         .and(path("/prefix/api/events"))
@@ -50,7 +50,7 @@ async fn the_feed_is_read_on_from_an_event() {
 }
 
 #[tokio::test]
-async fn each_generation_is_asked_at_its_own_address() {
+async fn each_generation_is_looked_up_at_its_own_address() {
     for (kind, file) in [
         (AgreementKind::DataContract, "data_contract.json"),
         (AgreementKind::DataUsageAgreement, "data_usage_agreement.json"),
@@ -70,7 +70,7 @@ async fn each_generation_is_asked_at_its_own_address() {
 }
 
 #[tokio::test]
-async fn an_older_agreement_that_is_not_at_its_address_is_looked_for_as_an_access() {
+async fn an_older_agreement_that_is_not_at_its_address_is_looked_up_as_an_access() {
     for (kind, older) in [
         (AgreementKind::DataContract, problem(404, "no such data contract")),
         (AgreementKind::DataUsageAgreement, problem(404, "no such address")),
@@ -92,7 +92,7 @@ async fn an_older_agreement_that_is_not_at_its_address_is_looked_for_as_an_acces
 }
 
 #[tokio::test]
-async fn an_agreement_that_is_nowhere_is_none() {
+async fn an_agreement_that_does_not_exist_is_none() {
     let server = MockServer::start().await;
     for kind in AgreementKind::ALL {
         assert_eq!(client(&server).agreement(&reference(kind, "gone")).await.expect("an answer"), None);
@@ -108,7 +108,7 @@ async fn an_agreement_that_is_nowhere_is_none() {
 }
 
 #[tokio::test]
-async fn an_access_that_is_no_agreement_is_an_error_and_not_none() {
+async fn an_access_that_is_not_an_agreement_is_an_error_and_not_none() {
     let server = MockServer::start().await;
     answers(&server, "/api/access/a", ResponseTemplate::new(200).set_body_json(json!({"id": "a"}))).await;
     let error =
@@ -150,7 +150,7 @@ async fn data_products_and_teams_are_found_or_none() {
 }
 
 #[tokio::test]
-async fn an_id_stays_one_part_of_the_address() {
+async fn an_id_remains_one_segment_of_the_address() {
     let server = MockServer::start().await;
     let client = client(&server);
     assert_eq!(client.team("a/../b?c#d").await.expect("an answer"), None);
@@ -203,7 +203,7 @@ async fn accepts_report(body: Value, report: ProvisioningReport) {
 }
 
 #[tokio::test]
-async fn a_report_holds_what_is_known_and_no_nulls() {
+async fn a_report_contains_what_is_known_and_no_nulls() {
     let (platform, executor) = ("aws", "Data Mesh Manager AWS integration");
     let reference = Some("arn:aws:iam::123456789012:role/r".to_owned());
     let diagnostics = Some("The role does not exist.".to_owned());
@@ -222,7 +222,7 @@ async fn a_report_holds_what_is_known_and_no_nulls() {
 }
 
 #[tokio::test]
-async fn a_report_on_an_access_that_is_gone_says_so() {
+async fn a_report_on_a_deleted_access_is_not_found() {
     let server = MockServer::start().await;
     let transition = ProvisioningTransition::DeprovisioningSucceeded;
     let report = ProvisioningReport { transition, reference: None, diagnostics: None };
@@ -249,7 +249,7 @@ async fn an_agreement_is_written_back_whole() {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_api_does_not_promise_names_its_path() {
+async fn the_error_for_an_undocumented_answer_names_the_path() {
     let server = MockServer::start().await;
     let html = ResponseTemplate::new(200).set_body_raw("<html>maintenance</html>", "text/html");
     answers(&server, "/api/teams/html", html).await;
@@ -283,7 +283,7 @@ fn a_client_can_be_shared_between_tasks() {
 }
 
 #[tokio::test]
-async fn all_agreements_are_read_page_by_page_and_from_the_own_address_only() {
+async fn all_agreements_are_read_page_by_page_from_the_configured_address_only() {
     let server = MockServer::start().await;
     let page = |ids: &[&str], link: Option<&str>| {
         let entries: Vec<Value> =
@@ -308,7 +308,7 @@ async fn all_agreements_are_read_page_by_page_and_from_the_own_address_only() {
 }
 
 #[tokio::test]
-async fn a_generation_that_is_gone_has_no_list() {
+async fn a_generation_that_the_api_no_longer_has_has_no_list() {
     for status in [404, 410] {
         let server = MockServer::start().await;
         answers(&server, "/api/datausageagreements", ResponseTemplate::new(status)).await;
@@ -318,7 +318,7 @@ async fn a_generation_that_is_gone_has_no_list() {
 }
 
 #[tokio::test]
-async fn documents_in_the_place_of_the_first_generation_are_no_agreements() {
+async fn documents_at_the_address_of_the_first_generation_are_not_agreements() {
     let server = MockServer::start().await;
     let entries = json!([
         {"id": "document", "info": {"title": "Orders"}},
@@ -335,7 +335,7 @@ async fn documents_in_the_place_of_the_first_generation_are_no_agreements() {
     let contracts = page(AgreementKind::DataContract).await;
     assert_eq!(contracts.agreements, [reference(AgreementKind::DataContract, "agreement")]);
     assert_eq!(contracts.nameless, 3);
-    // An access that cannot be read is not left out: the consumer's policy is about it.
+    // An access that cannot be read is not left out, because the consumer may have a policy for it.
     let ids: Vec<String> = page(AgreementKind::Access).await.agreements.into_iter().map(|a| a.id).collect();
     assert_eq!(ids, ["document", "agreement"]);
 }

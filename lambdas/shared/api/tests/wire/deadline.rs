@@ -8,7 +8,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{Keys, QUICK, client, client_with};
 
-/// Far away, but not so far that a call that waits for it goes unnoticed.
+/// A deadline far in the future. A call that waits for it fails the test's check of the elapsed time.
 const LATER: Duration = Duration::from_secs(30);
 
 async fn always(answer: ResponseTemplate) -> MockServer {
@@ -22,7 +22,7 @@ async fn requests(server: &MockServer) -> usize {
 }
 
 #[tokio::test]
-async fn a_wait_beyond_the_deadline_is_not_begun() {
+async fn a_wait_beyond_the_deadline_does_not_start() {
     let wait = Duration::from_secs(50);
     let server = always(ResponseTemplate::new(429).insert_header("retry-after", wait.as_secs())).await;
     let call = client(&server).until(Instant::now() + LATER);
@@ -37,7 +37,7 @@ async fn a_wait_beyond_the_deadline_is_not_begun() {
 }
 
 #[tokio::test]
-async fn a_very_long_wait_is_not_begun_without_a_deadline_either() {
+async fn a_very_long_wait_does_not_start_without_a_deadline_either() {
     for wait in ["3600", "18446744073709551615", "Sun, 01 Mar 2099 12:00:30 GMT"] {
         let server = always(ResponseTemplate::new(503).insert_header("retry-after", wait)).await;
         let error = client(&server).events(None).await.expect_err("an error");
@@ -47,9 +47,9 @@ async fn a_very_long_wait_is_not_begun_without_a_deadline_either() {
 }
 
 #[tokio::test]
-async fn a_backoff_beyond_the_deadline_is_not_begun() {
+async fn a_backoff_beyond_the_deadline_does_not_start() {
     let server = always(ResponseTemplate::new(500)).await;
-    // Half a million hours at most: that a random part of it is below half a minute does not happen.
+    // The wait is a random part of half a million hours, so that it is practically never below half a minute.
     let ages = Duration::from_hours(500_000);
     let client = client_with(
         &server.uri(),

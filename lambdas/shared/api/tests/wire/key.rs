@@ -9,7 +9,7 @@ use crate::support::{Keys, QUICK, client_with, problem};
 
 const UNKNOWN_KEY: &str = "The API key was not found or not the expected value.";
 
-async fn server_that_takes(key: &str, refusal: u16) -> MockServer {
+async fn server_that_accepts(key: &str, refusal: u16) -> MockServer {
     let server = MockServer::start().await;
     let events = ResponseTemplate::new(200).set_body_json(json!([]));
     Mock::given(header("x-api-key", key)).respond_with(events).with_priority(1).mount(&server).await;
@@ -30,7 +30,7 @@ async fn sent_keys(server: &MockServer) -> Vec<String> {
 #[tokio::test]
 async fn a_refused_key_is_read_again_once() {
     for refusal in [401, 403] {
-        let server = server_that_takes("new", refusal).await;
+        let server = server_that_accepts("new", refusal).await;
         let keys = Keys::new(&["old", "new"]);
         client(&server, &keys).events(None).await.expect("events");
         assert_eq!(sent_keys(&server).await, ["old", "new"]);
@@ -39,9 +39,9 @@ async fn a_refused_key_is_read_again_once() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_refused_again_names_what_to_cure_and_not_the_key() {
+async fn the_error_for_a_key_that_is_refused_again_says_where_it_is_kept_but_not_the_key() {
     for refusal in [401, 403] {
-        let server = server_that_takes("right", refusal).await;
+        let server = server_that_accepts("right", refusal).await;
         let keys = Keys::new(&["wr0ng", "wr0ng", "right"]);
         let error = client(&server, &keys).events(None).await.expect_err("an error");
         assert!(matches!(&error, ApiError::Refused { status, .. } if *status == refusal), "{error:?}");

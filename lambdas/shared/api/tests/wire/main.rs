@@ -1,6 +1,6 @@
-//! The client on the wire: what it sends, and what it makes of every kind of answer.
+//! The client on the wire: what it sends, and how it handles every kind of answer.
 
-#![expect(clippy::expect_used, reason = "the helpers of a test may fail it")]
+#![expect(clippy::expect_used, reason = "helpers of tests, where a failure is a panic")]
 
 mod calls;
 mod deadline;

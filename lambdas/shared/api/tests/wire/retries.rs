@@ -28,7 +28,7 @@ async fn requests(server: &MockServer) -> usize {
 }
 
 #[tokio::test]
-async fn what_a_retry_can_cure_is_tried_again() {
+async fn a_retryable_status_is_retried() {
     for status in [408, 429, 500, 502, 503, 504] {
         let server = MockServer::start().await;
         first(&server, 2, ResponseTemplate::new(status)).await;
@@ -39,7 +39,7 @@ async fn what_a_retry_can_cure_is_tried_again() {
 }
 
 #[tokio::test]
-async fn the_last_attempt_says_what_failed() {
+async fn the_error_is_that_of_the_last_attempt() {
     let server = MockServer::start().await;
     first(&server, 9, problem(503, "the database is away")).await;
     let error = client(&server).team("t").await.expect_err("an error");
@@ -49,7 +49,7 @@ async fn the_last_attempt_says_what_failed() {
 }
 
 #[tokio::test]
-async fn what_no_retry_can_cure_is_tried_once() {
+async fn a_permanent_status_is_tried_once() {
     for status in [400, 405, 409, 422] {
         let server = MockServer::start().await;
         first(&server, 9, problem(status, "no")).await;
@@ -69,7 +69,7 @@ async fn a_failure_without_a_problem_document_shows_the_beginning_of_its_text() 
 }
 
 #[tokio::test]
-async fn retry_after_is_waited_in_place_of_the_backoff() {
+async fn retry_after_replaces_the_backoff() {
     let server = MockServer::start().await;
     first(&server, 1, ResponseTemplate::new(429).insert_header("retry-after", "1")).await;
     then_the_team(&server).await;
@@ -79,7 +79,7 @@ async fn retry_after_is_waited_in_place_of_the_backoff() {
 }
 
 #[tokio::test]
-async fn a_date_in_retry_after_that_has_passed_is_no_wait() {
+async fn a_past_date_in_retry_after_means_no_wait() {
     let server = MockServer::start().await;
     let answer = ResponseTemplate::new(503).insert_header("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT");
     first(&server, 1, answer).await;
@@ -92,7 +92,7 @@ async fn a_date_in_retry_after_that_has_passed_is_no_wait() {
 }
 
 #[tokio::test]
-async fn reports_and_puts_are_tried_again_too() {
+async fn reports_and_puts_are_retried_too() {
     let server = MockServer::start().await;
     for verb in ["POST", "PUT"] {
         Mock::given(method(verb))
@@ -116,7 +116,7 @@ async fn reports_and_puts_are_tried_again_too() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_is_asked_for_again() {
+async fn a_call_whose_answer_is_cut_off_is_retried() {
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n[{\"id\": \"1\"".to_vec();
     let address = raw_server(vec![cut.clone(), whole("[]")]).await;
     let client = client_with(&format!("http://{address}"), Keys::new(&["k3y"]), QUICK);
@@ -130,22 +130,22 @@ async fn a_body_that_is_cut_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_closed_without_an_answer_is_made_again() {
+async fn a_call_whose_connection_is_closed_without_an_answer_is_retried() {
     let address = raw_server(vec![Vec::new(), b"HTTP/1.1 200".to_vec(), whole("[]")]).await;
     let client = client_with(&format!("http://{address}"), Keys::new(&["k3y"]), QUICK);
     assert!(client.events(None).await.expect("events").is_empty());
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_a_failed_connection() {
-    // A port for the superuser that nobody uses any more.
+async fn an_unreachable_server_is_a_connection_error() {
+    // A privileged port that nothing listens on.
     let client = client_with("http://127.0.0.1:1", Keys::new(&["k3y"]), QUICK);
     let error = client.events(None).await.expect_err("an error");
     assert!(matches!(error, ApiError::Connection { .. }) && error.is_retryable(), "{error:?}");
 }
 
 #[tokio::test]
-async fn an_attempt_that_hangs_is_ended_and_made_again() {
+async fn an_attempt_that_hangs_is_ended_and_retried() {
     let server = MockServer::start().await;
     first(&server, 2, ResponseTemplate::new(200).set_delay(Duration::from_hours(1))).await;
     then_the_team(&server).await;
@@ -157,7 +157,7 @@ async fn an_attempt_that_hangs_is_ended_and_made_again() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_hangs_every_time_is_a_time_out() {
+async fn a_call_that_hangs_every_time_is_timed_out() {
     let server = MockServer::start().await;
     first(&server, 9, ResponseTemplate::new(200).set_delay(Duration::from_hours(1))).await;
     let impatient = RetryPolicy { attempt_timeout: Duration::from_millis(20), ..QUICK };
@@ -167,7 +167,7 @@ async fn an_attempt_that_hangs_every_time_is_a_time_out() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_not_read_to_its_end() {
+async fn an_endless_answer_is_not_read_to_its_end() {
     let mut answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n".to_vec();
     answer.resize(answer.len() + 33 * 1024 * 1024, b' ');
     let address = raw_server(vec![answer]).await;

@@ -1,4 +1,4 @@
-//! A client for tests, its keys, and a server for what no proper server does.
+//! A client for tests, its keys, and a server that misbehaves.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,21 +8,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dmm_api::{ApiKeySource, BaseUrl, Client, KeyError, RetryPolicy};
 use dmm_budget::Backoff;
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wiremock::{MockServer, ResponseTemplate};
 
-/// Waits that no test notices, and a time limit that only a hanging server reaches.
+/// Waits that are too short to notice, and a time limit that only a hanging server reaches.
 pub(crate) const QUICK: RetryPolicy = RetryPolicy {
     backoff: Backoff { attempts: 3, base: Duration::from_millis(1), cap: Duration::from_millis(5) },
     attempt_timeout: Duration::from_mins(5),
 };
 
-/// Keys that are given out one after the other: the first until it is refreshed, then the next.
+/// A source that provides one key after the other: each refresh moves on to the next.
 pub(crate) struct Keys {
     keys: Vec<&'static str>,
     refreshed: AtomicUsize,
@@ -62,17 +60,7 @@ impl ApiKeySource for Keys {
 }
 
 pub(crate) fn client_with(uri: &str, keys: Arc<Keys>, retry: RetryPolicy) -> Client {
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("protocol versions")
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    let http = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .expect("an HTTP client");
+    let http = dmm_http::client_builder(None).expect("TLS").no_proxy().build().expect("an HTTP client");
     Client::new(http, BaseUrl::parse(uri).expect("an address"), keys, retry)
 }
 
@@ -87,14 +75,14 @@ pub(crate) fn fixture(name: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// An answer as the API gives its errors.
+/// An error answer in the API's form.
 pub(crate) fn problem(status: u16, detail: &str) -> ResponseTemplate {
     let body =
         serde_json::json!({"type": "about:blank", "title": "Problem", "status": status, "detail": detail});
     ResponseTemplate::new(status).set_body_raw(body.to_string(), "application/problem+json")
 }
 
-/// A server that answers one connection after the other with these bytes and closes it, whatever is asked.
+/// A server that answers each connection with the next of these byte strings and closes it, whatever the request is.
 pub(crate) async fn raw_server(answers: Vec<Vec<u8>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -102,7 +90,7 @@ pub(crate) async fn raw_server(answers: Vec<Vec<u8>>) -> SocketAddr {
         for answer in answers {
             let Ok((mut stream, _)) = listener.accept().await else { return };
             read_head(&mut stream).await;
-            // A client that has seen enough closes first.
+            // The client closes the connection first if it stops reading.
             drop(stream.write_all(&answer).await);
             drop(stream.shutdown().await);
         }

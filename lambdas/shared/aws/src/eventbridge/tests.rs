@@ -1,5 +1,3 @@
-use aws_credential_types::Credentials;
-use aws_sdk_eventbridge::config::retry::RetryConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wiremock::matchers::{header, method, path};
@@ -7,24 +5,9 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::batch::FailureKind;
-use crate::{Aws, AwsSettings};
 
-/// A client at this address, with a single attempt per call.
-fn client(endpoint_url: String) -> Client {
-    let aws = Aws::new(AwsSettings {
-        region: "eu-central-1".to_owned(),
-        credentials: Credentials::new("key", "secret", None, None, "test"),
-        endpoint_url: Some(endpoint_url),
-        ca_bundle: None,
-    });
-    let config = aws_sdk_eventbridge::config::Builder::from(aws.unwrap().sdk_config())
-        .retry_config(RetryConfig::disabled())
-        .build();
-    Client::from_conf(config)
-}
-
-fn bus(endpoint_url: String) -> EventBridgeBus {
-    EventBridgeBus::new(client(endpoint_url), "dmm".to_owned()).unwrap()
+fn bus(endpoint_url: &str) -> EventBridgeBus {
+    EventBridgeBus::new(&Aws::without_retries(endpoint_url), "dmm".to_owned()).unwrap()
 }
 
 fn event(number: usize) -> BusEvent {
@@ -51,7 +34,7 @@ async fn publish(
         .expect(1)
         .mount(&server)
         .await;
-    let published = bus(server.uri()).publish(&events.iter().collect::<Vec<_>>()).await;
+    let published = bus(&server.uri()).publish(&events.iter().collect::<Vec<_>>()).await;
     let requests = server.received_requests().await.unwrap();
     (published, requests[0].body_json().unwrap())
 }
@@ -150,7 +133,7 @@ async fn a_failed_call_is_classified() {
 #[tokio::test]
 async fn a_connection_that_is_cut_is_a_transient_failure() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let bus = bus(format!("http://{}", listener.local_addr().unwrap()));
+    let bus = bus(&format!("http://{}", listener.local_addr().unwrap()));
     let event = event(0);
     let batch = [&event];
     let cut = async { drop(listener.accept().await.unwrap()) };
@@ -170,7 +153,8 @@ fn the_size_is_what_eventbridge_counts() {
 
 #[test]
 fn a_bus_name_is_a_name_or_an_arn() {
-    let named = |name: &str| EventBridgeBus::new(client("http://127.0.0.1:1".to_owned()), name.to_owned());
+    let aws = Aws::without_retries("http://127.0.0.1:1");
+    let named = |name: &str| EventBridgeBus::new(&aws, name.to_owned());
     assert!(named("dmm").is_ok());
     assert!(named("arn:aws:events:eu-central-1:123456789012:event-bus/dmm").is_ok());
     let error = named("dmm bus").unwrap_err();

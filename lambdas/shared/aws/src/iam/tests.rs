@@ -1,5 +1,3 @@
-use crate::{Aws, AwsSettings};
-use aws_sdk_iam::config::retry::RetryConfig;
 use dmm_mesh::{AgreementKind, AgreementRef};
 use wiremock::matchers::{body_string_contains, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -23,27 +21,9 @@ pub(super) async fn iam(answers: &[(&str, u16, &str)]) -> (MockServer, IamRoles)
             .mount(&server)
             .await;
     }
-    let aws = Aws::new(AwsSettings {
-        region: "eu-central-1".to_owned(),
-        credentials: aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"),
-        endpoint_url: Some(server.uri()),
-        ca_bundle: None,
-    })
-    .unwrap();
-    let config = aws_sdk_iam::config::Builder::from(aws.sdk_config());
-    let client = Client::from_conf(config.retry_config(RetryConfig::disabled()).build());
-    let quotas = aws_sdk_servicequotas::config::Builder::from(aws.sdk_config());
-    let quotas = quotas.retry_config(RetryConfig::disabled()).build();
     let arns = "arn:aws:iam::123456789012:policy/dmm-test/".parse().unwrap();
-    (
-        server,
-        IamRoles::new(
-            client,
-            aws_sdk_servicequotas::Client::from_conf(quotas),
-            arns,
-            "/consumers/".parse().unwrap(),
-        ),
-    )
+    let roles = IamRoles::new(&Aws::without_retries(&server.uri()), arns, "/consumers/".parse().unwrap());
+    (server, roles)
 }
 
 pub(super) fn failed(code: &str) -> String {

@@ -1,8 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use wiremock::matchers::{any, body_bytes, header, method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, Times};
 
@@ -16,15 +14,7 @@ fn store(server: &MockServer) -> S3Store {
 }
 
 fn store_at(endpoint: &str) -> S3Store {
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
-        .endpoint_url(endpoint)
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .retry_config(RetryConfig::disabled())
-        .build();
-    S3Store::new(Client::from_conf(config), "state")
+    S3Store::new(&Aws::without_retries(endpoint), "state")
 }
 
 fn s3_error(status: u16, code: &str) -> ResponseTemplate {

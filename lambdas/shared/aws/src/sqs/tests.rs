@@ -1,5 +1,3 @@
-use aws_credential_types::Credentials;
-use aws_sdk_sqs::config::retry::RetryConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wiremock::matchers::{header, method, path};
@@ -7,22 +5,11 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::batch::FailureKind;
-use crate::{Aws, AwsSettings};
 
 const URL: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/dmm_events.fifo";
 
-/// A queue at this address, with a single attempt per call.
-fn queue(endpoint_url: String) -> SqsQueue {
-    let aws = Aws::new(AwsSettings {
-        region: "eu-central-1".to_owned(),
-        credentials: Credentials::new("key", "secret", None, None, "test"),
-        endpoint_url: Some(endpoint_url),
-        ca_bundle: None,
-    });
-    let config = aws_sdk_sqs::config::Builder::from(aws.unwrap().sdk_config())
-        .retry_config(RetryConfig::disabled())
-        .build();
-    SqsQueue::new(Client::from_conf(config), URL.to_owned())
+fn queue(endpoint_url: &str) -> SqsQueue {
+    SqsQueue::new(&Aws::without_retries(endpoint_url), URL.to_owned())
 }
 
 fn message(number: usize) -> Message {
@@ -46,7 +33,7 @@ async fn answering(operation: &str, answer: ResponseTemplate) -> (MockServer, Sq
         .expect(1)
         .mount(&server)
         .await;
-    let queue = queue(server.uri());
+    let queue = queue(&server.uri());
     (server, queue)
 }
 
@@ -204,7 +191,7 @@ async fn a_failed_single_message_is_classified() {
 #[tokio::test]
 async fn a_connection_that_is_cut_is_a_transient_failure() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let queue = queue(format!("http://{}", listener.local_addr().unwrap()));
+    let queue = queue(&format!("http://{}", listener.local_addr().unwrap()));
     let message = message(0);
     let batch = [&message];
     let cut = async { drop(listener.accept().await.unwrap()) };
@@ -215,7 +202,7 @@ async fn a_connection_that_is_cut_is_a_transient_failure() {
 
 #[test]
 fn the_name_is_the_last_part_of_the_url() {
-    assert_eq!(queue("http://127.0.0.1:1".to_owned()).name(), "dmm_events.fifo");
+    assert_eq!(queue("http://127.0.0.1:1").name(), "dmm_events.fifo");
 }
 
 #[test]

@@ -4,13 +4,14 @@ use dmm_state::{ETag, Object, Precondition, StateError};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::wiring::http_client;
 use dmm_access::document::Document;
 use dmm_access::record::{Grant, Place};
 use dmm_access::role::{Role, RoleName};
 use dmm_converge::error::RolesError;
 use dmm_converge::ports::Put;
 
-/// IAM and a bucket that never answer: no test here is to get that far, or it is to run out of time there.
+/// IAM and a bucket that never answer. A test either does not get that far, or runs out of time there.
 struct Silent;
 
 #[async_trait]
@@ -47,23 +48,23 @@ impl ObjectStore for Silent {
     }
 }
 
-fn service() -> Service {
-    let client = dmm_api::Client::new(
-        crate::http_client().unwrap(),
+fn handler() -> AgreementHandler {
+    let api = dmm_api::Client::new(
+        http_client(None).unwrap(),
         BaseUrl::parse("http://127.0.0.1:9").unwrap(),
         Arc::new(StaticApiKey::new("key".into())),
         RetryPolicy::default(),
     );
     let guardrails = Guardrails::new(&["*".to_owned()], &[], &[]).unwrap();
-    Service::new(client, Arc::new(Silent), Arc::new(Silent), guardrails)
+    AgreementHandler { api, roles: Arc::new(Silent), records: Arc::new(Silent), guardrails }
 }
 
 async fn handle(detail: Value, time_left: Duration) -> Result<Option<Outcome>, Error> {
-    service().handle(&CloudEvent::from_value(detail)?, time_left).await
+    handler().handle(&CloudEvent::from_value(detail)?, time_left).await
 }
 
 #[tokio::test]
-async fn an_event_about_no_agreement_is_done_with() {
+async fn an_event_that_is_not_about_an_agreement_succeeds() {
     for event_type in ["DataProductUpdatedEvent", "AccessRequestedEvent", "DataContractUpdatedEvent"] {
         let detail = json!({ "id": "e1", "type": event_type, "data": { "id": "a1" } });
         assert_eq!(handle(detail, Duration::from_mins(1)).await.unwrap(), None);
@@ -71,7 +72,7 @@ async fn an_event_about_no_agreement_is_done_with() {
 }
 
 #[tokio::test]
-async fn a_malformed_event_is_a_permanent_error_so_that_it_is_kept() {
+async fn a_malformed_event_is_a_permanent_error() {
     for detail in [
         json!(null),
         json!("event"),
@@ -88,7 +89,7 @@ async fn a_malformed_event_is_a_permanent_error_so_that_it_is_kept() {
 }
 
 #[tokio::test]
-async fn when_the_time_is_over_the_run_is_cut_off_for_its_retry() {
+async fn when_the_time_is_up_the_run_is_cut_off_with_a_retryable_error() {
     let detail = json!({ "id": "e1", "type": "AccessActivatedEvent", "data": { "id": "a1" } });
     for time_left in [Duration::ZERO, ANSWER_RESERVE + Duration::from_millis(1)] {
         let error = handle(detail.clone(), time_left).await.unwrap_err();

@@ -1,0 +1,128 @@
+//! The handler: from an invocation to a report.
+
+use std::time::Duration;
+
+use dmm_access::guardrails::Guardrails;
+use dmm_access::record::Cause;
+use dmm_aws::{IamRoles, S3Store};
+use dmm_budget::agreement::CONFLICT_BACKOFF;
+use dmm_budget::reconcile as budget;
+use dmm_converge::converge::Converger;
+use dmm_converge::packing::Packing;
+use dmm_converge::ports::RoleList;
+use dmm_converge::reconcile::pace::Paced;
+use dmm_converge::reconcile::pretend::Pretend;
+use dmm_converge::reconcile::progress::Progress;
+use dmm_converge::reconcile::{ReconcileError, Reconciler, Report, Request};
+use dmm_converge::trace;
+use dmm_function::config::ReconcileConfig;
+use dmm_function::telemetry;
+use dmm_function::wiring::{AgreementAdapters, WiringError, packing};
+use dmm_telemetry::Trigger;
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// Compares all agreements with IAM. Built once, and used for every invocation.
+pub struct ReconcileHandler {
+    api: dmm_api::Client,
+    roles: Packing<Paced<IamRoles>>,
+    records: S3Store,
+    guardrails: Guardrails,
+    scan_roles: bool,
+}
+
+impl ReconcileHandler {
+    /// Builds the handler with the real adapters.
+    ///
+    /// # Errors
+    ///
+    /// [`WiringError`], if a client cannot be built.
+    pub fn from_config(config: ReconcileConfig) -> Result<ReconcileHandler, WiringError> {
+        let ReconcileConfig { agreement, scan_roles } = config;
+        let AgreementAdapters { api, iam, records, guardrails } = AgreementAdapters::new(agreement)?;
+        let iam = Paced::new(iam, budget::IAM_CALL_INTERVAL, budget::THROTTLE_BACKOFF);
+        let roles = packing(iam, &records);
+        Ok(ReconcileHandler { api, roles, records, guardrails, scan_roles })
+    }
+
+    /// Handles one invocation.
+    ///
+    /// # Errors
+    ///
+    /// The invocation fails if the run cannot go on, for example because Data Mesh Manager does not answer. Lambda does not
+    /// retry it: the next hour continues where this run stopped. If a single agreement cannot be brought in line, the run
+    /// succeeds and its report says so.
+    pub async fn invoke(&self, event: LambdaEvent<Value>) -> Result<Report, Diagnostic> {
+        let LambdaEvent { payload, context } = event;
+        let invocation = telemetry::invocation(Trigger::Timer, &context);
+        // Boxed, because the future is too large for the stack of its callers.
+        let run = Box::pin(self.run(payload, &context.request_id, invocation.time_left()));
+        invocation.run(run).await.map_err(|error| Diagnostic {
+            error_type: error.class().to_owned(),
+            error_message: dmm_telemetry::causes(&error),
+        })
+    }
+
+    /// Does what the payload asks for ([`Request`]), as far as the time that is left allows.
+    ///
+    /// # Errors
+    ///
+    /// [`ReconcileError`], if the run cannot go on. The next run continues where this one stopped.
+    async fn run(&self, payload: Value, run_id: &str, time_left: Duration) -> Result<Report, ReconcileError> {
+        let request = Request::read(payload)?;
+        let now = Instant::now();
+        let longest = budget::AGREEMENT_TIMEOUT.min(time_left / budget::AGREEMENT_SHARE);
+        let reserve = budget::ANSWER_RESERVE.min(time_left / budget::RESERVE_SHARE);
+        let api = self.api.until(now + time_left.saturating_sub(reserve));
+        let until = now + time_left.saturating_sub(reserve + longest);
+
+        let pretend = Pretend::new(&self.roles, &self.records);
+        let pretend = request.dry_run.then_some(&pretend);
+        let mut converger = Converger {
+            agreements: &api,
+            outcomes: &api,
+            roles: &self.roles,
+            records: &self.records,
+            guardrails: &self.guardrails,
+            clock: Timestamp::now,
+            patience: CONFLICT_BACKOFF,
+        };
+        if let Some(pretend) = pretend {
+            (converger.outcomes, converger.roles, converger.records) = (pretend, pretend, pretend);
+        }
+        let reconciler = Reconciler {
+            converger,
+            lists: &api,
+            keys: &self.records,
+            roles: self.scan_roles.then_some(&self.roles as &dyn RoleList),
+            pretend,
+            until,
+            longest,
+        };
+        let traceparent = dmm_telemetry::current().map(|context| context.traceparent);
+        let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent };
+
+        let progress = if request.dry_run { None } else { Some(Progress::read(&self.records).await?) };
+        let stored = progress.as_ref().and_then(|progress| progress.next.clone());
+        let from = request.from.or(stored);
+        let (report, result) = reconciler.run(from, request.limit, &cause).await;
+        trace::report(&report, request.dry_run);
+        tracing::info!(
+            checked = report.checked,
+            granted = report.granted,
+            revoked = report.revoked,
+            unchanged = report.unchanged,
+            refused = report.refused,
+            failed = report.failed.len(),
+            dry_run = report.dry_run,
+            complete = report.complete,
+            "reconciled"
+        );
+        if let Some(progress) = progress {
+            progress.write(&self.records, report.next.as_ref(), run_id, Timestamp::now()).await?;
+        }
+        result.map(|()| report)
+    }
+}

@@ -1,0 +1,130 @@
+//! From a message of the queue to an event of the bus.
+
+use dmm_aws::eventbridge::{BusEvent, MAX_DETAIL_TYPE_LENGTH, MAX_EVENT_BYTES};
+use dmm_mesh::CloudEvent;
+use dmm_telemetry::TraceContext;
+
+use crate::error::Unpublishable;
+
+/// `Source` of every event on the bus.
+const SOURCE: &str = "com.datamesh-manager";
+
+/// The event in the body of a message.
+pub(crate) fn parse(body: &str) -> Result<CloudEvent, Unpublishable> {
+    let value = serde_json::from_str(body).map_err(Unpublishable::NotJson)?;
+    CloudEvent::from_value(value).map_err(|error| Unpublishable::NotAnEvent(error.problem))
+}
+
+/// The event to publish: `DetailType` is the last part of the event's type, `Detail` is the message's body as it was
+/// received, `Time` is the event's time if it has a valid one, and `TraceHeader` is the event's trace context.
+pub(crate) fn bus_event(event: &CloudEvent, body: &str) -> Result<BusEvent, Unpublishable> {
+    let length = event.type_name().chars().count();
+    if length > MAX_DETAIL_TYPE_LENGTH {
+        return Err(Unpublishable::TypeTooLong { length });
+    }
+    let bus_event = BusEvent {
+        source: SOURCE,
+        detail_type: event.type_name().to_owned(),
+        detail: body.to_owned(),
+        time: event.time(),
+        trace_header: TraceContext::of_event(event.as_object()).map(|context| context.xray),
+    };
+    match bus_event.size() {
+        ..=MAX_EVENT_BYTES => Ok(bus_event),
+        size => Err(Unpublishable::TooLarge { size }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(body: &str) -> Result<BusEvent, Unpublishable> {
+        bus_event(&parse(body)?, body)
+    }
+
+    fn published(event: &Value) -> BusEvent {
+        read(&event.to_string()).unwrap()
+    }
+
+    fn reason(body: &str) -> String {
+        read(body).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_detail_is_the_message_as_received_and_the_source_is_ours() {
+        let body = "{ \"type\": \"com.x.AccessActivatedEvent\",\n \"id\": \"1\", \"n\": 1e3, \"more\": {\"ü\": []} }";
+        let event = read(body).unwrap();
+        assert_eq!((event.detail.as_str(), event.source), (body, "com.datamesh-manager"));
+    }
+
+    #[test]
+    fn the_detail_type_is_the_last_part_of_the_type_in_every_domain() {
+        let types = [
+            "com.datamesh-manager.events.AccessActivatedEvent",
+            "com.entropy-data.events.AccessActivatedEvent",
+            "AccessActivatedEvent",
+        ];
+        for event_type in types {
+            assert_eq!(
+                published(&json!({"id": "1", "type": event_type})).detail_type,
+                "AccessActivatedEvent"
+            );
+        }
+        assert_eq!(published(&json!({"id": "1", "type": "org.unheard.Of"})).detail_type, "Of");
+    }
+
+    #[test]
+    fn the_time_is_the_events_time_if_it_is_valid() {
+        let with = |time: &str| published(&json!({"id": "1", "type": "T", "time": time})).time;
+        assert_eq!(with("2026-01-02T03:04:05+01:00"), Some("2026-01-02T02:04:05Z".parse().unwrap()));
+        assert_eq!(with("yesterday"), None);
+        assert_eq!(published(&json!({"id": "1", "type": "T"})).time, None);
+    }
+
+    #[test]
+    fn the_trace_header_has_the_events_trace_context() {
+        let traceparent = "00-58406520a006649127e371903a2de979-4c721bf33e3caf8f-01";
+        let traced = json!({"id": "1", "type": "T", "traceparent": traceparent});
+        let header = "Root=1-58406520-a006649127e371903a2de979;Parent=4c721bf33e3caf8f;Sampled=1";
+        assert_eq!(published(&traced).trace_header.as_deref(), Some(header));
+        assert_eq!(published(&json!({"id": "1", "type": "T"})).trace_header, None);
+    }
+
+    #[test]
+    fn the_size_counts_time_source_type_and_body_in_bytes() {
+        let timed = json!({"id": "1", "type": "a.Tü", "time": "2026-01-02T03:04:05Z"});
+        let untimed = json!({"id": "1", "type": "a.Tü"});
+        let (source, detail_type) = (20, 3);
+        assert_eq!(published(&timed).size(), 14 + source + detail_type + timed.to_string().len());
+        assert_eq!(published(&untimed).size(), source + detail_type + untimed.to_string().len());
+    }
+
+    #[test]
+    fn what_is_not_an_event_has_a_reason() {
+        assert!(reason("no json").contains("not JSON"));
+        assert!(reason("").contains("not JSON"));
+        assert!(reason("[]").contains("not a JSON object"));
+        assert!(reason(r#"{"id": "1"}"#).contains("no `type`"));
+        assert!(reason(r#"{"type": "T"}"#).contains("no `id`"));
+    }
+
+    #[test]
+    fn a_type_of_128_characters_is_published_and_a_longer_one_is_not() {
+        let with =
+            |length: usize| json!({"id": "1", "type": format!("a.{}", "ü".repeat(length))}).to_string();
+        assert!(read(&with(128)).is_ok());
+        assert!(matches!(read(&with(129)), Err(Unpublishable::TypeTooLong { length: 129 })));
+    }
+
+    #[test]
+    fn an_event_of_exactly_the_limit_is_published_and_one_byte_more_is_too_large() {
+        let with = |padding: usize| json!({"id": "1", "type": "T", "padding": "x".repeat(padding)});
+        let room = MAX_EVENT_BYTES - published(&with(0)).size();
+        assert_eq!(published(&with(room)).size(), MAX_EVENT_BYTES);
+        let error = read(&with(room + 1).to_string()).unwrap_err();
+        assert!(matches!(error, Unpublishable::TooLarge { size } if size == MAX_EVENT_BYTES + 1));
+    }
+}

@@ -1,0 +1,121 @@
+//! The handler of `iam-grant` and `iam-revoke`: from an event about an agreement to IAM.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use dmm_access::guardrails::Guardrails;
+use dmm_access::record::Cause;
+use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
+use dmm_converge::converge::{Converger, Outcome};
+use dmm_converge::ports::Roles;
+use dmm_converge::{Error, trace};
+use dmm_mesh::CloudEvent;
+use dmm_state::ObjectStore;
+use dmm_telemetry::Trigger;
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::AgreementConfig;
+use crate::telemetry;
+use crate::wiring::{AgreementAdapters, WiringError, packing};
+
+/// Handles events about agreements. Built once, and used for every event.
+pub struct AgreementHandler {
+    api: dmm_api::Client,
+    roles: Arc<dyn Roles>,
+    records: Arc<dyn ObjectStore>,
+    guardrails: Guardrails,
+}
+
+impl AgreementHandler {
+    /// Builds the handler with the real adapters.
+    ///
+    /// # Errors
+    ///
+    /// [`WiringError`], if a client cannot be built.
+    pub fn from_config(config: AgreementConfig) -> Result<AgreementHandler, WiringError> {
+        let AgreementAdapters { api, iam, records, guardrails } = AgreementAdapters::new(config)?;
+        let roles = packing(iam, &records);
+        Ok(AgreementHandler { api, roles: Arc::new(roles), records: Arc::new(records), guardrails })
+    }
+
+    /// Handles one invocation. The `detail` of its payload is the event as it was in the feed.
+    ///
+    /// # Errors
+    ///
+    /// The invocation fails. Lambda retries it, and in the end sends the event to the function's on-failure destination, so
+    /// that an event that no retry can help, such as a malformed one, is not lost. If the agreement is refused and Data Mesh
+    /// Manager was told why, for example because a custom field is missing, the invocation succeeds.
+    pub async fn invoke(&self, event: LambdaEvent<EventBridgeEvent<Value>>) -> Result<(), Diagnostic> {
+        let LambdaEvent { payload, context } = event;
+        let invocation = telemetry::invocation(Trigger::PubSub, &context);
+        let outcome = match CloudEvent::from_value(payload.detail) {
+            Ok(event) => {
+                // Boxed, because the future is too large for the stack of its callers.
+                let work = Box::pin(self.handle(&event, invocation.time_left()));
+                invocation.run_for_event(&telemetry::facts(&event), work).await
+            }
+            Err(error) => invocation.run(async { Err(Error::from(error)) }).await,
+        };
+        outcome.map(drop).map_err(|error| Diagnostic {
+            error_type: error.class().to_owned(),
+            error_message: dmm_telemetry::causes(&error),
+        })
+    }
+
+    /// Brings IAM in line with the agreement that the event is about. The event itself decides nothing: the result depends
+    /// only on what the agreement says now, so that activations and deactivations may arrive in any order and number.
+    ///
+    /// Returns `None` if the event is not about an agreement; nothing is done then. A refused agreement is a success: the
+    /// refusal was reported, and a retry would not change it.
+    ///
+    /// # Errors
+    ///
+    /// An [`enum@Error`]. If it is retryable ([`Error::is_retryable`]), the event has to be handled again; if not, somebody
+    /// has to look at it. After `time_left`, less a reserve for the answer, the error is [`Error::OutOfTime`].
+    pub async fn handle(&self, event: &CloudEvent, time_left: Duration) -> Result<Option<Outcome>, Error> {
+        let deadline = Instant::now() + time_left.saturating_sub(ANSWER_RESERVE);
+        let (id, event_type) = (event.id(), event.type_name());
+        let Some(agreement) = event.agreement() else {
+            if event.data_id().or_else(|| event.subject()).is_none() {
+                return Err(Error::NoAgreement { id: id.to_owned(), event_type: event_type.to_owned() });
+            }
+            tracing::warn!(
+                event.id = id,
+                event.type = event_type,
+                "the event is not about an agreement; there is nothing to do"
+            );
+            return Ok(None);
+        };
+        let traceparent = event.as_object().get("traceparent").and_then(Value::as_str).map(str::to_owned);
+        let cause = Cause { id: id.to_owned(), event_type: event_type.to_owned(), traceparent };
+        let api = self.api.until(deadline);
+        let converger = Converger {
+            agreements: &api,
+            outcomes: &api,
+            roles: self.roles.as_ref(),
+            records: self.records.as_ref(),
+            guardrails: &self.guardrails,
+            clock: Timestamp::now,
+            patience: CONFLICT_BACKOFF,
+        };
+        let result = timeout_at(deadline, converger.converge_counting(&agreement, &cause)).await;
+        let (outcome, rounds) =
+            result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        trace::outcome(&outcome, rounds, event.time());
+        tracing::info!(
+            event.id = id,
+            event.type = event_type,
+            %agreement,
+            %outcome,
+            "brought in line"
+        );
+        Ok(Some(outcome))
+    }
+}
+
+#[cfg(test)]
+mod tests;
