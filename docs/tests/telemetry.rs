@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use dmm_docs_test::markdown::{Document, Table, code};
-use dmm_docs_test::{program, sources};
-use dmm_telemetry::names::metric::METRICS;
+use dmm_docs_test::program;
+use dmm_telemetry::names::attribute::ATTRIBUTES;
+use dmm_telemetry::names::log::LOG_FIELDS;
+use dmm_telemetry::names::metric::{METRICS, SERVICE};
 
 fn telemetry() -> Document {
     Document::read("docs/telemetry.md")
@@ -23,45 +25,63 @@ fn the_table_of_metrics_is_the_list_of_the_code() {
     let documented: Vec<String> = table
         .column("metric")
         .zip(table.column("unit"))
-        .zip(table.column("dimensions"))
-        .map(|((metric, unit), dimensions)| format!("{metric} {unit} {dimensions}"))
+        .zip(table.column("dimensions").zip(table.column("meaning")))
+        .map(|((metric, unit), (dimensions, meaning))| format!("{metric} {unit} {dimensions} {meaning}"))
         .collect();
     let declared: Vec<String> = METRICS
         .iter()
         .map(|metric| {
             let dimensions: Vec<String> =
-                ["service"].iter().chain(metric.dimensions).map(|name| format!("`{name}`")).collect();
-            format!("`{}` {} {}", metric.name, metric.unit, dimensions.join(", "))
+                [SERVICE].iter().chain(metric.dimensions).map(|name| format!("`{name}`")).collect();
+            format!("`{}` {} {} {}", metric.name, metric.unit, dimensions.join(", "), metric.meaning)
         })
         .collect();
     assert_eq!(documented, declared);
 }
 
-/// The prefixes of the attributes that documents name one by one.
-const OWN: [&str; 3] = ["aws.iam.", "cloudevents.", "dmm."];
+/// The prefixes of the attributes that the document names one by one. It names others by their family, for example `faas.*`.
+const ONE_BY_ONE: [&str; 3] = ["aws.iam.", "cloudevents.", "dmm."];
+/// The families of which the OpenTelemetry SDK and the AWS SDK set attributes.
+const OF_SDKS: [&str; 2] = ["rpc.*", "telemetry.sdk.*"];
 
 #[test]
-fn the_table_of_attributes_has_each_attribute_of_our_own() {
-    let documented: BTreeSet<String> = first(telemetry().table("attribute"))
-        .into_iter()
-        .filter(|name| OWN.iter().any(|own| name.starts_with(own)))
-        .collect();
-    let declared: BTreeSet<String> = sources()
-        .iter()
-        .flat_map(|(_, text)| {
-            text.lines().filter(|line| !is_comment(line)).map(str::to_owned).collect::<Vec<_>>()
-        })
-        .flat_map(|line| {
-            let words = line.split(|c: char| !(c.is_ascii_lowercase() || c == '_' || c == '.'));
-            words.map(str::to_owned).collect::<Vec<_>>()
-        })
-        .filter(|word| OWN.iter().any(|own| word.starts_with(own) && word.len() > own.len()))
-        .collect();
-    assert_eq!(documented, declared);
+fn the_table_of_attributes_has_every_attribute_of_the_code_and_no_other() {
+    let documented = first(telemetry().table("attribute"));
+    let (families, names): (Vec<&String>, Vec<&String>) = documented.iter().partition(|it| it.ends_with('*'));
+    let is_of = |family: &str, name: &str| name.starts_with(family.trim_end_matches('*'));
+    for attribute in ATTRIBUTES {
+        let name = attribute.name;
+        let is_documented = if ONE_BY_ONE.iter().any(|prefix| name.starts_with(prefix)) {
+            documented.contains(name)
+        } else {
+            families.iter().any(|family| is_of(family, name))
+        };
+        assert!(is_documented, "docs/telemetry.md does not have the attribute {name}");
+    }
+    for name in names {
+        assert!(ATTRIBUTES.iter().any(|it| it.name == name), "no code sets the attribute {name}");
+    }
+    for family in families {
+        let is_used =
+            ATTRIBUTES.iter().any(|it| is_of(family, it.name)) || OF_SDKS.contains(&family.as_str());
+        assert!(is_used, "no code sets an attribute of {family}");
+    }
 }
 
-fn is_comment(line: &str) -> bool {
-    line.trim_start().starts_with("//")
+#[test]
+fn the_tables_of_log_members_are_the_list_of_the_code() {
+    let telemetry = telemetry();
+    let documented: Vec<String> = ["member", "field"]
+        .iter()
+        .flat_map(|first| {
+            let table = telemetry.table(first);
+            table.column(first).zip(table.column("meaning")).collect::<Vec<_>>()
+        })
+        .map(|(name, meaning)| format!("{name}: {meaning}"))
+        .collect();
+    let declared: Vec<String> =
+        LOG_FIELDS.iter().map(|field| format!("`{}`: {}", field.name, field.meaning)).collect();
+    assert_eq!(documented, declared);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use dmm_lambda_service::Speed;
 use dmm_simulator::{AgreementKind, ConsumerRole, Landscape};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Up;
 use crate::control::{self, Control};
@@ -44,12 +45,14 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     let speed = options.speed;
     let stack = Stack::start(options).await?;
     let mut journal = Journal::start(events, &stack)?;
+    // Registered before anything is printed: a signal that follows a printed line must not be lost.
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(StackError::Signal)?;
     introduce(&stack, speed);
     println!("The control URL for `dmm-local replay` is {}.", control.url());
     introduce_extensions(&stack);
     let mut depths = BTreeMap::new();
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(StackError::Signal)?,
+        _ = interrupts.recv() => {}
         failed = follow(&stack, &mut depths, &mut journal) => failed?,
         () = control::answer(&mut requests, &stack) => {}
     }
