@@ -13,7 +13,7 @@ async fn poll(stack: &Stack) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_access_is_granted_when_it_becomes_active_and_taken_back_when_it_ends() {
+async fn an_access_is_granted_when_it_becomes_active_and_revoked_when_it_ends() {
     let stack = stack(mesh_with_access()).await;
     let world = world(&stack);
     world.approve(AgreementKind::Access, "a-1").unwrap();
@@ -35,7 +35,7 @@ async fn an_access_is_granted_when_it_becomes_active_and_taken_back_when_it_ends
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_three_generations_are_granted_under_their_own_names_and_taken_back() {
+async fn all_three_generations_are_granted_under_their_own_policy_names_and_revoked() {
     let kinds = [
         (AgreementKind::DataContract, "DMM_Datacontract_g-1"),
         (AgreementKind::DataUsageAgreement, "DMM_DataUsageAgreement_g-2"),
@@ -66,7 +66,7 @@ async fn all_three_generations_are_granted_under_their_own_names_and_taken_back(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_written_back_to_an_older_agreement_keeps_the_users_tags_and_custom_fields() {
+async fn a_report_to_an_older_agreement_keeps_the_users_tags_and_custom_fields() {
     let kind = AgreementKind::DataUsageAgreement;
     let stack = stack(mesh().with_agreement(kind, agreement("u-1", "orders-s3", &forecast()))).await;
     let world = world(&stack);
@@ -134,7 +134,7 @@ async fn an_agreement_that_ended_before_its_activation_arrives_gets_nothing() {
     assert_eq!(dead_letters(&stack).await, 0);
 }
 
-/// Approves an agreement that cannot be granted; the reason that people are told.
+/// Approves an agreement that cannot be granted. Returns the reason that is reported.
 async fn refused(landscape: Landscape, id: &str) -> String {
     let stack = stack(landscape).await;
     let world = world(&stack);
@@ -143,7 +143,7 @@ async fn refused(landscape: Landscape, id: &str) -> String {
     assert_eq!(standing(&stack).await, []);
     let attempts = stack.proxy().count("dmm", "POST /api/access/{id}/provisioning/provisioning-failed");
     assert_eq!(attempts, 1, "told once: a refusal is not retried");
-    assert_eq!(dead_letters(&stack).await, 0, "what is told is not a dead letter");
+    assert_eq!(dead_letters(&stack).await, 0, "a refusal is not a dead letter");
     let provisioning = world.provisioning(id).unwrap();
     assert_eq!(provisioning["status"], "provisioning-failed", "{provisioning}");
     provisioning["diagnostics"].as_str().unwrap().to_owned()
@@ -204,7 +204,7 @@ async fn a_role_of_the_stack_itself_is_never_given_access() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_a_retry_can_give_is_given_by_the_retry() {
+async fn a_grant_that_fails_at_first_succeeds_on_a_retry() {
     let stack = stack(mesh_with_access()).await;
     let error = dmm_proxy::FaultKind::aws_error(500, "ServiceFailure", "try again");
     let fault = stack.proxy().inject(dmm_proxy::Fault::new("iam", "PutRolePolicy", error).times(6));
@@ -216,7 +216,7 @@ async fn a_policy_that_a_retry_can_give_is_given_by_the_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_retry_gave_ends_at_the_on_failure_destination() {
+async fn an_event_whose_retries_all_fail_goes_to_the_on_failure_destination() {
     let stack = stack(mesh_with_access()).await;
     let error = dmm_proxy::FaultKind::aws_error(500, "ServiceFailure", "try again");
     stack.proxy().inject(dmm_proxy::Fault::new("iam", "PutRolePolicy", error).always());

@@ -14,11 +14,11 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing() {
+fn the_demonstration_grants_and_revokes_everything_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (kept, events) = (folder.path().join("traces.jsonl"), folder.path().join("events.jsonl"));
     let (kept, events) = (kept.to_str().unwrap(), events.to_str().unwrap());
-    // An hour is six seconds at this speed: the comparison would take work from the functions that events are for.
+    // An hour takes six seconds at this speed, so that iam-reconcile would do the work of iam-grant and iam-revoke.
     let rarely = "reconcileSchedule=rate(1 day)";
     let quickly = ["demo", "--json", "--speed", "600", "--config", rarely];
     let output = dmm_local(&[&quickly[..], &["--traces", kept, "--events", events]].concat());
@@ -52,7 +52,7 @@ fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing
         names.sort();
         names
     };
-    assert_eq!(names(revoked), names(granted), "everything that was granted is taken back");
+    assert_eq!(names(revoked), names(granted), "everything that was granted is revoked");
     assert_eq!(report["left_over"], serde_json::json!([]));
     assert_eq!((&report["dead_letters"], &report["quarantined"]), (&Value::from(0), &Value::from(0)));
     assert!(report["seconds"].as_f64().unwrap() > 0.0);
@@ -67,7 +67,7 @@ fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing
     let spans: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert!(!spans["resourceSpans"].as_array().unwrap().is_empty());
     let last = text(&dmm_local(&["trace", "--traces", kept]).stdout);
-    assert!(last.contains("iam-revoke"), "the last change is that something was taken back:\n{last}");
+    assert!(last.contains("iam-revoke"), "the last change is a revocation:\n{last}");
     let pattern = folder.path().join("pattern.json");
     std::fs::write(&pattern, r#"{"detail-type": ["DataContractActivatedEvent"]}"#).unwrap();
     let tried = dmm_local(&["rules", "test", pattern.to_str().unwrap(), "--event", events]);
@@ -86,7 +86,7 @@ fn the_demonstration_grants_what_it_can_takes_everything_back_and_leaves_nothing
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_with_what_to_do() {
+fn the_error_for_a_port_in_use_names_it_and_says_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for option in ["--aws-port", "--dmm-port"] {
@@ -112,7 +112,7 @@ fn help_names_the_commands_and_their_options() {
 }
 
 #[test]
-fn the_running_stack_shows_what_comes_and_goes_and_ends_with_an_interrupt() {
+fn the_running_stack_shows_changes_and_ends_on_an_interrupt() {
     let mut up = Command::new(env!("CARGO_BIN_EXE_dmm-local"))
         .args(["up", "--speed", "60"])
         .stdout(Stdio::piped())
@@ -134,7 +134,7 @@ fn the_running_stack_shows_what_comes_and_goes_and_ends_with_an_interrupt() {
     assert!(interrupted.success() && up.wait().unwrap().success());
 }
 
-/// Does what the shown `curl -H 'x-api-key: KEY' -X POST http://HOST/PATH` would do; the answer's head.
+/// Sends the request of `curl -H 'x-api-key: KEY' -X POST http://HOST/PATH`. Returns the response.
 fn post(command: &str) -> String {
     let key = command.split('\'').nth(1).unwrap();
     let (host, path) = command.rsplit("http://").next().unwrap().split_once('/').unwrap();

@@ -1,4 +1,4 @@
-//! The Lambdas, killed at each of their steps: what they had begun is finished by whoever comes next.
+//! Functions that are killed at each of their steps: the next invocation completes what they began.
 
 use crate::common::faults::{
     after, before, cancel, grant, hits, kill, kill_at, kill_the_feed_at, kill_the_feed_when, quiet, report,
@@ -18,7 +18,7 @@ const SETTLED: usize = 1;
 
 // --- feed ---
 
-/// The feed has events, is killed at the fault, and runs again.
+/// The feed has events, is killed at the fault, and runs again. Returns the stack and the ids of the events.
 async fn feed_killed_at(fault: Fault) -> (Stack, Vec<String>) {
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 12);
@@ -38,31 +38,31 @@ async fn a_feed_killed_before_it_sends_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_killed_between_two_batches_sends_the_first_again_and_the_queue_removes_it() {
+async fn a_feed_killed_between_two_batches_resends_the_first_and_the_queue_deduplicates_it() {
     let (stack, events) = feed_killed_at(before("feed", "sqs", "SendMessageBatch").skip(1)).await;
     let queued = queued(&stack);
     assert_eq!(queued.iter().filter(|id| **id == events[0]).count(), 2, "sent twice, published once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_killed_after_sending_and_before_it_hears_so_sends_again_and_the_queue_removes_it() {
+async fn a_feed_killed_before_it_receives_the_answer_resends_and_the_queue_deduplicates() {
     feed_killed_at(after("feed", "sqs", "SendMessageBatch")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_killed_before_the_cursor_moves_sends_the_page_again_and_the_queue_removes_it() {
+async fn a_feed_killed_before_the_cursor_moves_resends_the_page_and_the_queue_deduplicates_it() {
     let (stack, events) = feed_killed_at(before("feed", "s3", "PutObject")).await;
     assert_eq!(queued(&stack).len(), 2 * events.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_killed_after_the_cursor_moved_sends_nothing_again() {
+async fn a_feed_killed_after_the_cursor_moved_resends_nothing() {
     let (stack, events) = feed_killed_at(after("feed", "s3", "PutObject")).await;
     assert_eq!(queued(&stack), events);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_killed_between_two_pages_goes_on_with_the_second() {
+async fn a_feed_killed_between_two_pages_continues_with_the_second() {
     let mut options = Options::by_hand(Landscape::empty());
     if let Source::Simulated { page_limit, .. } = &mut options.source {
         *page_limit = 5;
@@ -78,7 +78,7 @@ async fn a_feed_killed_between_two_pages_goes_on_with_the_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_killed_while_it_puts_an_event_aside_has_it_in_quarantine_once() {
+async fn a_feed_killed_while_it_quarantines_an_event_quarantines_it_once() {
     let stack = stack(Landscape::empty()).await;
     world(&stack)
         .append_raw_event(json!({ "type": "com.example.WithoutId", "time": "2026-01-02T03:04:05Z" }));
@@ -92,7 +92,7 @@ async fn a_feed_killed_while_it_puts_an_event_aside_has_it_in_quarantine_once() 
 // --- router ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_router_killed_before_it_publishes_gets_the_batch_again() {
+async fn a_router_killed_before_it_publishes_receives_the_batch_again() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     kill_at(&stack, "router", before("router", "events", "PutEvents")).await;
@@ -109,9 +109,9 @@ async fn a_router_killed_after_publishing_publishes_twice_and_access_is_given_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_router_killed_while_it_buries_a_message_buries_it_once() {
+async fn a_router_killed_while_it_sends_a_dead_letter_sends_it_once() {
     let stack = stack(Landscape::empty()).await;
-    // EventBridge takes no type of that length.
+    // EventBridge does not accept a type of this length.
     world(&stack)
         .append_raw_event(json!({ "id": "too-long", "type": "T".repeat(129), "subject": "somebody" }));
     kill_at(&stack, "router", after("router", "sqs", "SendMessage")).await;
@@ -120,7 +120,7 @@ async fn a_router_killed_while_it_buries_a_message_buries_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_whose_router_is_killed_every_time_is_a_dead_letter_and_published_once_it_is_sent_again() {
+async fn a_batch_whose_router_is_killed_every_time_becomes_a_dead_letter_that_can_be_redriven() {
     let stack = stack(mesh_with_access()).await;
     let killing = stack.proxy().inject(before("router", "events", "PutEvents").times(5));
     announce(&stack, 1);
@@ -149,17 +149,17 @@ async fn grant_killed_at(fault: Fault) -> Stack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_killed_while_it_looks_at_the_role_begins_again() {
+async fn iam_grant_killed_while_it_reads_the_role_starts_over() {
     grant_killed_at(before("iam-grant", "iam", "GetRole")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_killed_before_its_intent_is_written_begins_again() {
+async fn iam_grant_killed_before_its_intent_is_written_starts_over() {
     grant_killed_at(before("iam-grant", "s3", "PutObject").skip(INTENT)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_killed_after_its_intent_was_written_finishes_it() {
+async fn iam_grant_killed_after_its_intent_was_written_completes_it() {
     grant_killed_at(after("iam-grant", "s3", "PutObject").skip(INTENT)).await;
 }
 
@@ -177,11 +177,11 @@ async fn iam_grant_killed_before_the_record_is_settled_settles_it_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn iam_grant_killed_after_the_record_is_settled_still_reports() {
     let stack = grant_killed_at(after("iam-grant", "s3", "PutObject").skip(SETTLED)).await;
-    assert_eq!(stack.proxy().count("iam", "PutRolePolicy"), 1, "what is settled is not done again");
+    assert_eq!(stack.proxy().count("iam", "PutRolePolicy"), 1, "a settled grant is not repeated");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_killed_before_its_report_reports_when_it_comes_again() {
+async fn iam_grant_killed_before_its_report_reports_on_the_retry() {
     grant_killed_at(report("provisioning-succeeded", FaultKind::Hold)).await;
 }
 
@@ -189,11 +189,11 @@ async fn iam_grant_killed_before_its_report_reports_when_it_comes_again() {
 async fn iam_grant_killed_after_its_report_does_not_report_twice() {
     let stack = grant_killed_at(report("provisioning-succeeded", FaultKind::HoldAnswer)).await;
     let reports = stack.proxy().count("dmm", "POST /api/access/{id}/provisioning/provisioning-succeeded");
-    assert_eq!(reports, 1, "people get no second mail");
+    assert_eq!(reports, 1, "people do not get a second mail");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_killed_after_the_policy_was_put_leaves_nothing_of_an_agreement_that_ended_meanwhile() {
+async fn iam_grant_killed_after_the_policy_was_put_leaves_no_access_to_an_agreement_that_ended_meanwhile() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     let put = stack.proxy().inject(after("iam-grant", "iam", "PutRolePolicy"));
@@ -207,7 +207,7 @@ async fn iam_grant_killed_after_the_policy_was_put_leaves_nothing_of_an_agreemen
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_killed_every_time_leaves_a_record_of_its_failure_that_can_be_sent_again() {
+async fn iam_grant_killed_every_time_leaves_a_failure_that_can_be_redriven() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     let put = stack.proxy().inject(before("iam-grant", "iam", "PutRolePolicy").times(3));
@@ -224,20 +224,20 @@ async fn iam_grant_killed_every_time_leaves_a_record_of_its_failure_that_can_be_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_lands_long_after_its_function_was_killed_is_found_by_the_next_look() {
+async fn a_policy_that_arrives_long_after_its_function_was_killed_is_removed_by_the_next_event() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     let late = stack.proxy().inject(Fault::new("iam", "PutRolePolicy", FaultKind::Late).of("iam-grant"));
     stack.feed().await.unwrap();
     hits(&late, 1).await;
     kill(&stack, "iam-grant");
-    // The agreement is gone and names no role any more: only the record can tell where the call went to.
+    // The deleted agreement no longer names a role: only the record says which role the call was for.
     world(&stack).delete(AgreementKind::Access, "a-1").unwrap();
     quiet(&stack).await;
     assert_right(&stack).await;
     late.release();
     let landed = stack.wait(TIMEOUT, async || Ok(stack.view().policies().await?.len() == 1)).await.unwrap();
-    assert!(landed, "the call is on its way and lands");
+    assert!(landed, "the delayed call arrives");
     world(&stack).append_raw_event(crate::common::faults::event("AccessDeletedEvent", "a-1"));
     quiet(&stack).await;
     assert_right(&stack).await;
@@ -259,12 +259,12 @@ async fn revoke_killed_at(fault: Fault) -> Stack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_revoke_killed_before_its_intent_is_written_begins_again() {
+async fn iam_revoke_killed_before_its_intent_is_written_starts_over() {
     revoke_killed_at(before("iam-revoke", "s3", "PutObject").skip(INTENT)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_revoke_killed_after_its_intent_was_written_finishes_it() {
+async fn iam_revoke_killed_after_its_intent_was_written_completes_it() {
     revoke_killed_at(after("iam-revoke", "s3", "PutObject").skip(INTENT)).await;
 }
 
@@ -274,7 +274,7 @@ async fn iam_revoke_killed_before_the_policy_is_deleted_deletes_it_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_revoke_killed_after_the_policy_was_deleted_finds_it_gone_and_ends_well() {
+async fn iam_revoke_killed_after_the_policy_was_deleted_finds_it_gone_and_succeeds() {
     let stack = revoke_killed_at(after("iam-revoke", "iam", "DeleteRolePolicy")).await;
     assert_eq!(stack.proxy().count("iam", "DeleteRolePolicy"), 2);
 }
@@ -290,12 +290,12 @@ async fn iam_revoke_killed_after_the_record_is_settled_still_reports() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_revoke_killed_before_its_report_reports_when_it_comes_again() {
+async fn iam_revoke_killed_before_its_report_reports_on_the_retry() {
     revoke_killed_at(report("deprovisioning-succeeded", FaultKind::Hold)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_revoke_killed_after_the_policy_was_deleted_gives_it_back_when_the_agreement_is_active_again() {
+async fn iam_revoke_killed_after_the_policy_was_deleted_restores_it_when_the_agreement_is_active_again() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     cancel(&stack);
@@ -311,7 +311,7 @@ async fn iam_revoke_killed_after_the_policy_was_deleted_gives_it_back_when_the_a
 
 // --- iam-reconcile ---
 
-/// The policy of an active access is gone, and iam-reconcile, which puts it back, is killed at the fault.
+/// The policy of an active access is deleted, and iam-reconcile is killed at the fault while it restores it.
 async fn reconcile_killed_at(fault: Fault) {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
@@ -332,19 +332,19 @@ async fn reconcile_killed_at(fault: Fault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_reconcile_killed_before_it_puts_a_policy_back_puts_it_back_in_the_next_hour() {
+async fn iam_reconcile_killed_before_it_restores_a_policy_restores_it_on_the_next_run() {
     reconcile_killed_at(before("iam-reconcile", "iam", "PutRolePolicy")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_reconcile_killed_after_it_put_a_policy_back_settles_the_record_in_the_next_hour() {
+async fn iam_reconcile_killed_after_it_restored_a_policy_settles_the_record_on_the_next_run() {
     reconcile_killed_at(after("iam-reconcile", "iam", "PutRolePolicy")).await;
 }
 
 // --- all of them ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn functions_killed_while_they_are_idle_start_again_and_notice_nothing() {
+async fn functions_killed_while_idle_start_again_without_any_effect_on_events() {
     let landscape = mesh()
         .with_agreement(AgreementKind::Access, agreement("a-1", "orders-s3", &forecast()))
         .with_agreement(AgreementKind::DataUsageAgreement, agreement("u-1", "orders-glue", &forecast()));

@@ -1,4 +1,4 @@
-//! What others build on the bus: extensions, the schemas of what they get, and a feed that is read again.
+//! What others build on the bus: extensions, the schemas of the events, and the replay of the feed.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ fn extension() -> PathBuf {
     workspace().join("pulumi/extension")
 }
 
-/// A webhook: what it got, each with the header that authorizes it.
+/// A webhook and the requests that it received, each with its API key.
 struct Endpoint {
     url: String,
     got: Arc<Mutex<Vec<(String, Value)>>>,
@@ -32,7 +32,7 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    /// Answers the first requests with these statuses, all later ones with `then`.
+    /// Answers the first requests with the statuses in `first` and all later ones with `then`.
     async fn start(first: &'static [u16], then: u16) -> Self {
         let got = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&got);
@@ -59,7 +59,7 @@ impl Drop for Endpoint {
     }
 }
 
-/// Takes all messages out of a queue of the extension: their bodies.
+/// Takes all messages out of a queue of the extension. Returns their bodies.
 async fn messages(stack: &Stack, output: &str) -> Vec<Value> {
     let url = stack.deployed().extensions[0].outputs[output].as_str().unwrap().to_owned();
     let mut bodies = Vec::new();
@@ -78,8 +78,8 @@ async fn messages(stack: &Stack, output: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_extension_s_queue_function_and_webhook_get_the_events_of_their_patterns() {
-    // The first request fails in a way that is tried again.
+async fn the_queue_function_and_webhook_of_an_extension_receive_the_events_of_their_patterns() {
+    // EventBridge retries after the failure of the first request.
     let endpoint = Endpoint::start(&[503], 204).await;
     let stack = Stack::start(Options {
         extensions: vec![extension()],
@@ -123,14 +123,14 @@ async fn an_extension_s_queue_function_and_webhook_get_the_events_of_their_patte
     let mut distinct = texts.clone();
     distinct.sort();
     distinct.dedup();
-    assert_eq!(distinct.len(), texts.len() - 1, "one was sent twice: {texts:?}");
+    assert_eq!(distinct.len(), texts.len() - 1, "exactly one was sent twice: {texts:?}");
 
     assert_eq!(messages(&stack, "undeliveredQueueUrl").await, Vec::<Value>::new());
     assert_eq!(dead_letters(&stack).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_webhook_refuses_for_good_goes_to_the_extension_s_dead_letter_queue() {
+async fn an_event_that_a_webhook_rejects_goes_to_the_dead_letter_queue_of_the_extension() {
     let endpoint = Endpoint::start(&[], 400).await;
     let stack = Stack::start(Options {
         extensions: vec![extension()],
@@ -145,11 +145,11 @@ async fn what_a_webhook_refuses_for_good_goes_to_the_extension_s_dead_letter_que
     stack.poll(TIMEOUT).await.unwrap();
     let letters = messages(&stack, "undeliveredQueueUrl").await;
     assert_eq!(letters.len(), 1, "{letters:?}");
-    assert_eq!(endpoint.requests().len(), 1, "a refusal is not tried again");
+    assert_eq!(endpoint.requests().len(), 1, "a rejected request is not retried");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_program_that_refers_to_another_stack_than_those_deployed_is_refused() {
+async fn a_program_that_refers_to_an_unknown_stack_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let program = "
 name: mine
@@ -176,7 +176,7 @@ fn validator(event: &dmm_schemas::EventType) -> Validator {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_that_passes_the_bus_is_valid_for_its_schema() {
-    // A rule for everything, so that the events are had as targets get them.
+    // A rule that matches everything shows the events as targets receive them.
     let folder = tempfile::tempdir().unwrap();
     let program = "
 name: everything
@@ -207,7 +207,7 @@ outputs: { allUrl: '${all.url}' }
     .await
     .unwrap();
     let world = stack.world().unwrap();
-    // What the demonstration does: everything is approved, and ends.
+    // As in the demonstration, everything is approved and then ends.
     for scripted in &script {
         world.approve(scripted.agreement.kind, &scripted.agreement.id).unwrap();
     }
@@ -225,7 +225,7 @@ outputs: { allUrl: '${all.url}' }
         events
     };
     let events = sorted(events);
-    assert_eq!(events, sorted(stack.published()), "what is recorded is what targets receive");
+    assert_eq!(events, sorted(stack.published()), "the record of the bus is what targets receive");
     let any = validator(&dmm_schemas::UNKNOWN);
     let mut known = BTreeSet::new();
     for event in &events {
@@ -237,14 +237,14 @@ outputs: { allUrl: '${all.url}' }
             assert_eq!(verdict, Ok(()), "{event:#}");
             known.insert(name);
         } else {
-            assert_eq!(name, "NeverHeardOf", "a type that the simulator writes has no schema");
+            assert_eq!(name, "NeverHeardOf", "every type that the simulator writes has a schema");
         }
     }
     assert!(known.len() >= 45, "{known:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_is_read_again_changes_nothing() {
+async fn replaying_the_feed_changes_nothing() {
     let landscape = Landscape::sample();
     let stack = Stack::start(Options::by_hand(landscape)).await.unwrap();
     let world = stack.world().unwrap();
@@ -256,7 +256,7 @@ async fn a_feed_that_is_read_again_changes_nothing() {
 
     let unknown = stack.replay(Some("no-such-event")).await.unwrap_err().to_string();
     assert!(unknown.contains("no-such-event"), "{unknown}");
-    // Within five minutes SQS drops what it has had. In another scope it remembers nothing, as if they had passed.
+    // SQS deduplicates for five minutes. In another scope it remembers no ids, as if the five minutes had passed.
     let queue = stack.view().events_queue_url();
     let scope = stack.view().clients().sqs.set_queue_attributes().queue_url(queue);
     scope.attributes(Attribute::DeduplicationScope, "queue").send().await.unwrap();
@@ -266,11 +266,11 @@ async fn a_feed_that_is_read_again_changes_nothing() {
     assert_eq!(replay.events, Some(events.len() - 5));
     stack.poll(TIMEOUT).await.unwrap();
 
-    // Agreements are message groups: between two of them there is no order.
+    // Each agreement is a message group, and SQS orders messages only within a group.
     let again: Vec<Value> = published(&stack).split_off(first).into_iter().map(|(_, event)| event).collect();
     let again: BTreeSet<String> = ids(&again).into_iter().collect();
     let expected: BTreeSet<String> = ids(&world.events()[5..]).into_iter().collect();
-    assert_eq!(again, expected, "every event behind the given one, and none before it");
+    assert_eq!(again, expected, "every event after the given one and none before it");
     assert_eq!(stack.view().policies().await.unwrap(), before);
     assert_eq!(dead_letters(&stack).await, 0);
 }
@@ -311,7 +311,7 @@ fn rules_test(pattern: &str, more: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schemas_program_is_deployed_and_each_schema_is_one_that_the_registry_takes() {
+async fn the_schemas_program_deploys_a_valid_schema_for_every_event_type() {
     let registry = workspace().join("pulumi/schemas");
     let stack = Stack::start(Options { extensions: vec![registry], ..Options::by_hand(Landscape::empty()) });
     let stack = stack.await.unwrap();
@@ -325,7 +325,7 @@ async fn the_schemas_program_is_deployed_and_each_schema_is_one_that_the_registr
 }
 
 #[test]
-fn rules_test_says_what_matches_and_why_the_rest_does_not() {
+fn rules_test_says_which_events_match_and_why_the_others_do_not() {
     let event = workspace().join("schemas/events/AccessActivatedEvent.example.json");
     let event = ["--event", event.to_str().unwrap()];
     let (code, said) = rules_test(r#"{"detail-type": ["AccessActivatedEvent"]}"#, &event);

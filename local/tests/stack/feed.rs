@@ -1,4 +1,4 @@
-//! The feed, run as the deployed binary: where it begins, where it goes on, and what it does when something fails.
+//! The feed as the deployed binary: where it starts, where it continues, and what it does on failures.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ async fn the_first_run_without_a_cursor_reads_from_the_beginning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_run_goes_on_after_the_cursor_and_an_empty_feed_writes_nothing() {
+async fn a_later_run_continues_after_the_cursor_and_an_empty_feed_writes_nothing() {
     let stack = stack(Landscape::empty()).await;
     let first = announce(&stack, 3);
     stack.poll(TIMEOUT).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_feed_of_several_pages_is_read_to_its_end_in_order() {
     assert_eq!(queued(&stack), events);
 }
 
-/// What a failing feed must leave behind: nothing lost, and nothing sent twice beyond what the queue removes.
+/// Fails unless every event arrives exactly once after the faults are gone.
 async fn assert_recovers(stack: &Stack, events: &[String]) {
     stack.proxy().clear_faults();
     stack.poll(TIMEOUT).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_key_that_stays_wrong_fails_the_run_and_leaves_the_cursor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_429_is_tried_again_after_the_time_that_it_names() {
+async fn a_429_is_retried_after_the_time_that_it_names() {
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 2);
     let retry_after = FaultKind::Respond {
@@ -101,13 +101,16 @@ async fn a_429_is_tried_again_after_the_time_that_it_names() {
     let fault = stack.proxy().inject(Fault::new("dmm", EVENTS, retry_after));
     let started = Instant::now();
     stack.feed().await.unwrap();
-    assert!(started.elapsed() >= Duration::from_secs(2), "it waited at least as long as it was told to");
+    assert!(
+        started.elapsed() >= Duration::from_secs(2),
+        "it waited for at least the time that the server asked for"
+    );
     assert_eq!(fault.hits(), 1);
     assert_recovers(&stack, &events).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_error_is_tried_again_within_the_run() {
+async fn a_server_error_is_retried_within_the_run() {
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 2);
     stack.proxy().inject(Fault::new("dmm", EVENTS, FaultKind::status(500)));
@@ -116,7 +119,7 @@ async fn a_server_error_is_tried_again_within_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_is_down_between_two_pages_keeps_what_was_sent_and_goes_on_later() {
+async fn an_api_that_fails_between_two_pages_does_not_undo_the_first_and_the_next_run_continues() {
     let mut options = Options::by_hand(Landscape::empty());
     if let Source::Simulated { page_limit, .. } = &mut options.source {
         *page_limit = 5;
@@ -125,7 +128,11 @@ async fn an_api_that_is_down_between_two_pages_keeps_what_was_sent_and_goes_on_l
     let events = announce(&stack, 12);
     stack.proxy().inject(Fault::new("dmm", EVENTS, FaultKind::status(503)).skip(1).always());
     stack.feed().await.unwrap_err();
-    assert_eq!(stack.view().cursor().await.unwrap().as_ref(), events.get(4), "the first page is behind it");
+    assert_eq!(
+        stack.view().cursor().await.unwrap().as_ref(),
+        events.get(4),
+        "the cursor is at the end of the first page"
+    );
     assert_recovers(&stack, &events).await;
 }
 
@@ -139,7 +146,7 @@ async fn a_connection_that_is_cut_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_sqs_that_is_lost_is_sent_again_and_the_queue_removes_the_repeat() {
+async fn a_batch_whose_answer_from_sqs_is_lost_is_resent_and_the_queue_deduplicates_it() {
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 12);
     let fault = stack.proxy().inject(Fault::new("sqs", "SendMessageBatch", FaultKind::CutAfterForwarding));
@@ -149,7 +156,7 @@ async fn an_answer_of_sqs_that_is_lost_is_sent_again_and_the_queue_removes_the_r
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_that_can_never_be_sent_are_quarantined_and_hold_nothing_up() {
+async fn events_that_can_never_be_sent_are_quarantined_and_do_not_block_the_feed() {
     let stack = stack(Landscape::empty()).await;
     let world = world(&stack);
     let first = announce(&stack, 1);
@@ -171,7 +178,7 @@ async fn events_that_can_never_be_sent_are_quarantined_and_hold_nothing_up() {
     assert_eq!(quarantined.len(), 3, "{:?}", quarantined.keys());
     let mut subjects: Vec<_> = quarantined.values().map(|held| held["event"]["subject"].clone()).collect();
     subjects.sort_by_key(ToString::to_string);
-    assert_eq!(subjects, [json!("large"), json!("no-id"), json!(null)], "each is kept whole");
+    assert_eq!(subjects, [json!("large"), json!("no-id"), json!(null)], "each event is kept whole");
     for held in quarantined.values() {
         assert!(held["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{held}");
     }

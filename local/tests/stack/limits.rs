@@ -1,5 +1,5 @@
-//! IAM's limits to the size and number of a role's policies, with the real binaries over the emulated AWS: what does not
-//! fit inline is packed into managed policies, and back; what fits nowhere is refused, and costs nobody else anything.
+//! IAM's limits on the size and number of a role's policies. Grants that do not fit inline are packed into managed
+//! policies, and back. Grants that fit nowhere are refused without any effect on others.
 
 use crate::common::faults::{after, before, grant, hits, kill, owners_policy, quiet};
 use crate::common::operator::{create_role, delete_role, reconcile};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const KIND: AgreementKind = AgreementKind::Access;
 
-/// Accesses `a-1` to `a-N` to the Glue table, each with a complete grant of some 1,500 characters.
+/// Accesses `a-1` to `a-N` to the Glue table. The policy of each has about 1,500 characters.
 fn accesses(count: usize) -> Landscape {
     (1..=count).fold(mesh(), |mesh, index| {
         mesh.with_agreement(KIND, agreement(&format!("a-{index}"), "orders-glue", &forecast()))
@@ -33,7 +33,7 @@ async fn cancel(stack: &Stack, indices: impl Iterator<Item = usize>) {
     quiet(stack).await;
 }
 
-/// Attaches this many managed policies of the role's owner.
+/// Attaches `count` managed policies that belong to the role's owner. Returns their ARNs.
 async fn owners_managed_policies(stack: &Stack, count: usize) -> Vec<String> {
     let iam = &stack.view().clients().iam;
     let mut arns = Vec::new();
@@ -48,7 +48,7 @@ async fn owners_managed_policies(stack: &Stack, count: usize) -> Vec<String> {
     arns
 }
 
-/// The names of managed policies of ours.
+/// The names of the managed policies that belong to the stack.
 async fn managed(stack: &Stack) -> Vec<String> {
     let all = stack.view().managed_policies().await.unwrap();
     all.into_keys().filter(|name| !name.starts_with("owners-")).collect()
@@ -65,7 +65,7 @@ async fn reconciled(stack: &Stack) -> Value {
     report
 }
 
-/// The role is so full of its owner's policy that `a-1` has to be packed.
+/// A stack whose role is so full with its owner's policy that `a-1` has to be packed.
 async fn nearly_full(count: usize) -> Stack {
     let stack = stack(accesses(count)).await;
     owners_policy(&stack, ROLE, 9_500).await;
@@ -73,7 +73,7 @@ async fn nearly_full(count: usize) -> Stack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_grants_than_fit_inline_are_packed_and_all_are_taken_back() {
+async fn grants_that_do_not_fit_inline_are_packed_and_all_are_revoked() {
     let stack = stack(accesses(12)).await;
     approve(&stack, 1..=12).await;
     assert_right(&stack).await;
@@ -86,7 +86,7 @@ async fn more_grants_than_fit_inline_are_packed_and_all_are_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_roles_owner_put_there_is_counted_and_stays_as_it_is() {
+async fn the_role_owners_own_policies_are_counted_and_left_unchanged() {
     let stack = nearly_full(1).await;
     let own =
         || stack.view().clients().iam.get_role_policy().role_name(ROLE).policy_name("owners-own").send();
@@ -101,19 +101,19 @@ async fn what_the_roles_owner_put_there_is_counted_and_stays_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_access_that_fits_nowhere_is_refused_with_what_to_do_and_the_others_stay() {
+async fn an_access_that_fits_nowhere_is_refused_with_advice_and_the_others_stay() {
     let stack = nearly_full(6).await;
     let others = owners_managed_policies(&stack, 9).await;
-    // Four complete grants fit into the one managed policy that is left, or three: the rest is refused.
+    // Three or four grants fit into the one managed policy that is left. The others are refused.
     approve(&stack, 1..=3).await;
     let before = stack.view().policies().await.unwrap();
     assert_eq!(before.len(), 3);
-    // Somebody can know before anything is refused.
+    // The warning comes before anything is refused.
     log_when(&stack, "iam-grant", |log| log.contains("nearly full")).await;
     approve(&stack, 4..=6).await;
     let after = stack.view().policies().await.unwrap();
-    assert!(before.iter().all(|policy| after.contains(policy)), "what stood stands as it was");
-    // Which of them fits depends on which is worked on first.
+    assert!(before.iter().all(|policy| after.contains(policy)), "earlier grants are unchanged");
+    // The agreements are different message groups: whichever is processed first may fit.
     let told: Vec<Value> =
         (4..=6).map(|id| world(&stack).provisioning(&format!("a-{id}")).unwrap()).collect();
     let refused: Vec<&Value> = told.iter().filter(|told| told["status"] == "provisioning-failed").collect();
@@ -134,7 +134,7 @@ async fn an_access_that_fits_nowhere_is_refused_with_what_to_do_and_the_others_s
     let usage: Value = serde_json::from_str(usage).unwrap();
     assert!(usage["RolePolicyUsage"].as_f64().unwrap() > 50.0 && usage["role"] == ROLE, "{usage}");
 
-    // The owner makes room, and the next comparison gives what was refused.
+    // After the owner makes room, the next run of iam-reconcile grants what was refused.
     let iam = &stack.view().clients().iam;
     iam.detach_role_policy().role_name(ROLE).policy_arn(&others[0]).send().await.unwrap();
     reconciled(&stack).await;
@@ -144,7 +144,7 @@ async fn an_access_that_fits_nowhere_is_refused_with_what_to_do_and_the_others_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_packed_grant_goes_back_inline_when_the_owner_makes_room() {
+async fn a_packed_grant_moves_back_inline_when_the_owner_makes_room() {
     let stack = nearly_full(2).await;
     approve(&stack, 1..=2).await;
     let iam = &stack.view().clients().iam;
@@ -156,9 +156,9 @@ async fn a_packed_grant_goes_back_inline_when_the_owner_makes_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grants_for_one_role_that_are_packed_at_the_same_moment_are_both_there_in_the_end() {
+async fn two_grants_for_one_role_that_are_packed_concurrently_both_exist_in_the_end() {
     let stack = nearly_full(2).await;
-    // The first is stopped with its version of the managed policy in its hand, while the second writes its own.
+    // The first run is held before it writes its version of the managed policy, while the second run writes its own.
     let held = stack.proxy().inject(before("iam-grant", "iam", "CreatePolicy"));
     world(&stack).approve(KIND, "a-1").unwrap();
     stack.feed().await.unwrap();
@@ -174,7 +174,7 @@ async fn grants_for_one_role_that_are_packed_at_the_same_moment_are_both_there_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_and_a_revoke_in_one_managed_policy_at_the_same_moment_end_as_the_agreements_say() {
+async fn a_concurrent_grant_and_revoke_in_one_managed_policy_end_as_the_agreements_say() {
     let stack = nearly_full(2).await;
     approve(&stack, 1..=1).await;
     let held = stack.proxy().inject(before("iam-revoke", "iam", "DetachRolePolicy"));
@@ -205,12 +205,12 @@ async fn packing_killed_at(fault: Fault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_killed_before_it_makes_a_managed_policy_makes_it_when_the_event_comes_again() {
+async fn iam_grant_killed_before_it_creates_a_managed_policy_creates_it_on_the_retry() {
     packing_killed_at(before("iam-grant", "iam", "CreatePolicy")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_killed_between_making_and_attaching_a_managed_policy_attaches_it() {
+async fn iam_grant_killed_between_creating_and_attaching_a_managed_policy_attaches_it() {
     packing_killed_at(after("iam-grant", "iam", "CreatePolicy")).await;
 }
 
@@ -244,7 +244,7 @@ async fn iam_revoke_killed_between_detaching_and_deleting_a_managed_policy_delet
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_managed_policy_that_arrives_long_after_its_function_was_killed_is_found_by_the_next_look() {
+async fn a_managed_policy_that_arrives_long_after_its_function_was_killed_is_removed_by_reconcile() {
     let stack = nearly_full(1).await;
     let late = stack.proxy().inject(Fault::new("iam", "CreatePolicy", FaultKind::Late).of("iam-grant"));
     world(&stack).approve(KIND, "a-1").unwrap();
@@ -256,7 +256,7 @@ async fn a_managed_policy_that_arrives_long_after_its_function_was_killed_is_fou
     assert_eq!(managed(&stack).await, Vec::<String>::new());
     late.release();
     let landed = async || Ok(!stack.view().managed_policies().await?.is_empty());
-    assert!(stack.wait(TIMEOUT, landed).await.unwrap(), "the call is on its way and lands");
+    assert!(stack.wait(TIMEOUT, landed).await.unwrap(), "the delayed call arrives");
     reconciled(&stack).await;
     quiet(&stack).await;
     assert_right(&stack).await;
@@ -264,7 +264,7 @@ async fn a_managed_policy_that_arrives_long_after_its_function_was_killed_is_fou
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_managed_policy_that_somebody_detached_is_attached_again_by_reconcile() {
+async fn reconcile_reattaches_a_managed_policy_that_somebody_detached() {
     let stack = nearly_full(2).await;
     approve(&stack, 1..=2).await;
     let iam = &stack.view().clients().iam;
@@ -279,7 +279,7 @@ async fn a_managed_policy_that_somebody_detached_is_attached_again_by_reconcile(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_role_that_is_gone_what_was_packed_is_deleted_and_one_made_again_gets_what_is_active() {
+async fn packed_policies_of_a_deleted_role_are_deleted_and_a_recreated_role_gets_the_active_ones() {
     let stack = nearly_full(2).await;
     approve(&stack, 1..=2).await;
     delete_role(&stack, ROLE).await;

@@ -1,5 +1,5 @@
-//! Answers that are lost after AWS or Data Mesh Manager did what was asked, and connections that are cut before: nobody
-//! can tell the two apart, and nothing is lost or done twice where that matters.
+//! Responses that are lost after AWS or Data Mesh Manager has processed the request, and connections that are cut before.
+//! The functions cannot tell the two apart. Nothing is lost, and nothing is done twice where that matters.
 
 use crate::common::faults::{cancel, grant, quiet, report};
 use crate::common::truth::{assert_letters, assert_right, times_published};
@@ -9,7 +9,7 @@ use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::{AgreementKind, Landscape};
 use serde_json::json;
 
-/// What is asked is done, but the answer is lost.
+/// The request is processed, but the response is lost.
 fn lost(binary: &str, service: &str, operation: &str) -> Fault {
     Fault::new(service, operation, FaultKind::CutAfterForwarding).of(binary)
 }
@@ -42,12 +42,12 @@ async fn a_lost_answer_to_deleting_a_policy_ends_with_the_policy_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_the_first_intent_which_then_stands_in_its_own_way_begins_again() {
+async fn a_lost_answer_to_the_first_intent_which_then_conflicts_with_itself_starts_over() {
     let stack = access_in_spite_of(lost("iam-grant", "s3", "PutObject")).await;
     let refused = stack.proxy().requests().into_iter().filter(|request| {
         request.service == "s3" && request.operation == "PutObject" && request.status == Some(412)
     });
-    assert_eq!(refused.count(), 1, "the SDK's second try met the first");
+    assert_eq!(refused.count(), 1, "the SDK's second attempt conflicts with the first");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,12 +56,12 @@ async fn a_lost_answer_to_settling_a_record_ends_with_a_settled_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_the_intent_of_a_revoke_begins_again() {
+async fn a_lost_answer_to_the_intent_of_a_revoke_starts_over() {
     access_in_spite_of(lost("iam-revoke", "s3", "PutObject")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_a_report_ends_with_the_state_told() {
+async fn a_lost_answer_to_a_report_ends_with_the_state_reported() {
     access_in_spite_of(report("provisioning-succeeded", FaultKind::CutAfterForwarding)).await;
 }
 
@@ -72,17 +72,17 @@ async fn a_lost_answer_to_publishing_publishes_again_and_gives_access_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_sending_sends_again_and_the_queue_removes_it() {
+async fn a_lost_answer_to_sending_resends_and_the_queue_deduplicates() {
     access_in_spite_of(lost("feed", "sqs", "SendMessageBatch")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_reading_the_secret_reads_it_again() {
+async fn a_lost_answer_to_reading_the_secret_is_retried() {
     access_in_spite_of(lost("iam-grant", "secretsmanager", "GetSecretValue")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_moving_the_cursor_leaves_it_where_it_was_moved() {
+async fn a_lost_answer_to_moving_the_cursor_leaves_it_moved() {
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 3);
     let fault = stack.proxy().inject(lost("feed", "s3", "PutObject"));
@@ -94,7 +94,7 @@ async fn a_lost_answer_to_moving_the_cursor_leaves_it_where_it_was_moved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_writing_an_older_agreement_back_writes_the_same_again() {
+async fn a_lost_answer_to_updating_an_older_agreement_writes_the_same_again() {
     let kind = AgreementKind::DataUsageAgreement;
     let stack = stack(mesh().with_agreement(kind, agreement("u-1", "orders-s3", &forecast()))).await;
     let operation = "PUT /api/datausageagreements/{id}";
@@ -108,7 +108,7 @@ async fn a_lost_answer_to_writing_an_older_agreement_back_writes_the_same_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_to_burying_a_message_buries_it_once() {
+async fn a_lost_answer_to_sending_a_dead_letter_leaves_one_dead_letter() {
     let stack = stack(Landscape::empty()).await;
     world(&stack)
         .append_raw_event(json!({ "id": "too-long", "type": "T".repeat(129), "subject": "somebody" }));
@@ -119,7 +119,7 @@ async fn a_lost_answer_to_burying_a_message_buries_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_cut_under_every_kind_of_request_in_turn_loses_nothing() {
+async fn cutting_the_connection_of_every_kind_of_request_in_turn_loses_nothing() {
     let stack = stack(mesh_with_access()).await;
     let cut = |service, operation| {
         [FaultKind::CutBeforeForwarding, FaultKind::CutAfterForwarding]

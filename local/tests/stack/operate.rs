@@ -1,4 +1,4 @@
-//! Failures that need an operator: how they show, and that the steps in `docs/operate.md` repair them.
+//! Failures that need an operator: how they show, and that the steps in `docs/operate.md` resolve them.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 const RECORD: &str = "grants/access/a-1.json";
 const CURSOR: &str = "feed/last_event_id";
 
-/// What the only failed event says about its failure; it stays in its queue.
+/// The error type and message of the only failed event, which stays in its queue.
 async fn failure(stack: &Stack) -> (String, String) {
     let url = output(stack, "failureQueueUrl");
     let message: Message = next_letter(stack, url).await.unwrap();
@@ -44,7 +44,7 @@ async fn failure(stack: &Stack) -> (String, String) {
 // --- Data Mesh Manager is away ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_is_away_for_the_whole_life_of_an_event_costs_nothing_once_it_is_back() {
+async fn an_api_outage_longer_than_all_retries_loses_nothing() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     let away = FaultKind::status(503);
@@ -62,12 +62,12 @@ async fn an_api_that_is_away_for_the_whole_life_of_an_event_costs_nothing_once_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_report_that_cannot_be_made_for_long_is_made_when_the_failure_is_sent_again() {
+async fn a_report_that_keeps_failing_is_made_when_the_failure_is_redriven() {
     let stack = stack(mesh_with_access()).await;
     let operation = "POST /api/access/{id}/provisioning/provisioning-succeeded";
     stack.proxy().inject(Fault::new("dmm", operation, FaultKind::status(500)).always());
     grant(&stack).await;
-    assert_eq!(standing(&stack).await.len(), 1, "access does not wait for the report");
+    assert_eq!(standing(&stack).await.len(), 1, "the grant does not wait for the report");
     assert_letters(&stack, &[("failures", 1)]).await;
     stack.proxy().clear_faults();
     redrive_failures(&stack).await;
@@ -77,7 +77,7 @@ async fn a_report_that_cannot_be_made_for_long_is_made_when_the_failure_is_sent_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_is_away_for_many_runs_is_read_to_its_end_once_it_is_back() {
+async fn a_feed_that_fails_for_many_runs_is_read_to_its_end_afterwards() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     let away = FaultKind::status(503);
@@ -95,7 +95,7 @@ async fn a_feed_that_is_away_for_many_runs_is_read_to_its_end_once_it_is_back() 
 
 // --- the API key ---
 
-/// A new key in Data Mesh Manager; the old one is wrong from now on.
+/// Replaces the API key in Data Mesh Manager, which then rejects the old one. Returns the new key.
 fn revoke_the_key(stack: &Stack) -> &'static str {
     let key = "dmm_local_rotated";
     world(stack).set_api_key(SecretString::from(key));
@@ -103,7 +103,7 @@ fn revoke_the_key(stack: &Stack) -> &'static str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_rotated_under_warm_functions_is_read_again_by_each_of_them() {
+async fn warm_functions_each_reread_a_rotated_api_key() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     cancel(&stack);
@@ -123,7 +123,7 @@ async fn a_key_that_is_rotated_under_warm_functions_is_read_again_by_each_of_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_was_revoked_too_early_stops_the_feed_with_advice_until_the_secret_holds_the_new_one() {
+async fn an_api_key_revoked_too_early_stops_the_feed_with_advice_until_the_secret_is_updated() {
     let stack = stack(mesh_with_access()).await;
     quiet(&stack).await;
     let key = revoke_the_key(&stack);
@@ -137,7 +137,7 @@ async fn a_key_that_was_revoked_too_early_stops_the_feed_with_advice_until_the_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_was_revoked_while_an_event_was_on_its_way_leaves_a_failure_that_can_be_sent_again() {
+async fn an_api_key_revoked_while_an_event_is_processed_leaves_a_failure_that_can_be_redriven() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     let reading = Fault::new("dmm", "GET /api/access/{id}", FaultKind::Hold);
@@ -156,7 +156,7 @@ async fn a_key_that_was_revoked_while_an_event_was_on_its_way_leaves_a_failure_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_still_holds_the_placeholder_is_named_with_what_to_do() {
+async fn the_error_for_a_secret_with_the_placeholder_says_what_to_do() {
     let stack = stack(Landscape::empty()).await;
     announce(&stack, 1);
     put_secret(&stack, "put-the-api-key-here").await;
@@ -180,9 +180,9 @@ async fn ended_with_record(spoil: impl AsyncFnOnce(&Stack)) -> Stack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_garbage_changes_nothing_and_is_named_and_its_earlier_version_repairs_it() {
+async fn a_corrupt_record_is_named_in_the_error_and_its_earlier_version_repairs_it() {
     let stack = ended_with_record(async |stack| put_object(stack, RECORD, b"oops").await).await;
-    assert_eq!(standing(&stack).await.len(), 1, "nothing is done on its ground");
+    assert_eq!(standing(&stack).await.len(), 1, "a corrupt record is not used");
     let (class, message) = failure(&stack).await;
     assert_eq!(class, "Permanent");
     assert!(message.contains(RECORD) && message.contains("restore an earlier version"), "{message}");
@@ -194,7 +194,7 @@ async fn a_record_that_is_garbage_changes_nothing_and_is_named_and_its_earlier_v
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_garbage_can_be_deleted_and_is_made_anew() {
+async fn a_corrupt_record_can_be_deleted_and_is_recreated() {
     let stack = ended_with_record(async |stack| put_object(stack, RECORD, b"{}").await).await;
     assert_letters(&stack, &[("failures", 1)]).await;
     delete_object(&stack, RECORD).await;
@@ -227,7 +227,7 @@ async fn a_record_that_was_copied_from_another_agreement_is_not_used() {
 // --- the feed's place ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_without_an_id_stops_the_feed_with_advice_and_deleting_it_reads_from_the_beginning() {
+async fn an_empty_cursor_stops_the_feed_with_advice_and_deleting_it_reads_from_the_beginning() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     put_object(&stack, CURSOR, b"\n").await;
@@ -238,7 +238,7 @@ async fn a_cursor_without_an_id_stops_the_feed_with_advice_and_deleting_it_reads
     delete_object(&stack, CURSOR).await;
     quiet(&stack).await;
     assert_right(&stack).await;
-    assert_eq!(standing(&stack).await, [], "all events came again, and only the agreement counts");
+    assert_eq!(standing(&stack).await, [], "all events arrive again, but only the agreement's state counts");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,7 +257,7 @@ async fn a_cursor_that_data_mesh_manager_does_not_know_stops_the_feed_with_advic
 // --- roles ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_opted_out_keeps_its_policy_until_the_tag_is_back_and_the_failure_sent_again() {
+async fn a_role_that_opted_out_keeps_its_policy_until_it_opts_in_and_the_failure_is_redriven() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     opt_out(&stack, ROLE).await;
@@ -279,7 +279,7 @@ async fn a_role_that_opted_out_keeps_its_policy_until_the_tag_is_back_and_the_fa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_opted_out_can_be_cleared_by_hand_and_the_failure_sent_again() {
+async fn a_role_that_opted_out_can_be_cleared_by_hand_before_the_failure_is_redriven() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     opt_out(&stack, ROLE).await;
@@ -294,7 +294,7 @@ async fn a_role_that_opted_out_can_be_cleared_by_hand_and_the_failure_sent_again
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_opts_in_after_it_was_refused_gets_access_at_the_next_look() {
+async fn a_role_that_opts_in_after_a_refusal_gets_access_at_the_next_event() {
     let reserved = json!({ "dataProductId": "reserved", "teamId": "planning" });
     let landscape = mesh().with_agreement(AgreementKind::Access, agreement("a-1", "orders-s3", &reserved));
     let stack = stack(landscape).await;
@@ -309,7 +309,7 @@ async fn a_role_that_opts_in_after_it_was_refused_gets_access_at_the_next_look()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_is_gone_needs_nothing_taken_back_and_one_made_again_gets_only_what_is_active() {
+async fn a_deleted_role_needs_no_revocation_and_a_recreated_one_gets_only_active_grants() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     delete_role(&stack, ROLE).await;
@@ -326,7 +326,7 @@ async fn a_role_that_is_gone_needs_nothing_taken_back_and_one_made_again_gets_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_was_made_again_without_its_policies_gets_them_at_the_next_look() {
+async fn a_role_recreated_without_its_policies_gets_them_at_the_next_event() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     delete_role(&stack, ROLE).await;
@@ -338,7 +338,7 @@ async fn a_role_that_was_made_again_without_its_policies_gets_them_at_the_next_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_whose_bucket_moved_gives_the_new_one_at_the_next_look() {
+async fn a_port_whose_bucket_changed_grants_the_new_one_at_the_next_event() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     let bucket = json!("arn:aws:s3:::orders-moved");
@@ -355,7 +355,7 @@ async fn a_port_whose_bucket_moved_gives_the_new_one_at_the_next_look() {
 // --- dead letters and quarantine ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_that_is_sent_again_too_early_stays_where_it_is() {
+async fn a_failure_that_is_redriven_too_early_stays_in_its_queue() {
     let stack = stack(mesh_with_access()).await;
     put_object(&stack, RECORD, b"oops").await;
     grant(&stack).await;
@@ -369,7 +369,7 @@ async fn a_failure_that_is_sent_again_too_early_stays_where_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_was_never_delivered_is_kept_and_can_be_delivered_by_hand() {
+async fn an_undelivered_event_is_kept_and_can_be_delivered_by_hand() {
     // A day of EventBridge's retries takes 1.44 s.
     let stack =
         Stack::start(Options { speed: Speed::times(60_000), ..Options::by_hand(mesh_with_access()) }).await;
@@ -387,11 +387,11 @@ async fn an_event_that_was_never_delivered_is_kept_and_can_be_delivered_by_hand(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_in_quarantine_can_be_mended_and_sent_to_the_queue() {
+async fn a_quarantined_event_can_be_repaired_and_sent_to_the_queue() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     announce(&stack, 1);
-    // As if the feed had given the activation without its id.
+    // The feed returns the activation without its id.
     let broken =
         stack.proxy().inject(Fault::new("dmm", "GET /api/events", without_id("AccessActivatedEvent")));
     quiet(&stack).await;
@@ -423,7 +423,7 @@ fn is_named(event: &Value, name: &str) -> bool {
     event["type"].as_str().is_some_and(|event_type| event_type.ends_with(name))
 }
 
-/// The feed's answer with the events of this name deprived of their ids.
+/// Removes the ids of the events of this name from the feed's response.
 fn without_id(name: &'static str) -> FaultKind {
     FaultKind::RewriteResponse(Arc::new(move |mut answer| {
         let mut events: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -436,7 +436,7 @@ fn without_id(name: &'static str) -> FaultKind {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_that_can_never_be_published_comes_back_when_it_is_sent_again_unmended() {
+async fn an_unpublishable_dead_letter_returns_when_it_is_redriven_unrepaired() {
     let stack = stack(Landscape::empty()).await;
     announce(&stack, 1);
     let sqs = &stack.view().clients().sqs;

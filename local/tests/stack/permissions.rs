@@ -1,6 +1,6 @@
-//! No permission of a function's role is missing, and none is spare: with all of them, each function does its whole
-//! work over an emulated AWS that enforces IAM; with any one of them taken away, something is refused. And settings that
-//! narrow them do.
+//! Each function's role has exactly the permissions that it needs: with all of them, each function does all of its work
+//! over an emulated AWS that enforces IAM; without any single one, AWS denies a call. Settings that narrow the permissions
+//! take effect.
 
 use crate::common::faults::{kill, owners_policy};
 use crate::common::operator::{self, delete_object, look_again, output};
@@ -15,11 +15,11 @@ use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
 use serde_json::{Value, json};
 
-/// What Lambda does with the role in places that this machine has not: logs are files here, and no daemon takes traces.
+/// What Lambda does with the role but this machine does not: logs are files here, and there is no X-Ray.
 const NOT_HERE: [&str; 4] =
     ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 
-/// Whom a round gives access to.
+/// The consumer that a round grants access to.
 #[derive(Clone, Copy)]
 struct Consumer {
     product: &'static str,
@@ -40,7 +40,7 @@ struct Permission {
 }
 
 impl Permission {
-    /// The document without it.
+    /// The policy document without this permission.
     fn taken_away(&self) -> Value {
         let mut document = self.document.clone();
         let statement = &mut document["Statement"][self.statement];
@@ -62,7 +62,7 @@ fn actions(statement: &Value) -> Vec<String> {
     }
 }
 
-/// Everything that a role is allowed.
+/// All permissions of a role.
 async fn permissions(stack: &Stack, role: &str) -> Vec<Permission> {
     let iam = &stack.view().clients().iam;
     let mut found = Vec::new();
@@ -90,7 +90,7 @@ async fn put(stack: &Stack, role: &str, policy: &str, document: &Value) {
     put.policy_document(document.to_string()).send().await.unwrap();
 }
 
-/// What AWS refused to a function since the request `since`.
+/// The calls of a function that AWS denied after the request `since`.
 fn refused(stack: &Stack, binary: &str, since: u64) -> Vec<String> {
     let requests = stack.proxy().requests().into_iter();
     requests
@@ -108,14 +108,14 @@ fn last_request(stack: &Stack) -> u64 {
     stack.proxy().requests().last().map_or(0, |request| request.seq)
 }
 
-/// The clients that Lambda has where it works with a function's role.
+/// Clients with the credentials of a function's role, as Lambda itself uses it.
 fn as_lambda(stack: &Stack, binary: &str) -> Clients {
     let function = stack.function(binary).unwrap();
     let credentials = stack.functions().configuration(function).unwrap().credentials;
     Clients::new(stack.aws_url(), &AwsAccount::default(), credentials)
 }
 
-/// Lets a function do all that it ever does, from a cold start; what went wrong.
+/// Makes a function do all of its work, from a cold start. Returns what went wrong.
 async fn work(stack: &Stack, binary: &str, round: usize, consumer: Consumer) -> Vec<String> {
     let since = last_request(stack);
     kill(stack, binary);
@@ -136,7 +136,7 @@ async fn feed(stack: &Stack, round: usize) -> Vec<String> {
     stack.feed().await.err().map(|error| error.to_string()).into_iter().collect()
 }
 
-/// What Lambda's poller does; then publishes one message and puts one aside.
+/// Makes the calls of Lambda's poller, then sends one message to publish and one that becomes a dead letter.
 async fn router(stack: &Stack, round: usize) -> Vec<String> {
     let since = last_request(stack);
     let url = stack.view().events_queue_url();
@@ -153,7 +153,7 @@ async fn router(stack: &Stack, round: usize) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect();
-    // That there is no such message is what AWS says to those who may delete.
+    // An error about the receipt handle means that the role may delete.
     problems.retain(|problem| problem.contains("AccessDenied"));
     if !problems.is_empty() {
         return problems;
@@ -169,11 +169,11 @@ async fn router(stack: &Stack, round: usize) -> Vec<String> {
     }
     let ended = stack
         .wait(TIMEOUT, async || Ok(stack.is_quiet().await? || !refused(stack, "router", since).is_empty()));
-    assert!(ended.await.unwrap(), "the router neither ends nor is refused anything");
+    assert!(ended.await.unwrap(), "the router is neither done nor denied anything");
     problems
 }
 
-/// Gives access and takes it back, inline and packed, and what Lambda does with an event that failed for good.
+/// Grants and revokes access, inline and packed, and sends a failure as Lambda does.
 async fn on_event(stack: &Stack, binary: &str, round: usize, consumer: Consumer) -> Vec<String> {
     let ids = request(stack, round, consumer);
     for active in [true, false] {
@@ -190,7 +190,7 @@ async fn on_event(stack: &Stack, binary: &str, round: usize, consumer: Consumer)
     sent.err().map(|error| DisplayErrorContext(error).to_string()).into_iter().collect()
 }
 
-/// Lets a function hear that an agreement became active, or ended; why it failed.
+/// Invokes a function with the event that an agreement became active or ended. Returns why it failed.
 async fn hear(stack: &Stack, binary: &str, id: &str, active: bool) -> Option<String> {
     let name = if active { "AccessActivatedEvent" } else { "AccessDeactivatedEvent" };
     let payload = json!({
@@ -202,7 +202,7 @@ async fn hear(stack: &Stack, binary: &str, id: &str, active: bool) -> Option<Str
     answer.err().map(|error| error.to_string())
 }
 
-/// Takes back what a round gave, and leaves nothing that a later round would find and spend its time on.
+/// Revokes what a round granted, and leaves nothing that slows a later round down.
 async fn clear(stack: &Stack, round: usize, consumer: Consumer) {
     for id in ids(round) {
         world(stack).delete(Access, &id).unwrap();
@@ -218,8 +218,8 @@ async fn clear(stack: &Stack, round: usize, consumer: Consumer) {
     }
 }
 
-/// Finds agreements whose events were lost, those that ended meanwhile, and a policy that nobody recorded; stops on the
-/// way and goes on from there.
+/// Finds agreements whose events were lost, agreements that ended meanwhile, and a policy without a record. The run stops
+/// early and continues from there.
 async fn reconcile(stack: &Stack, round: usize, consumer: Consumer) -> Vec<String> {
     for id in &request(stack, round, consumer) {
         set_active(stack, id, true);
@@ -240,7 +240,7 @@ async fn reconcile(stack: &Stack, round: usize, consumer: Consumer) -> Vec<Strin
     compare(stack, &json!({})).await
 }
 
-/// One run of iam-reconcile; what it says went wrong.
+/// Runs iam-reconcile. Returns the failures that it reports.
 async fn compare(stack: &Stack, payload: &Value) -> Vec<String> {
     match operator::reconcile(stack, payload).await {
         Ok(report) if report["failed"] == json!([]) => Vec::new(),
@@ -249,7 +249,7 @@ async fn compare(stack: &Stack, payload: &Value) -> Vec<String> {
     }
 }
 
-/// New requested agreements: one whose grant fits inline on the role, and two that have to be packed.
+/// Requests agreements: one whose grant fits inline on the role, and two that have to be packed.
 fn request(stack: &Stack, round: usize, consumer: Consumer) -> [String; 3] {
     let consumer = json!({ "dataProductId": consumer.product, "teamId": "planning" });
     for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-glue"]) {
@@ -276,10 +276,10 @@ fn with_a_role_below_the_path() -> Landscape {
     mesh().with_data_product(consumer(product, "planning", Some(&role.name))).with_role(role)
 }
 
-/// Takes each permission of a function's role away, one at a time; those without which nothing fails.
+/// Removes the permissions of a function's role one at a time. Returns those without which nothing fails.
 async fn spare(binary: &str) -> Vec<String> {
     let stack = stack(with_a_role_below_the_path()).await;
-    // Some hundred characters are left for inline policies.
+    // This leaves a few hundred characters for inline policies.
     for consumer in [TAGGED, BELOW_THE_PATH] {
         owners_policy(&stack, consumer.role, 9_500).await;
     }
@@ -307,27 +307,27 @@ async fn spare(binary: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn feed_has_the_permissions_that_it_needs_and_no_other() {
+async fn feed_has_exactly_the_permissions_that_it_needs() {
     assert_eq!(spare("feed").await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn router_has_the_permissions_that_it_needs_and_no_other() {
+async fn router_has_exactly_the_permissions_that_it_needs() {
     assert_eq!(spare("router").await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_grant_has_the_permissions_that_it_needs_and_no_other() {
+async fn iam_grant_has_exactly_the_permissions_that_it_needs() {
     assert_eq!(spare("iam-grant").await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_revoke_has_the_permissions_that_it_needs_and_no_other() {
+async fn iam_revoke_has_exactly_the_permissions_that_it_needs() {
     assert_eq!(spare("iam-revoke").await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_reconcile_has_the_permissions_that_it_needs_and_no_other() {
+async fn iam_reconcile_has_exactly_the_permissions_that_it_needs() {
     assert_eq!(spare("iam-reconcile").await, Vec::<String>::new());
 }
 
@@ -344,9 +344,9 @@ async fn with_setting(key: &str, value: &str) -> Stack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_without_the_required_boundary_gets_nothing_and_loses_what_it_has_all_the_same() {
+async fn a_role_without_the_required_boundary_gets_no_access_but_can_lose_it() {
     let stack = with_setting("requiredPermissionsBoundary", "consumer-boundary").await;
-    assert_eq!(standing(&stack).await, [], "the role carries no boundary");
+    assert_eq!(standing(&stack).await, [], "the role has no boundary");
     assert!(refused(&stack, "iam-grant", 0).iter().any(|call| call == "iam PutRolePolicy"));
 
     let everything = json!({
@@ -362,11 +362,11 @@ async fn a_role_without_the_required_boundary_gets_nothing_and_loses_what_it_has
     iam.delete_role_permissions_boundary().role_name(ROLE).send().await.unwrap();
     set_active(&stack, "a-1", false);
     stack.poll(TIMEOUT).await.unwrap();
-    assert_eq!(standing(&stack).await, [], "taking back needs no boundary");
+    assert_eq!(standing(&stack).await, [], "revoking does not need the boundary");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_below_the_opt_in_path_needs_no_tag_and_one_elsewhere_does() {
+async fn a_role_below_the_opt_in_path_needs_no_tag_but_a_role_elsewhere_does() {
     let stack = stack(with_a_role_below_the_path()).await;
     let untagged = json!({ "dataProductId": "reserved", "teamId": "planning" });
     let reports = json!({ "dataProductId": BELOW_THE_PATH.product, "teamId": "planning" });
@@ -383,7 +383,7 @@ async fn a_role_below_the_opt_in_path_needs_no_tag_and_one_elsewhere_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_do_everything_but_is_no_operator_sends_to_no_queue() {
+async fn an_administrator_who_is_not_an_operator_cannot_send_to_any_queue() {
     let stack = stack(mesh()).await;
     let iam = &stack.view().clients().iam;
     let everything = json!({

@@ -61,7 +61,7 @@ async fn every_resource_is_understood_and_deployed_and_no_secret_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queues_and_buckets_are_encrypted_and_answer_over_tls_alone() {
+async fn queues_and_buckets_are_encrypted_and_accept_only_tls() {
     let report = program(&[]).await;
     let policies = of(&report, "aws:sqs:QueuePolicy");
     for queue in of(&report, "aws:sqs:Queue") {
@@ -92,7 +92,7 @@ async fn queues_and_buckets_are_encrypted_and_answer_over_tls_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_queue_takes_messages_from_its_own_function_or_rule_and_from_the_operators() {
+async fn each_queue_accepts_messages_only_from_its_function_or_rule_and_from_operators() {
     let on_call = "arn:aws:iam::123456789012:role/on-call";
     let report = program(&[("operators", on_call)]).await;
     let role = |name: &str| format!("arn:aws:iam::123456789012:role/datamesh-manager-aws-test-{name}");
@@ -120,7 +120,7 @@ async fn each_queue_takes_messages_from_its_own_function_or_rule_and_from_the_op
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alarm_watches_every_place_where_an_event_can_end_and_tells_its_targets() {
+async fn an_alarm_watches_every_place_where_an_event_can_end_up() {
     let topic = "arn:aws:sns:eu-central-1:123456789012:on-call";
     let report = program(&[("alarmTargets", &json!([topic]).to_string())]).await;
     let alarms = of(&report, "aws:cloudwatch:MetricAlarm");
@@ -152,7 +152,7 @@ async fn an_alarm_watches_every_place_where_an_event_can_end_and_tells_its_targe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_metric_of_its_own_that_is_watched_is_one_that_the_function_writes() {
+async fn every_watched_metric_is_written_by_its_function() {
     let report = program(&[]).await;
     // The table of docs/telemetry.md: name, unit, dimensions, writers, meaning.
     let table =
@@ -199,7 +199,7 @@ async fn every_metric_of_its_own_that_is_watched_is_one_that_the_function_writes
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_role_has_a_star_resource_but_for_listing_roles_nor_a_star_action() {
+async fn no_role_has_a_wildcard_action_or_a_wildcard_resource_except_to_list_roles() {
     let report = program(&[]).await;
     let mut stars = Vec::new();
     for policy in of(&report, "aws:iam:RolePolicy") {
@@ -253,7 +253,7 @@ async fn settings_narrow_whose_policies_are_written_and_whose_keys_are_used() {
 
 /// Pulumi itself previews the program, where it is installed: the state in a file, AWS emulated.
 #[tokio::test(flavor = "multi_thread")]
-async fn pulumi_takes_the_program_where_it_is_installed() {
+async fn pulumi_accepts_the_program_if_it_is_installed() {
     let Ok(version) = Command::new("pulumi").arg("version").output() else {
         println!("skipped: there is no pulumi on the PATH");
         return;

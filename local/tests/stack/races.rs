@@ -1,4 +1,4 @@
-//! Agreements that change while somebody works on them, events in any order and number, and two of a function at once.
+//! Agreements that change while a function works on them, events in any order and number, and concurrent feeds.
 
 use crate::common::faults::{after, before, cancel, event, grant, hits, quiet};
 use crate::common::operator::{create_role, delete_role};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 // --- two feeds ---
 
-/// Deploys a second feed beside the first: what a second schedule or a reserved concurrency of more than one would be.
+/// Deploys a second feed, as a second schedule or a reserved concurrency above one would. Returns its name.
 fn second_feed(stack: &Stack) -> String {
     let mut config = stack.functions().configuration(stack.function("feed").unwrap()).unwrap();
     config.name.push_str("-second");
@@ -32,7 +32,7 @@ async fn run(stack: &Stack, function: &str) -> Value {
 async fn overtaken_at(fault: Fault) {
     let stack = stack(Landscape::empty()).await;
     let second = second_feed(&stack);
-    // It has started when the first is held, whose requests wait for some seconds only.
+    // Its cold start comes first, because a held request of the first feed times out after some seconds.
     assert_eq!(run(&stack, &second).await["polled"], 0);
     let mut events = announce(&stack, 3);
     let held = stack.proxy().inject(fault);
@@ -46,10 +46,10 @@ async fn overtaken_at(fault: Fault) {
     };
     let (slow, ()) = tokio::join!(stack.feed(), overtaking);
     let slow = slow.unwrap();
-    assert_eq!(slow["polled"], 3, "the first run ends well, and leaves the rest to the other: {slow}");
+    assert_eq!(slow["polled"], 3, "the first run succeeds and leaves the rest to the other: {slow}");
     assert_eq!(stack.view().cursor().await.unwrap().as_ref(), events.last(), "the cursor did not move back");
     quiet(&stack).await;
-    assert!(events.iter().all(|id| times_published(&stack, id) == 1), "the queue removes the repeats");
+    assert!(events.iter().all(|id| times_published(&stack, id) == 1), "the queue deduplicates");
     assert_right(&stack).await;
 }
 
@@ -64,7 +64,7 @@ async fn a_feed_that_is_overtaken_before_it_moves_the_cursor_does_not_move_it_ba
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_feeds_at_once_publish_each_event_once_and_leave_the_cursor_at_the_end() {
+async fn concurrent_feeds_publish_each_event_once_and_leave_the_cursor_at_the_end() {
     let stack = stack(Landscape::empty()).await;
     let second = second_feed(&stack);
     let mut events = Vec::new();
@@ -81,7 +81,7 @@ async fn many_feeds_at_once_publish_each_event_once_and_leave_the_cursor_at_the_
 
 // --- changes while iam-grant or iam-revoke works ---
 
-/// An access becomes active; while the first of iam-grant's requests that the fault strikes is held, `change` happens.
+/// An access becomes active. `change` happens while the fault holds a request of iam-grant.
 async fn changed_at(fault: Fault, change: impl AsyncFnOnce(&Stack, &WorldHandle)) -> Stack {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
@@ -113,8 +113,8 @@ async fn an_agreement_that_ends_after_its_policy_was_put_has_none_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agreement_whose_end_is_worked_off_before_its_policy_is_put_has_none_in_the_end() {
-    // iam-revoke begins and ends while iam-grant's request is on its way.
+async fn an_agreement_whose_end_is_processed_before_its_policy_is_put_has_none_in_the_end() {
+    // iam-revoke runs from start to end while iam-grant's request is held.
     let stack = changed_at(putting(), async |stack, world| {
         cancel(stack);
         stack.feed().await.unwrap();
@@ -155,7 +155,7 @@ fn name_role(world: &WorldHandle, role: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_loses_its_role_while_the_policy_is_put_has_none_and_is_told() {
+async fn a_consumer_that_loses_its_role_while_the_policy_is_put_has_no_policy_and_a_failure_report() {
     let stack = changed_at(putting(), async |_, world| {
         world.edit_data_product("forecast", |product| product["customProperties"] = json!([])).unwrap();
         world.edit_team("planning", |team| team["custom"] = json!({})).unwrap();
@@ -166,7 +166,7 @@ async fn a_consumer_that_loses_its_role_while_the_policy_is_put_has_none_and_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_port_whose_bucket_changes_while_the_policy_is_put_gives_the_new_bucket_only() {
+async fn a_port_whose_bucket_changes_while_the_policy_is_put_grants_the_new_bucket_only() {
     let stack = changed_at(putting(), async |_, world| move_bucket(world)).await;
     let [policy] = &stack.view().policies().await.unwrap()[..] else { panic!("one policy") };
     let text = policy.document.to_string();
@@ -183,7 +183,7 @@ fn move_bucket(world: &WorldHandle) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_access_that_moves_to_another_port_while_the_policy_is_put_gives_that_port() {
+async fn an_access_that_moves_to_another_port_while_the_policy_is_put_grants_that_port() {
     let stack = changed_at(putting(), async |_, world| {
         let port = |access: &mut Value| access["provider"]["outputPortId"] = json!("orders-glue");
         world.edit_agreement(AgreementKind::Access, "a-1", port).unwrap();
@@ -193,7 +193,7 @@ async fn an_access_that_moves_to_another_port_while_the_policy_is_put_gives_that
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_is_deleted_while_the_policy_is_put_leaves_a_refusal_and_nothing_else() {
+async fn a_role_that_is_deleted_while_the_policy_is_put_ends_with_a_refusal() {
     let stack = changed_at(putting(), async |stack, _| delete_role(stack, ROLE).await).await;
     let provisioning = world(&stack).provisioning("a-1").unwrap();
     assert_eq!(provisioning["status"], "provisioning-failed", "{provisioning}");
@@ -201,7 +201,7 @@ async fn a_role_that_is_deleted_while_the_policy_is_put_leaves_a_refusal_and_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_is_deleted_and_made_again_while_the_policy_is_put_has_it_in_the_end() {
+async fn a_role_that_is_deleted_and_recreated_while_the_policy_is_put_has_it_in_the_end() {
     let stack = changed_at(after("iam-grant", "iam", "GetRole"), async |stack, _| {
         delete_role(stack, ROLE).await;
         create_role(stack, ROLE).await;
@@ -226,18 +226,18 @@ async fn an_agreement_that_begins_again_while_its_policy_is_deleted_has_it_in_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_and_a_revoke_of_one_agreement_at_once_end_as_the_agreement_says() {
+async fn a_concurrent_grant_and_revoke_of_one_agreement_end_as_the_agreement_says() {
     for (active, let_go) in [(false, [0, 1]), (false, [1, 0]), (true, [0, 1]), (true, [1, 0])] {
         let stack = stack(mesh_with_access()).await;
         let (world, kind) = (world(&stack), AgreementKind::Access);
         grant(&stack).await;
-        // Both have read the agreement, and both are stopped at their intents.
+        // Both functions have read the agreement and are held before they write their intents.
         cancel(&stack);
         let revoking = stack.proxy().inject(before("iam-revoke", "s3", "PutObject"));
         stack.feed().await.unwrap();
         hits(&revoking, 1).await;
         world.approve(kind, "a-1").unwrap();
-        // It finds nothing to do, unless the policy is gone.
+        // iam-grant has nothing to do unless the policy is gone.
         delete_policy(&stack).await;
         let granting = stack.proxy().inject(before("iam-grant", "s3", "PutObject"));
         stack.feed().await.unwrap();
@@ -262,11 +262,11 @@ async fn delete_policy(stack: &Stack) {
 // --- events in any order and number ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_arriving_twice_changes_nothing() {
+async fn events_that_arrive_twice_change_nothing() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     let puts = stack.proxy().count("iam", "PutRolePolicy");
-    // With ids of their own, as the queue forgets those that it has seen after five minutes.
+    // With new ids, because the queue deduplicates for five minutes only.
     for name in ["AccessApprovedEvent", "AccessActivatedEvent", "AccessActivatedEvent"] {
         world(&stack).append_raw_event(event(name, "a-1"));
     }
@@ -276,13 +276,13 @@ async fn every_event_arriving_twice_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_the_feed_repeats_is_removed_by_the_queue() {
+async fn the_queue_deduplicates_a_page_that_the_feed_repeats() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     let before = world(&stack).events();
     world(&stack).repeat_events(0..before.len());
     let summary = stack.feed().await.unwrap();
-    assert_eq!(summary["queued"], before.len(), "the queue accepts repeats, and hands them out once");
+    assert_eq!(summary["queued"], before.len(), "the queue accepts duplicates but delivers them once");
     quiet(&stack).await;
     for id in crate::common::ids(&before) {
         assert_eq!(times_published(&stack, &id), 1);
@@ -291,7 +291,7 @@ async fn a_page_that_the_feed_repeats_is_removed_by_the_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_end_that_arrives_late_does_not_take_back_what_is_active_again() {
+async fn a_late_deactivation_does_not_revoke_an_agreement_that_is_active_again() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     for name in ["AccessDeactivatedEvent", "AccessDeletedEvent", "AccessDeactivatedEvent"] {
@@ -303,7 +303,7 @@ async fn an_end_that_arrives_late_does_not_take_back_what_is_active_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_activation_that_arrives_late_does_not_give_back_what_ended() {
+async fn a_late_activation_does_not_grant_an_agreement_that_ended() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     cancel(&stack);
@@ -315,7 +315,7 @@ async fn an_activation_that_arrives_late_does_not_give_back_what_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_of_an_older_generation_about_an_access_gives_it_once_and_under_its_own_name() {
+async fn an_event_of_an_older_generation_about_an_access_grants_it_once_under_its_own_policy_name() {
     let stack = stack(mesh_with_access()).await;
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
     for name in ["DataContractActivatedEvent", "DataUsageAgreementActivatedEvent"] {
@@ -329,11 +329,11 @@ async fn an_event_of_an_older_generation_about_an_access_gives_it_once_and_under
     }
     quiet(&stack).await;
     assert_right(&stack).await;
-    assert_eq!(standing(&stack).await.len(), 1, "the access is active still");
+    assert_eq!(standing(&stack).await.len(), 1, "the access is still active");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_agreements_of_two_generations_with_one_id_do_not_touch_each_other() {
+async fn two_agreements_of_two_generations_with_the_same_id_do_not_affect_each_other() {
     let (older, today) = (AgreementKind::DataUsageAgreement, AgreementKind::Access);
     let landscape = mesh()
         .with_agreement(older, agreement("same", "orders-s3", &forecast()))
@@ -351,7 +351,7 @@ async fn two_agreements_of_two_generations_with_one_id_do_not_touch_each_other()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_agreements_that_come_and_go_while_functions_are_held_end_as_they_say() {
+async fn many_agreements_that_change_while_functions_are_held_end_as_they_say() {
     let mut landscape = mesh();
     for index in 0..8 {
         let access = agreement(&format!("m-{index}"), "orders-s3", &forecast());

@@ -1,5 +1,5 @@
-//! What has no event, and what lost its event, is found and repaired by `iam-reconcile`: the real binary over the
-//! emulated AWS.
+//! `iam-reconcile` finds and repairs drift, including drift that produces no event and drift whose event was lost: the real
+//! binary over the emulated AWS.
 
 use crate::common::{
     ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, log_when, mesh, mesh_with_access,
@@ -17,7 +17,7 @@ async fn reconcile(stack: &Stack, payload: Value) -> Value {
     report
 }
 
-/// Runs to the end of a pass, and expects no failure.
+/// Runs a complete pass and expects no failure.
 async fn repaired(stack: &Stack) -> Value {
     let report = reconcile(stack, json!({})).await;
     assert_eq!((&report["complete"], &report["failed"]), (&json!(true), &json!([])), "{report}");
@@ -45,13 +45,13 @@ async fn granted() -> Stack {
     stack
 }
 
-/// Deletes an inline policy behind the integration's back.
+/// Deletes an inline policy, as somebody else would.
 async fn wipe(stack: &Stack, role: &str, policy: &str) {
     let iam = &stack.view().clients().iam;
     iam.delete_role_policy().role_name(role).policy_name(policy).send().await.unwrap();
 }
 
-/// Puts an inline policy as the predecessor did: without a record.
+/// Puts an inline policy without a record, as the predecessor did.
 async fn leave(stack: &Stack, role: &str, policy: &str) {
     let document = json!({
         "Version": "2012-10-17",
@@ -68,7 +68,7 @@ fn with(kind: AgreementKind, ids: &[&str]) -> Landscape {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_all_is_as_it_should_be_iam_is_not_written_to() {
+async fn reconcile_does_not_write_to_iam_when_there_is_no_drift() {
     let stack = granted().await;
     let writes = iam_writes(&stack);
     let records = stack.view().grant_records().await.unwrap();
@@ -79,7 +79,7 @@ async fn where_all_is_as_it_should_be_iam_is_not_written_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_a_consumers_infrastructure_code_wiped_is_put_back() {
+async fn a_policy_that_a_consumers_infrastructure_code_deleted_is_restored() {
     let stack = granted().await;
     wipe(&stack, ROLE, ACCESS).await;
     assert_eq!(repaired(&stack).await["granted"], 1);
@@ -94,14 +94,14 @@ async fn an_active_agreement_whose_event_was_lost_is_granted() {
     assert_eq!(repaired(&stack).await["granted"], 1);
     assert_eq!(standing(&stack).await, [ours(ACCESS)]);
     assert_eq!(world(&stack).provisioning("a-1").unwrap()["status"], "provisioned");
-    // The event comes after all.
+    // The event arrives late.
     poll(&stack).await;
     assert_eq!(standing(&stack).await, [ours(ACCESS)]);
     assert_eq!(dead_letters(&stack).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agreement_that_ended_or_was_deleted_while_all_was_down_loses_its_access() {
+async fn an_agreement_that_ended_or_was_deleted_during_an_outage_loses_its_access() {
     let ids = ["ended", "deleted", "stands"];
     let stack = stack(with(AgreementKind::Access, &ids)).await;
     let world = world(&stack);
@@ -118,7 +118,7 @@ async fn an_agreement_that_ended_or_was_deleted_while_all_was_down_loses_its_acc
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_names_another_role_and_a_port_that_has_another_bucket_are_followed() {
+async fn a_changed_role_of_a_consumer_and_a_changed_bucket_of_a_port_are_applied() {
     let stack = granted().await;
     let world = world(&stack);
     world
@@ -139,7 +139,7 @@ async fn a_consumer_that_names_another_role_and_a_port_that_has_another_bucket_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_predecessors_policies_are_adopted_where_they_stand_and_taken_back_where_they_ended() {
+async fn policies_of_the_predecessor_are_adopted_if_active_and_revoked_if_ended() {
     let kind = AgreementKind::DataUsageAgreement;
     let stack = stack(with(kind, &["stands", "ended"])).await;
     world(&stack).approve(kind, "stands").unwrap();
@@ -164,7 +164,7 @@ async fn the_predecessors_policies_are_adopted_where_they_stand_and_taken_back_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_scan_of_roles_policies_that_nobody_knows_stay() {
+async fn without_the_scan_of_roles_unknown_policies_stay() {
     let mut options = Options::by_hand(mesh());
     options.config.insert("scanRoles".to_owned(), "false".to_owned());
     let stack = Stack::start(options).await.unwrap();
@@ -175,7 +175,7 @@ async fn without_the_scan_of_roles_policies_that_nobody_knows_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_is_gone_is_no_failure_and_its_consumer_is_told() {
+async fn a_deleted_role_is_not_a_failure_and_is_reported_to_its_consumer() {
     let ids = ["deleted", "stands"];
     let stack = stack(with(AgreementKind::Access, &ids)).await;
     let world = world(&stack);
@@ -196,7 +196,7 @@ async fn a_role_that_is_gone_is_no_failure_and_its_consumer_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_answers_with_the_differences_and_changes_nothing() {
+async fn a_dry_run_returns_the_differences_and_changes_nothing() {
     let ids = ["wiped", "deleted", "new"];
     let stack = stack(with(AgreementKind::Access, &ids)).await;
     let world = world(&stack);
@@ -262,7 +262,7 @@ async fn all_pages_of_agreements_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_stops_early_is_taken_up_by_the_next_one() {
+async fn a_run_that_stops_early_is_continued_by_the_next_one() {
     let ids = ["c-1", "c-2", "c-3", "c-4"];
     let stack = stack(with(AgreementKind::Access, &ids)).await;
     let world = world(&stack);
@@ -273,7 +273,7 @@ async fn a_run_that_stops_early_is_taken_up_by_the_next_one() {
     assert_eq!((&first["checked"], &first["complete"]), (&json!(2), &json!(false)), "{first}");
     assert_eq!(first["next"], json!({ "stage": "agreements", "kind": "access", "page": 0, "after": "c-2" }));
     assert_eq!(standing(&stack).await, ["c-1", "c-2"].map(|id| ours(&format!("DMM_Access_{id}"))));
-    // A dry run in between begins at the beginning, and leaves the place alone.
+    // A dry run in between starts from the beginning and does not move the saved position.
     assert_eq!(reconcile(&stack, json!({ "dry_run": true })).await["checked"], 4);
 
     let second = repaired(&stack).await;
@@ -281,7 +281,7 @@ async fn a_run_that_stops_early_is_taken_up_by_the_next_one() {
     assert_eq!(standing(&stack).await, ids.map(|id| ours(&format!("DMM_Access_{id}"))));
     assert_eq!(repaired(&stack).await["checked"], 4, "a new pass");
 
-    // Also in the middle of what is only in records.
+    // This also works in the middle of agreements that only have a record.
     for id in ids {
         world.delete(AgreementKind::Access, id).unwrap();
     }
@@ -299,12 +299,12 @@ async fn throttling_from_iam_is_waited_out() {
     let throttling = dmm_proxy::FaultKind::aws_error(400, "Throttling", "Rate exceeded");
     let fault = stack.proxy().inject(dmm_proxy::Fault::new("iam", "PutRolePolicy", throttling).times(5));
     assert_eq!(repaired(&stack).await["granted"], 1);
-    assert_eq!(fault.hits(), 5, "more than one call of the SDK tries");
+    assert_eq!(fault.hits(), 5, "more attempts than one SDK call makes");
     assert_eq!(standing(&stack).await, [ours(ACCESS)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_agreement_that_fails_does_not_keep_the_others() {
+async fn one_agreement_that_fails_does_not_stop_the_others() {
     let ids = ["f-1", "f-2", "f-3"];
     let stack = stack(with(AgreementKind::Access, &ids)).await;
     for id in ids {
@@ -321,7 +321,7 @@ async fn one_agreement_that_fails_does_not_keep_the_others() {
     assert_eq!(repaired(&stack).await["granted"], 1);
     reconcile(&stack, json!({ "dry_run": true })).await;
 
-    // What an alarm is made of: the two runs that worked, and not the one that looked.
+    // The metrics for the alarm come from the two real runs and not from the dry run.
     let is_complete = |log: &str| log.matches("\"AgreementsFailed\":").count() >= 2;
     let log = log_when(&stack, "iam-reconcile", is_complete).await;
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_default());
@@ -335,7 +335,7 @@ async fn one_agreement_that_fails_does_not_keep_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_data_mesh_manager_does_not_answer_nothing_is_taken_for_deleted() {
+async fn when_data_mesh_manager_does_not_answer_nothing_is_considered_deleted() {
     let stack = granted().await;
     for kind in [dmm_proxy::FaultKind::status(500), dmm_proxy::FaultKind::status(404)] {
         let fault = stack.proxy().inject(dmm_proxy::Fault::new("dmm", "GET /api/access", kind).always());
@@ -357,7 +357,7 @@ async fn a_payload_with_a_typing_error_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_may_run_while_events_are_worked_on() {
+async fn reconcile_can_run_while_events_are_processed() {
     let ids = ["e-1", "e-2", "e-3", "e-4", "e-5", "e-6"];
     let stack = stack(with(AgreementKind::Access, &ids)).await;
     let world = world(&stack);
@@ -375,7 +375,7 @@ async fn it_may_run_while_events_are_worked_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schedule_invokes_it() {
+async fn the_schedule_invokes_reconcile() {
     let options = Options { scheduled: true, ..Options::by_hand(mesh_with_access()) };
     let stack = Stack::start(options).await.unwrap();
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();

@@ -24,10 +24,10 @@ async fn an_event_of_an_unknown_type_is_published_with_every_member_it_came_with
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_message_that_fails_in_a_batch_is_tried_again_alone() {
+async fn one_message_that_fails_in_a_batch_is_retried_alone() {
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 10);
-    // Longer than the function tries by itself, so that the message goes back to the queue.
+    // More often than the function retries by itself, so that the message goes back to the queue.
     let fault = stack.proxy().inject(
         Fault::new("events", "PutEvents", FaultKind::failed_entries(&[0], "InternalFailure")).times(8),
     );
@@ -78,7 +78,7 @@ async fn a_message_that_can_never_be_published_goes_to_the_dead_letter_queue_wit
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_fails_every_time_ends_in_the_dead_letter_queue_and_holds_no_other_group_up() {
+async fn a_message_that_always_fails_goes_to_the_dead_letter_queue_and_does_not_block_other_groups() {
     let stack = stack(Landscape::empty()).await;
     stack.proxy().inject(
         Fault::new("events", "PutEvents", FaultKind::aws_error(500, "InternalException", "down")).always(),
@@ -89,7 +89,7 @@ async fn a_message_that_fails_every_time_ends_in_the_dead_letter_queue_and_holds
         .wait(TIMEOUT, async || Ok(stack.view().dead_letters().await?.values().sum::<usize>() == 1))
         .await
         .unwrap();
-    assert!(dead, "the message is in the dead-letter queue after its tries");
+    assert!(dead, "the message is in the dead-letter queue after all retries");
     stack.proxy().clear_faults();
     let second = announce(&stack, 1);
     stack.poll(TIMEOUT).await.unwrap();

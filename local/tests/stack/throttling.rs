@@ -1,4 +1,4 @@
-//! AWS and Data Mesh Manager ask for patience, take only a part, or take nothing for a while.
+//! AWS and Data Mesh Manager throttle, accept only a part of a batch, or are unavailable for a while.
 
 use crate::common::faults::{cancel, error, grant, hits, quiet};
 use crate::common::operator::{redrive_dead_letters, redrive_failures};
@@ -12,7 +12,7 @@ use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::{AgreementKind, Landscape};
 use serde_json::json;
 
-/// How often the functions call AWS before they give up: the next try is Lambda's or the queue's.
+/// The attempts that a function makes for a call to AWS. After that, Lambda or the queue retries.
 const ATTEMPTS: usize = 4;
 
 /// An access that becomes active while the fault strikes.
@@ -21,7 +21,7 @@ async fn granted_in_spite_of(fault: Fault) -> Stack {
     let times = fault.times;
     let fault = stack.proxy().inject(fault);
     grant(&stack).await;
-    assert_eq!(fault.hits(), times, "all of it was met");
+    assert_eq!(fault.hits(), times, "every fault was hit");
     assert_right(&stack).await;
     assert_eq!(standing(&stack).await.len(), 1);
     stack
@@ -30,27 +30,27 @@ async fn granted_in_spite_of(fault: Fault) -> Stack {
 // --- IAM ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_that_throttles_a_function_for_a_moment_is_asked_again_by_the_function() {
+async fn the_function_itself_retries_brief_throttling_by_iam() {
     let throttled = error("iam-grant", "iam", "PutRolePolicy", 400, "Throttling").times(ATTEMPTS - 1);
     let stack = granted_in_spite_of(throttled).await;
     assert_eq!(stack.proxy().count("iam", "PutRolePolicy"), ATTEMPTS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_that_throttles_longer_is_asked_again_when_lambda_repeats_the_event() {
+async fn lambda_retries_the_event_after_longer_throttling_by_iam() {
     let throttled = error("iam-grant", "iam", "GetRole", 400, "Throttling").times(ATTEMPTS + 1);
     granted_in_spite_of(throttled).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn iam_that_throttles_through_all_tries_leaves_a_failure_that_can_be_sent_again() {
+async fn throttling_by_iam_that_outlasts_all_retries_leaves_a_failure_that_can_be_redriven() {
     let stack = stack(mesh_with_access()).await;
     let throttled = error("iam-grant", "iam", "PutRolePolicy", 400, "Throttling").always();
     let throttled = stack.proxy().inject(throttled);
     grant(&stack).await;
     assert_eq!(throttled.hits(), 3 * ATTEMPTS, "three invocations");
     assert_letters(&stack, &[("failures", 1)]).await;
-    assert_eq!(world(&stack).provisioning("a-1"), None, "what passes is nobody's concern");
+    assert_eq!(world(&stack).provisioning("a-1"), None, "a transient failure is not reported");
     stack.proxy().clear_faults();
     redrive_failures(&stack).await;
     quiet(&stack).await;
@@ -58,7 +58,7 @@ async fn iam_that_throttles_through_all_tries_leaves_a_failure_that_can_be_sent_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deletion_that_iam_throttles_is_done_when_lambda_repeats_the_event() {
+async fn a_throttled_deletion_is_done_when_lambda_retries_the_event() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
     cancel(&stack);
@@ -70,7 +70,7 @@ async fn a_deletion_that_iam_throttles_is_done_when_lambda_repeats_the_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_somebody_else_changes_at_the_same_moment_is_tried_again() {
+async fn a_concurrent_modification_of_the_role_is_retried() {
     let concurrent = error("iam-grant", "iam", "PutRolePolicy", 409, "ConcurrentModification").times(2);
     granted_in_spite_of(concurrent).await;
 }
@@ -78,31 +78,31 @@ async fn a_role_that_somebody_else_changes_at_the_same_moment_is_tried_again() {
 // --- S3 ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_that_slows_the_reading_of_a_record_down_is_asked_again() {
+async fn a_throttled_read_of_a_record_is_retried() {
     granted_in_spite_of(error("iam-grant", "s3", "GetObject", 503, "SlowDown").times(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_that_takes_no_intent_for_longer_than_one_invocation_keeps_iam_as_it_is_until_it_does() {
+async fn iam_stays_unchanged_as_long_as_s3_throttles_the_write_of_the_intent() {
     let slow = error("iam-grant", "s3", "PutObject", 503, "SlowDown").times(ATTEMPTS);
     let stack = granted_in_spite_of(slow).await;
     assert_eq!(stack.proxy().count("iam", "PutRolePolicy"), 1, "no policy without an intent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_that_does_not_let_a_record_settle_is_asked_again_when_lambda_repeats_the_event() {
+async fn a_throttled_write_that_settles_a_record_is_done_when_lambda_retries_the_event() {
     let slow = error("iam-grant", "s3", "PutObject", 503, "SlowDown").skip(1).times(ATTEMPTS);
     granted_in_spite_of(slow).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_that_sees_two_writers_at_once_lets_the_function_begin_again() {
+async fn a_conflicting_conditional_write_to_s3_makes_the_function_start_over() {
     granted_in_spite_of(error("iam-grant", "s3", "PutObject", 409, "ConditionalRequestConflict").times(2))
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_that_does_not_take_the_cursor_fails_the_run_and_the_next_one_repeats_the_page() {
+async fn a_throttled_write_of_the_cursor_fails_the_run_and_the_next_one_repeats_the_page() {
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 3);
     stack.proxy().inject(error("feed", "s3", "PutObject", 503, "SlowDown").times(ATTEMPTS));
@@ -110,11 +110,11 @@ async fn s3_that_does_not_take_the_cursor_fails_the_run_and_the_next_one_repeats
     assert_eq!(stack.view().cursor().await.unwrap(), None);
     quiet(&stack).await;
     assert_right(&stack).await;
-    assert!(events.iter().all(|id| times_published(&stack, id) == 1), "the queue removes the repeats");
+    assert!(events.iter().all(|id| times_published(&stack, id) == 1), "the queue deduplicates");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_that_does_not_show_the_cursor_fails_the_run_and_nothing_is_read_from_the_beginning() {
+async fn a_throttled_read_of_the_cursor_fails_the_run_and_nothing_is_read_from_the_beginning() {
     let stack = stack(Landscape::empty()).await;
     announce(&stack, 3);
     quiet(&stack).await;
@@ -130,7 +130,7 @@ async fn s3_that_does_not_show_the_cursor_fails_the_run_and_nothing_is_read_from
 // --- SQS ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqs_that_throttles_a_whole_run_gets_the_events_with_the_next() {
+async fn events_of_a_run_that_sqs_throttles_are_sent_by_the_next_run() {
     let stack = stack(Landscape::empty()).await;
     announce(&stack, 12);
     stack.proxy().inject(error("feed", "sqs", "SendMessageBatch", 400, "RequestThrottled").times(ATTEMPTS));
@@ -141,7 +141,7 @@ async fn sqs_that_throttles_a_whole_run_gets_the_events_with_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_of_a_batch_that_sqs_says_it_did_not_take_are_sent_again_and_no_others() {
+async fn only_the_entries_that_sqs_reports_as_failed_are_resent() {
     let stack = stack(Landscape::empty()).await;
     let events = announce(&stack, 5);
     stack.proxy().inject(Fault::new(
@@ -152,14 +152,14 @@ async fn entries_of_a_batch_that_sqs_says_it_did_not_take_are_sent_again_and_no_
     quiet(&stack).await;
     assert_eq!(stack.proxy().count("sqs", "SendMessageBatch"), 2);
     let mut queued = crate::common::queued(&stack);
-    assert_eq!(queued.len(), events.len(), "each was said to be taken once");
+    assert_eq!(queued.len(), events.len(), "each was acknowledged once");
     queued.sort();
     assert_eq!(queued, events);
     assert_right(&stack).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_of_a_batch_that_sqs_really_did_not_take_are_not_lost() {
+async fn entries_that_sqs_did_not_accept_are_not_lost() {
     let stack = stack(Landscape::empty()).await;
     announce(&stack, 3);
     let failed: Vec<_> = (0..3)
@@ -172,7 +172,7 @@ async fn entries_of_a_batch_that_sqs_really_did_not_take_are_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_that_sqs_keeps_refusing_stop_the_cursor_before_them_and_go_with_a_later_run() {
+async fn entries_that_sqs_keeps_rejecting_stop_the_cursor_and_are_sent_by_a_later_run() {
     let stack = stack(Landscape::empty()).await;
     announce(&stack, 3);
     let refused = FaultKind::failed_entries(&[0], "InternalError");
@@ -184,7 +184,7 @@ async fn entries_that_sqs_keeps_refusing_stop_the_cursor_before_them_and_go_with
     assert_right(&stack).await;
 }
 
-/// An answer instead of AWS's, which never sees the request.
+/// A response without forwarding the request to AWS.
 fn instead(answer: &serde_json::Value) -> FaultKind {
     let headers = vec![("content-type".to_owned(), "application/x-amz-json-1.0".to_owned())];
     FaultKind::Respond { status: 200, headers, body: Bytes::from(answer.to_string()) }
@@ -193,15 +193,15 @@ fn instead(answer: &serde_json::Value) -> FaultKind {
 // --- EventBridge ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bus_that_throttles_for_longer_than_one_invocation_gets_the_events_from_the_queue_again() {
+async fn throttling_by_the_bus_that_outlasts_one_invocation_is_retried_from_the_queue() {
     let throttled = error("router", "events", "PutEvents", 400, "ThrottlingException").times(2 * ATTEMPTS);
     granted_in_spite_of(throttled).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_that_the_bus_says_it_did_not_take_are_published_again_in_their_groups_order() {
+async fn entries_that_the_bus_reports_as_failed_are_republished_in_the_order_of_their_group() {
     let stack = stack(mesh_with_access()).await;
-    // Requested, approved and activated are about one agreement: one group.
+    // The three events of the agreement are in one message group.
     stack.proxy().inject(
         Fault::new("events", "PutEvents", FaultKind::failed_entries(&[0], "ThrottlingException")).times(3),
     );
@@ -219,7 +219,7 @@ async fn entries_that_the_bus_says_it_did_not_take_are_published_again_in_their_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_that_the_bus_really_did_not_take_are_not_lost() {
+async fn entries_that_the_bus_did_not_accept_are_not_lost() {
     let stack = stack(Landscape::empty()).await;
     announce(&stack, 1);
     let entry = json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "later" });
@@ -230,7 +230,7 @@ async fn entries_that_the_bus_really_did_not_take_are_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bus_that_is_away_makes_dead_letters_that_are_published_once_they_are_sent_again() {
+async fn an_outage_of_the_bus_makes_dead_letters_that_can_be_redriven() {
     let stack = stack(mesh_with_access()).await;
     stack.proxy().inject(error("router", "events", "PutEvents", 500, "InternalException").always());
     world(&stack).approve(AgreementKind::Access, "a-1").unwrap();
@@ -246,7 +246,7 @@ async fn a_bus_that_is_away_makes_dead_letters_that_are_published_once_they_are_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_queue_that_throttles_gets_the_message_when_it_comes_again() {
+async fn a_throttled_dead_letter_is_sent_when_the_message_is_received_again() {
     let stack = stack(Landscape::empty()).await;
     world(&stack)
         .append_raw_event(json!({ "id": "too-long", "type": "T".repeat(129), "subject": "somebody" }));
@@ -260,7 +260,7 @@ async fn a_dead_letter_queue_that_throttles_gets_the_message_when_it_comes_again
 // --- Secrets Manager and Data Mesh Manager ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_cannot_be_read_yet_is_read_when_the_event_or_the_minute_comes_again() {
+async fn a_throttled_read_of_the_secret_is_retried_with_the_event_or_the_next_run() {
     let stack = stack(mesh_with_access()).await;
     let throttled = |binary| {
         error(binary, "secretsmanager", "GetSecretValue", 400, "ThrottlingException").times(ATTEMPTS)
@@ -274,7 +274,7 @@ async fn a_secret_that_cannot_be_read_yet_is_read_when_the_event_or_the_minute_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_asks_iam_grant_for_patience_gets_it() {
+async fn iam_grant_waits_as_long_as_the_api_asks() {
     let stack = stack(mesh_with_access()).await;
     let patience = |operation| {
         let headers = vec![("retry-after".to_owned(), "1".to_owned())];
@@ -292,7 +292,7 @@ async fn an_api_that_asks_iam_grant_for_patience_gets_it() {
 // --- all at once ---
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_service_throttling_at_once_delays_many_agreements_and_loses_none() {
+async fn throttling_by_every_service_at_once_delays_agreements_and_loses_none() {
     let mut landscape = mesh();
     for index in 0..6 {
         let (kind, port) = match index % 3 {
@@ -315,7 +315,7 @@ async fn every_service_throttling_at_once_delays_many_agreements_and_loses_none(
         ("events", "PutEvents", 400, "ThrottlingException"),
         ("secretsmanager", "GetSecretValue", 400, "ThrottlingException"),
     ] {
-        // Every other request, for a while.
+        // Every other request fails for a while.
         for skip in [0, 1, 1, 1] {
             let kind = FaultKind::aws_error(status, code, "slow down");
             stack.proxy().inject(Fault::new(service, operation, kind).skip(skip));

@@ -1,5 +1,5 @@
-//! Traces over the whole way, with the deployed binaries: one per event, the documented tree, and the context that goes
-//! along with the event whatever becomes of it.
+//! Traces through the whole pipeline, with the deployed binaries: one per event, the documented tree, and a context that
+//! stays with the event in every case.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,21 +19,21 @@ use serde_json::{Value, json};
 
 const EVENT_ID: &str = "cloudevents.event_id";
 
-/// A stack that is polled by hand, with these config keys.
+/// A stack with these config keys that is polled by hand.
 async fn stack_with(landscape: Landscape, config: &[(&str, &str)]) -> Stack {
     let mut options = Options::by_hand(landscape);
     options.config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     Stack::start(options).await.unwrap()
 }
 
-/// Approves the access of the mesh and lets everything come to its end; the ids of all events.
+/// Approves the access of the mesh and waits until all is processed. Returns the ids of all events.
 async fn activate(stack: &Stack) -> Vec<String> {
     world(stack).approve(AgreementKind::Access, "a-1").unwrap();
     stack.poll(TIMEOUT).await.unwrap();
     ids(&world(stack).events())
 }
 
-/// The traces, once `is_complete`: the daemon may still be reading what was sent before the functions answered.
+/// Waits until the traces are complete. Spans may arrive after the functions have answered.
 async fn traces_when(stack: &Stack, store: &Store, is_complete: impl Fn(&[Trace]) -> bool) -> Vec<Trace> {
     let waited = stack.wait(TIMEOUT, async || Ok(is_complete(&store.traces()))).await.unwrap();
     let traces = store.traces();
@@ -57,7 +57,7 @@ fn of_events(traces: &[Trace]) -> BTreeMap<String, Vec<&Trace>> {
     found
 }
 
-/// Whether every event has come as far as the router.
+/// Returns whether every event has reached the router.
 fn are_routed(traces: &[Trace], events: &[String]) -> bool {
     let found = of_events(traces);
     events.iter().all(|id| {
@@ -67,7 +67,7 @@ fn are_routed(traces: &[Trace], events: &[String]) -> bool {
     })
 }
 
-/// The trace in which access was given.
+/// The trace in which access was granted.
 fn granted(traces: &[Trace]) -> Option<&Trace> {
     traces.iter().find(|trace| trace.text("dmm.outcome") == Some("granted"))
 }
@@ -80,7 +80,7 @@ fn find<'a>(trace: &'a Trace, name: &str) -> &'a Recorded {
     trace.spans().iter().find(|recorded| recorded.span.name.ends_with(name)).unwrap()
 }
 
-/// The traceparent or the trace header of every message that the feed sent.
+/// The traceparent and the trace header of every message that the feed sent.
 fn sent(stack: &Stack) -> Vec<(Value, Value)> {
     let mut found = Vec::new();
     for request in stack.proxy().requests() {
@@ -131,7 +131,7 @@ async fn every_event_has_exactly_one_trace_and_no_span_is_without_its_parent() {
         let seconds = u32::from_be_bytes(trace.id()[..4].try_into().unwrap());
         assert!((began..=ended).contains(&u64::from(seconds)), "X-Ray takes the time from the id");
     }
-    // Each event is created once, and linked to the poll that read it.
+    // Each event is created once and linked to the poll that read it.
     for traces in found.values() {
         let created = find(traces[0], "dmm_events create");
         let [link] = created.span.links.as_slice() else { panic!("{:?}", created.span.links) };
@@ -156,7 +156,7 @@ fn linked(store: &Store, link: &Link) -> Option<Recorded> {
     store.spans().into_iter().find(|other| other.span.span_id == link.span_id)
 }
 
-/// The names and kinds of the spans below one, each with its depth.
+/// Appends the names and kinds of a span and of those below it, indented by their depth.
 fn walk(trace: &Trace, recorded: &Recorded, depth: usize, tree: &mut Vec<String>) {
     let kind = format!("{:?}", recorded.span.kind()).to_lowercase();
     let name = recorded.span.name.split_once("-local-").map_or(&*recorded.span.name, |(_, name)| name);
@@ -175,7 +175,7 @@ async fn the_span_tree_of_a_grant_is_the_documented_one() {
         .and_then(|(_, rest)| rest.split_once("```"))
         .map(|(block, _)| block.lines().collect())
         .unwrap();
-    // The router may still send its spans when iam-grant has sent its own.
+    // The router's spans may arrive after those of iam-grant.
     let has_arrived = |traces: &[Trace]| {
         granted(traces)
             .is_some_and(|trace| trace.orphans().is_empty() && trace.spans().len() >= documented.len())
@@ -212,7 +212,7 @@ async fn the_span_tree_of_a_grant_is_the_documented_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_shows_where_the_way_stopped() {
+async fn a_failure_shows_where_processing_stopped() {
     let stack = stack_with(mesh_with_access(), &[]).await;
     let denied = FaultKind::status(500);
     stack.proxy().inject(Fault::new("iam", "PutRolePolicy", denied).always());
@@ -238,13 +238,13 @@ fn is_error(recorded: &Recorded) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replayed_event_stays_in_its_trace_though_only_its_detail_says_so() {
+async fn a_replayed_event_stays_in_its_trace_without_a_trace_header() {
     let stack = stack_with(mesh_with_access(), &[]).await;
     activate(&stack).await;
     traces_when(&stack, stack.collector().store(), is_granted).await;
     let (detail_type, detail) =
         published(&stack).into_iter().find(|(name, _)| name == "AccessActivatedEvent").unwrap();
-    // What an archive of EventBridge sends again: the event, without the trace header.
+    // A replay from an EventBridge archive has the event but not the trace header.
     let replayed = PutEventsRequestEntry::builder()
         .event_bus_name(stack.deployed().outputs["busName"].as_str().unwrap())
         .source("com.datamesh-manager")
@@ -272,7 +272,7 @@ async fn a_replayed_event_stays_in_its_trace_though_only_its_detail_says_so() {
     for invocation in &invocations {
         assert_eq!(invocation.span.parent_span_id, create.span.span_id, "{}", trace.waterfall(150));
     }
-    assert_eq!(invocations[1].span.links.len(), 1, "linked to the trace that Lambda began for it");
+    assert_eq!(invocations[1].span.links.len(), 1, "it is linked to the trace that Lambda started for it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,10 +296,10 @@ async fn a_redriven_message_stays_in_its_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_sampled_is_not_sampled_anywhere() {
+async fn an_unsampled_event_is_sampled_nowhere() {
     let stack = stack_with(mesh_with_access(), &[("tracesSampleRate", "0")]).await;
     activate(&stack).await;
-    // The poll's own trace is sampled by Lambda: it says that everything has arrived.
+    // Lambda samples the poll's own trace. Its arrival shows that everything has arrived.
     let traces = traces_when(&stack, stack.collector().store(), |traces| {
         traces.iter().filter(|trace| trace.has_service("-router")).count() > 0
     })
@@ -316,12 +316,12 @@ async fn what_is_not_sampled_is_not_sampled_anywhere() {
     assert_eq!(standing(&stack).await, [(ROLE.to_owned(), "DMM_Access_a-1".to_owned())]);
 }
 
-/// What a run comes to: the events in order, and what stands.
+/// The outcome of a run: the sorted events, the policies and the number of dead letters.
 async fn outcome(stack: &Stack) -> (Vec<(String, Value)>, Vec<(String, String)>, usize) {
     let mut details: Vec<(String, Value)> = published(stack)
         .into_iter()
         .map(|(name, mut detail)| {
-            // Made up for each run.
+            // These differ from run to run.
             for member in ["traceparent", "id", "time", "source"] {
                 detail.as_object_mut().unwrap().shift_remove(member);
             }
@@ -335,7 +335,7 @@ async fn outcome(stack: &Stack) -> (Vec<(String, Value)>, Vec<(String, String)>,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_exporter_and_no_telemetry_at_all_change_nothing_but_the_traces() {
-    // A port for the superuser that nobody uses any more.
+    // Nothing listens on this privileged port.
     let dead = "http://127.0.0.1:1";
     let mut outcomes = Vec::new();
     for config in [vec![], vec![("otlpEndpoint", dead)], vec![("telemetryDisabled", "true")]] {
@@ -406,7 +406,7 @@ fn metrics_of(log: &str) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_of_the_log_name_trace_event_and_agreement_and_metrics_are_among_them() {
+async fn log_lines_name_the_trace_the_event_and_the_agreement_and_contain_metrics() {
     let stack = stack_with(mesh_with_access(), &[]).await;
     let events = activate(&stack).await;
     #[expect(clippy::cast_precision_loss, reason = "a few events")]

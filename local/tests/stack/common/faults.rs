@@ -1,4 +1,4 @@
-//! What goes wrong in the tests: functions that are killed in the middle, and requests that are held.
+//! Faults: functions that are killed, and requests that are held or fail.
 
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultHandle, FaultKind};
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::{TIMEOUT, world};
 
-/// Approves the access `a-1` and polls until all is quiet.
+/// Approves the access `a-1` and polls until everything is processed.
 pub(crate) async fn grant(stack: &Stack) {
     world(stack).approve(AgreementKind::Access, "a-1").unwrap();
     quiet(stack).await;
@@ -19,12 +19,12 @@ pub(crate) fn cancel(stack: &Stack) {
     world(stack).cancel(AgreementKind::Access, "a-1").unwrap();
 }
 
-/// Polls until the feed has nothing new and nothing is on its way.
+/// Polls until the feed has nothing new and everything is processed.
 pub(crate) async fn quiet(stack: &Stack) {
     stack.poll(TIMEOUT).await.unwrap();
 }
 
-/// Waits until a fault has struck `count` requests.
+/// Waits until a fault has hit `count` requests.
 pub(crate) async fn hits(fault: &FaultHandle, count: usize) {
     let struck = timeout(TIMEOUT, fault.wait_for_hits(count)).await;
     assert!(struck.is_ok(), "the fault struck {} requests, not {count}", fault.hits());
@@ -35,13 +35,13 @@ pub(crate) fn kill(stack: &Stack, binary: &str) {
     stack.functions().kill(stack.function(binary).unwrap());
 }
 
-/// Runs the feed until the fault strikes, and kills it there.
+/// Runs the feed and kills it at the fault.
 pub(crate) async fn kill_the_feed_at(stack: &Stack, fault: Fault) {
     let struck = stack.proxy().inject(fault.of("feed"));
     kill_the_feed_when(stack, &struck).await;
 }
 
-/// Runs the feed until this fault, already injected, strikes, and kills it there.
+/// Runs the feed and kills it at this fault, which is already injected.
 pub(crate) async fn kill_the_feed_when(stack: &Stack, struck: &FaultHandle) {
     let killing = async {
         hits(struck, 1).await;
@@ -51,8 +51,8 @@ pub(crate) async fn kill_the_feed_when(stack: &Stack, struck: &FaultHandle) {
     assert!(outcome.is_err(), "the feed was killed: {outcome:?}");
 }
 
-/// Polls, kills the function that runs this binary where the fault strikes its first request, and lets all come to its
-/// end.
+/// Polls, kills the function that runs this binary at the fault, and waits until everything is
+/// processed.
 pub(crate) async fn kill_at(stack: &Stack, binary: &str, fault: Fault) {
     let struck = stack.proxy().inject(fault);
     stack.feed().await.unwrap();
@@ -61,27 +61,27 @@ pub(crate) async fn kill_at(stack: &Stack, binary: &str, fault: Fault) {
     quiet(stack).await;
 }
 
-/// The function's request for this operation is never passed on.
+/// The function's request for this operation is held before it is forwarded.
 pub(crate) fn before(binary: &str, service: &str, operation: &str) -> Fault {
     Fault::new(service, operation, FaultKind::Hold).of(binary)
 }
 
-/// The function's request for this operation is done, but the answer never comes.
+/// The function's request for this operation is processed, but its response is held.
 pub(crate) fn after(binary: &str, service: &str, operation: &str) -> Fault {
     Fault::new(service, operation, FaultKind::HoldAnswer).of(binary)
 }
 
-/// A report to Data Mesh Manager; the API does not tell who calls.
+/// A fault for a report to Data Mesh Manager by any function: the API key does not tell them apart.
 pub(crate) fn report(transition: &str, kind: FaultKind) -> Fault {
     Fault::new("dmm", &format!("POST /api/access/{{id}}/provisioning/{transition}"), kind)
 }
 
-/// An error of AWS's own.
+/// An error from AWS.
 pub(crate) fn error(binary: &str, service: &str, operation: &str, status: u16, code: &str) -> Fault {
     Fault::new(service, operation, FaultKind::aws_error(status, code, "by a fault of the test")).of(binary)
 }
 
-/// Another event about an agreement, as the feed would have it.
+/// A new event about an agreement.
 pub(crate) fn event(name: &str, id: &str) -> Value {
     json!({
         "specversion": "1.0", "id": uuid::Uuid::now_v7().to_string(), "source": "https://entropy-data.com",
@@ -89,7 +89,7 @@ pub(crate) fn event(name: &str, id: &str) -> Value {
     })
 }
 
-/// Puts an inline policy on the consumer's role, as its owner may, of this many characters.
+/// Puts an inline policy of this many characters on the consumer's role, as the role's owner may.
 pub(crate) async fn owners_policy(stack: &Stack, role: &str, characters: usize) {
     let frame = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "" }] });
     let resource = "arn:aws:s3:::".to_owned();

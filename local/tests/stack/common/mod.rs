@@ -1,4 +1,4 @@
-//! A small mesh for the tests of the whole stack: one provider, one consumer, and what was sent on the way.
+//! A small mesh for the tests of the whole stack, and what was sent between its parts.
 
 pub(crate) mod faults;
 pub(crate) mod operator;
@@ -10,13 +10,13 @@ use dmm_local::{Options, Stack};
 use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, WorldHandle};
 use serde_json::{Value, json};
 
-/// How long a test waits for something before it fails. A test that passes never waits that long, not even on a machine
-/// that is busy with something else.
+/// How long a test waits for a condition before it fails. A passing test never waits that long, not even on a
+/// busy machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The provider's account.
 pub(crate) const ACCOUNT: &str = "123456789012";
-/// The consumer's role, which opted in.
+/// The consumer's role, which has opted in.
 pub(crate) const ROLE: &str = "forecasting-reader";
 
 /// A provider `orders` with ports for S3 and Glue and two that cannot be granted, a consumer `forecast` with a role, a
@@ -94,7 +94,7 @@ pub(crate) fn agreement(id: &str, port: &str, consumer: &Value) -> Value {
     })
 }
 
-/// The consumer that most tests take.
+/// The consumer that most tests use.
 pub(crate) fn forecast() -> Value {
     json!({ "dataProductId": "forecast", "teamId": "planning" })
 }
@@ -113,7 +113,7 @@ pub(crate) fn world(stack: &Stack) -> WorldHandle {
     stack.world().unwrap()
 }
 
-/// Appends `count` events that concern nobody; their ids, in order.
+/// Appends `count` events that no function handles. Returns their ids in order.
 pub(crate) fn announce(stack: &Stack, count: usize) -> Vec<String> {
     let world = world(stack);
     let before = world.events().len();
@@ -160,7 +160,7 @@ pub(crate) fn published(stack: &Stack) -> Vec<(String, Value)> {
         .collect()
 }
 
-/// The policy names that stand, each with its role.
+/// The policies that exist, each as its role and name.
 pub(crate) async fn standing(stack: &Stack) -> Vec<(String, String)> {
     let standing = stack.view().policies().await.unwrap();
     standing.into_iter().map(|found| (found.role, found.policy_name)).collect()
@@ -171,8 +171,8 @@ pub(crate) async fn dead_letters(stack: &Stack) -> usize {
     stack.view().dead_letters().await.unwrap().values().sum()
 }
 
-/// What the function that runs this binary has printed, as soon as `is_complete`: a line may still be on its way to the log
-/// when the function has already answered.
+/// The log of the function that runs this binary, once it is complete. A line may reach the log after the function has
+/// answered.
 pub(crate) async fn log_when(stack: &Stack, binary: &str, is_complete: impl Fn(&str) -> bool) -> String {
     log_of_when(stack, stack.function(binary).unwrap(), is_complete).await
 }
@@ -187,7 +187,7 @@ pub(crate) async fn log_of_when(stack: &Stack, function: &str, is_complete: impl
     log
 }
 
-/// Fails when AWS would have refused what the Lambdas sent.
+/// Fails if the functions sent a request that AWS would reject.
 pub(crate) fn assert_no_violations(stack: &Stack) {
     let violations = stack.proxy().violations();
     assert!(violations.is_empty(), "{violations:?}");

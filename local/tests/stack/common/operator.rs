@@ -29,7 +29,7 @@ pub(crate) async fn redrive_dead_letters(stack: &Stack) {
 /// The next message of a queue; it stays there until it is deleted.
 pub(crate) async fn next_letter(stack: &Stack, url: &str) -> Option<Message> {
     let sqs = &stack.view().clients().sqs;
-    // Nothing that a test does with a message takes an hour, so that it does not become visible again meanwhile.
+    // Longer than any test works on a message, so that it does not become visible again meanwhile.
     let receive =
         sqs.receive_message().queue_url(url).visibility_timeout(3600).message_attribute_names("All");
     receive.send().await.unwrap().messages.unwrap_or_default().into_iter().next()
@@ -40,7 +40,7 @@ async fn delete_letter(stack: &Stack, url: &str, message: &Message) {
     stack.view().clients().sqs.delete_message().queue_url(url).receipt_handle(handle).send().await.unwrap();
 }
 
-/// "Give the failed events to their functions again": how many there were. What fails again stays where it is.
+/// "Give the failed events to their functions again". Returns their number.
 pub(crate) async fn redrive_failures(stack: &Stack) -> usize {
     let url = output(stack, "failureQueueUrl");
     let mut count = 0;
@@ -55,7 +55,7 @@ pub(crate) async fn redrive_failures(stack: &Stack) -> usize {
     count
 }
 
-/// "Deliver what was not": how many there were.
+/// "Deliver what was not". Returns the number of events.
 pub(crate) async fn redrive_undelivered(stack: &Stack) -> usize {
     let url = output(stack, "undeliveredQueueUrl");
     let mut count = 0;
@@ -69,7 +69,7 @@ pub(crate) async fn redrive_undelivered(stack: &Stack) -> usize {
     count
 }
 
-/// "Compare everything": its report, or why there is none.
+/// "Compare everything". Returns the report or the error.
 pub(crate) async fn reconcile(stack: &Stack, payload: &Value) -> Result<Value, String> {
     let payload = Bytes::from(payload.to_string());
     let answer = stack.functions().invoke(output(stack, "iamReconcileFunction"), payload).await;
@@ -119,18 +119,18 @@ pub(crate) async fn put_secret(stack: &Stack, key: &str) {
     secrets.put_secret_value().secret_id(secret.arn().unwrap()).secret_string(key).send().await.unwrap();
 }
 
-/// Gives a role the tag by which it opts in.
+/// Adds the tag by which a role opts in.
 pub(crate) async fn opt_in(stack: &Stack, role: &str) {
     let tag = aws_sdk_iam::types::Tag::builder().key("dmm-integration").value("enabled").build().unwrap();
     stack.view().clients().iam.tag_role().role_name(role).tags(tag).send().await.unwrap();
 }
 
-/// Takes the tag from a role.
+/// Removes the tag from a role.
 pub(crate) async fn opt_out(stack: &Stack, role: &str) {
     stack.view().clients().iam.untag_role().role_name(role).tag_keys("dmm-integration").send().await.unwrap();
 }
 
-/// Deletes a role with all that is on it.
+/// Deletes a role with its policies.
 pub(crate) async fn delete_role(stack: &Stack, role: &str) {
     let iam = &stack.view().clients().iam;
     let policies = iam.list_role_policies().role_name(role).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! What should stand when all is quiet, worked out from the simulated world and the emulated account alone.
+//! What IAM should contain when everything is processed, derived from the simulated world and the emulated account alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,22 @@ use serde_json::{Value, json};
 
 use super::{assert_no_violations, ids, published, world};
 
-/// The resources that a policy gives, by its role and name.
+/// The resources that each policy grants, by its role and name.
 type Policies = BTreeMap<(String, String), BTreeSet<String>>;
 
-/// Fails unless all is as it should be: IAM holds exactly the policies that the agreements ask for, each record agrees,
-/// every event was published, AWS would have taken every request, and nothing is in a dead-letter or failure queue.
+/// Fails unless IAM contains exactly the policies that the agreements require, each record agrees, every event was published,
+/// AWS would have accepted every request, and no message is in a dead-letter or failure queue.
 pub(crate) async fn assert_right(stack: &Stack) {
     assert_right_but(stack, &[]).await;
 }
 
-/// The same, with these numbers of messages in queues, by the end of their names: `failures`, `undelivered`,
+/// The same, but with these numbers of messages in the queues, by the end of their names: `failures`, `undelivered`,
 /// `dead-letters.fifo`.
 pub(crate) async fn assert_right_but(stack: &Stack, letters: &[(&str, usize)]) {
     assert_eq!(
         standing(stack).await,
         asked_for(stack).await,
-        "what stands in IAM, and what the agreements ask for"
+        "what IAM contains, and what the agreements require"
     );
     for (key, record) in stack.view().grant_records().await.unwrap() {
         assert_eq!(record["phase"], "settled", "the record {key}: {record}");
@@ -34,7 +34,7 @@ pub(crate) async fn assert_right_but(stack: &Stack, letters: &[(&str, usize)]) {
     for (policy, count) in stack.view().managed_policies().await.unwrap() {
         assert!(
             count > 0 || policy.starts_with("owners-"),
-            "the managed policy {policy} is left over: nothing has it attached"
+            "the managed policy {policy} is left over: it is not attached to anything"
         );
     }
     assert_published(stack);
@@ -42,7 +42,7 @@ pub(crate) async fn assert_right_but(stack: &Stack, letters: &[(&str, usize)]) {
     assert_no_violations(stack);
 }
 
-/// Fails unless these are the messages in dead-letter and failure queues.
+/// Fails unless the dead-letter and failure queues contain these numbers of messages.
 pub(crate) async fn assert_letters(stack: &Stack, letters: &[(&str, usize)]) {
     for (queue, count) in stack.view().dead_letters().await.unwrap() {
         let expected = letters.iter().find(|(name, _)| queue.ends_with(name)).map_or(0, |(_, count)| *count);
@@ -59,7 +59,7 @@ pub(crate) fn assert_published(stack: &Stack) {
     assert!(lost.is_empty(), "events that were never published: {lost:?}");
 }
 
-/// How often the event with this id was published, as far as somebody was told.
+/// How often the event with this id was published, counting only responses that reached the router.
 pub(crate) fn times_published(stack: &Stack, id: &str) -> usize {
     published(stack).iter().filter(|(_, event)| event["id"] == id).count()
 }
@@ -69,7 +69,7 @@ async fn standing(stack: &Stack) -> Policies {
     found.into_iter().map(|policy| ((policy.role, policy.policy_name), resources(&policy.document))).collect()
 }
 
-/// Everything that a document gives rights on.
+/// The resources that a document grants rights on.
 fn resources(document: &Value) -> BTreeSet<String> {
     let statements = document["Statement"].as_array().into_iter().flatten();
     statements
@@ -81,7 +81,7 @@ fn resources(document: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// What every active agreement that can be granted should have, and no other.
+/// The policies of every active agreement that can be granted.
 async fn asked_for(stack: &Stack) -> Policies {
     let world = world(stack);
     let mut policies = Policies::new();
@@ -115,7 +115,7 @@ fn port<'a>(product: &'a Value, agreement: &Value) -> Option<&'a Value> {
     product["outputPorts"].as_array()?.iter().find(|port| port["id"] == agreement["provider"]["outputPortId"])
 }
 
-/// What the port's ARNs promise to whoever may use it. `None` where it is of no use without more.
+/// The resources that the port grants. `None` if the port cannot be granted.
 fn promised(port: &Value) -> Option<BTreeSet<String>> {
     let custom = port["custom"].as_object()?;
     if !matches!(custom.get("output-port-type")?.as_str()?, "s3_bucket" | "glue_table") {
@@ -142,7 +142,7 @@ fn promised(port: &Value) -> Option<BTreeSet<String>> {
     (!promised.is_empty()).then_some(promised)
 }
 
-/// The role that the consumer names: a data product its own or else its team's, a team its own.
+/// The consumer's role: that of the data product, or else that of its team.
 fn role(stack: &Stack, agreement: &Value) -> Option<String> {
     let world = world(stack);
     let consumer = &agreement["consumer"];
@@ -157,7 +157,7 @@ fn role(stack: &Stack, agreement: &Value) -> Option<String> {
     world.team(consumer["teamId"].as_str()?)?["custom"]["aws-role-name"].as_str().map(str::to_owned)
 }
 
-/// Whether there is such a role, and it lets the integration manage it.
+/// Returns whether the role exists and has opted in.
 async fn opted_in(stack: &Stack, role: &str) -> bool {
     let found = stack.view().clients().iam.get_role().role_name(role).send().await;
     let role = found.ok().and_then(|answer| answer.role);
