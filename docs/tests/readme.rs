@@ -1,6 +1,11 @@
 //! The README's commands do what the README says, and what they leave behind is documented.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure here is the test's")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a failure here is the test's"
+)]
 
 mod recorded;
 mod shell;

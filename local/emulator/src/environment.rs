@@ -161,7 +161,7 @@ fn read_aside(mut errors: ChildStderr) -> thread::JoinHandle<String> {
 
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+    lines.get(lines.len().saturating_sub(LINES_SHOWN)..).unwrap_or_default().join("\n")
 }
 
 #[cfg(test)]

@@ -44,12 +44,14 @@ impl Server {
         let mut lines = BufReader::new(read).lines();
         let report = timeout(START_LIMIT, report(&mut lines, &output)).await.ok().flatten();
         let report = report.ok_or_else(|| EmulatorError::Died { output: output.text() })?;
-        match (report["port"].as_u64().and_then(|port| port.try_into().ok()), port) {
+        match (report.get("port").and_then(Value::as_u64).and_then(|port| port.try_into().ok()), port) {
             (Some(listens), _) => {
                 let follower = tokio::spawn(output.clone().follow(lines));
                 Ok((Server { output, connection, follower }, listens))
             }
-            (None, Some(port)) if report["error"] == "port-taken" => Err(EmulatorError::PortTaken { port }),
+            (None, Some(port)) if report.get("error").is_some_and(|error| error == "port-taken") => {
+                Err(EmulatorError::PortTaken { port })
+            }
             _ => Err(EmulatorError::Died { output: report.to_string() }),
         }
     }

@@ -126,7 +126,7 @@ fn reported_port(stdout: ChildStdout) -> Option<u16> {
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line).ok()?;
     let report: Value = serde_json::from_str(&line).ok()?;
-    report["port"].as_u64()?.try_into().ok()
+    report.get("port")?.as_u64()?.try_into().ok()
 }
 
 /// Keeps what it prints to stderr, until it ends.

@@ -1,6 +1,10 @@
 //! The whole stack, with the real binaries over the emulated AWS. Each test has a stack of its own.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure here is the test's"
+)]
 
 mod access;
 mod commands;

@@ -1,6 +1,10 @@
 //! The client on the wire: what it sends, and how it handles every kind of answer.
 
-#![expect(clippy::expect_used, reason = "helpers of tests, where a failure is a panic")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a failure is a panic"
+)]
 
 mod calls;
 mod deadline;

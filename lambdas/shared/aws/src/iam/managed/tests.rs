@@ -202,11 +202,7 @@ async fn old_versions_are_deleted_to_make_room_for_a_new_one() {
     ];
     let (server, client) = iam(&answers).await;
     let put = client.put_managed(&policy(), &document()).await.unwrap();
-    assert_eq!(
-        put,
-        Put::Rejected(Refusal::RoleFull { role: place().role }),
-        "the document is too large"
-    );
+    assert_eq!(put, Put::Rejected(Refusal::RoleFull { role: place().role }), "the document is too large");
     let made = "CreatePolicyVersion";
     let pruned = ["ListPolicyVersions", "DeletePolicyVersion v6", "DeletePolicyVersion v5"];
     assert_eq!(calls(&server).await, [&[made], &pruned[..], &[made]].concat());
