@@ -7,7 +7,7 @@
 //! - [`target`]: what should exist for an agreement, worked out with all of the above.
 //! - [`record`]: what was given, as stored; [`transition`]: what to do next.
 //! - [`packing`]: which managed policies hold which grants of a role; [`size`]: IAM's limits.
-//! - [`provisioning`]: what Data Mesh Manager is told.
+//! - [`provisioning`]: the reports to Data Mesh Manager.
 
 pub mod arn;
 pub mod document;

@@ -44,7 +44,7 @@ impl Statement {
         self
     }
 
-    /// Whether the account of a resource cannot be told from its ARN. S3's ARNs do not hold it.
+    /// Whether the ARN of a resource does not contain its account, as in S3.
     fn hides_account(&self) -> bool {
         self.resources.iter().any(|arn| arn.split(':').nth(4).is_none_or(str::is_empty))
     }

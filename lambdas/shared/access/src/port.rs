@@ -1,7 +1,7 @@
 //! What an output port gives access to, read from its custom fields.
 //!
 //! The field `output-port-type` names the [kind](PortKind) of the port. Every field whose name begins with `aws` and
-//! ends with `arn` names a resource. The provider chooses what stands between: the ARN's service tells what the
+//! ends with `arn` names a resource. The provider is free to choose the rest of the name: the ARN's service tells what the
 //! resource is for. For S3 and KMS, a field whose name contains `result` is about Athena's query results.
 //!
 //! To add a kind, write a file below `port/` with a function `statements`, and register it in [`PortKind`].

@@ -1,4 +1,4 @@
-//! What Data Mesh Manager is told about the access of an agreement, and when.
+//! The reports to Data Mesh Manager about the access of an agreement.
 //!
 //! A failure is e-mailed to people, and every report becomes an event on the feed that this software reads. A report is
 //! therefore sent only if it says something that the agreement does not say already. For the same reason, a report that

@@ -214,8 +214,8 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Packing<R> {
 #[async_trait]
 impl<R: Roles + InlinePolicies + ManagedPolicies> Places<RolePolicy> for Packing<R> {
     /// A grant is present if it is an inline policy, or correctly packed into a managed policy. If the managed policies
-    /// of the role differ from the record in any way, everything on the role is misplaced: whoever looks then puts or
-    /// deletes its own grant, which repairs the managed policies as a whole. A packed grant that would fit into an
+    /// of the role differ from the record in any way, everything on the role is misplaced: the next run for any of its
+    /// grants then puts or deletes that grant, which repairs all managed policies of the role. A packed grant that would fit into an
     /// inline policy is misplaced, too.
     async fn look(&self, place: &RolePolicy) -> Result<Observed, AwsError> {
         let inline = self.iam.inline(place).await?;

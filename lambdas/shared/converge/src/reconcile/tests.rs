@@ -327,9 +327,9 @@ async fn an_agreement_that_hangs_fails_and_the_run_continues() {
 async fn a_missing_list_of_an_older_generation_is_not_an_error_but_a_missing_list_of_accesses_is() {
     let mesh = Mesh::new();
     mesh.agreement(Access, "a1", true);
-    mesh.state().gone = BTreeSet::from([DataUsageAgreement, DataContract]);
+    mesh.state().missing_lists = BTreeSet::from([DataUsageAgreement, DataContract]);
     assert!(mesh.run().await.complete);
-    mesh.state().gone.insert(Access);
+    mesh.state().missing_lists.insert(Access);
     mesh.state().agreements.clear();
     for from in [None, Some(Position::Records { after: None }), Some(Position::Roles { after: None })] {
         let (report, result) = mesh.run_from(from, None).await;

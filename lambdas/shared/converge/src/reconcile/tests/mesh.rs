@@ -36,7 +36,7 @@ pub(super) struct Mesh {
 pub(super) struct State {
     pub(super) agreements: BTreeMap<(AgreementKind, String), Value>,
     /// The lists that the API does not have.
-    pub(super) gone: BTreeSet<AgreementKind>,
+    pub(super) missing_lists: BTreeSet<AgreementKind>,
     /// Agreements that cannot be read.
     pub(super) broken: BTreeSet<String>,
     pub(super) roles: BTreeMap<String, Role>,
@@ -159,7 +159,7 @@ pub(super) fn reference(kind: AgreementKind, id: &str) -> AgreementRef {
 impl AgreementLists for Mesh {
     async fn agreements(&self, kind: AgreementKind, page: u64) -> Result<Option<AgreementPage>, MeshError> {
         let state = self.state();
-        if state.gone.contains(&kind) {
+        if state.missing_lists.contains(&kind) {
             return Ok(None);
         }
         let all: Vec<_> = state.agreements.keys().filter(|(own, _)| *own == kind).collect();
