@@ -1,13 +1,12 @@
 //! Requests to API destinations.
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html>
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dmm_http::{client_builder, is_loopback};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Client, Method, StatusCode, Url, redirect};
-use rustls::{ClientConfig, RootCertStore};
+use reqwest::{Client, Method, StatusCode, Url};
 
 /// EventBridge's time limit for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,7 +67,7 @@ impl Webhook {
     ) -> Result<Self, WebhookError> {
         let wrong = || WebhookError::Endpoint(endpoint.to_owned());
         let url = Url::parse(endpoint).map_err(|_| wrong())?;
-        let is_local = is_local(&url);
+        let is_local = is_loopback(&url);
         if url.scheme() != "https" && !(url.scheme() == "http" && is_local) {
             return Err(wrong());
         }
@@ -111,21 +110,10 @@ fn is_retryable(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 407 | 409 | 429) || status.is_server_error()
 }
 
-fn is_local(url: &Url) -> bool {
-    matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"))
-}
-
 /// Creates the HTTP client. It uses the proxy from the environment (`HTTPS_PROXY`) only for endpoints on other machines.
 fn client(is_local: bool) -> Result<Client, WebhookError> {
     let failed = |error: String| WebhookError::Client(error);
-    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let builder =
-        Client::builder().tls_backend_preconfigured(tls).redirect(redirect::Policy::none()).timeout(TIMEOUT);
+    let builder = client_builder(None).map_err(|error| failed(error.to_string()))?.timeout(TIMEOUT);
     let builder = if is_local { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| failed(error.to_string()))
 }

@@ -9,12 +9,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use dmm_http::{client_builder, is_loopback};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use reqwest::Url;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -82,23 +82,9 @@ impl Upstream {
 ///
 /// [`ProxyError::Tls`] and [`ProxyError::Client`].
 pub fn client(base: &Url) -> Result<reqwest::Client, ProxyError> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(ProxyError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true);
-    let builder = if is_local(base) { builder.no_proxy() } else { builder };
+    let builder = client_builder(None)?.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+    let builder = if is_loopback(base) { builder.no_proxy() } else { builder };
     builder.build().map_err(ProxyError::Client)
-}
-
-fn is_local(base: &Url) -> bool {
-    matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -59,7 +59,7 @@ pub enum ProxyError {
     Listen(#[source] io::Error),
     /// The TLS configuration for the upstreams is invalid.
     #[error("the proxy cannot set up TLS")]
-    Tls(#[source] rustls::Error),
+    Tls(#[from] dmm_http::TlsError),
     /// The HTTP client for the upstreams could not be built.
     #[error("the proxy cannot set up its HTTP client")]
     Client(#[source] reqwest::Error),
