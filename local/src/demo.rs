@@ -211,15 +211,16 @@ async fn end(
 /// Returns the existing policies, each with the agreement in its grant record.
 async fn granted(stack: &Stack) -> Result<Vec<Granted>, StackError> {
     let records = stack.view().grant_records().await?;
-    let text =
-        |record: &Value, pointer: &str| record.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let owners: BTreeMap<(String, String), (String, String)> = records
-        .values()
-        .filter_map(|record| {
-            let place = (text(record, "/granted/role")?, text(record, "/granted/policy")?);
-            Some((place, (text(record, "/agreement/kind")?, text(record, "/agreement/id")?)))
-        })
-        .collect();
+    let text = |json: &Value, pointer: &str| json.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let mut owners: BTreeMap<(String, String), (String, String)> = BTreeMap::new();
+    for record in records.values() {
+        let (Some(kind), Some(id)) = (text(record, "/agreement/kind"), text(record, "/agreement/id")) else {
+            continue;
+        };
+        let entitlements = record.get("granted").and_then(Value::as_array).into_iter().flatten();
+        let places = entitlements.filter_map(|it| Some((text(it, "/role")?, text(it, "/policy")?)));
+        owners.extend(places.map(|place| (place, (kind.clone(), id.clone()))));
+    }
     let policies = stack.view().policies().await?;
     Ok(policies
         .into_iter()
