@@ -33,6 +33,7 @@ use dmm_access::entitlement::Place;
 use dmm_access::name::record_key;
 use dmm_access::record::{Cause, Record};
 use dmm_access::role::Role;
+use dmm_budget::reconcile::FAILURES_IN_A_ROW;
 use dmm_mesh::{AgreementKind, AgreementRef};
 use dmm_state::ObjectKeys;
 use tokio::time::{Instant, timeout};
@@ -57,8 +58,6 @@ pub use request::{ReconcileError, Request};
 
 /// The prefix of the keys of grant records, see [`record_key`].
 const RECORDS: &str = "grants/";
-/// A run ends after this number of retryable failures in a row: something is down, and the next run will try again.
-const FAILURES_IN_A_ROW: usize = 10;
 /// A run ends when its report names this number of failures and differences.
 const REPORT_LIMIT: usize = 1000;
 
