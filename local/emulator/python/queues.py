@@ -150,7 +150,7 @@ def append(queue, message):
 
 def send_message_batch(original):
     def with_system_attributes(self, queue_name, entries):
-        # The lock prevents that a message is received before its attributes are set. It is reentrant.
+        # The lock, which is reentrant, ensures that no message is received before its attributes are set.
         with self.get_queue(queue_name)._messages_lock:
             messages, failed = original(self, queue_name, entries)
             attributes = {entry["Id"]: entry.get("MessageSystemAttributes") for entry in entries.values()}

@@ -16,7 +16,7 @@ def ask(*documents, action="iam:PutRolePolicy", resource=ROLE, **context):
 
 
 class Statements(unittest.TestCase):
-    def test_without_policies_nothing_is_allowed(self):
+    def test_nothing_is_allowed_unless_a_policy_allows_it(self):
         self.assertEqual(ask(), Decision.NEUTRAL)
         self.assertEqual(ask(statement(Action="iam:GetRole")), Decision.NEUTRAL)
 
@@ -101,7 +101,7 @@ class Conditions(unittest.TestCase):
         self.assertTrue(self.holds("ForAllValues:StringEquals", "events:source", ["a", "b"], context=sources))
         self.assertTrue(self.holds("StringEqualsIfExists", "events:source", "a", context={"events:source": None}))
 
-    def test_an_unknown_condition_operator_is_an_error(self):
+    def test_an_unsupported_condition_operator_is_an_error(self):
         with self.assertRaises(ValueError):
             self.holds("StringSortOf", "aws:SecureTransport", "x", context={"aws:SecureTransport": "true"})
 
