@@ -51,9 +51,7 @@ pub(crate) async fn connect(python: &Path) -> Result<TcpStream, EmulatorError> {
     if let Some(template) = templates.get(python) {
         match template.connect().await {
             Ok(connection) => return Ok(connection),
-            Err(error) => {
-                tracing::warn!(%error, "the process that loaded moto has exited and is started again")
-            }
+            Err(error) => tracing::warn!(%error, "the moto process has exited and is restarted"),
         }
     }
     let template = Template::start(python.to_path_buf()).await?;
