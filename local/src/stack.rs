@@ -1,5 +1,5 @@
-//! The whole stack on one machine: emulated AWS, a simulated (or the real) Data Mesh Manager, the recording proxy between
-//! them and the Lambdas, and the Lambdas themselves, as `pulumi/Pulumi.yaml` wires them.
+//! The whole stack on one machine: an emulated AWS, a simulated or real Data Mesh Manager, the Lambdas, and the proxy that
+//! records the requests of the Lambdas. The resources are deployed from `pulumi/Pulumi.yaml`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,25 +32,25 @@ mod waiting;
 
 pub use options::{Options, Source};
 
-/// What [`Stack::replay`] did.
+/// The result of [`Stack::replay`].
 #[derive(Clone, Copy, Debug)]
 pub struct Replay {
-    /// How many events are read again; `None` where only a real Data Mesh Manager knows.
+    /// The number of events that will be read again. `None` with a real Data Mesh Manager, where the number is unknown.
     pub events: Option<usize>,
 }
 
-/// Whom a user looks around as. The keys open nothing but the emulated AWS of this process.
+/// Credentials with which a user can inspect the emulated AWS. They are valid only in the emulated AWS of this process.
 #[derive(Clone, Debug)]
 pub struct Operator {
-    /// The region.
+    /// The AWS region.
     pub region: String,
-    /// The access key's id.
+    /// The access key ID.
     pub access_key_id: String,
-    /// The access key's secret.
+    /// The secret access key.
     pub secret_access_key: String,
 }
 
-/// A running stack. Dropping it ends every process that it started.
+/// A running stack. Dropping it stops every process that it started.
 pub struct Stack {
     emulator: Option<Emulator>,
     simulator: Option<Simulator>,
@@ -63,18 +63,18 @@ pub struct Stack {
     aws_url: String,
     operator: Operator,
     api_key: SecretString,
-    // Its files are removed when the stack goes.
+    // Contains the stack's temporary files. They are removed when the stack is dropped.
     _folder: tempfile::TempDir,
 }
 
 impl Stack {
-    /// Builds the Lambdas, starts every part and deploys the program.
+    /// Builds the Lambdas, starts all parts of the stack and deploys the Pulumi programs.
     ///
     /// # Errors
     ///
-    /// [`StackError`], each with what to do.
+    /// [`StackError`] when any part fails. The error says what to do.
     pub async fn start(options: Options) -> Result<Self, StackError> {
-        // It holds every part at once: on the heap, it does not make the future of everybody who waits for it large.
+        // This future is large because it holds all parts of the stack. Boxing it keeps the futures of the callers small.
         Box::pin(Self::start_all(options)).await
     }
 
@@ -174,97 +174,99 @@ impl Stack {
         })
     }
 
-    /// The simulated Data Mesh Manager; `None` where a real one is polled.
+    /// Returns the simulated Data Mesh Manager, or `None` if the stack polls a real one.
     #[must_use]
     pub fn simulator(&self) -> Option<&Simulator> {
         self.simulator.as_ref()
     }
 
-    /// The simulated world, to change it; `None` where a real Data Mesh Manager is polled.
+    /// Returns a handle with which the data of the simulated Data Mesh Manager can be changed, or `None` if the stack polls a
+    /// real one.
     #[must_use]
     pub fn world(&self) -> Option<WorldHandle> {
         self.simulator.as_ref().map(Simulator::world)
     }
 
-    /// What the Lambdas' traffic passes through.
+    /// Returns the proxy through which the Lambdas send their requests.
     #[must_use]
     pub fn proxy(&self) -> &Proxy {
         &self.proxy
     }
 
-    /// Every event that was published on the bus, as the targets of rules receive it.
+    /// Returns every event that was published on the event bus, in the form in which rule targets receive it.
     #[must_use]
     pub fn published(&self) -> Vec<Value> {
         let aws_account = AwsAccount::default();
         self.proxy.requests().iter().flat_map(|request| bus::published(request, &aws_account)).collect()
     }
 
-    /// Lambda on this machine.
+    /// Returns the local Lambda service, which runs the functions.
     #[must_use]
     pub fn functions(&self) -> &FunctionService {
         &self.functions
     }
 
-    /// What takes the functions' spans.
+    /// Returns the collector that receives the functions' spans.
     #[must_use]
     pub fn collector(&self) -> &Collector {
         &self.collector
     }
 
-    /// What stands in the emulated AWS.
+    /// Returns a view of the resources in the emulated AWS.
     #[must_use]
     pub fn view(&self) -> &View {
         &self.view
     }
 
-    /// What the program made.
+    /// Returns the resources that the Pulumi programs created.
     #[must_use]
     pub fn deployed(&self) -> &Deployed {
         &self.deployed
     }
 
-    /// Where the functions' log groups are kept, one file each.
+    /// Returns the folder of the functions' logs. It contains one file per log group.
     #[must_use]
     pub fn logs(&self) -> &std::path::Path {
         &self.logs
     }
 
-    /// Whom to look around as.
+    /// Returns the credentials with which a user can inspect the emulated AWS.
     #[must_use]
     pub fn operator(&self) -> &Operator {
         &self.operator
     }
 
-    /// The key of the simulated Data Mesh Manager's API, made up for this run.
+    /// Returns the API key for Data Mesh Manager. For a simulated one, the key is generated when the stack starts.
     #[must_use]
     pub fn api_key(&self) -> &SecretString {
         &self.api_key
     }
 
-    /// The address of the emulated AWS.
+    /// Returns the URL of the emulated AWS, without a trailing slash.
     #[must_use]
     pub fn aws_url(&self) -> &str {
         &self.aws_url
     }
 
-    /// Invokes the feed and waits for its answer: the summary that it returns.
+    /// Invokes the feed function and returns its response, a summary of what it did.
     ///
     /// # Errors
     ///
-    /// [`StackError::Feed`] with what the feed said when it failed.
+    /// When the feed function fails, and [`StackError::Feed`] when its response is not JSON.
     pub async fn feed(&self) -> Result<Value, StackError> {
         let name = self.function("feed")?;
         let answer = self.functions.invoke(name, Bytes::from_static(b"{}")).await?;
         serde_json::from_slice(&answer)
-            .map_err(|error| StackError::Feed(format!("its answer is not JSON: {error}")))
+            .map_err(|error| StackError::Feed(format!("the response is not JSON: {error}")))
     }
 
-    /// Lets the feed be read again from behind an event; from its beginning without one. What the queue has taken within the
-    /// last five minutes, it does not take again.
+    /// Resets the cursor, so that the feed is read again: after the event with the ID `from`, or from the beginning if `from`
+    /// is `None`. The queue discards events that it already received in the last five minutes.
     ///
     /// # Errors
     ///
-    /// [`StackError::UnknownEvent`] when the simulated feed has no such event; a real one says so when it is read.
+    /// [`StackError::UnknownEvent`] when the simulated feed does not contain the event. A real Data Mesh Manager reports an
+    /// unknown event only when the feed is read.
     pub async fn replay(&self, from: Option<&str>) -> Result<Replay, StackError> {
         let mut count = None;
         if let Some(world) = self.world() {
@@ -280,11 +282,11 @@ impl Stack {
         Ok(Replay { events: count })
     }
 
-    /// The name of the function that runs a binary.
+    /// Returns the name of the function that runs the given binary.
     ///
     /// # Errors
     ///
-    /// [`StackError::NoFunction`] when the program has none.
+    /// [`StackError::NoFunction`] when no deployed function runs this binary.
     pub fn function(&self, binary: &str) -> Result<&str, StackError> {
         self.deployed
             .functions
@@ -293,7 +295,7 @@ impl Stack {
             .ok_or_else(|| StackError::NoFunction(binary.to_owned()))
     }
 
-    /// Ends every process.
+    /// Stops every process that the stack started.
     pub async fn stop(self) {
         self.functions.stop().await;
         self.proxy.stop().await;
@@ -306,7 +308,7 @@ impl Stack {
     }
 }
 
-/// Starts moto.
+/// Starts the emulated AWS and shows its progress.
 pub(crate) async fn start_emulator(
     lambdas: &Lambdas,
     port: Option<u16>,
@@ -324,7 +326,7 @@ pub(crate) async fn start_emulator(
     Ok(emulator)
 }
 
-/// Starts the simulator where there is one; returns the address of the API and a key for it.
+/// Starts the simulator unless a real Data Mesh Manager is used. Returns the simulator, the API's URL and an API key.
 async fn start_source(source: Source) -> Result<(Option<Simulator>, Url, SecretString), StackError> {
     match source {
         Source::Real { url, api_key } => Ok((None, url, api_key)),

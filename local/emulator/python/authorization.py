@@ -1,16 +1,19 @@
-"""Signatures and permissions, once IAM is enforced.
+"""Checks signatures and permissions once IAM is enforced.
 
-What moto 5.2.1 does not do, and this does instead of moto/core/authorization.py and moto/iam/access_control.py:
+This module replaces parts of moto/core/authorization.py and moto/iam/access_control.py, because moto 5.2.1 differs from AWS:
 
-- It computes signatures from what Flask made of the request: a form is gone by then, and a path or query comes decoded.
-  Here they are computed from the bytes received.
-- It evaluates "*" as the resource of every service without `_determine_resource` (Secrets Manager, EventBridge, ...), and of
-  roles and queues that do not exist: least-privilege policies are denied. Here the resource is the one AWS names.
-- It takes the operation's name for the action (`sqs:SendMessageBatch` does not exist), and knows neither NotResource nor
-  most conditions: one that is not met denies the whole request. See policy.py for what decides here.
-- A trust policy with a service principal is an error 500 in AssumeRole.
-- It refuses in XML where the service speaks JSON, and in IAM's and STS's XML with one element too many: SDKs find no code.
-- A session whose role is gone is an error 500.
+- moto computes signatures from the request as Flask parsed it: form data has already been consumed, and the path and query
+  are decoded. This module computes signatures from the bytes received.
+- moto evaluates policies with the resource "*" for every service that has no `_determine_resource` (Secrets Manager,
+  EventBridge, ...) and for roles and queues that do not exist, so it denies requests that least-privilege policies allow.
+  This module uses the resource ARN that AWS documents for the action.
+- moto uses the name of the operation as the action, although `sqs:SendMessageBatch`, for example, is not an action. It does
+  not support NotResource and most conditions, and a condition that is not met denies the whole request. This module
+  evaluates policies with policy.py.
+- In moto, AssumeRole returns status 500 if the role's trust policy has a service principal.
+- moto returns authorization errors as XML even if the service uses JSON, and adds an extra element to the XML of IAM and
+  STS, so SDKs cannot find the error code.
+- In moto, a request from a session whose role was deleted returns status 500.
 """
 
 import json
@@ -31,7 +34,7 @@ from werkzeug.exceptions import HTTPException
 
 from policy import Decision, Principal, Request, decide
 
-# Operations that need the right to another action than the one of their own name (AWS's service authorization reference).
+# Operations whose required action has a different name (see the AWS Service Authorization Reference).
 ACTIONS = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
@@ -44,14 +47,14 @@ QUERY_ERROR = (
     "<RequestId>emulator</RequestId></ErrorResponse>"
 )
 
-# What JSON services call the errors that the others know by these names.
+# Error codes of services that use XML, mapped to the codes that services with JSON use for the same errors.
 JSON_CODES = {
     "AccessDenied": "AccessDeniedException",
     "InvalidClientTokenId": "UnrecognizedClientException",
     "SignatureDoesNotMatch": "InvalidSignatureException",
 }
 
-# Keys that a call which a program makes directly does not carry.
+# Condition keys that are absent from requests that a program sends directly.
 ABSENT = [
     "aws:SourceArn",
     "aws:SourceAccount",
@@ -64,10 +67,10 @@ ABSENT = [
 
 
 def repair(app_factory):
-    """Puts the functions below in place; answers with a factory of Flask apps that keep the bytes received."""
+    """Patches moto with the functions below. Returns a factory of Flask apps that keep the bytes received."""
     ActionAuthenticatorMixin._authenticate_and_authorize_action = authenticate_and_authorize
     IAMRequestBase.check_action_permitted = check_action_permitted
-    # moto asks the bucket's policy whether anybody may do it, not who; check_action_permitted asks that.
+    # moto evaluates the bucket policy without regard to the caller. check_action_permitted evaluates it for the caller.
     FakeBucket.get_permission = lambda _self, _action, _resource: PermissionResult.NEUTRAL
 
     def create(service):
@@ -79,12 +82,12 @@ def repair(app_factory):
 
 
 def keep_body():
-    """Reading a form would consume the bytes that the signature is about."""
+    """Caches the request body, because parsing a form would consume the bytes that were signed."""
     flask.request.get_data(cache=True, parse_form_data=False)
 
 
 def authenticate_and_authorize(self, iam_request_cls, resource="*"):
-    """Replaces ActionAuthenticatorMixin._authenticate_and_authorize_action. `resource` is right for S3 only."""
+    """Replaces ActionAuthenticatorMixin._authenticate_and_authorize_action. `resource` is correct for S3 only."""
     if ActionAuthenticatorMixin.request_count < settings.INITIAL_NO_AUTH_ACTION_COUNT:
         ActionAuthenticatorMixin.request_count += 1
         return
@@ -109,7 +112,7 @@ def authenticate_and_authorize(self, iam_request_cls, resource="*"):
 
 
 def in_the_services_form(response, error):
-    """`error` as the service's SDKs read it: JSON where requests are JSON, else XML with one <Error>."""
+    """Converts `error` to the format that SDKs expect: JSON if the service uses JSON, otherwise XML with one <Error>."""
     code = getattr(error, "error_type", "AccessDenied")
     if "X-Amz-Target" not in response.headers:
         error.description = QUERY_ERROR.format(code=code, message=escape(error.message))
@@ -138,7 +141,7 @@ def check_action_permitted(self, resource):
     try:
         caller = Caller(self._access_key, self.account_id)
     except NotFoundException:
-        raise denied("the security token is invalid: its role or user is gone", "InvalidClientTokenId") from None
+        raise denied("the security token is invalid: its role or user does not exist", "InvalidClientTokenId") from None
     context = {**general_context(self, caller), **service_context(response, self._service, action)}
     for arn in resources(response, self._service, action, resource):
         request = Request(action, arn, {**context, **resource_context(self, arn)}, caller.principal)
@@ -146,7 +149,7 @@ def check_action_permitted(self, resource):
         if reason:
             raise refused(self, action, arn, reason)
         if action == "s3:GetObject" and not object_exists(self, arn):
-            # S3 says only to those who may list the bucket that an object is not there.
+            # S3 reports that an object does not exist only to callers who are allowed to list the bucket.
             listing = Request("s3:ListBucket", arn.split("/")[0], request.context, caller.principal)
             reason = refusal(caller, listing, resource_policies(self, arn))
             if reason:
@@ -161,13 +164,13 @@ def object_exists(iam_request, arn):
 
 def refused(iam_request, action, resource, reason):
     if iam_request._service == "s3":
-        iam_request._raise_access_denied()  # in S3's own form
+        iam_request._raise_access_denied()  # in S3's error format
     user = iam_request._access_key.arn
     return denied(f"User: {user} is not authorized to perform: {action} on resource: {resource} because {reason}")
 
 
 def refusal(caller, request, resource_documents):
-    """Why `request` is refused; None when it is allowed."""
+    """Returns the reason why `request` is denied, or None if it is allowed."""
     identity = decide(caller.documents, request)
     boundary = Decision.ALLOW if caller.boundary is None else decide([caller.boundary], request)
     assumes = request.action == "sts:AssumeRole"
@@ -185,7 +188,7 @@ def refusal(caller, request, resource_documents):
 
 
 class Caller:
-    """An IAM user or a role in a session, with everything that says what it may do."""
+    """The IAM user or role session that sends a request, with its policies, permissions boundary and tags."""
 
     def __init__(self, access_key, account):
         self.documents = [document(policy) for policy in access_key.collect_policies()]
@@ -203,7 +206,7 @@ class Caller:
 
 
 def document(policy):
-    """The policy's document, of an inline policy, a user's policy, or a managed one's default version."""
+    """Returns the parsed document of an inline policy, or of the default version of a managed policy."""
     if isinstance(policy, Policy):
         policy = next(version.document for version in policy.versions if version.is_default)
     elif not isinstance(policy, str):
@@ -216,7 +219,7 @@ def param(response, name):
 
 
 def resources(response, service, action, resource):
-    """The ARNs a request is about; "*" for actions that are about no resource in particular."""
+    """Returns the ARNs of the request's resources, or "*" for actions without a specific resource."""
     account, region = response.current_account, response.region
     if service == "s3":
         return [resource]
@@ -241,7 +244,7 @@ def resources(response, service, action, resource):
 
 
 def secret_arn(name, account, region):
-    """A secret that does not exist has no suffix; AWS asks for one all the same, which six question marks allow."""
+    """Returns the ARN of a secret that does not exist. Question marks replace the six-character suffix that AWS would add."""
     return f"arn:aws:secretsmanager:{region}:{account}:secret:{name}-??????"
 
 
@@ -279,7 +282,7 @@ def iam_resource(response, account):
 
 
 def resource_policies(iam_request, arn):
-    """The policy on a bucket or queue, or the trust policy of a role to assume."""
+    """Returns the resource-based policies: of the bucket or queue, or the trust policy of the role to assume."""
     account, region = iam_request.account_id, iam_request._region
     found = None
     if iam_request._service == "s3":
@@ -295,7 +298,7 @@ def resource_policies(iam_request, arn):
 
 
 def general_context(iam_request, caller):
-    """Keys that every request has; the emulator stands for AWS's endpoints, which are HTTPS."""
+    """Returns the condition keys of every request. aws:SecureTransport is true, because AWS's endpoints use HTTPS."""
     now = datetime.now(timezone.utc)
     is_role = caller.arn != iam_request._access_key.arn
     context = dict.fromkeys(ABSENT)
@@ -343,7 +346,7 @@ def service_context(response, service, action):
 
 
 def resource_context(iam_request, arn):
-    """What the target itself says: its account, its tags, and the boundary of a role."""
+    """Returns the condition keys of the resource: its account, its tags and, for a role, its permissions boundary."""
     account, region = iam_request.account_id, iam_request._region
     context = {"aws:ResourceAccount": arn.split(":")[4] if arn.count(":") > 4 and arn.split(":")[4] else account}
     if iam_request._service == "s3":

@@ -1,17 +1,17 @@
-"""EventBridge. What moto 5.2.1's moto/events does differently from AWS, and how it is repaired:
+"""Patches EventBridge. moto/events in moto 5.2.1 differs from AWS as follows:
 
-- An event is put into a text template before it is delivered: a quote in `source`, or `<id>` anywhere in `detail`, breaks it,
-  and `account` and `version` are lost. Here a queue gets the event as it is.
-- `Input` and `InputPath` of a target are ignored.
-- A disabled rule delivers.
-- An event without `Time` gets another one for each rule. AWS gives it one, the time of PutEvents. Here that is the time at which
-  the request was signed, so that whoever watches the requests knows it, too.
-- TraceHeader is dropped. AWS hands it to queues as the system attribute AWSTraceHeader.
-- Patterns are matched and checked only in part: arrays of objects, `exists` of empty objects, some operators. Here the crate `rules` is
-  asked, over HTTP.
-- A target that does not exist fails PutEvents as a whole. AWS accepts the event, and fails to deliver it.
+- moto inserts the event into a text template before delivery. A quote in `source`, or `<id>` anywhere in `detail`, breaks the
+  event, and `account` and `version` are lost. With the patch, a queue receives the event unchanged.
+- moto ignores `Input` and `InputPath` of a target.
+- moto delivers events for disabled rules.
+- moto gives an event without `Time` a different time for each rule. AWS uses the time of PutEvents for all rules. The patch
+  uses the time at which the request was signed, so that a proxy that records requests can determine it as well.
+- moto drops TraceHeader. AWS passes it to queues as the system attribute AWSTraceHeader.
+- moto's pattern matching and validation are incomplete: for example, arrays of objects, `exists` for empty objects, and some
+  operators. The patch calls the crate `dmm-rules` over HTTP.
+- In moto, PutEvents fails if a target does not exist. AWS accepts the event and fails to deliver it.
 
-Targets are queues here; others are left to moto, which knows no Lambda functions.
+The patch delivers events to queues only. moto handles all other targets; it does not support Lambda functions.
 """
 
 import contextvars
@@ -34,14 +34,14 @@ from moto.sqs.models import sqs_backends
 
 MEMBERS = ["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"]
 
-# The matcher is on this machine, whatever proxy the environment names.
+# The matcher runs on this machine, so requests to it must bypass any proxy that is set in the environment.
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 request_time = contextvars.ContextVar("request_time", default=None)
 trace_header = contextvars.ContextVar("trace_header", default=None)
 
 
 def repair():
-    """Puts the functions below in place."""
+    """Patches moto with the functions below."""
     EventsHandler.put_events = timed(EventsHandler.put_events)
     EventsBackend.put_events = put_events(EventsBackend.put_events)
     Rule.send_to_targets = send_to_targets(Rule.send_to_targets)
@@ -50,7 +50,7 @@ def repair():
 
 
 def timed(original):
-    """Notes when the request was signed."""
+    """Records the time at which the request was signed."""
 
     def with_time(self):
         signed = self.headers.get("X-Amz-Date")
@@ -97,7 +97,7 @@ def send_to_targets(original):
 
 
 def check_pattern(self, _):
-    """Refuses what EventBridge refuses. A rule without a pattern has a schedule."""
+    """Rejects the patterns that EventBridge rejects. A rule without a pattern has a schedule."""
     if self.pattern:
         ask({"pattern": self.pattern})
 
@@ -124,7 +124,7 @@ def ask(question):
 
 
 def envelope(event):
-    """The event as its receivers see it."""
+    """Returns the event as targets receive it."""
     seen = {name: event[name] for name in MEMBERS}
     seen["time"] = iso_8601_datetime_without_milliseconds(utcfromtimestamp(float(event["time"])))
     return seen
@@ -146,7 +146,7 @@ def deliver(target, body):
 
 
 def message_body(target, event):
-    """What a target receives: all, a constant, a part, or a text made of parts."""
+    """Returns what a target receives: a constant, a part of the event, a transformed event, or the whole event."""
     if "Input" in target:
         return target["Input"]
     if "InputPath" in target:
@@ -157,14 +157,14 @@ def message_body(target, event):
 
 
 def at(path, event):
-    """The first thing a JSON path finds. Members with a hyphen need no quotes in AWS."""
+    """Returns the first match of a JSON path. AWS does not require quotes around names with a hyphen; jsonpath_ng does."""
     quoted = re.sub(r"\.([A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)+)", r'."\1"', path)
     found = json_path(quoted).find(event)
     return found[0].value if found else None
 
 
 def transformed(transformer, event):
-    """Replaces `<name>`: by plain text inside quotes, by JSON elsewhere."""
+    """Replaces each `<name>` in the template: with plain text inside quotes, with JSON elsewhere."""
     values = {name: at(path, event) for name, path in transformer.get("InputPathsMap", {}).items()}
     values["aws.events.event"] = event
     values["aws.events.event.json"] = event

@@ -1,5 +1,8 @@
-"""IAM's size limits, which moto 5.2.1 does not know ("IAM and AWS STS quotas" of the IAM user guide; white space does not
-count): a role's inline policies have 10,240 characters together, a managed policy has 6,144."""
+"""Enforces IAM's size limits for policies, which moto 5.2.1 does not.
+
+The inline policies of a role may have 10,240 characters in total; a managed policy may have 6,144. White space does not
+count. Source: "IAM and AWS STS quotas" in the IAM User Guide.
+"""
 
 import re
 
@@ -11,7 +14,7 @@ MANAGED = 6_144
 
 
 def repair():
-    """Puts the functions below in place."""
+    """Patches moto with the functions below."""
     IAMBackend.put_role_policy = put_role_policy(IAMBackend.put_role_policy)
     IAMBackend.create_policy = managed(IAMBackend.create_policy, "policy_document")
     IAMBackend.create_policy_version = managed(IAMBackend.create_policy_version, "policy_document")

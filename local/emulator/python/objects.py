@@ -1,5 +1,8 @@
-"""S3. moto 5.2.1 checks If-Match and If-None-Match, but two writers at once can both pass the check: requests run in threads.
-Here one write happens at a time."""
+"""Makes conditional writes to S3 atomic.
+
+moto 5.2.1 checks If-Match and If-None-Match, but it handles requests in threads, so two concurrent writers can both pass the
+check. This module serializes writes.
+"""
 
 import threading
 
@@ -9,7 +12,7 @@ lock = threading.RLock()
 
 
 def repair():
-    """Puts the function below in place."""
+    """Patches moto with the function below."""
     S3Response._key_response_put = one_at_a_time(S3Response._key_response_put)
     S3Response._key_response_delete = one_at_a_time(S3Response._key_response_delete)
 

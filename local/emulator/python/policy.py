@@ -1,10 +1,10 @@
-"""Decides what IAM policies say about one request.
+"""Evaluates IAM policies for a single request.
 
-Follows "Policy evaluation logic" and "IAM JSON policy elements" of the IAM user guide, for what policies of this
-project use. Nothing here knows moto; test_policy.py holds what it promises.
+Implements "Policy evaluation logic" and "IAM JSON policy elements" of the IAM User Guide, as far as this project's policies
+need it. This module does not depend on moto. Its tests are in test_policy.py.
 
-A condition key that nothing here can know the value of makes an Allow statement not apply. In a Deny statement it is
-evaluated as absent, which is what most such keys are for calls that a program makes directly.
+If the value of a condition key is unknown, an Allow statement with that key does not apply. In a Deny statement, such a key
+is treated as absent, because most of these keys are absent from requests that a program sends directly.
 """
 
 import enum
@@ -20,8 +20,8 @@ class Decision(enum.Enum):
 
 
 class Request:
-    """One action on one resource. `context` maps condition keys to a value or a list of values; a key that is known to
-    be absent maps to None, and a key that is missing from it is one nobody knows about."""
+    """One action on one resource. `context` maps each condition key to a value or a list of values. A key that is known to
+    be absent maps to None; a key whose value is unknown is not in `context`."""
 
     def __init__(self, action, resource, context=None, principal=None):
         self.action = action
@@ -37,15 +37,15 @@ class Request:
 
 
 class Principal:
-    """Who asks: an IAM user, or a role in a session."""
+    """The caller: an IAM user or a role session."""
 
     def __init__(self, account, arns):
         self.account = account
         self.arns = set(arns)
 
     def named_by(self, element, delegation):
-        """Whether a policy's Principal names this caller. The account as a whole counts with `delegation` only: an
-        Allow for it is no more than leave for the account's own policies to allow."""
+        """Returns whether the Principal element of a policy matches this caller. The account principal matches only with
+        `delegation`: an Allow for the account only lets the account's own policies grant access."""
         if element == "*":
             return True
         if not isinstance(element, dict):
@@ -60,7 +60,7 @@ class Principal:
 
 
 def decide(documents, request, resource_policy=False, delegation=False):
-    """What the policies together say: one Deny outweighs every Allow."""
+    """Returns the combined decision of the policies: an explicit Deny overrides any Allow."""
     decision = Decision.NEUTRAL
     for document in documents:
         for statement in _listed(document.get("Statement")) or []:
@@ -118,7 +118,7 @@ def _holds(operator, actual, expected, request):
     negated = name in _NEGATED
     test = _OPERATORS.get(_NEGATED.get(name, name))
     if test is None:
-        raise ValueError(f"the condition operator {operator} is not known here")
+        raise ValueError(f"the condition operator {operator} is not supported")
     if actual is None:
         return if_exists or negated or quantifier == "ForAllValues"
 
@@ -132,7 +132,8 @@ def _holds(operator, actual, expected, request):
 
 
 def _filled(pattern, request):
-    """Replaces policy variables such as ${aws:PrincipalTag/team}. None when one has no value: then nothing matches."""
+    """Replaces policy variables such as ${aws:PrincipalTag/team}. Returns None if a variable has no value; then nothing
+    matches."""
     missing = False
 
     def value(match):
@@ -152,7 +153,8 @@ def _filled(pattern, request):
 
 
 def _like(value, pattern, ignore_case=False):
-    """`*` is any text, `?` any character; a star or question mark that is meant itself stands in brackets."""
+    """Returns whether `value` matches `pattern`. `*` matches any text and `?` any character; `[*]` and `[?]` match a literal
+    asterisk and question mark."""
     if pattern is None:
         return False
     parts = re.split(r"(\[\*\]|\[\?\]|\*|\?)", pattern)
@@ -162,7 +164,8 @@ def _like(value, pattern, ignore_case=False):
 
 
 def _arn_like(value, pattern):
-    """Each of an ARN's six parts matches by itself, so that a star does not reach over a colon before the resource."""
+    """Returns whether an ARN matches `pattern`. The six components are matched separately, so that an asterisk does not match
+    across components."""
     values, patterns = value.split(":", 5), pattern.split(":", 5)
     if len(values) != 6 or len(patterns) != 6:
         return pattern == "*" or value == pattern

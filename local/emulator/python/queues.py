@@ -1,15 +1,16 @@
-"""SQS. What moto 5.2.1's moto/sqs/models.py does differently from AWS, and how it is repaired:
+"""Patches SQS. moto/sqs/models.py in moto 5.2.1 differs from AWS as follows:
 
-- Messages of a FIFO group that become visible again one after another come out in the wrong order, because a group counts as
-  blocked until each of them was looked at. Here a group is blocked while one of its messages is in flight.
-- A long poll on a blocked group spins. Here it sleeps.
-- Sending, receiving and deleting at once can lose messages: a delete replaces the list that a send appends to. Here each
-  queue's lock is held.
-- A deduplication id is forgotten when its message is deleted. AWS remembers it for five minutes, for the queue or for the
+- If several messages of a FIFO group become visible again one by one, moto returns them in the wrong order, because it treats
+  the group as blocked until it has checked each of them. With the patch, a group is blocked while one of its messages is in
+  flight.
+- In moto, a long poll on a blocked group is a busy loop. With the patch, it sleeps.
+- In moto, concurrent sends, receives and deletes can lose messages, because a delete replaces the list that a send appends
+  to. With the patch, each operation holds the queue's lock.
+- moto forgets a deduplication ID when its message is deleted. AWS remembers it for five minutes, per queue or per message
   group (DeduplicationScope).
-- SendMessageBatch drops system attributes, that is AWSTraceHeader.
-- Sequence numbers are random. Here they grow.
-- StartMessageMoveTask and ListMessageMoveTasks do not exist. Here a move is done at once.
+- moto's SendMessageBatch drops system attributes, namely AWSTraceHeader.
+- moto's sequence numbers are random. With the patch, they increase.
+- moto does not implement StartMessageMoveTask and ListMessageMoveTasks. The patch does; a task completes immediately.
 """
 
 import base64
@@ -30,14 +31,14 @@ from moto.sqs.models import (
 )
 from moto.sqs.responses import SQSResponse
 
-# How often a waiting receiver looks for messages whose visibility time-out has passed, in seconds.
+# The interval, in seconds, at which a waiting receiver checks for messages whose visibility timeout has expired.
 LOOK_AGAIN = 0.1
 
 sequence_numbers = itertools.count(18_850_000_000_000_000_000)
 
 
 def repair():
-    """Puts the functions below in place."""
+    """Patches moto with the functions below."""
     Queue.add_message = add_message
     Queue.delete_message = locked(Queue.delete_message)
     SQSBackend.receive_message = receive_message
@@ -48,7 +49,7 @@ def repair():
 
 
 def locked(method):
-    """`method` of a queue under its lock; waiting receivers then look again, for a group may be free."""
+    """Runs a queue's `method` under the queue's lock, then wakes waiting receivers, because a group may be unblocked."""
 
     def under_lock(self, *arguments):
         with self._messages_lock:
@@ -60,7 +61,7 @@ def locked(method):
 
 
 def add_message(self, message):
-    """Replaces Queue.add_message. moto's own event source mappings are not served: whoever runs functions polls."""
+    """Replaces Queue.add_message. Does not support moto's event source mappings: the service that runs the functions polls."""
     with self._messages_lock:
         if self.fifo_queue:
             if is_duplicate(self, message):
@@ -71,7 +72,7 @@ def add_message(self, message):
 
 
 def is_duplicate(queue, message):
-    """Whether the queue has seen the message's deduplication id within five minutes; it has now."""
+    """Records the message's deduplication ID. Returns whether the queue already received it in the last five minutes."""
     if not message.deduplication_id:
         return False
     seen = queue.__dict__.setdefault("_deduplication_ids", {})
@@ -104,7 +105,7 @@ def receive_message(
 
 
 def take(queue, count, visibility_timeout, attribute_names):
-    """Takes up to `count` messages, in order, and those that were received too often."""
+    """Returns up to `count` messages, in order, and the messages that have reached the maximum receive count."""
     received, dead = [], []
     expired_before = unix_time_millis() - int(queue.message_retention_period) * 1000
     blocked = {message.group_id for message in queue._messages if queue.fifo_queue and not message.visible}
@@ -135,7 +136,7 @@ def is_spent(queue, message):
 
 
 def bury(queue, dead):
-    """Moves messages to the dead-letter queue. Their deduplication ids are not looked at: redrive loses nothing."""
+    """Moves messages to the dead-letter queue, without deduplication, so that no message is lost."""
     for message in dead:
         message.dead_letter_source = queue.name
         append(queue.dead_letter_queue, message)
@@ -149,7 +150,7 @@ def append(queue, message):
 
 def send_message_batch(original):
     def with_system_attributes(self, queue_name, entries):
-        # Nobody receives a message before it has its attributes: the lock is held, and this thread may take it again.
+        # The lock, which is reentrant, ensures that no message is received before its attributes are set.
         with self.get_queue(queue_name)._messages_lock:
             messages, failed = original(self, queue_name, entries)
             attributes = {entry["Id"]: entry.get("MessageSystemAttributes") for entry in entries.values()}
@@ -171,7 +172,7 @@ def change_message_visibility(original):
 
 
 def start_message_move_task(self):
-    """Moves what is visible in a dead-letter queue to `DestinationArn`, else back to where each message came from."""
+    """Moves the visible messages of a dead-letter queue to `DestinationArn`, or to their source queues if it is not set."""
     source_arn, destination_arn = self._get_param("SourceArn"), self._get_param("DestinationArn")
     backend = self.sqs_backend
     source = queue_of(backend, source_arn)
@@ -201,7 +202,7 @@ def start_message_move_task(self):
 def list_message_move_tasks(self):
     tasks = queue_of(self.sqs_backend, self._get_param("SourceArn")).__dict__.get("_move_tasks", [])
     listed = tasks[: int(self._get_param("MaxResults") or 1)]
-    # Only running tasks, of which there are none, show their handle.
+    # SQS returns the handle of running tasks only, and all tasks here have completed.
     return ActionResult(
         {"Results": [{k: v for k, v in task.items() if k != "TaskHandle" and v is not None} for task in listed]}
     )
@@ -215,12 +216,12 @@ def queue_of(backend, arn):
 
 
 def home(backend, message):
-    """The queue from which the message was moved; None for one that was sent to the dead-letter queue directly."""
+    """Returns the source queue of the message, or None if it was sent to the dead-letter queue directly."""
     return backend.queues.get(getattr(message, "dead_letter_source", None))
 
 
 def renewed(message):
-    """A redriven message is a new one: new id, new time, never received."""
+    """Returns a copy of the message with a new ID, a new timestamp and a receive count of zero, as a redrive in SQS does."""
     new = Message(str(mock_random.uuid4()), message.body, message.system_attributes)
     new.message_attributes = message.message_attributes
     new.deduplication_id, new.group_id = message.deduplication_id, message.group_id

@@ -1,7 +1,7 @@
-"""IAM's quotas in Service Quotas, which moto 5.2.1 has for VPC only, and the one for managed policies per role, which it does not
-hold anybody to.
+"""Adds IAM's quotas to Service Quotas, and enforces the quota for managed policies per role.
 
-Service Quotas tells IAM's quotas in the region of IAM's own endpoint. RequestServiceQuotaIncrease is granted at once.
+In moto 5.2.1, Service Quotas supports VPC only, and IAM does not enforce the quota. As in AWS, Service Quotas returns IAM's
+quotas only in us-east-1, the region of IAM's endpoint. RequestServiceQuotaIncrease is approved immediately.
 """
 
 import json
@@ -17,12 +17,12 @@ PER_ROLE = "L-0DA4ABF3"
 NAMES = {PER_ROLE: "Managed policies per role"}
 DEFAULTS = {PER_ROLE: 10.0}
 
-# What was granted, by account and quota.
+# Approved quota increases, by account and quota code.
 granted = {}
 
 
 def repair():
-    """Puts the functions below in place."""
+    """Patches moto with the functions below."""
     ServiceQuotasBackend.get_service_quota = get_service_quota(ServiceQuotasBackend.get_service_quota)
     ServiceQuotasResponse.request_service_quota_increase = request_service_quota_increase
     IAMBackend.attach_role_policy = attach_role_policy(IAMBackend.attach_role_policy)
@@ -58,7 +58,7 @@ def get_service_quota(original):
 def request_service_quota_increase(self):
     asked = json.loads(self.body)
     code, desired = asked["QuotaCode"], float(asked["DesiredValue"])
-    self.backend.get_service_quota(asked["ServiceCode"], code)  # that there is such a quota
+    self.backend.get_service_quota(asked["ServiceCode"], code)  # fails if the quota does not exist
     if desired <= value(self.current_account, code):
         raise JsonRESTError("IllegalArgumentException", "You must provide a quota value greater than the current quota value.")
     granted[(self.current_account, code)] = desired
@@ -69,7 +69,7 @@ def attach_role_policy(original):
     def limited(self, policy_arn, role_name):
         attached = self.get_role(role_name).managed_policies
         if policy_arn in attached:
-            return  # moto would count it twice
+            return  # moto would count the attachment twice
         limit = int(value(self.account_id, PER_ROLE))
         if len(attached) >= limit:
             raise LimitExceededException(f"Cannot exceed quota for PoliciesPerRole: {limit}")
@@ -79,7 +79,7 @@ def attach_role_policy(original):
 
 
 def delete_policy(original):
-    """A policy that is attached, or has other versions than its default one, cannot be deleted (DeletePolicy)."""
+    """Rejects the deletion of a policy that is attached or has versions other than its default version (see DeletePolicy)."""
 
     def limited(self, policy_arn):
         policy = self.get_policy(policy_arn)

@@ -1,11 +1,11 @@
-"""moto's server with its repairs, on 127.0.0.1.
+"""Runs moto's server, with the patches of the other modules, on 127.0.0.1.
 
-Loading moto takes seconds, so it is loaded once: this process then forks a server for each connection to its control port. Its
-first line on stdout names that port: {"port": 34567}. It ends when its stdin does.
+Loading moto takes seconds, so this process loads it once and then forks a server for each connection to its control port. The
+first line that it prints to stdout contains this port: {"port": 34567}. The process exits when its stdin is closed.
 
-Whoever connects sends one line, {"port": 0, "matcher": URL}: the port to listen on, 0 for a free one, and who is asked which
-events a pattern matches. The answer is one line, {"port": 34568}, or {"error": ...} if the server cannot listen. What the server
-prints comes after it. A server ends when its connection does, so that it does not outlive the program that asked for it.
+A client sends one line, {"port": 0, "matcher": URL}: the port to listen on (0 for a free port), and the URL of the endpoint
+that matches events against patterns. The response is one line, {"port": 34568}, or {"error": ...} if the server cannot listen,
+followed by the server's output. A server exits when its connection is closed, so that it does not outlive the client.
 """
 
 import errno
@@ -31,24 +31,25 @@ import objects
 import queues
 import quotas
 
-# moto loads a service with the first request for it. These are what a stack uses.
+# The services that a stack uses. They are loaded in advance, because moto loads a service on its first request.
 SERVICES = ["cloudwatch", "events", "iam", "logs", "s3", "secretsmanager", "servicequotas", "sqs", "sts"]
 
 
 class Handler(WSGIRequestHandler):
-    # Headers and body leave in two writes, the second of which would wait for the first one's acknowledgement.
+    # Headers and body are sent in two writes. With Nagle's algorithm, the second would wait for the acknowledgement of the
+    # first.
     disable_nagle_algorithm = True
 
 
 def main():
     application = load()
     control = listen(0)
-    # Objects that live from before the fork are not looked at again, which would copy the memory that they share.
+    # Exclude existing objects from garbage collection, which would otherwise copy memory that is shared between forks.
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     report({"port": control.getsockname()[1]})
     while True:
-        # No thread waits here: a fork would take its locks along.
+        # This loop does not use threads, because a fork would copy the locks that they hold.
         ready, _, _ = select.select([control, sys.stdin.fileno()], [], [])
         if control not in ready:
             return
@@ -60,7 +61,7 @@ def main():
 
 
 def load():
-    """moto with its repairs and the apps of SERVICES."""
+    """Patches moto and returns its application, with the apps of SERVICES loaded."""
     for module in (events, limits, objects, queues, quotas):
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -71,12 +72,12 @@ def load():
 
 
 def serve(connection, application):
-    """The server for one connection, which becomes its stdin, stdout and stderr. Does not return."""
+    """Runs the server for one connection, which becomes its stdin, stdout and stderr. Does not return."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in range(3):
             os.dup2(connection.fileno(), descriptor)
-        # Else every server would make the same ids.
+        # Without new seeds, every server would generate the same IDs.
         random.seed()
         mock_random.seed()
         with connection.makefile("rb") as lines:
@@ -94,7 +95,7 @@ def serve(connection, application):
         report({"port": port})
         server.serve_forever()
     except Exception:
-        logging.exception("the server ended")
+        logging.exception("the server exited unexpectedly")
     finally:
         os._exit(1)
 
@@ -112,7 +113,7 @@ def report(line):
 
 
 def listen(port):
-    """Port 0 is a free one. Bound here, before it is reported, so that nobody else can take it in between."""
+    """Listens on `port`; 0 selects a free port. The port is bound before it is reported, so no other process can take it."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))

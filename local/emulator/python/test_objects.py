@@ -1,4 +1,4 @@
-"""What objects.py promises, with two writers made to meet. Run by the crate's tests with moto's Python."""
+"""Tests objects.py with two concurrent writers. The crate's tests run this file with the Python of moto's environment."""
 
 import threading
 import unittest
@@ -11,11 +11,11 @@ import objects
 
 
 class ConditionalWrites(unittest.TestCase):
-    def test_only_one_of_two_writers_that_find_nothing_writes(self):
+    def test_only_one_of_two_concurrent_conditional_writes_succeeds(self):
         app = create_backend_app("s3")
         url = "http://127.0.0.1:5000/bucket"
         self.assertEqual(app.test_client().put(url).status_code, 200)
-        # Who has found that the object is not there waits for the other to find the same.
+        # A writer that has found that the object does not exist waits until the other writer has found the same.
         meeting = threading.Barrier(2)
         get_object = S3Backend.get_object
 

@@ -1,4 +1,4 @@
-//! Virtual environments of Python packages, each at one version: made once, shared by every process that asks for one.
+//! Python virtual environments with pinned packages. Each is created once and shared by all processes that need it.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -9,34 +9,36 @@ use std::thread;
 use crate::error::EmulatorError;
 use crate::{MOTO_VERSION, python};
 
-/// moto and all that it needs, each at one version.
+/// moto and all its dependencies, with pinned versions.
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
 
-/// How many lines of pip's output an error shows.
+/// The number of lines of pip's output that an error shows.
 const LINES_SHOWN: usize = 15;
 
-/// A virtual environment: the packages of one tool, in a folder of their own.
+/// A virtual environment with the packages of one tool, in its own folder.
 #[derive(Debug, Clone, Copy)]
 pub struct Environment<'a> {
-    /// What the packages are for, in a few words.
+    /// The name of the tool that the packages belong to. It is part of the folder's name and of messages.
     pub tool: &'a str,
     /// The tool's version.
     pub version: &'a str,
-    /// The packages, one line each, `name==version`.
+    /// The packages, one `name==version` per line.
     pub requirements: &'a str,
 }
 
-/// moto's.
+/// The virtual environment for moto.
 pub(crate) const MOTO: Environment<'_> =
     Environment { tool: "moto", version: MOTO_VERSION, requirements: REQUIREMENTS };
 
 impl Environment<'_> {
-    /// Makes the environment below `target` where it is not there yet, and returns its Python; the tool's commands are
-    /// beside it. A lock lets one process at a time make it; a stamp, written last, says that it is whole and what it was
-    /// made of.
+    /// Creates the environment under `target` if it does not exist yet, and returns the path of its Python interpreter. The
+    /// tool's commands are in the same folder as the interpreter.
+    ///
+    /// A lock file ensures that only one process creates the environment. A stamp file, which is written last, marks the
+    /// environment as complete and records what it was created from.
     ///
     /// # Errors
-    /// When there is no Python, no network, or no place.
+    /// When no suitable Python is installed, the packages cannot be downloaded, or a file cannot be written.
     pub fn prepare(&self, target: &Path, progress: &mut dyn FnMut(&str)) -> Result<PathBuf, EmulatorError> {
         let Self { tool, version, .. } = self;
         let folder = target.join(format!("{tool}-{version}"));
@@ -44,7 +46,7 @@ impl Environment<'_> {
         if self.is_whole(&folder, &python) {
             return Ok(python);
         }
-        fs::create_dir_all(target).map_err(io("making the folder", target))?;
+        fs::create_dir_all(target).map_err(io("creating the folder", target))?;
         let _lock = lock(&target.join(format!("{tool}-{version}.lock")), progress)?;
         if self.is_whole(&folder, &python) {
             return Ok(python);
@@ -52,14 +54,15 @@ impl Environment<'_> {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(io("removing an unfinished virtual environment", &folder))?;
         }
-        progress(&format!("making a virtual environment for {tool} {version} in {}", folder.display()));
+        progress(&format!("creating a virtual environment for {tool} {version} in {}", folder.display()));
         make(&folder)?;
         self.install(&folder, &python, &[], progress)?;
         fs::write(stamp_file(&folder), self.stamp(&python)).map_err(io("writing the stamp", &folder))?;
         Ok(python)
     }
 
-    /// The packages, and the interpreter that the environment borrows: after an upgrade of Python it must be made anew.
+    /// Returns the stamp's content: the packages and the path of the system interpreter that the environment links to. After
+    /// an upgrade of Python, the stamp differs and the environment is created again.
     fn stamp(&self, python: &Path) -> String {
         let interpreter = fs::canonicalize(python).unwrap_or_default();
         format!("{}\n{}", interpreter.display(), self.requirements)
@@ -70,7 +73,7 @@ impl Environment<'_> {
             && fs::read_to_string(stamp_file(folder)).is_ok_and(|found| found == self.stamp(python))
     }
 
-    /// Installs the packages and says which one is being fetched.
+    /// Installs the packages and reports which one is being downloaded.
     fn install(
         &self,
         folder: &Path,
@@ -96,7 +99,7 @@ impl Environment<'_> {
         let total = requirements.lines().count();
         let mut fetched = 0;
         for line in pip.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
-            let line = line.map_err(io("reading what pip says", python))?;
+            let line = line.map_err(io("reading pip's output", python))?;
             if let Some(package) = line.strip_prefix("Collecting ") {
                 fetched += 1;
                 let name = package.split("==").next().unwrap_or(package);
@@ -123,11 +126,11 @@ fn stamp_file(folder: &Path) -> PathBuf {
     folder.join("dmm-stamp")
 }
 
-/// Held until dropped, and let go by the system when the process dies.
+/// Acquires the lock. It is held until the file is dropped; the operating system releases it if the process dies.
 fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, EmulatorError> {
-    let file = File::create(path).map_err(io("making the lock file", path))?;
+    let file = File::create(path).map_err(io("creating the lock file", path))?;
     if file.try_lock().is_err() {
-        progress("waiting for another process that makes the same virtual environment");
+        progress("waiting for another process that is creating the same virtual environment");
         file.lock().map_err(io("waiting for the lock file", path))?;
     }
     Ok(file)
@@ -140,7 +143,7 @@ fn make(folder: &Path) -> Result<(), EmulatorError> {
         .arg(folder)
         .stdin(Stdio::null())
         .output()
-        .map_err(io("making a virtual environment", folder))?;
+        .map_err(io("creating a virtual environment", folder))?;
     if made.status.success() {
         return Ok(());
     }
@@ -149,11 +152,11 @@ fn make(folder: &Path) -> Result<(), EmulatorError> {
     Err(EmulatorError::Venv { path: folder.to_path_buf(), output })
 }
 
-/// Reads while stdout is read, so that neither pipe fills up.
+/// Reads stderr in a separate thread while stdout is read, so that neither pipe fills up.
 fn read_aside(mut errors: ChildStderr) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut text = Vec::new();
-        // What could be read until then is shown all the same.
+        // On a read error, the output up to that point is still shown.
         drop(errors.read_to_end(&mut text));
         String::from_utf8_lossy(&text).into_owned()
     })
@@ -169,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moto_and_all_else_is_pinned() {
+    fn every_package_is_pinned() {
         assert!(REQUIREMENTS.lines().any(|line| line == format!("moto=={MOTO_VERSION}")));
         for line in REQUIREMENTS.lines() {
             assert!(line.split_once("==").is_some_and(|(_, version)| !version.is_empty()), "{line}");
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_counts_only_with_a_stamp_of_the_same_packages() {
+    fn an_environment_is_complete_only_if_its_stamp_lists_the_same_packages() {
         let target = tempfile::tempdir().unwrap();
         let folder = target.path().join("moto");
         let python = folder.join("bin").join("python");
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_process_waits_for_the_first_and_says_so() {
+    fn a_second_process_reports_that_it_waits_for_the_first() {
         let target = tempfile::tempdir().unwrap();
         let path = target.path().join("lock");
         let first = lock(&path, &mut |_| {}).unwrap();
@@ -206,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn without_network_the_error_says_so_and_what_pip_said() {
+    fn without_a_network_the_error_explains_the_cause_and_includes_pips_output() {
         let target = tempfile::tempdir().unwrap();
         let folder = target.path().join("venv");
         make(&folder).unwrap();
         let python = folder.join("bin").join("python");
         let nowhere = ["--retries=0", "--index-url=http://127.0.0.1:1/"];
         let error = MOTO.install(&folder, &python, &nowhere, &mut |_| {}).unwrap_err().to_string();
-        assert!(error.contains("the first start needs the network"), "{error}");
+        assert!(error.contains("the first start needs network access"), "{error}");
         assert!(error.contains("No matching distribution"), "{error}");
     }
 }

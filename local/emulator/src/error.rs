@@ -1,110 +1,91 @@
-//! Why there is no emulator, each in a sentence that says what to do.
+//! Errors of the emulator. Each message says what to do.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why the emulator does not run.
+/// The reason why the emulator could not be started or used.
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
-    /// There is no Python 3.
-    #[error("no Python 3 was found: install Python 3.11 or newer, so that `python3` runs it")]
+    /// Python 3 is not installed.
+    #[error("Python 3 was not found: install Python 3.11 or newer and make it available as `python3`")]
     NoPython,
-    /// There is a Python 3, but moto's packages need a newer one.
-    #[error("Python {found} is too old: install Python 3.11 or newer, so that `python3` runs it")]
+    /// Python 3 is installed, but moto's packages require a newer version.
+    #[error("Python {found} is too old: install Python 3.11 or newer and make it available as `python3`")]
     PythonTooOld {
-        /// The newest version found, e.g. `3.9`.
+        /// The newest version that was found, such as `3.9`.
         found: String,
     },
-    /// Python lacks what makes virtual environments.
+    /// Python lacks the modules that create virtual environments.
     #[error(
-        "`{python}` cannot make virtual environments: install its venv module (Debian and Ubuntu: `apt install python3-venv`)"
+        "`{python}` cannot create virtual environments: install its venv module (Debian and Ubuntu: `apt install python3-venv`)"
     )]
     NoVenv {
         /// The command that was tried.
         python: String,
     },
-    /// The virtual environment could not be made.
-    #[error("the virtual environment {} could not be made; remove the folder and try again. Python said:\n{output}", path.display())]
+    /// The virtual environment could not be created.
+    #[error("the virtual environment {} could not be created: remove the folder and try again. Output of Python:\n{output}", path.display())]
     Venv {
-        /// Its folder.
+        /// The folder of the virtual environment.
         path: PathBuf,
         /// The last lines of Python's output.
         output: String,
     },
-    /// pip failed, most likely for want of network.
+    /// pip failed, most likely because the network is not available.
     #[error(
-        "the Python packages of {tool} could not be installed: the first start needs the network (see that it, or the \
-         proxy named by HTTPS_PROXY, is there) and then try again. pip said:\n{output}"
+        "the Python packages of {tool} could not be installed: the first start needs network access. Check the network, \
+         or the proxy in HTTPS_PROXY, and try again. Output of pip:\n{output}"
     )]
     Install {
-        /// What the packages are for.
+        /// The name of the tool that the packages belong to.
         tool: String,
         /// The last lines of pip's output.
         output: String,
     },
-    /// Another program listens on the port that was asked for.
-    #[error("port {port} on 127.0.0.1 is taken: stop the program that uses it, or choose another port")]
+    /// Another program already listens on the requested port.
+    #[error(
+        "port {port} on 127.0.0.1 is already in use: stop the program that uses it, or choose another port"
+    )]
     PortTaken {
-        /// The port.
+        /// The requested port.
         port: u16,
     },
-    /// What tells the server which events match cannot listen.
-    #[error("no port on 127.0.0.1 can be listened on: {0}")]
+    /// The HTTP endpoint that matches events against patterns cannot listen on a port.
+    #[error("cannot listen on any port of 127.0.0.1: {0}")]
     Matcher(#[source] io::Error),
-    /// The server ended, or said nothing for too long.
-    #[error("the emulated AWS did not start, or ended. Its last lines:\n{output}")]
+    /// The server exited, or did not report in time that it is ready.
+    #[error("the emulated AWS did not start or exited unexpectedly. Last lines of its output:\n{output}")]
     Died {
-        /// The last lines of its output.
+        /// The last lines of the server's output.
         output: String,
     },
-    /// The server did not do as it was told.
-    #[error("the emulated AWS did not switch IAM on; it answered: {answer}")]
+    /// The server rejected the request to enforce IAM.
+    #[error("the emulated AWS did not enable IAM enforcement; it responded: {answer}")]
     Enforce {
-        /// The first line of its answer.
+        /// The status line of the server's response.
         answer: String,
     },
-    /// A file or process could not be handled.
-    #[error("{what} failed: see that {} can be written and that the disk is not full", path.display())]
+    /// An operation on a file or process failed.
+    #[error("{what} failed: check that {} is writable and that the disk is not full", path.display())]
     Io {
-        /// What was tried.
+        /// The operation that failed, such as `creating the folder`.
         what: &'static str,
-        /// The file or folder in question.
+        /// The file or folder that the operation was applied to.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: io::Error,
     },
     /// The running server could not be reached.
     #[error("the emulated AWS at {url} could not be reached")]
     Unreachable {
-        /// Its address.
+        /// The server's address.
         url: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A background task of the preparation ended badly.
-    #[error("the preparation of the emulated AWS was interrupted: start again")]
+    /// A background task that prepares the emulator panicked or was cancelled.
+    #[error("the preparation of the emulated AWS was interrupted: start it again")]
     Interrupted(#[source] tokio::task::JoinError),
-}
-
-impl EmulatorError {
-    /// Whether trying again, with nothing changed, can cure it.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            EmulatorError::Install { .. }
-            | EmulatorError::PortTaken { .. }
-            | EmulatorError::Died { .. }
-            | EmulatorError::Unreachable { .. }
-            | EmulatorError::Interrupted(_) => true,
-            EmulatorError::NoPython
-            | EmulatorError::PythonTooOld { .. }
-            | EmulatorError::NoVenv { .. }
-            | EmulatorError::Venv { .. }
-            | EmulatorError::Enforce { .. }
-            | EmulatorError::Matcher(_)
-            | EmulatorError::Io { .. } => false,
-        }
-    }
 }

@@ -1,11 +1,11 @@
-//! AWS on this machine: moto's server at a fixed version, repaired where it is known to differ from AWS, in a virtual
-//! environment of its own.
+//! An emulated AWS on the local machine: a pinned version of moto's server that runs in its own virtual environment, with
+//! patches where moto is known to differ from AWS.
 //!
-//! The first start makes the environment below the workspace's `target/` and needs the network; later ones take seconds. What is
-//! repaired, and why, is said at the top of each file in `python/`.
+//! The first start creates the virtual environment under the workspace's `target/` and needs network access; later starts take
+//! seconds. The comment at the top of each file in `python/` describes what the file patches, and why.
 //!
-//! The server is a child process. It ends when the [`Emulator`] is dropped, and also when this process dies without having
-//! dropped it: the server watches its standard input.
+//! The server is a child process. It exits when the [`Emulator`] is dropped. It also exits when this process dies without
+//! dropping the emulator, because the server watches its standard input.
 
 mod environment;
 mod error;
@@ -23,19 +23,19 @@ use tokio::net::TcpStream;
 pub use environment::Environment;
 pub use error::EmulatorError;
 
-/// moto's version.
+/// The version of moto.
 pub const MOTO_VERSION: &str = "5.2.1";
 
-/// Receives one line per step.
+/// A callback that receives one line per step.
 pub type Progress = Box<dyn FnMut(&str) + Send>;
 
-/// How the emulator starts.
+/// The settings with which the emulator is started.
 pub struct Options {
-    /// The workspace's `target` folder; the virtual environment lives below it and is shared by all processes.
+    /// The workspace's `target` folder. It contains the virtual environment, which all processes share.
     pub workspace_target: PathBuf,
-    /// The port to listen on; a free one when `None`.
+    /// The port to listen on. If `None`, the emulator chooses a free port.
     pub port: Option<u16>,
-    /// Told what happens while the emulator is prepared; the first start downloads moto's packages.
+    /// Receives progress messages while the emulator is prepared. The first start downloads moto's packages.
     pub on_progress: Progress,
 }
 
@@ -45,17 +45,17 @@ pub struct Emulator {
     url: String,
     port: u16,
     server: server::Server,
-    /// The server asks it.
+    /// The server sends requests to the matcher, so it must live as long as the server.
     _matcher: matcher::Matcher,
     python: PathBuf,
 }
 
 impl Emulator {
-    /// Prepares the environment where it is not there yet, and starts the server. IAM is not enforced yet: any credentials may
-    /// do anything, with or without a signature.
+    /// Creates the virtual environment if it does not exist yet, and starts the server. IAM is not enforced yet: every request
+    /// is allowed, with any credentials and with or without a signature.
     ///
     /// # Errors
-    /// Each variant of [`EmulatorError`] says when, and what to do.
+    /// The variants of [`EmulatorError`] describe what can fail.
     pub async fn start(options: Options) -> Result<Emulator, EmulatorError> {
         let Options { workspace_target, port, mut on_progress } = options;
         let python = tokio::task::spawn_blocking(move || {
@@ -70,17 +70,17 @@ impl Emulator {
         Ok(Emulator { url: format!("http://127.0.0.1:{port}"), port, server, _matcher: matcher, python })
     }
 
-    /// Where it listens, e.g. `http://127.0.0.1:34567`, without a slash at the end.
+    /// The URL of the server, such as `http://127.0.0.1:34567`, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// From now on every request needs a valid signature of an access key that IAM or STS has made, and the right in IAM. An
-    /// access key for the caller's own use must be made before.
+    /// Enforces IAM from now on: every request must be signed with an access key that IAM or STS created, and must be allowed
+    /// by IAM policies. Callers that need an access key must create it before they call this method.
     ///
     /// # Errors
-    /// When the server cannot be reached or refuses.
+    /// When the server cannot be reached or rejects the request.
     pub async fn enforce_iam(&self) -> Result<(), EmulatorError> {
         const LIMIT: Duration = Duration::from_mins(5);
         let unreachable = |source| EmulatorError::Unreachable { url: self.url.clone(), source };
@@ -95,24 +95,25 @@ impl Emulator {
         Err(EmulatorError::Enforce { answer: status })
     }
 
-    /// The Python of its virtual environment.
+    /// The path of the Python interpreter in the emulator's virtual environment.
     #[must_use]
     pub fn python(&self) -> &Path {
         &self.python
     }
 
-    /// The latest lines of the server's output, which say more about an answer 500.
+    /// The latest lines of the server's output, which help to diagnose a response with status 500.
     #[must_use]
     pub fn output(&self) -> String {
         self.server.output()
     }
 
-    /// Stops it and waits for its end.
+    /// Stops the server and waits until it has exited.
     pub async fn stop(self) {
         self.server.stop().await;
     }
 
-    /// One plain request; the answer with its head. The server closes the connection after it.
+    /// Sends one HTTP request and returns the response, including its status line and headers. The server then closes the
+    /// connection.
     async fn post(&self, path: &str, body: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         let length = body.len();

@@ -1,4 +1,5 @@
-//! Answers the server which events a pattern matches: EventBridge's rules are in one place, the crate `rules`.
+//! An HTTP endpoint that tells the server which events match a pattern. EventBridge's pattern matching is implemented in one
+//! place, the crate `dmm-rules`.
 
 use std::io;
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Listens as long as it lives.
+/// The running endpoint. It stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Matcher {
     url: String,
@@ -20,27 +21,27 @@ pub(crate) struct Matcher {
 
 #[derive(Deserialize)]
 struct Question {
-    /// As it was given to `PutRule`.
+    /// The pattern, as it was passed to `PutRule`.
     pattern: String,
-    /// As targets see it; none where only the pattern is checked.
+    /// The event, as targets receive it. If `None`, only the pattern is checked.
     event: Option<Value>,
 }
 
 impl Matcher {
-    /// Listens on a free port of 127.0.0.1. `POST /` with a pattern and an event is answered `true` or `false`; what
-    /// EventBridge would refuse as a pattern, with 400 and the reason.
+    /// Listens on a free port of 127.0.0.1. The response to `POST /` with a pattern and an event is `true` or `false`. If
+    /// EventBridge would reject the pattern, the response has status 400 and contains the reason.
     pub(crate) async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}/", listener.local_addr()?);
         let task = tokio::spawn(async {
             if let Err(error) = axum::serve(listener, Router::new().route("/", post(answer))).await {
-                tracing::error!(%error, "the emulated EventBridge can match no event any more");
+                tracing::error!(%error, "the emulated EventBridge can no longer match events");
             }
         });
         Ok(Self { url, task })
     }
 
-    /// Where it listens.
+    /// The URL of the endpoint.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

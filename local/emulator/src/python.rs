@@ -1,26 +1,27 @@
-//! Finds a Python that is new enough.
+//! Finds a Python interpreter that is new enough.
 
 use std::process::{Command, Stdio};
 
 use crate::error::EmulatorError;
 
-/// What the packages in `requirements.txt` ask for.
+/// The oldest Python version that the packages in `requirements.txt` support.
 const OLDEST: (u32, u32) = (3, 11);
 
-/// Tried in this order; the first that is new enough is taken.
+/// The commands to try, in this order. The first suitable one is used.
 const COMMANDS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
-/// Prints its version, then fails where it cannot make virtual environments (Debian splits `ensurepip` off).
+/// A Python program that prints the version, then fails if Python cannot create virtual environments (Debian packages
+/// `ensurepip` separately).
 const PROBE: &str = "import sys; print(*sys.version_info[:2], flush=True); import venv, ensurepip";
 
-/// What a command turned out to be.
+/// The properties of an installed Python.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Probe {
     version: (u32, u32),
     makes_venvs: bool,
 }
 
-/// The command of a Python that will do.
+/// Returns the command of the first suitable Python.
 pub(crate) fn find() -> Result<&'static str, EmulatorError> {
     choose(&COMMANDS, probe)
 }
@@ -50,7 +51,7 @@ fn choose(
     }
 }
 
-/// None when the command is not there or is no Python.
+/// Returns `None` if the command does not exist or is not Python.
 fn probe(command: &str) -> Option<Probe> {
     let output = plain(command).args(["-c", PROBE]).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -59,7 +60,7 @@ fn probe(command: &str) -> Option<Probe> {
     Some(Probe { version, makes_venvs: output.status.success() })
 }
 
-/// A command that no setting of the user's own Python work leads astray.
+/// Returns a command without the environment variables that configure the user's own Python.
 pub(crate) fn plain(command: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut plain = Command::new(command);
     for name in [
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_python_that_is_new_enough_is_taken() {
+    fn the_first_python_that_is_new_enough_is_used() {
         let chosen = choose(&COMMANDS, |command| match command {
             "python3" => Some(found((3, 9), true)),
             "python3.13" => Some(found((3, 13), true)),
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn no_python_an_old_one_and_one_without_venv_are_told_apart() {
+    fn missing_outdated_and_incomplete_pythons_give_different_errors() {
         let error = choose(&COMMANDS, |_| None).unwrap_err();
         assert!(matches!(error, EmulatorError::NoPython));
         let error =
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_is_not_there_is_no_python() {
+    fn a_missing_command_is_not_recognized_as_python() {
         assert_eq!(probe("no-such-python-anywhere"), None);
         assert!(probe("python3").is_some());
     }

@@ -1,4 +1,4 @@
-//! A server, forked from the [`Template`] of this process.
+//! A moto server that is forked from the [`Template`] of this process.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -14,23 +14,24 @@ use tokio::time::timeout;
 use crate::error::EmulatorError;
 use crate::template::{self, Template};
 
-/// A fork is ready at once; a machine can be very busy.
+/// The time limit for starting a server. A fork is usually ready at once, but the machine can be very busy.
 const START_LIMIT: Duration = Duration::from_mins(5);
-/// How many lines of output are kept.
+/// The number of lines of output that are kept.
 const LINES_KEPT: usize = 60;
 
-/// A running server; it ends when dropped.
+/// A running server. It exits when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     output: Output,
-    /// The server ends when this closes.
+    /// The server exits when this connection closes.
     connection: OwnedWriteHalf,
-    /// Ends with the server.
+    /// The task that reads the server's output. It ends when the server exits.
     follower: JoinHandle<()>,
 }
 
 impl Server {
-    /// Starts it; answers when it listens, with its port. It asks `matcher_url` which events match.
+    /// Starts a server, waits until it listens, and returns it with its port. The server uses the endpoint at `matcher_url`
+    /// to match events against patterns.
     pub(crate) async fn start(
         python: &Path,
         port: Option<u16>,
@@ -60,16 +61,17 @@ impl Server {
         self.output.text()
     }
 
-    /// Ends it and waits until it has ended.
+    /// Stops the server and waits until it has exited.
     pub(crate) async fn stop(self) {
         drop(self.connection);
         if let Err(error) = self.follower.await {
-            tracing::warn!(%error, "the emulated AWS was not seen to end");
+            tracing::warn!(%error, "cannot tell whether the emulated AWS has exited");
         }
     }
 }
 
-/// The first line that is a report; what is printed before it is kept. `None` when the server ends without one.
+/// Returns the first line that is a report, and keeps the lines before it as output. Returns `None` if the server exits
+/// without a report.
 async fn report(lines: &mut Lines<BufReader<OwnedReadHalf>>, output: &Output) -> Option<Value> {
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str::<Value>(&line) {
@@ -80,7 +82,7 @@ async fn report(lines: &mut Lines<BufReader<OwnedReadHalf>>, output: &Output) ->
     None
 }
 
-/// The latest lines that were printed.
+/// The latest lines of a process's output.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Output(Arc<Mutex<VecDeque<String>>>);
 

@@ -1,4 +1,4 @@
-//! moto, loaded once per process: every emulator of a process is a fork of the same Python process, and starts at once.
+//! A Python process that loads moto once. Every emulator of this process is a fork of it and therefore starts quickly.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use crate::error::EmulatorError;
 use crate::server::Output;
 
-/// moto takes seconds to load, and much more on a busy machine.
+/// The time limit for loading moto. It takes seconds, and much longer on a busy machine.
 const START_LIMIT: Duration = Duration::from_mins(10);
 
-/// What is run. Written to a temporary folder, so that it needs no source tree.
+/// The Python source files. They are written to a temporary folder, so the source tree is not needed at run time.
 const SOURCES: [(&str, &str); 8] = [
     ("authorization.py", include_str!("../python/authorization.py")),
     ("events.py", include_str!("../python/events.py")),
@@ -31,27 +31,27 @@ const SOURCES: [(&str, &str); 8] = [
     ("server.py", include_str!("../python/server.py")),
 ];
 
-/// What the environment takes over: nothing that could change what is emulated.
+/// The environment variables that the process inherits. All others could change the emulator's behavior.
 const ENVIRONMENT_KEPT: [&str; 4] = ["PATH", "LANG", "LC_ALL", "TMPDIR"];
 
-/// The templates of this process, by their Python.
+/// The templates of this process, by the path of their Python interpreter.
 static TEMPLATES: Mutex<BTreeMap<PathBuf, Template>> = Mutex::const_new(BTreeMap::new());
 
 /// A process that has loaded moto and forks a server for each connection.
 #[derive(Debug)]
 pub(crate) struct Template {
     port: u16,
-    /// Its stdin closes when this process ends, and then it ends, too.
+    /// The child process. Its stdin closes when this process exits, and then the child exits as well.
     _child: Child,
 }
 
-/// Connects to the template, which forks a server for the connection. The first call loads moto.
+/// Connects to the template, which forks a server for the connection. The first call starts the template and loads moto.
 pub(crate) async fn connect(python: &Path) -> Result<TcpStream, EmulatorError> {
     let mut templates = TEMPLATES.lock().await;
     if let Some(template) = templates.get(python) {
         match template.connect().await {
             Ok(connection) => return Ok(connection),
-            Err(error) => tracing::warn!(%error, "the loaded moto is gone and is loaded again"),
+            Err(error) => tracing::warn!(%error, "the moto process has exited and is restarted"),
         }
     }
     let template = Template::start(python.to_path_buf()).await?;
@@ -61,7 +61,7 @@ pub(crate) async fn connect(python: &Path) -> Result<TcpStream, EmulatorError> {
 }
 
 impl Template {
-    /// What errors call it.
+    /// The name of the template in error messages.
     pub(crate) const NAME: &str = "its own control port";
 
     async fn connect(&self) -> std::io::Result<TcpStream> {
@@ -78,12 +78,13 @@ impl Template {
         started.map_err(EmulatorError::Interrupted)?
     }
 
-    /// Starts the process and waits until it has loaded moto. It belongs to no runtime: those of tests end with the test.
+    /// Starts the process and waits until it has loaded moto. The process does not belong to a Tokio runtime, because each
+    /// test has its own runtime, which ends with the test.
     fn load(python: &Path, output: &Output) -> Result<Template, EmulatorError> {
-        // All that is in it is loaded when this returns, which removes it.
+        // The folder is removed when this function returns. By then, Python has loaded all the files in it.
         let home = tempfile::Builder::new().prefix("dmm-emulator-").tempdir();
         let home =
-            home.map_err(|source| failed("making a temporary folder", &std::env::temp_dir(), source))?;
+            home.map_err(|source| failed("creating a temporary folder", &std::env::temp_dir(), source))?;
         for (name, source) in SOURCES {
             let path = home.path().join(name);
             std::fs::write(&path, source).map_err(|error| failed("writing a source file", &path, error))?;
@@ -95,7 +96,7 @@ impl Template {
         if let Some(port) = child.stdout.take().and_then(reported_port) {
             return Ok(Template { port, _child: child });
         }
-        // It has ended, or does not speak as it should.
+        // The process has exited, or its first line is not a valid report.
         drop(child.kill());
         drop(child.wait());
         drop(errors.map(thread::JoinHandle::join));
@@ -107,7 +108,7 @@ fn command(python: &Path, home: &TempDir) -> Command {
     let kept = ENVIRONMENT_KEPT.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     let mut command = Command::new(python);
     command
-        // No user site, no bytecode, no buffers, UTF-8 everywhere.
+        // Disable the user's site packages, bytecode files and buffering, and enable UTF-8 mode.
         .args(["-s", "-B", "-u", "-X", "utf8"])
         .arg(home.path().join("server.py"))
         .env_clear()
@@ -121,7 +122,7 @@ fn command(python: &Path, home: &TempDir) -> Command {
     command
 }
 
-/// The port that the first line names; `None` if the process ends without one.
+/// Reads the port from the first line. Returns `None` if the process exits before it reports a port.
 fn reported_port(stdout: ChildStdout) -> Option<u16> {
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line).ok()?;
@@ -129,7 +130,7 @@ fn reported_port(stdout: ChildStdout) -> Option<u16> {
     report.get("port")?.as_u64()?.try_into().ok()
 }
 
-/// Keeps what it prints to stderr, until it ends.
+/// Collects the process's stderr in a separate thread until the process exits.
 fn follow(errors: ChildStderr, output: Output) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         let mut errors = BufReader::new(errors);

@@ -1,4 +1,4 @@
-//! What a stack is started with.
+//! The options with which a stack is started.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,62 +11,63 @@ use secrecy::SecretString;
 
 use crate::progress::ProgressDisplay;
 
-/// Whose events are polled.
+/// The Data Mesh Manager whose events are polled.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A Data Mesh Manager that this process simulates.
+    /// A Data Mesh Manager that runs in this process as a simulation.
     Simulated {
-        /// What it knows at first.
+        /// The initial data.
         landscape: Box<Landscape>,
-        /// Where it listens; port 0 takes a free one.
+        /// The address to listen on. Port 0 selects a free port.
         listen: SocketAddr,
-        /// How many events an answer of its feed holds at the most (the vendor's: 1000).
+        /// The maximum number of events in one response of the feed (1000 in the vendor's Data Mesh Manager).
         page_limit: usize,
     },
-    /// A real one.
+    /// A real Data Mesh Manager.
     Real {
-        /// Its base address.
+        /// The base URL of its API.
         url: Url,
-        /// An API key of it.
+        /// An API key for it.
         api_key: SecretString,
     },
 }
 
-/// What to start.
+/// The options of [`Stack::start`](super::Stack::start).
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whose events are polled.
+    /// The Data Mesh Manager whose events are polled.
     pub source: Source,
-    /// The roles of consumers, which exist in the emulated account before anything else.
+    /// The IAM roles of data consumers. They are created in the emulated account before the deployment.
     pub roles: Vec<ConsumerRole>,
-    /// How fast the stack's own waits pass: schedule, visibility time-outs, retries.
+    /// The speed of the stack's waiting times: the schedule, visibility timeouts and retries.
     pub speed: Speed,
-    /// Whether the schedule invokes the feed, or only [`Stack::poll`](super::Stack::poll) does.
+    /// Whether the schedule invokes the feed. If false, only [`Stack::poll`](super::Stack::poll) and
+    /// [`Stack::feed`](super::Stack::feed) invoke it.
     pub scheduled: bool,
-    /// Values of config keys, besides those that the stack sets itself: as `key` of the main program, as `project:key` of
-    /// the program of that name.
+    /// Pulumi config values, in addition to those that the stack sets. `key` belongs to the main program, `project:key` to the
+    /// program of the project with that name.
     pub config: BTreeMap<String, String>,
-    /// The folders of programs that are deployed beside the main one.
+    /// The folders of extensions: Pulumi programs that are deployed after the main program.
     pub extensions: Vec<PathBuf>,
-    /// What an extension's config key `webhookUrl` is where nobody set it.
+    /// The default value of the config key `webhookUrl` of extensions.
     pub webhook: Option<String>,
-    /// Another AWS emulator than moto, already running.
+    /// The URL of a running AWS emulator to use instead of moto.
     pub aws_endpoint: Option<Url>,
-    /// The port of moto's server; a free one where there is none.
+    /// The port of moto's server. If `None`, a free port is used.
     pub emulator_port: Option<u16>,
-    /// The folder of the functions' logs; one that goes with the stack where there is none.
+    /// The folder for the functions' logs. If `None`, a temporary folder is used, which is removed with the stack.
     pub logs: Option<PathBuf>,
-    /// The file of the functions' spans; one that goes with the stack where there is none.
+    /// The file for the functions' spans. If `None`, a temporary file is used, which is removed with the stack.
     pub traces: Option<PathBuf>,
-    /// An OTLP endpoint that gets every span, too.
+    /// An OTLP endpoint to which all spans are also sent.
     pub otlp_endpoint: Option<Url>,
     /// How progress is shown.
     pub progress: ProgressDisplay,
 }
 
 impl Options {
-    /// A simulated Data Mesh Manager with `landscape`, on free ports, a minute passing in a tenth of a second, polled by
-    /// hand: what tests want.
+    /// Returns options for tests: a simulated Data Mesh Manager with `landscape`, free ports, time that passes 600 times as
+    /// fast (a minute takes a tenth of a second), and no schedule, so that tests invoke the feed themselves.
     #[must_use]
     pub fn by_hand(landscape: Landscape) -> Self {
         Self {

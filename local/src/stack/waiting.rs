@@ -1,4 +1,4 @@
-//! Waiting for events to come to their end.
+//! Waits until all events have been processed.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 use super::Stack;
 use crate::error::StackError;
 
-/// How often a condition is looked at while something waits for it.
+/// The interval at which a condition is checked.
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Stack {
-    /// Polls by hand until the feed has nothing new and everything that was sent has come to its end.
+    /// Invokes the feed until it has no new events and all events that it sent have been processed.
     ///
     /// # Errors
     ///
-    /// [`StackError::Feed`] when the feed fails, [`StackError::Waited`] when it does not end in time.
+    /// When the feed fails, and [`StackError::Waited`] when the events are not processed within `patience`.
     pub async fn poll(&self, patience: Duration) -> Result<(), StackError> {
         loop {
-            // First: what is still at work may report, and a report is an event, too.
+            // Wait first, because functions that are still running may send reports, which create new events.
             if !self.wait(patience, async || self.is_quiet().await).await? {
-                return Err(self.waited(patience, "events are still on their way".to_owned()));
+                return Err(self.waited(patience, "events are still being processed".to_owned()));
             }
             let summary = self.feed().await?;
             if summary.get("polled").and_then(Value::as_u64) == Some(0) {
@@ -29,34 +29,39 @@ impl Stack {
         }
     }
 
-    /// Waits until the schedule has brought every event of the simulated feed to its end.
+    /// Waits until the schedule has read every event of the simulated feed and all of them have been processed.
     ///
     /// # Errors
     ///
-    /// [`StackError::Waited`] when that does not happen in time.
+    /// [`StackError::NoSimulator`] when a real Data Mesh Manager is used, and [`StackError::Waited`] when the events are not
+    /// processed within `patience`.
     pub async fn settled(&self, patience: Duration) -> Result<(), StackError> {
         let world = self.world().ok_or(StackError::NoSimulator)?;
         let settled = self
             .wait(patience, async || {
                 let last =
                     world.events().last().and_then(|event| event.get("id")?.as_str().map(str::to_owned));
-                // In the order of an event's way: what has left one place is found at the next.
+                // Check the places in the order in which an event passes them, so that no event is missed between two checks.
                 Ok(self.view.cursor().await? == last && self.is_quiet().await? && {
-                    // Reports that came back meanwhile are events, too.
+                    // Reports that arrived in the meantime are events as well.
                     let again =
                         world.events().last().and_then(|event| event.get("id")?.as_str().map(str::to_owned));
                     again == last
                 })
             })
             .await?;
-        if settled { Ok(()) } else { Err(self.waited(patience, "events are still on their way".to_owned())) }
+        if settled {
+            Ok(())
+        } else {
+            Err(self.waited(patience, "events are still being processed".to_owned()))
+        }
     }
 
-    /// Whether no event is on its way between the queue and the last function's answer.
+    /// Returns whether no event is being processed: the queues are empty and no function is running.
     ///
     /// # Errors
     ///
-    /// When the emulated AWS does not answer.
+    /// When a request to the emulated AWS fails.
     pub async fn is_quiet(&self) -> Result<bool, StackError> {
         for url in self.view.queues_on_the_way() {
             if self.view.depth(url).await?.total() > 0 {
@@ -66,11 +71,11 @@ impl Stack {
         Ok(!self.functions.is_busy())
     }
 
-    /// Looks at `condition` until it holds; false when `patience` has passed first.
+    /// Checks `condition` repeatedly until it is true. Returns false if it is still not true after `patience`.
     ///
     /// # Errors
     ///
-    /// What `condition` returns.
+    /// The errors of `condition`.
     pub async fn wait(
         &self,
         patience: Duration,
@@ -88,7 +93,7 @@ impl Stack {
         }
     }
 
-    /// The error for something that did not happen in time.
+    /// Returns the error for a condition that was not met in time. `what` describes the current state.
     #[must_use]
     pub fn waited(&self, patience: Duration, what: String) -> StackError {
         StackError::Waited { seconds: patience.as_secs(), what, logs: self.logs.display().to_string() }

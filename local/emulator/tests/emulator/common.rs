@@ -1,4 +1,4 @@
-//! One emulator for all tests of a file, with the proxy before it as in `dmm-local`.
+//! Starts one emulator for all tests of a file. Requests pass through the proxy, as in `dmm-local`.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -21,8 +21,8 @@ pub(crate) fn options(port: Option<u16>) -> Options {
     Options { workspace_target: workspace_target(), port, on_progress: Box::new(|line| println!("{line}")) }
 }
 
-/// Starts both in a thread that lives as long as the test process, for each test has a runtime of its own. Answers with
-/// the proxy's address. `then` sets up what the tests need.
+/// Starts the emulator and the proxy in a thread that lives as long as the test process, because each test has its own
+/// runtime. Then calls `then` with the emulator and the proxy's URL to set up what the tests need, and returns its result.
 pub(crate) fn start<F: Future<Output = T> + 'static, T: Send + 'static>(
     then: fn(Emulator, String) -> F,
 ) -> T {

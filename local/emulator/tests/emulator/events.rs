@@ -1,4 +1,4 @@
-//! EventBridge as targets of rules see it. IAM is not enforced here.
+//! Tests of EventBridge: which events the targets of rules receive. IAM is not enforced in these tests.
 
 use aws_sdk_eventbridge::types::{InputTransformer, PutEventsRequestEntry, RuleState, Target};
 use aws_sdk_sqs::types::MessageSystemAttributeName;
@@ -42,7 +42,7 @@ fn event(detail_type: &str, detail: &Value) -> PutEventsRequestEntry {
 }
 
 #[tokio::test]
-async fn an_event_reaches_queues_whole_as_a_part_and_transformed() {
+async fn queues_receive_whole_partial_constant_and_transformed_events() {
     events().create_event_bus().name("dmm").send().await.unwrap();
     let mut urls = Vec::new();
     for name in ["whole", "part", "constant", "transformed", "disabled"] {
@@ -65,7 +65,7 @@ async fn an_event_reaches_queues_whole_as_a_part_and_transformed() {
     let disabled = events().put_rule().name("disabled").event_bus_name("dmm").state(RuleState::Disabled);
     disabled.event_pattern(pattern.to_string()).send().await.unwrap();
 
-    // What a text template would break: quotes, placeholders, letters outside ASCII.
+    // Quotes, placeholders and non-ASCII characters would break a text template.
     let detail = json!({"id": "1", "data": {"text": "<id> \"quoted\" ü", "list": [1, {"a": null}]}});
     let put = events().put_events().entries(event("AccessActivatedEvent", &detail));
     let put = put.entries(event("TeamUpdatedEvent", &json!({}))).send().await.unwrap();
@@ -100,7 +100,7 @@ async fn an_event_reaches_queues_whole_as_a_part_and_transformed() {
 }
 
 #[tokio::test]
-async fn an_event_without_a_time_gets_one_and_every_target_the_same() {
+async fn all_targets_receive_the_same_time_for_an_event_without_one() {
     let bus = "timeless";
     events().create_event_bus().name(bus).send().await.unwrap();
     let names = ["timeless-1", "timeless-2", "timeless-3"];
@@ -125,10 +125,10 @@ async fn an_event_without_a_time_gets_one_and_every_target_the_same() {
 }
 
 #[tokio::test]
-async fn patterns_are_matched_and_refused_as_eventbridge_does() {
+async fn patterns_are_matched_and_rejected_as_in_eventbridge() {
     let bus = "patterns";
     events().create_event_bus().name(bus).send().await.unwrap();
-    // In a list of objects, each of them is looked at; what is empty has no leaf.
+    // Every object of an array is checked. `exists` applies to leaf nodes only, and an empty object has none.
     let patterns = [
         ("in-list", json!({"detail": {"list": {"kind": [{"equals-ignore-case": "B"}]}}})),
         ("not-in-list", json!({"detail": {"list": {"kind": ["c"]}}})),

@@ -1,6 +1,6 @@
-//! The emulator as its users see it. Each module's tests share one server.
+//! Tests of the emulator's public interface. The tests of a module share one server.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+#![expect(clippy::unwrap_used, reason = "test helpers: a failure here is a failure of the test")]
 
 mod common;
 mod events;

@@ -1,4 +1,4 @@
-//! What IAM allows and refuses, once it is enforced: signatures, resources, actions, conditions. All through the proxy.
+//! Tests of IAM enforcement: signatures, resources, actions and conditions. All requests pass through the proxy.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::common::{self, ACCOUNT, REGION};
 
-/// The proxy's address, and the key of a user who may do everything.
+/// The proxy's URL and the access key of a user who is allowed to do everything.
 static WORLD: LazyLock<(String, Credentials)> = LazyLock::new(|| {
     common::start(|emulator, url| async move {
         let anybody = common::sdk_config(&url, Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"));
@@ -43,7 +43,7 @@ fn trust(principal: &Value) -> String {
     policy(&json!([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]))
 }
 
-/// A role that may do what `statements` say, and a session of it.
+/// Creates a role with a policy that consists of `statements`, and returns the configuration of a session of this role.
 async fn role(name: &str, statements: &Value) -> SdkConfig {
     let iam = aws_sdk_iam::Client::new(&admin());
     let trust = trust(&json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}));
@@ -65,7 +65,7 @@ async fn session(role: &str) -> SdkConfig {
     )
 }
 
-/// The error's code; fails when there is none. Expired retries do not matter: a refusal is not retried.
+/// Returns the error's code, and panics if there is none. The SDK does not retry denied requests.
 fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(result: Result<T, E>) -> String {
     let error = result.unwrap_err();
     assert!(error.code().is_some(), "{error:?}");
@@ -77,7 +77,7 @@ fn message(id: &str) -> SendMessageBatchRequestEntry {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_an_unknown_key_and_no_signature_are_refused() {
+async fn wrong_secrets_unknown_keys_and_missing_signatures_are_rejected() {
     let wrong = Credentials::new(WORLD.1.access_key_id(), "wrong", None, None, "test");
     let iam = aws_sdk_iam::Client::new(&common::sdk_config(&WORLD.0, wrong.clone()));
     assert_eq!(code(iam.list_roles().send().await), "SignatureDoesNotMatch");
@@ -95,7 +95,7 @@ async fn a_wrong_secret_an_unknown_key_and_no_signature_are_refused() {
 }
 
 #[tokio::test]
-async fn sending_and_deleting_in_batches_need_the_single_actions_on_that_queue() {
+async fn batch_operations_require_the_actions_for_single_messages_on_the_queue() {
     let sqs = aws_sdk_sqs::Client::new(&admin());
     let mine = sqs.create_queue().queue_name("mine").send().await.unwrap().queue_url.unwrap();
     let other = sqs.create_queue().queue_name("other").send().await.unwrap().queue_url.unwrap();
@@ -126,7 +126,7 @@ async fn sending_and_deleting_in_batches_need_the_single_actions_on_that_queue()
 }
 
 #[tokio::test]
-async fn one_secret_and_one_bus_can_be_allowed() {
+async fn access_can_be_limited_to_one_secret_and_one_event_bus() {
     let secrets = aws_sdk_secretsmanager::Client::new(&admin());
     let create = |name: &str| secrets.create_secret().name(name).secret_string("hush").send();
     let mine = create("mine").await.unwrap().arn.unwrap();
@@ -162,11 +162,11 @@ async fn one_secret_and_one_bus_can_be_allowed() {
 }
 
 #[tokio::test]
-async fn objects_below_a_prefix_can_be_allowed_whatever_their_keys() {
+async fn access_can_be_limited_to_a_prefix_with_any_characters_in_the_keys() {
     let s3 = common::s3(&admin());
     let location = CreateBucketConfiguration::builder().location_constraint(REGION.into()).build();
     s3.create_bucket().bucket("state").create_bucket_configuration(location).send().await.unwrap();
-    // As stacks have it; the emulator stands for AWS's HTTPS endpoints.
+    // Stacks have the first statement. It does not match: in the emulator, aws:SecureTransport is always true.
     let insecure = policy(&json!([{
         "Effect": "Deny", "Principal": "*", "Action": "s3:*",
         "Resource": ["arn:aws:s3:::state", "arn:aws:s3:::state/*"],
@@ -217,7 +217,7 @@ async fn objects_below_a_prefix_can_be_allowed_whatever_their_keys() {
 }
 
 #[tokio::test]
-async fn that_an_object_is_missing_is_told_to_those_alone_who_may_list_the_bucket() {
+async fn a_missing_object_is_reported_only_to_callers_who_may_list_the_bucket() {
     let s3 = common::s3(&admin());
     let location = CreateBucketConfiguration::builder().location_constraint(REGION.into()).build();
     s3.create_bucket().bucket("sparse").create_bucket_configuration(location).send().await.unwrap();
@@ -250,7 +250,7 @@ async fn put_on(config: &SdkConfig, role: &str) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn the_tags_of_the_target_role_decide() {
+async fn access_can_depend_on_the_tags_of_the_target_role() {
     target("opted-in", Some("allowed"), None).await;
     target("opted-out", Some("no"), None).await;
     target("untagged", None, None).await;
@@ -273,7 +273,7 @@ async fn the_tags_of_the_target_role_decide() {
 }
 
 #[tokio::test]
-async fn the_boundary_of_the_target_role_decides() {
+async fn access_can_depend_on_the_permissions_boundary_of_the_target_role() {
     let iam = aws_sdk_iam::Client::new(&admin());
     let document = policy(&json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]));
     let boundary =
@@ -291,7 +291,7 @@ async fn the_boundary_of_the_target_role_decides() {
 }
 
 #[tokio::test]
-async fn a_callers_own_boundary_caps_what_it_may() {
+async fn the_callers_permissions_boundary_limits_its_permissions() {
     let iam = aws_sdk_iam::Client::new(&admin());
     let document = policy(&json!([{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]));
     let boundary =
@@ -306,7 +306,7 @@ async fn a_callers_own_boundary_caps_what_it_may() {
 }
 
 #[tokio::test]
-async fn a_condition_nobody_can_decide_does_not_grant_and_does_not_refuse_the_rest() {
+async fn an_unknown_condition_key_does_not_allow_and_does_not_affect_other_statements() {
     target("plain", None, None).await;
     let unknown = json!({"StringNotEquals": {"kms:ViaService": "x"}});
     let role_arn = format!("arn:aws:iam::{ACCOUNT}:role/plain");
@@ -320,7 +320,7 @@ async fn a_condition_nobody_can_decide_does_not_grant_and_does_not_refuse_the_re
 }
 
 #[tokio::test]
-async fn a_role_that_is_not_there_is_not_found_when_its_name_is_allowed() {
+async fn a_missing_role_gives_no_such_entity_if_the_policy_allows_its_name() {
     let arn = format!("arn:aws:iam::{ACCOUNT}:role/*");
     let config =
         role("any-role", &json!([{"Effect": "Allow", "Action": "iam:PutRolePolicy", "Resource": arn}])).await;
@@ -328,7 +328,7 @@ async fn a_role_that_is_not_there_is_not_found_when_its_name_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_trust_policy_for_a_service_lets_no_user_in() {
+async fn a_user_cannot_assume_a_role_that_trusts_a_service() {
     target("for-lambda", None, None).await;
     let sts = aws_sdk_sts::Client::new(&admin());
     let arn = format!("arn:aws:iam::{ACCOUNT}:role/for-lambda");
@@ -338,7 +338,7 @@ async fn a_trust_policy_for_a_service_lets_no_user_in() {
 }
 
 #[tokio::test]
-async fn a_session_ends_with_its_role() {
+async fn a_session_is_invalid_after_its_role_is_deleted() {
     let config = role("short-lived", &json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}])).await;
     let iam = aws_sdk_iam::Client::new(&admin());
     iam.delete_role_policy().role_name("short-lived").policy_name("p").send().await.unwrap();
@@ -347,7 +347,7 @@ async fn a_session_ends_with_its_role() {
 }
 
 #[tokio::test]
-async fn a_queues_own_policy_can_deny() {
+async fn a_queue_policy_can_deny_access() {
     let sqs = aws_sdk_sqs::Client::new(&admin());
     let deny =
         policy(&json!([{"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*",

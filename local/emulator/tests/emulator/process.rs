@@ -1,4 +1,4 @@
-//! The server as a process: ports, ends, and the Python modules' own tests.
+//! Tests of the server process: its port and how it exits. This module also runs the Python modules' own tests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use dmm_emulator::{Emulator, EmulatorError};
 
 use crate::common;
 
-/// Waits until nobody listens at `url`.
+/// Waits until no process listens at `url`. Returns false on timeout.
 fn is_gone(url: &str) -> bool {
     let address = url.trim_start_matches("http://");
     let deadline = Instant::now() + Duration::from_mins(10);
@@ -24,7 +24,7 @@ fn is_gone(url: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_an_error_that_says_what_to_do() {
+async fn a_port_in_use_is_an_error_that_says_what_to_do() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let error = Emulator::start(common::options(Some(port))).await.unwrap_err();
@@ -33,7 +33,7 @@ async fn a_taken_port_is_an_error_that_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_stopped_and_a_dropped_emulator_no_longer_listen() {
+async fn stopped_and_dropped_emulators_no_longer_listen() {
     let emulator = Emulator::start(common::options(None)).await.unwrap();
     let url = emulator.url().to_owned();
     emulator.enforce_iam().await.unwrap();
@@ -47,7 +47,7 @@ async fn a_stopped_and_a_dropped_emulator_no_longer_listen() {
 }
 
 #[test]
-#[ignore = "is run, and killed, by the next test"]
+#[ignore = "the next test runs and kills it"]
 fn holds_an_emulator_until_killed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -59,7 +59,7 @@ fn holds_an_emulator_until_killed() {
 }
 
 #[test]
-fn an_emulator_does_not_outlive_a_process_that_is_killed() {
+fn an_emulator_exits_when_its_parent_process_is_killed() {
     let mut holder = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "process::holds_an_emulator_until_killed", "--ignored", "--nocapture"])
         .stdout(Stdio::piped())
@@ -76,7 +76,7 @@ fn an_emulator_does_not_outlive_a_process_that_is_killed() {
 
 #[tokio::test]
 async fn the_python_modules_pass_their_own_tests() {
-    // Its Python is there once an emulator was started.
+    // Starting an emulator creates its virtual environment.
     drop(Emulator::start(common::options(None)).await.unwrap());
     let python =
         common::workspace_target().join(format!("moto-{}", dmm_emulator::MOTO_VERSION)).join("bin/python");

@@ -1,4 +1,4 @@
-//! What moto does differently from AWS, and how it is with the repairs. IAM is not enforced here.
+//! Tests of the patches that make moto behave like AWS. IAM is not enforced in these tests.
 
 use std::sync::LazyLock;
 
@@ -12,16 +12,16 @@ use serde_json::json;
 
 use crate::common::{self, ACCOUNT, REGION};
 
-/// The proxy's address.
+/// The proxy's URL.
 static URL: LazyLock<String> = LazyLock::new(|| {
     common::start(|emulator, url| async move {
-        // Lives as long as the tests.
+        // The emulator must run until all tests have finished.
         std::mem::forget(emulator);
         url
     })
 });
 
-/// Made anew for each test: connections belong to its runtime.
+/// Returns a new configuration. Each test needs its own, because connections belong to the test's runtime.
 pub(crate) fn config() -> SdkConfig {
     common::sdk_config(&URL, Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
 }
@@ -103,14 +103,14 @@ async fn delete(url: &str, message: &Message) {
 }
 
 #[tokio::test]
-async fn a_group_is_blocked_while_a_message_of_it_is_in_flight_and_others_overtake() {
+async fn an_in_flight_message_blocks_its_own_group_only() {
     let url = fifo("order").await;
     send(&url, vec![entry("a1", "a"), entry("a2", "a"), entry("a3", "a"), entry("b1", "b")]).await;
     let first = receive(&url, 0).await;
     assert_eq!(bodies(&first), ["a1", "a2", "a3", "b1"]);
     send(&url, vec![entry("a4", "a")]).await;
 
-    // Given back in the wrong order.
+    // The messages become visible again in the wrong order.
     set_visible(&url, &first[2]).await;
     set_visible(&url, &first[3]).await;
     assert_eq!(bodies(&receive(&url, 0).await), ["b1"]);
@@ -120,7 +120,7 @@ async fn a_group_is_blocked_while_a_message_of_it_is_in_flight_and_others_overta
 }
 
 #[tokio::test]
-async fn messages_whose_visibility_timed_out_come_again_in_order() {
+async fn messages_are_received_again_in_order_after_the_visibility_timeout() {
     let url = fifo("timed-out").await;
     send(&url, vec![entry("1", "g"), entry("2", "g"), entry("3", "g")]).await;
     assert_eq!(bodies(&receive_for(1, &url, 0).await), ["1", "2", "3"]);
@@ -128,7 +128,7 @@ async fn messages_whose_visibility_timed_out_come_again_in_order() {
 }
 
 #[tokio::test]
-async fn a_long_poll_ends_as_soon_as_a_group_is_free() {
+async fn a_long_poll_returns_as_soon_as_a_group_is_unblocked() {
     let url = fifo("poll").await;
     send(&url, vec![entry("1", "g"), entry("2", "g")]).await;
     let first = receive(&url, 0).await;
@@ -141,15 +141,15 @@ async fn a_long_poll_ends_as_soon_as_a_group_is_free() {
     });
     delete(&url, &first[0]).await;
     set_visible(&url, &first[1]).await;
-    // One that has nothing to wait for ends after its 20 seconds, and begins later.
+    // The poll of the empty queue starts later and returns after its full 20 seconds, so the other poll must return first.
     tokio::select! {
         received = waiting => assert_eq!(bodies(&received.unwrap()), ["2"]),
-        _ = receive(&empty, 20) => panic!("the poll does not end when its group is free"),
+        _ = receive(&empty, 20) => panic!("the poll did not return when its group was unblocked"),
     }
 }
 
 #[tokio::test]
-async fn a_messages_trace_header_survives_a_batch() {
+async fn batches_keep_the_trace_headers_of_messages() {
     let url = fifo("trace").await;
     let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     let value =
@@ -170,20 +170,20 @@ async fn a_messages_trace_header_survives_a_batch() {
 }
 
 #[tokio::test]
-async fn a_deduplication_id_is_remembered_after_its_message_is_gone() {
+async fn a_deduplication_id_is_remembered_after_its_message_is_deleted() {
     let url = fifo("twice").await;
     send(&url, vec![entry("1", "g")]).await;
     delete(&url, &receive(&url, 0).await[0]).await;
     send(&url, vec![entry("1", "g"), entry("1-again", "g")]).await;
     assert_eq!(bodies(&receive(&url, 0).await), ["1-again"]);
 
-    // The scope is the group.
+    // The deduplication scope is the message group.
     send(&url, vec![entry("1", "h")]).await;
     assert_eq!(bodies(&receive(&url, 0).await), ["1"]);
 }
 
 #[tokio::test]
-async fn spent_messages_go_to_the_dead_letter_queue_and_can_be_moved_back() {
+async fn messages_received_too_often_go_to_the_dead_letter_queue_and_can_be_moved_back() {
     let dead = fifo("dead").await;
     let policy = json!({"deadLetterTargetArn": arn("dead.fifo"), "maxReceiveCount": 1}).to_string();
     let attributes =
@@ -205,7 +205,7 @@ async fn spent_messages_go_to_the_dead_letter_queue_and_can_be_moved_back() {
 }
 
 #[tokio::test]
-async fn a_message_sent_to_a_dead_letter_queue_directly_has_no_way_back_but_to_a_named_queue() {
+async fn a_message_sent_directly_to_a_dead_letter_queue_can_only_be_moved_to_a_named_queue() {
     let dead = fifo("dead-direct").await;
     let policy = json!({"deadLetterTargetArn": arn("dead-direct.fifo"), "maxReceiveCount": 1}).to_string();
     let attributes =
@@ -234,7 +234,7 @@ fn document(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_roles_inline_policies_are_limited_in_sum_and_white_space_does_not_count() {
+async fn the_total_size_of_a_roles_inline_policies_is_limited_not_counting_white_space() {
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     iam().create_role().role_name("full").assume_role_policy_document(trust).send().await.unwrap();
     let put = async |name: &str, document: String| {
@@ -251,7 +251,7 @@ async fn a_roles_inline_policies_are_limited_in_sum_and_white_space_does_not_cou
 }
 
 #[tokio::test]
-async fn a_managed_policy_is_limited() {
+async fn the_size_of_a_managed_policy_is_limited() {
     let create = async |name: &str, length| {
         iam().create_policy().policy_name(name).policy_document(document(length)).send().await
     };
@@ -264,7 +264,7 @@ async fn a_managed_policy_is_limited() {
 }
 
 #[tokio::test]
-async fn one_of_many_writers_wins_a_conditional_write() {
+async fn only_one_of_many_concurrent_conditional_writes_succeeds() {
     let s3 = common::s3(&config());
     let location =
         aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(REGION.into()).build();
@@ -287,7 +287,7 @@ async fn one_of_many_writers_wins_a_conditional_write() {
 }
 
 #[tokio::test]
-async fn service_quotas_says_how_many_managed_policies_a_role_may_have_and_iam_holds_it_to_that() {
+async fn iam_enforces_the_quota_for_managed_policies_per_role_that_service_quotas_returns() {
     let quotas = aws_sdk_servicequotas::config::Builder::from(&config());
     let quotas = |region: &'static str| {
         let region = aws_sdk_servicequotas::config::Region::new(region);
@@ -298,7 +298,7 @@ async fn service_quotas_says_how_many_managed_policies_a_role_may_have_and_iam_h
         asked.send().await.map(|answer| answer.quota.unwrap().value.unwrap())
     };
     assert!((quota("us-east-1").await.unwrap() - 10.0).abs() < f64::EPSILON);
-    assert!(quota(common::REGION).await.is_err(), "IAM's quotas are told in its own region only");
+    assert!(quota(common::REGION).await.is_err(), "Service Quotas returns IAM's quotas in us-east-1 only");
 
     iam().create_role().role_name("many").assume_role_policy_document("{}").send().await.unwrap();
     let attach = async |index: usize| {
@@ -311,7 +311,7 @@ async fn service_quotas_says_how_many_managed_policies_a_role_may_have_and_iam_h
     for index in 0..10 {
         arns.push(attach(index).await.unwrap());
     }
-    // Once more changes nothing, and does not count.
+    // Attaching a policy again has no effect and does not count towards the quota.
     iam().attach_role_policy().role_name("many").policy_arn(&arns[9]).send().await.unwrap();
     iam().detach_role_policy().role_name("many").policy_arn(&arns[9]).send().await.unwrap();
     iam().delete_policy().policy_arn(&arns[9]).send().await.unwrap();
