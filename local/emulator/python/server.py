@@ -20,6 +20,8 @@ import socket
 import sys
 import threading
 
+from moto import backends
+from moto.core.utils import get_service_model
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -31,8 +33,18 @@ import objects
 import queues
 import quotas
 
-# moto loads a service with the first request for it. These are what a stack uses.
-SERVICES = ["cloudwatch", "events", "iam", "logs", "s3", "secretsmanager", "servicequotas", "sqs", "sts"]
+# moto loads a service with the first request for it. These are what a stack uses, each with its name in botocore.
+SERVICES = {
+    "cloudwatch": "cloudwatch",
+    "events": "events",
+    "iam": "iam",
+    "logs": "logs",
+    "s3": "s3",
+    "secretsmanager": "secretsmanager",
+    "servicequotas": "service-quotas",
+    "sqs": "sqs",
+    "sts": "sts",
+}
 
 
 class Handler(WSGIRequestHandler):
@@ -65,8 +77,12 @@ def load():
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))
-    for service in SERVICES:
+    for service, model in SERVICES.items():
         application.app_instances[service] = application.create_app(service)
+        get_service_model(model)
+    # moto would look for its modules on the disk with each request.
+    modules = list(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
     return application
 
 

@@ -58,6 +58,10 @@ impl Stack {
     ///
     /// When the emulated AWS does not answer.
     pub async fn is_quiet(&self) -> Result<bool, StackError> {
+        // It is asked again and again: what costs no call comes first.
+        if self.functions.is_busy() {
+            return Ok(false);
+        }
         for url in self.view.queues_on_the_way() {
             if self.view.depth(url).await?.total() > 0 {
                 return Ok(false);
