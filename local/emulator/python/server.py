@@ -20,6 +20,8 @@ import socket
 import sys
 import threading
 
+from moto import backends
+from moto.core.utils import get_service_model
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -31,8 +33,19 @@ import objects
 import queues
 import quotas
 
-# The services that a stack uses. They are loaded in advance, because moto loads a service on its first request.
-SERVICES = ["cloudwatch", "events", "iam", "logs", "s3", "secretsmanager", "servicequotas", "sqs", "sts"]
+# The services that a stack uses, each with its name in botocore. They are loaded in advance, because moto loads a service on
+# its first request.
+SERVICES = {
+    "cloudwatch": "cloudwatch",
+    "events": "events",
+    "iam": "iam",
+    "logs": "logs",
+    "s3": "s3",
+    "secretsmanager": "secretsmanager",
+    "servicequotas": "service-quotas",
+    "sqs": "sqs",
+    "sts": "sts",
+}
 
 
 class Handler(WSGIRequestHandler):
@@ -66,8 +79,12 @@ def load():
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))
-    for service in SERVICES:
+    for service, model in SERVICES.items():
         application.app_instances[service] = application.create_app(service)
+        get_service_model(model)
+    # moto would look for its modules on the disk with each request.
+    modules = list(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
     return application
 
 

@@ -63,6 +63,10 @@ impl Stack {
     ///
     /// When a request to the emulated AWS fails.
     pub async fn is_quiet(&self) -> Result<bool, StackError> {
+        // This runs in a loop, so the check that needs no call comes first.
+        if self.functions.is_busy() {
+            return Ok(false);
+        }
         for url in self.view.queues_on_the_way() {
             if self.view.depth(url).await?.total() > 0 {
                 return Ok(false);

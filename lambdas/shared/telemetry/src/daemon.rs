@@ -58,27 +58,20 @@ impl Daemon {
     /// enough, this span is lost, and the others are still sent.
     pub(crate) async fn send(&mut self, spans: Vec<SpanData>) -> Result<(), ExportError> {
         let spans = group_spans_by_resource_and_scope(spans, &self.resource);
-        let mut pending = vec![spans];
-        let mut lost = 0;
-        while let Some(part) = pending.pop() {
-            let datagram = datagram(&part);
-            let sent = if datagram.len() > MAX_DATAGRAM_BYTES {
-                Err(ErrorKind::FileTooLarge.into())
-            } else {
-                self.send_datagram(datagram.as_bytes()).await
-            };
-            match sent {
-                Ok(()) => {}
-                Err(error) if is_too_large(&error) => match split_or_shorten(&part) {
-                    Some(parts) => pending.extend(parts),
-                    None => lost += 1,
-                },
-                Err(source) => return Err(ExportError::Daemon { address: self.address.clone(), source }),
-            }
+        match in_datagrams(spans, self).await {
+            Ok(0) => Ok(()),
+            Ok(count) => Err(ExportError::TooLarge { count }),
+            Err(source) => Err(ExportError::Daemon { address: self.address.clone(), source }),
         }
-        if lost > 0 { Err(ExportError::TooLarge { count: lost }) } else { Ok(()) }
     }
+}
 
+/// Takes datagrams.
+trait Outlet {
+    fn send_datagram(&mut self, datagram: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+impl Outlet for Daemon {
     async fn send_datagram(&mut self, datagram: &[u8]) -> io::Result<()> {
         let socket = match self.socket.take() {
             Some(socket) => socket,
@@ -89,6 +82,30 @@ impl Daemon {
         self.socket = Some(socket);
         Ok(())
     }
+}
+
+/// Sends the spans to `outlet`, in datagrams of at most [`MAX_DATAGRAM_BYTES`]. Returns how many spans are too large even
+/// when they are shortened.
+async fn in_datagrams(spans: Vec<ResourceSpans>, outlet: &mut impl Outlet) -> io::Result<usize> {
+    let mut pending = vec![spans];
+    let mut lost = 0;
+    while let Some(part) = pending.pop() {
+        let datagram = datagram(&part);
+        let sent = if datagram.len() > MAX_DATAGRAM_BYTES {
+            Err(ErrorKind::FileTooLarge.into())
+        } else {
+            outlet.send_datagram(datagram.as_bytes()).await
+        };
+        match sent {
+            Ok(()) => {}
+            Err(error) if is_too_large(&error) => match split_or_shorten(&part) {
+                Some(parts) => pending.extend(parts),
+                None => lost += 1,
+            },
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(lost)
 }
 
 async fn connect(address: &str) -> io::Result<UdpSocket> {
