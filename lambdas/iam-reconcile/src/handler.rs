@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
-use dmm_aws::{IamRoles, S3Store};
+use dmm_aws::{AwsResources, IamRoles, S3Store};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::reconcile as budget;
 use dmm_converge::Converger;
@@ -28,6 +28,7 @@ use tokio::time::Instant;
 pub struct ReconcileHandler {
     api: dmm_api::Client,
     places: Adapters<Packing<RateLimited<IamRoles>>>,
+    resources: AwsResources,
     records: S3Store,
     guardrails: Guardrails,
     scan_roles: bool,
@@ -41,10 +42,11 @@ impl ReconcileHandler {
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: ReconcileConfig) -> Result<ReconcileHandler, WiringError> {
         let ReconcileConfig { agreement, scan_roles } = config;
-        let AgreementAdapters { api, iam, records, guardrails } = AgreementAdapters::new(agreement)?;
+        let AgreementAdapters { api, iam, resources, records, guardrails } =
+            AgreementAdapters::new(agreement)?;
         let iam = RateLimited::new(iam, budget::IAM_CALL_INTERVAL, budget::THROTTLE_BACKOFF);
         let places = adapters(iam, &records);
-        Ok(ReconcileHandler { api, places, records, guardrails, scan_roles })
+        Ok(ReconcileHandler { api, resources, places, records, guardrails, scan_roles })
     }
 
     /// Handles one invocation.
@@ -85,6 +87,7 @@ impl ReconcileHandler {
             agreements: &api,
             reporter: &api,
             roles: iam,
+            resources: &self.resources,
             places: &self.places,
             records: &self.records,
             guardrails: &self.guardrails,

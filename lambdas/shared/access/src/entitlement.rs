@@ -38,6 +38,9 @@ pub struct Permission {
     /// When the permission ends by itself; `None` if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// The [id](crate::role::Role::id) of the role that it was given to; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
 }
 
 /// A permission at a place.
@@ -93,7 +96,7 @@ impl fmt::Display for Place {
 impl From<Document> for Permission {
     /// A permission that does not end by itself.
     fn from(document: Document) -> Permission {
-        Permission { document, until: None }
+        Permission { document, until: None, role_id: None }
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`arn`], [`role`], [`name`], [`document`], [`managed_policy`]: validated values.
 //! - [`port`]: what an output port gives access to; [`policy`]: the statements for it.
 //! - [`guardrails`], [`opt_in`]: limits on what may be given; [`refusal`]: why something is not given, for people.
+//! - [`ownership`]: who owns a resource or a role.
 //! - [`entitlement`]: what an agreement gives, and where it is written.
 //! - [`target`]: what should exist for an agreement, worked out with all of the above.
 //! - [`record`]: what was given, as stored; [`transition`]: what to do next.
@@ -16,6 +17,7 @@ pub mod guardrails;
 pub mod managed_policy;
 pub mod name;
 pub mod opt_in;
+pub mod ownership;
 pub mod packing;
 pub mod policy;
 pub mod port;

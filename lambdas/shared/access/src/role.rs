@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::arn::{Arn, Partition};
+use crate::ownership::Tags;
 
 /// The name of an IAM role, which is unique in its account, regardless of the role's path:
 /// 1 to 64 characters of `[A-Za-z0-9_+=,.@-]`
@@ -132,6 +133,12 @@ pub struct Role {
     pub arn: String,
     /// The path, which begins and ends with `/`.
     pub path: String,
+    /// The id that IAM gives to this role and to no other one, e.g. `AROA…`: a role that is created again under the
+    /// same name has another id
+    /// ([unique identifiers](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids)).
+    pub id: String,
+    /// The tags. IAM lists roles without their tags, so a role from a list has none here.
+    pub tags: Tags,
     /// Whether its owner lets this software manage it ([`OptIn`](crate::opt_in::OptIn)). IAM lists roles without their
     /// tags, so for a role from a list, this considers its path only.
     pub has_opted_in: bool,

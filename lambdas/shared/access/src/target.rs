@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct, Team};
 
+use crate::arn::Arn;
 use crate::entitlement::{Entitlement, Entitlements, Place, RolePolicy};
 use crate::guardrails::{self, Guardrails};
 use crate::name::PolicyName;
+use crate::ownership::ResourceFacts;
 use crate::policy;
 use crate::port::{self, PortAccess};
 use crate::refusal::Refusal;
@@ -62,6 +64,10 @@ pub struct Context<'a> {
     pub role: Option<&'a Role>,
     /// The providing data product; `None` if it does not exist.
     pub provider: Option<&'a DataProduct>,
+    /// What AWS says about the resources of [`resources`].
+    pub facts: &'a BTreeMap<Arn, ResourceFacts>,
+    /// What the agreement gave before, according to its record.
+    pub granted: &'a Entitlements,
     /// The limits.
     pub guardrails: &'a Guardrails,
 }
@@ -71,7 +77,7 @@ impl Target {
     /// generation than the one asked for; then nothing should exist under this name.
     #[must_use]
     pub fn of(asked: &AgreementRef, agreement: &Agreement, context: Context<'_>) -> Target {
-        let Context { reference, role, provider, guardrails } = context;
+        let Context { reference, role, provider, guardrails, .. } = context;
         let place = |role: &Role| {
             Place::RolePolicy(RolePolicy { role: role.name.clone(), policy: PolicyName::of(asked) })
         };
@@ -94,6 +100,13 @@ impl Target {
         };
         Target { desired: entitlements().map_or_else(Desired::Refused, Desired::Grant), usual_places }
     }
+}
+
+/// The resources that AWS has to be asked about before the agreement gives access to them: those that carry the tags of
+/// their owner. Empty if the agreement is not in force, or if the port is refused anyway.
+#[must_use]
+pub fn resources(_agreement: &Agreement, _provider: Option<&DataProduct>) -> BTreeSet<Arn> {
+    BTreeSet::new()
 }
 
 /// The role that the consumer names.

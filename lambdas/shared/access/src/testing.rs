@@ -29,6 +29,8 @@ pub fn role(name: &str) -> Role {
         name: role_name(name),
         arn: format!("arn:aws:iam::123456789012:role/{name}"),
         path: "/".to_owned(),
+        id: format!("AROA{name}"),
+        tags: [("dmm-integration".to_owned(), "enabled".to_owned())].into(),
         has_opted_in: true,
     }
 }

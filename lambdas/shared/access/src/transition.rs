@@ -261,7 +261,9 @@ impl RunState {
         }
     }
 
-    fn granted(&self) -> &Entitlements {
+    /// What was given according to the record.
+    #[must_use]
+    pub fn granted(&self) -> &Entitlements {
         self.record.as_ref().map_or(Entitlements::NONE, |record| &record.granted)
     }
 

@@ -7,6 +7,7 @@ use dmm_access::document::Document;
 use dmm_access::entitlement::RolePolicy;
 use dmm_access::managed_policy::ArnPrefix;
 use dmm_access::opt_in::OptIn;
+use dmm_access::ownership::Tags;
 use dmm_access::role::{Role, RoleName};
 use dmm_access::size;
 use dmm_converge::error::AwsError;
@@ -38,9 +39,11 @@ impl IamRoles {
     }
 
     fn read(&self, name: RoleName, role: aws_sdk_iam::types::Role) -> Role {
-        let tags = role.tags().iter().map(|tag| (tag.key(), tag.value()));
-        let has_opted_in = self.opt_in.holds(role.path(), tags);
-        Role { name, has_opted_in, arn: role.arn, path: role.path }
+        let tags: Tags =
+            role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+        let pairs = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let has_opted_in = self.opt_in.holds(role.path(), pairs);
+        Role { name, has_opted_in, arn: role.arn, path: role.path, id: role.role_id, tags }
     }
 }
 

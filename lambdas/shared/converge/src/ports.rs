@@ -1,12 +1,14 @@
 //! The traits through which this crate reaches the outside: Data Mesh Manager and AWS. Each is as narrow as its use.
 //! Grant records are in a [`dmm_state::ObjectStore`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use dmm_access::arn::Arn;
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, Place, RolePolicy};
 use dmm_access::managed_policy::ManagedPolicy;
+use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_mesh::{
@@ -76,6 +78,13 @@ pub trait Places<P = Place>: Send + Sync {
 pub trait Roles: Send + Sync {
     /// The role; `None` if it does not exist.
     async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError>;
+}
+
+/// Reads what AWS says about the resources that a port names.
+#[async_trait]
+pub trait Resources: Send + Sync {
+    /// The facts about each of these resources.
+    async fn facts(&self, arns: &BTreeSet<Arn>) -> Result<BTreeMap<Arn, ResourceFacts>, AwsError>;
 }
 
 /// Lists the roles of the account.

@@ -7,7 +7,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
-use dmm_converge::ports::{Places, Roles};
+use dmm_converge::ports::{Places, Resources, Roles};
 use dmm_converge::{Converger, Error, Outcome, trace};
 use dmm_mesh::CloudEvent;
 use dmm_state::ObjectStore;
@@ -25,6 +25,7 @@ use crate::wiring::{AgreementAdapters, WiringError, adapters};
 pub struct AgreementHandler {
     api: dmm_api::Client,
     roles: Arc<dyn Roles>,
+    resources: Arc<dyn Resources>,
     places: Arc<dyn Places>,
     records: Arc<dyn ObjectStore>,
     guardrails: Guardrails,
@@ -37,11 +38,12 @@ impl AgreementHandler {
     ///
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: AgreementConfig) -> Result<AgreementHandler, WiringError> {
-        let AgreementAdapters { api, iam, records, guardrails } = AgreementAdapters::new(config)?;
+        let AgreementAdapters { api, iam, resources, records, guardrails } = AgreementAdapters::new(config)?;
         let places = adapters(iam.clone(), &records);
         Ok(AgreementHandler {
             api,
             roles: Arc::new(iam),
+            resources: Arc::new(resources),
             places: Arc::new(places),
             records: Arc::new(records),
             guardrails,
@@ -103,6 +105,7 @@ impl AgreementHandler {
             agreements: &api,
             reporter: &api,
             roles: self.roles.as_ref(),
+            resources: self.resources.as_ref(),
             places: self.places.as_ref(),
             records: self.records.as_ref(),
             guardrails: &self.guardrails,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dmm_access::guardrails::Guardrails;
 use dmm_api::RetryPolicy;
-use dmm_aws::{Aws, AwsSetupError, IamRoles, S3Store, SecretApiKey};
+use dmm_aws::{Aws, AwsResources, AwsSetupError, IamRoles, S3Store, SecretApiKey};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::api::CONNECT_TIMEOUT;
 use dmm_converge::adapters::Adapters;
@@ -55,6 +55,8 @@ pub struct AgreementAdapters {
     pub api: dmm_api::Client,
     /// The account's roles.
     pub iam: IamRoles,
+    /// The resources of ports.
+    pub resources: AwsResources,
     /// The state bucket with the grant records.
     pub records: S3Store,
     /// Who may get access, and to what.
@@ -72,6 +74,7 @@ impl AgreementAdapters {
         Ok(AgreementAdapters {
             api: api_client(config.api, &aws)?,
             iam: IamRoles::new(&aws, config.managed_policies, config.opt_in),
+            resources: AwsResources::new(&aws),
             records: S3Store::new(&aws, config.state_bucket),
             guardrails: config.guardrails,
         })

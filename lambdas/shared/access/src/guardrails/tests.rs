@@ -19,6 +19,8 @@ fn role(path: &str, name: &str, has_opted_in: bool) -> Role {
         name: name.parse().unwrap(),
         arn: format!("arn:aws:iam::123456789012:role{path}{name}"),
         path: path.to_owned(),
+        id: format!("AROA{name}"),
+        tags: BTreeMap::new(),
         has_opted_in,
     }
 }

@@ -57,7 +57,14 @@ fn target_as(
     Target::of(
         asked,
         agreement,
-        Context { reference, role, provider, guardrails: &guardrails(&["protected"]) },
+        Context {
+            reference,
+            role,
+            provider,
+            facts: &BTreeMap::new(),
+            granted: Entitlements::NONE,
+            guardrails: &guardrails(&["protected"]),
+        },
     )
 }
 

@@ -1,5 +1,8 @@
 //! What a run works with, and what it reads to find out what should exist.
 
+use std::collections::BTreeMap;
+
+use dmm_access::entitlement::Entitlements;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::target::{self, Context, Target};
 use dmm_budget::Backoff;
@@ -8,7 +11,7 @@ use dmm_state::ObjectStore;
 use jiff::Timestamp;
 
 use crate::error::Error;
-use crate::ports::{Agreements, Places, Reporter, Roles};
+use crate::ports::{Agreements, Places, Reporter, Resources, Roles};
 use crate::trace;
 
 /// Makes AWS match agreements, after any event about them and in any order.
@@ -19,6 +22,8 @@ pub struct Converger<'a> {
     pub reporter: &'a dyn Reporter,
     /// Reads the roles of consumers.
     pub roles: &'a dyn Roles,
+    /// Reads what AWS says about the resources of ports.
+    pub resources: &'a dyn Resources,
     /// Reads and writes entitlements.
     pub places: &'a dyn Places,
     /// Holds the grant records.
@@ -32,10 +37,12 @@ pub struct Converger<'a> {
 }
 
 impl Converger<'_> {
-    /// Reads the agreement and everything that decides what should exist for it under the name `asked`.
+    /// Reads the agreement and everything that decides what should exist for it under the name `asked`. `granted` is
+    /// what its record says.
     pub(super) async fn read_target(
         &self,
         asked: &AgreementRef,
+        granted: &Entitlements,
     ) -> Result<(Option<Agreement>, Target), Error> {
         let Some(agreement) = self.agreements.agreement(asked).await? else {
             return Ok((None, Target::NOTHING));
@@ -51,10 +58,15 @@ impl Converger<'_> {
             Some(id) if agreement.is_in_force() => self.agreements.data_product(id).await?,
             _ => None,
         };
+        let resources = target::resources(&agreement, provider.as_ref());
+        let facts =
+            if resources.is_empty() { BTreeMap::new() } else { self.resources.facts(&resources).await? };
         let context = Context {
             reference,
             role: role.as_ref(),
             provider: provider.as_ref(),
+            facts: &facts,
+            granted,
             guardrails: self.guardrails,
         };
         let target = Target::of(asked, &agreement, context);

@@ -103,7 +103,8 @@ impl<'a> Run<'a> {
         match self.state.next_step() {
             Step::ReadRecord => self.read_record().await?,
             Step::ReadTarget => {
-                let (agreement, target) = self.converger.read_target(self.asked).await?;
+                let granted = self.state.granted().clone();
+                let (agreement, target) = self.converger.read_target(self.asked, &granted).await?;
                 self.agreement = agreement;
                 self.usual_places.clone_from(&target.usual_places);
                 self.state.target_read(target);

@@ -1,3 +1,5 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use dmm_api::{BaseUrl, RetryPolicy, StaticApiKey};
 use dmm_state::{ETag, Object, Precondition, StateError};
@@ -5,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::wiring::http_client;
+use dmm_access::arn::Arn;
 use dmm_access::entitlement::{Observed, Permission, Place};
 use dmm_access::guardrails::GuardrailSettings;
+use dmm_access::ownership::ResourceFacts;
 use dmm_access::role::{Role, RoleName};
 use dmm_converge::error::AwsError;
 use dmm_converge::ports::Put;
@@ -18,6 +22,13 @@ struct Silent;
 #[async_trait]
 impl Roles for Silent {
     async fn role(&self, _: &RoleName) -> Result<Option<Role>, AwsError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Resources for Silent {
+    async fn facts(&self, _: &BTreeSet<Arn>) -> Result<BTreeMap<Arn, ResourceFacts>, AwsError> {
         std::future::pending().await
     }
 }
@@ -67,6 +78,7 @@ fn handler() -> AgreementHandler {
     AgreementHandler {
         api,
         roles: Arc::new(Silent),
+        resources: Arc::new(Silent),
         places: Arc::new(Silent),
         records: Arc::new(Silent),
         guardrails,

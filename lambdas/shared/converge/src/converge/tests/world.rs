@@ -1,15 +1,17 @@
 //! Data Mesh Manager, AWS and the state bucket in memory. Every call of them waits once before it takes effect, so that a
 //! test decides which run continues when, and where a run is interrupted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
+use dmm_access::arn::Arn;
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Permission, RolePolicy};
 use dmm_access::guardrails::Guardrails;
+use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_access::testing::{guardrails, role};
@@ -21,7 +23,7 @@ use serde_json::{Value, json};
 use super::super::*;
 use crate::conflict::NO_WAIT;
 use crate::error::{AwsError, MeshError};
-use crate::ports::{Agreements, Places, Put, Reporter, Roles};
+use crate::ports::{Agreements, Places, Put, Reporter, Resources, Roles};
 
 type Change = Box<dyn FnOnce(&mut State) + Send>;
 
@@ -100,6 +102,7 @@ impl World {
             agreements: self,
             reporter: self,
             roles: self,
+            resources: self,
             places: self,
             records: self,
             guardrails: &self.guardrails,
@@ -263,6 +266,14 @@ impl Roles for World {
         let mut state = self.turn("get_role").await;
         state.fail_aws("get_role")?;
         Ok(state.roles.get(name.as_str()).cloned())
+    }
+}
+
+#[async_trait::async_trait]
+impl Resources for World {
+    async fn facts(&self, arns: &BTreeSet<Arn>) -> Result<BTreeMap<Arn, ResourceFacts>, AwsError> {
+        let facts = ResourceFacts { exists: true, ..ResourceFacts::default() };
+        Ok(arns.iter().map(|arn| (arn.clone(), facts.clone())).collect())
     }
 }
 

@@ -134,6 +134,8 @@ impl Roles for FakeIam {
             name: name.clone(),
             arn: format!("arn:aws:iam::123456789012:role/{name}"),
             path: "/".to_owned(),
+            id: format!("AROA{name}"),
+            tags: BTreeMap::new(),
             has_opted_in: state.has_opted_in,
         }))
     }

@@ -5,10 +5,12 @@ use std::sync::{Mutex, MutexGuard};
 
 use AgreementKind::Access;
 use async_trait::async_trait;
+use dmm_access::arn::Arn;
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, RolePolicy};
 use dmm_access::guardrails::Guardrails;
 use dmm_access::name::PolicyName;
+use dmm_access::ownership::ResourceFacts;
 use dmm_access::record::GrantState;
 use dmm_access::role::RoleName;
 use dmm_access::testing::{guardrails, place, role};
@@ -20,7 +22,7 @@ use serde_json::{Value, json};
 use super::super::*;
 use crate::conflict::NO_WAIT;
 use crate::error::{AwsError, MeshError, RoleListError};
-use crate::ports::{Agreements, Places, Put, Reporter, Roles};
+use crate::ports::{Agreements, Places, Put, Reporter, Resources, Roles};
 
 /// The number of agreements on a page.
 pub(super) const PAGE: usize = 2;
@@ -117,6 +119,7 @@ impl Mesh {
             agreements: self,
             reporter: self,
             roles: self,
+            resources: self,
             places: self,
             records: &self.records,
             guardrails: &self.guardrails,
@@ -215,6 +218,14 @@ impl Reporter for Mesh {
 impl Roles for Mesh {
     async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         Ok(self.state().roles.get(name.as_str()).cloned())
+    }
+}
+
+#[async_trait]
+impl Resources for Mesh {
+    async fn facts(&self, arns: &BTreeSet<Arn>) -> Result<BTreeMap<Arn, ResourceFacts>, AwsError> {
+        let facts = ResourceFacts { exists: true, ..ResourceFacts::default() };
+        Ok(arns.iter().map(|arn| (arn.clone(), facts.clone())).collect())
     }
 }
 
