@@ -130,7 +130,7 @@ def authenticate_and_authorize(self, iam_request_cls, resource="*"):
 def in_the_services_form(response, error):
     """Converts `error` to the format that SDKs expect: JSON if the service uses JSON, otherwise XML with one <Error>."""
     code = getattr(error, "error_type", "AccessDenied")
-    if "X-Amz-Target" not in response.headers:
+    if "X-Amz-Target" not in response.headers and response.service_name != "lakeformation":
         error.description = QUERY_ERROR.format(code=code, message=escape(error.message))
         return error
     if response.service_name == "sqs":

@@ -33,6 +33,13 @@ def resources(response, service, action, resource):
         return [secret.arn if secret else name if name.startswith("arn:") else secret_arn(name, account, region)]
     if service == "events":
         return event_resources(response, account, region)
+    if service == "glue":
+        return glue_resources(response, account, region)
+    if service == "kms":
+        key = param(response, "KeyId")
+        return ["*"] if not key else [key if key.startswith("arn:") else f"arn:aws:kms:{region}:{account}:key/{key}"]
+    if service == "athena":
+        return [param(response, "ResourceARN") or "*"]
     if service == "iam":
         return [iam_resource(response, account)]
     if service == "sts":
@@ -75,6 +82,17 @@ def event_resources(response, account, region):
         return [f"arn:aws:events:{region}:{account}:rule/{rule}"]
     name = param(response, "EventBusName") or param(response, "Name")
     return [bus(name)] if name else ["*"]
+
+
+def glue_resources(response, account, region):
+    """Returns the ARNs of the catalog, the database and the table: Glue checks all of those that contain the resource."""
+    if param(response, "ResourceArn"):
+        return [param(response, "ResourceArn")]
+    prefix = f"arn:aws:glue:{region}:{param(response, 'CatalogId') or account}"
+    database, name = param(response, "DatabaseName"), param(response, "Name")
+    if database:
+        return [f"{prefix}:catalog", f"{prefix}:database/{database}", f"{prefix}:table/{database}/{name or '*'}"]
+    return [f"{prefix}:catalog", f"{prefix}:database/{name}"] if name else [f"{prefix}:catalog"]
 
 
 def iam_resource(response, account):

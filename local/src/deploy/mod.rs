@@ -33,7 +33,7 @@ use crate::progress::ProgressDisplay;
 
 pub use error::DeployError;
 pub(crate) use error::aws;
-use error::built;
+pub(crate) use error::built;
 use properties::Properties;
 
 /// The outputs of a resource, which `${resource.output}` refers to.

@@ -5,7 +5,9 @@
 use crate::common::callers::as_function;
 use crate::common::faults::{kill, owners_policy};
 use crate::common::operator::{self, delete_object, look_again, output};
-use crate::common::{ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, stack, standing, world};
+use crate::common::{
+    ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, owner, stack, standing, world,
+};
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -267,7 +269,12 @@ fn set_active(stack: &Stack, id: &str, active: bool) {
 
 fn with_a_role_below_the_path() -> Landscape {
     let Consumer { product, role } = BELOW_THE_PATH;
-    let role = ConsumerRole { name: role.to_owned(), path: "/dmm-consumers/".to_owned(), opted_in: false };
+    let role = ConsumerRole {
+        name: role.to_owned(),
+        path: "/dmm-consumers/".to_owned(),
+        opted_in: false,
+        tags: owner("dmm-team", "planning"),
+    };
     mesh().with_data_product(consumer(product, "planning", Some(&role.name))).with_role(role)
 }
 
