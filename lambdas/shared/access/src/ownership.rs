@@ -2,6 +2,18 @@
 
 use std::collections::BTreeMap;
 
+/// The condition keys with the tags of a resource that state its owner.
+pub(crate) const CONDITION_KEYS: [&str; 2] = ["aws:ResourceTag/dmm-data-product", "aws:ResourceTag/dmm-team"];
+
+/// Whether a tag can have this value: 1 to 256 letters, digits, spaces and `_.:/=+-@`, which is what every AWS service
+/// accepts
+/// ([tag naming limits](https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html#id_tags_naming_best_practices)).
+#[must_use]
+pub fn is_tag_value(text: &str) -> bool {
+    let is_allowed = |character: char| character.is_alphanumeric() || " _.:/=+-@".contains(character);
+    (1..=256).contains(&text.chars().count()) && text.chars().all(is_allowed)
+}
+
 /// The tags of a resource or a role, by their keys.
 pub type Tags = BTreeMap<String, String>;
 

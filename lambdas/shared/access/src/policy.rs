@@ -9,6 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::document::Document;
 
+mod stored;
+
+pub use stored::{StoredDocumentProblem, could_be_ours};
+
 /// A statement that allows actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {

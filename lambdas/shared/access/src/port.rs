@@ -44,6 +44,14 @@ macro_rules! port_kinds {
                 }
             }
 
+            /// Every action that the statements of this kind may allow.
+            pub fn actions(self) -> impl Iterator<Item = &'static str> {
+                let groups = match self {
+                    $(PortKind::$kind => $module::ACTIONS,)+
+                };
+                groups.iter().copied().flatten().copied()
+            }
+
             /// The statements that give a consumer what a port of this kind is for.
             fn statements(self, fields: &Fields) -> Result<Vec<Statement>, Refusal> {
                 match self {
@@ -73,6 +81,43 @@ impl PortKind {
             Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
             _ => quoted.concat(),
         }
+    }
+}
+
+/// What a resource in a statement is. Every statement names resources of these forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ResourceForm {
+    /// An S3 bucket.
+    Bucket,
+    /// All objects in a bucket or below a prefix: an ARN that ends with `/*`.
+    Objects,
+    /// A Glue Data Catalog.
+    Catalog,
+    /// A database of the Glue Data Catalog.
+    Database,
+    /// A table of the Glue Data Catalog.
+    Table,
+    /// An Athena workgroup.
+    Workgroup,
+    /// A KMS key.
+    Key,
+}
+
+/// The form of a resource in a statement; `None` if no statement of this software names such a resource.
+pub(crate) fn form_of(resource: &str) -> Option<ResourceForm> {
+    if let Some(container) = resource.strip_suffix("/*") {
+        let is_s3 = s3::Location::read(&container.parse().ok()?).is_some();
+        return is_s3.then_some(ResourceForm::Objects);
+    }
+    let arn: Arn = resource.parse().ok()?;
+    match arn.service() {
+        "s3" => {
+            s3::Location::read(&arn).filter(|_| !arn.resource().contains('/')).map(|_| ResourceForm::Bucket)
+        }
+        "kms" => kms::is_key(&arn).then_some(ResourceForm::Key),
+        "athena" => glue_table::is_workgroup(&arn).then_some(ResourceForm::Workgroup),
+        "glue" => glue_table::form_of(&arn),
+        _ => None,
     }
 }
 

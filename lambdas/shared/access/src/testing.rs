@@ -59,11 +59,11 @@ pub fn guardrails(protected_roles: &[&str]) -> Guardrails {
     Guardrails::new(settings).expect("valid settings")
 }
 
-/// A document about a bucket of its own, `bucket-{id}`, which is `length` characters longer than the shortest one.
+/// A document such as this software writes, about a bucket of its own, `bucket-{id}`, which is `length` characters longer than the shortest one.
 #[must_use]
 pub fn document(id: &str, length: usize) -> Document {
     let more = "x".repeat(length);
     Document::read(&format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"Read","Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket-{id}/{more}"}}]}}"#
+        r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"Read","Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket-{id}/x{more}/*"}}]}}"#
     ))
 }

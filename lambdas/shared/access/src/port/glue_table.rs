@@ -10,10 +10,31 @@
 use std::collections::BTreeSet;
 
 use super::fields::{ArnField, Fields};
-use super::{kms, s3};
+use super::{ResourceForm, kms, s3};
 use crate::arn::Arn;
 use crate::policy::Statement;
 use crate::refusal::Refusal;
+
+/// Reads the description of a table.
+const CATALOG: &[&str] = &[
+    "glue:BatchGetPartition",
+    "glue:GetDatabase",
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:GetTable",
+];
+/// Queries in a workgroup.
+const QUERY: &[&str] = &[
+    "athena:GetQueryExecution",
+    "athena:GetQueryResults",
+    "athena:GetQueryResultsStream",
+    "athena:GetWorkGroup",
+    "athena:StartQueryExecution",
+    "athena:StopQueryExecution",
+];
+/// Every action that a port of this kind gives.
+pub(super) const ACTIONS: &[&[&str]] =
+    &[s3::LIST, s3::READ, s3::RESULTS, CATALOG, QUERY, kms::DECRYPT, kms::RESULT_KEY];
 
 /// A table of the Glue Data Catalog.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,9 +120,27 @@ fn check_ancestors(ancestors: &[&ArnField], tables: &BTreeSet<Table>) -> Result<
     }
 }
 
+/// What the ARN of Glue names in a statement; `None` if no statement names it.
+pub(super) fn form_of(arn: &Arn) -> Option<ResourceForm> {
+    if !arn.is_regional() {
+        return None;
+    }
+    match arn.resource().split_once('/') {
+        None if arn.resource() == "catalog" => Some(ResourceForm::Catalog),
+        Some(("database", name)) if !name.is_empty() && !name.contains('/') => Some(ResourceForm::Database),
+        Some(("table", _)) => Table::read(arn).map(|_| ResourceForm::Table),
+        _ => None,
+    }
+}
+
+/// Whether it is the ARN of a workgroup.
+pub(super) fn is_workgroup(arn: &Arn) -> bool {
+    let name = arn.resource().strip_prefix("workgroup/").unwrap_or_default();
+    !name.is_empty() && !name.contains('/') && arn.is_regional()
+}
+
 fn workgroup(field: &ArnField) -> Result<Arn, Refusal> {
-    let name = field.arn.resource().strip_prefix("workgroup/").unwrap_or_default();
-    if name.is_empty() || name.contains('/') || !field.arn.is_regional() {
+    if !is_workgroup(&field.arn) {
         return Err(field.unsupported("the ARN of an Athena workgroup"));
     }
     Ok(field.arn.clone())
@@ -113,24 +152,9 @@ fn read_catalog(tables: &BTreeSet<Table>) -> Vec<Statement> {
         .flat_map(|table| table.ancestors().into_iter().chain([table.arn.clone()]))
         .map(|arn| arn.to_string())
         .collect();
-    let actions = [
-        "glue:BatchGetPartition",
-        "glue:GetDatabase",
-        "glue:GetPartition",
-        "glue:GetPartitions",
-        "glue:GetTable",
-    ];
-    Statement::allow_any("Catalog", &actions, arns.into_iter().collect())
+    Statement::allow_any("Catalog", CATALOG, arns.into_iter().collect())
 }
 
 fn query(workgroups: &BTreeSet<Arn>) -> Vec<Statement> {
-    let actions = [
-        "athena:GetQueryExecution",
-        "athena:GetQueryResults",
-        "athena:GetQueryResultsStream",
-        "athena:GetWorkGroup",
-        "athena:StartQueryExecution",
-        "athena:StopQueryExecution",
-    ];
-    Statement::allow_any("Query", &actions, workgroups.iter().map(Arn::to_string).collect())
+    Statement::allow_any("Query", QUERY, workgroups.iter().map(Arn::to_string).collect())
 }

@@ -7,10 +7,20 @@ use crate::arn::Arn;
 use crate::policy::{Statement, numbered};
 use crate::refusal::Refusal;
 
+/// Decrypts data.
+pub(super) const DECRYPT: &[&str] = &["kms:Decrypt"];
+/// Encrypts and decrypts query results.
+pub(super) const RESULT_KEY: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey"];
+
+/// Whether it is the ARN of a key.
+pub(super) fn is_key(arn: &Arn) -> bool {
+    let id = arn.resource().strip_prefix("key/").unwrap_or_default();
+    !id.is_empty() && !id.contains('/') && arn.is_regional()
+}
+
 /// The key that a field names. An alias does not do: a policy cannot grant the use of a key by its alias.
 pub(super) fn key(field: &ArnField) -> Result<Arn, Refusal> {
-    let id = field.arn.resource().strip_prefix("key/").unwrap_or_default();
-    if id.is_empty() || id.contains('/') || !field.arn.is_regional() {
+    if !is_key(&field.arn) {
         return Err(field.unsupported(
             "the ARN of a KMS key, which reads arn:aws:kms:region:account:key/id (an alias is not accepted)",
         ));
@@ -20,12 +30,12 @@ pub(super) fn key(field: &ArnField) -> Result<Arn, Refusal> {
 
 /// Decrypts data.
 pub(super) fn decrypt(keys: &BTreeSet<Arn>) -> Vec<Statement> {
-    through_s3("Decrypt", &["kms:Decrypt"], keys)
+    through_s3("Decrypt", DECRYPT, keys)
 }
 
 /// Encrypts and decrypts query results.
 pub(super) fn use_for_results(keys: &BTreeSet<Arn>) -> Vec<Statement> {
-    through_s3("ResultKey", &["kms:Decrypt", "kms:GenerateDataKey"], keys)
+    through_s3("ResultKey", RESULT_KEY, keys)
 }
 
 /// A key is used through S3 of its own region.

@@ -11,6 +11,18 @@ use crate::arn::{Arn, Partition};
 use crate::policy::{Statement, numbered};
 use crate::refusal::Refusal;
 
+/// Finds out where a bucket is.
+const LOCATE: &[&str] = &["s3:GetBucketLocation"];
+/// Lists a bucket.
+pub(super) const LIST: &[&str] = &["s3:GetBucketLocation", "s3:ListBucket"];
+/// Lists a part of a bucket.
+const LIST_PREFIX: &[&str] = &["s3:ListBucket"];
+/// Reads objects.
+pub(super) const READ: &[&str] = &["s3:GetObject"];
+/// Writes and reads query results.
+pub(super) const RESULTS: &[&str] =
+    &["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"];
+
 /// A bucket, or the objects below a prefix in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Location {
@@ -29,14 +41,15 @@ impl Location {
 
     /// Reads `bucket` or `bucket/prefix`. S3's ARNs with a region and an account, such as those of access points,
     /// are not locations.
-    fn read(arn: &Arn) -> Option<Location> {
+    pub(super) fn read(arn: &Arn) -> Option<Location> {
         let (bucket, prefix) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
         let is_name = (3..=63).contains(&bucket.len())
             && bucket.bytes().all(|byte| {
                 byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
             });
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        (is_name && arn.region().is_empty() && arn.account().is_empty()).then(|| Location {
+        let is_s3 = arn.service() == "s3" && arn.region().is_empty() && arn.account().is_empty();
+        (is_name && is_s3).then(|| Location {
             partition: arn.partition(),
             bucket: bucket.to_owned(),
             prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
@@ -68,12 +81,11 @@ pub(super) fn list<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Vec
     let (whole, limited): (Vec<_>, Vec<_>) =
         buckets.into_iter().partition(|(_, prefixes)| prefixes.contains(&None));
     let arns = |buckets: &[(String, _)]| buckets.iter().map(|(arn, _)| arn.clone()).collect();
-    let mut statements =
-        Statement::allow_any("List", &["s3:GetBucketLocation", "s3:ListBucket"], arns(&whole));
-    statements.extend(Statement::allow_any("Locate", &["s3:GetBucketLocation"], arns(&limited)));
+    let mut statements = Statement::allow_any("List", LIST, arns(&whole));
+    statements.extend(Statement::allow_any("Locate", LOCATE, arns(&limited)));
     for (sid, (arn, prefixes)) in numbered("ListPrefix", limited) {
         let patterns = prefixes.into_iter().flatten().map(|prefix| format!("{prefix}/*")).collect();
-        let statement = Statement::allow(&sid, &["s3:ListBucket"], vec![arn]);
+        let statement = Statement::allow(&sid, LIST_PREFIX, vec![arn]);
         statements.push(statement.when("StringLike", "s3:prefix", patterns));
     }
     statements
@@ -81,13 +93,12 @@ pub(super) fn list<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Vec
 
 /// Reads the objects of these locations.
 pub(super) fn read(locations: &BTreeSet<Location>) -> Vec<Statement> {
-    Statement::allow_any("Read", &["s3:GetObject"], objects(locations))
+    Statement::allow_any("Read", READ, objects(locations))
 }
 
 /// Writes and reads query results in these locations.
 pub(super) fn write_results(locations: &BTreeSet<Location>) -> Vec<Statement> {
-    let actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"];
-    Statement::allow_any("Results", &actions, objects(locations))
+    Statement::allow_any("Results", RESULTS, objects(locations))
 }
 
 fn objects(locations: &BTreeSet<Location>) -> Vec<String> {

@@ -7,6 +7,9 @@ use super::{kms, s3};
 use crate::policy::Statement;
 use crate::refusal::Refusal;
 
+/// Every action that a port of this kind gives.
+pub(super) const ACTIONS: &[&[&str]] = &[s3::LIST, s3::READ, kms::DECRYPT];
+
 pub(super) fn statements(fields: &Fields) -> Result<Vec<Statement>, Refusal> {
     let (mut data, mut keys) = (BTreeSet::new(), BTreeSet::new());
     for field in &fields.arns {
