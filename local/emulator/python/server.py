@@ -27,6 +27,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import authorization
+import buses
 import events
 import limits
 import objects
@@ -75,7 +76,7 @@ def main():
 
 def load():
     """Patches moto and returns its application, with the apps of SERVICES loaded."""
-    for module in (events, limits, objects, queues, quotas):
+    for module in (buses, events, limits, objects, queues, quotas):
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))

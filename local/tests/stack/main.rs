@@ -20,5 +20,6 @@ mod program;
 mod races;
 mod reconcile;
 mod router;
+mod tampering;
 mod throttling;
 mod traces;

@@ -2,6 +2,7 @@
 //! over an emulated AWS that enforces IAM; without any single one, AWS denies a call. Settings that narrow the permissions
 //! take effect.
 
+use crate::common::callers::as_function;
 use crate::common::faults::{kill, owners_policy};
 use crate::common::operator::{self, delete_object, look_again, output};
 use crate::common::{ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, stack, standing, world};
@@ -108,13 +109,6 @@ fn last_request(stack: &Stack) -> u64 {
     stack.proxy().requests().last().map_or(0, |request| request.seq)
 }
 
-/// Clients with the credentials of a function's role, as Lambda itself uses it.
-fn as_lambda(stack: &Stack, binary: &str) -> Clients {
-    let function = stack.function(binary).unwrap();
-    let credentials = stack.functions().configuration(function).unwrap().credentials;
-    Clients::new(stack.aws_url(), &AwsAccount::default(), credentials)
-}
-
 /// Makes a function do all of its work, from a cold start. Returns what went wrong.
 async fn work(stack: &Stack, binary: &str, round: usize, consumer: Consumer) -> Vec<String> {
     let since = last_request(stack);
@@ -140,7 +134,7 @@ async fn feed(stack: &Stack, round: usize) -> Vec<String> {
 async fn router(stack: &Stack, round: usize) -> Vec<String> {
     let since = last_request(stack);
     let url = stack.view().events_queue_url();
-    let lambda = as_lambda(stack, "router").sqs;
+    let lambda = as_function(stack, "router").sqs;
     let attribute = QueueAttributeName::ApproximateNumberOfMessages;
     let looked = lambda.get_queue_attributes().queue_url(url).attribute_names(attribute).send().await;
     let received = lambda.receive_message().queue_url(url).send().await;
@@ -186,7 +180,8 @@ async fn on_event(stack: &Stack, binary: &str, round: usize, consumer: Consumer)
         }
     }
     let url = output(stack, "failureQueueUrl");
-    let sent = as_lambda(stack, binary).sqs.send_message().queue_url(url).message_body("failed").send().await;
+    let sent =
+        as_function(stack, binary).sqs.send_message().queue_url(url).message_body("failed").send().await;
     sent.err().map(|error| DisplayErrorContext(error).to_string()).into_iter().collect()
 }
 

@@ -1,5 +1,6 @@
 //! A small mesh for the tests of the whole stack, and what was sent between its parts.
 
+pub(crate) mod callers;
 pub(crate) mod faults;
 pub(crate) mod operator;
 pub(crate) mod truth;

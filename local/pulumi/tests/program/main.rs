@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
+mod resource_policies;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +28,9 @@ fn begin(config: &[(&str, &str)]) -> Result<Evaluation, Error> {
 
 fn invoke(token: &str, _: &Value) -> Result<Value, String> {
     match token {
-        "aws:getCallerIdentity" => Ok(json!({"accountId": "123456789012", "id": "123456789012"})),
+        "aws:getCallerIdentity" => Ok(json!({
+            "accountId": "123456789012", "id": "123456789012", "userId": "AROAEXAMPLE:session",
+        })),
         "aws:getPartition" => Ok(json!({"partition": "aws", "id": "aws"})),
         "aws:getRegion" => Ok(json!({"region": "eu-central-1", "id": "eu-central-1"})),
         other => Err(format!("nobody answers {other}")),
@@ -145,7 +149,8 @@ fn every_config_key_and_variable_is_used() {
         }
         let name = line.strip_prefix("  ").and_then(|rest| rest.split_once(':')).map_or("", |(name, _)| name);
         let declares = ["config", "variables"].contains(&section) && name.starts_with(char::is_alphabetic);
-        if declares && !text.contains(&format!("${{{name}}}")) {
+        let is_used = ["}", "."].iter().any(|end| text.contains(&format!("${{{name}{end}")));
+        if declares && !is_used {
             unused.push(name);
         }
     }
@@ -192,11 +197,13 @@ fn config_reaches_what_it_is_about() {
 fn every_function_runs_its_own_binary_in_its_own_role() {
     let (resources, _) = deploy(&[]);
     let functions: Vec<&Resource> = of_type(&resources, "aws:lambda:Function").collect();
-    let archives: Vec<&Path> = functions.iter().filter_map(|function| function.archive("code")).collect();
+    let archives: BTreeSet<&Path> =
+        functions.iter().filter_map(|function| function.archive("code")).collect();
     let binaries: Vec<_> = ["feed", "router", "iam-grant", "iam-revoke", "iam-reconcile"]
         .map(|function| format!("../target/lambda/arm64/{function}.zip"))
         .into();
-    assert_eq!(archives, binaries.iter().map(Path::new).collect::<Vec<_>>());
+    assert_eq!(archives, binaries.iter().map(Path::new).collect::<BTreeSet<_>>());
+    assert_eq!(archives.len(), functions.len());
     let roles: BTreeSet<String> = functions.iter().map(|f| f.properties_json()["role"].to_string()).collect();
     assert_eq!(roles.len(), functions.len());
 }
