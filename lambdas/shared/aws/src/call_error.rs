@@ -35,6 +35,12 @@ impl CallErrorKind {
         }
     }
 
+    /// The meaning of a failure with this code, or else with this HTTP status. Neither is known if there was no answer.
+    pub(crate) fn of(code: Option<&str>, status: Option<u16>) -> CallErrorKind {
+        let of_status = || status.map_or(CallErrorKind::Unavailable, CallErrorKind::of_status);
+        code.and_then(CallErrorKind::of_code).unwrap_or_else(of_status)
+    }
+
     /// The meaning of an error code that means the same in every service, whatever the HTTP status.
     ///
     /// Sources: the [common errors](https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html) of AWS's query
@@ -120,11 +126,9 @@ impl CallError {
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let code = error.code().map(short);
-        let kind = match (code.and_then(CallErrorKind::of_code), status) {
-            (Some(kind), _) => kind,
-            (None, Some(status)) => CallErrorKind::of_status(status),
-            (None, None) if matches!(error, SdkError::ConstructionFailure(_)) => CallErrorKind::Invalid,
-            (None, None) => CallErrorKind::Unavailable,
+        let kind = match error {
+            SdkError::ConstructionFailure(_) => CallErrorKind::Invalid,
+            _ => CallErrorKind::of(code, status),
         };
         let reason = match (error.code(), status) {
             (Some(code), _) => reason(code, error.message()),

@@ -1,31 +1,174 @@
-//! What AWS says about the resources of ports.
+//! What AWS says about the resources of ports: whether they exist, who owns them, and who decides about the access to them.
+//!
+//! | ARN | actions | the tags are those of |
+//! | --- | --- | --- |
+//! | S3 bucket, or a prefix in it | `s3:GetBucketTagging` | the bucket |
+//! | Glue table | `glue:GetTable`, `glue:GetTags`, `lakeformation:ListPermissions` | its database: tables cannot carry tags |
+//! | Glue database | `glue:GetDatabase`, `glue:GetTags` | the database |
+//! | Athena workgroup | `athena:ListTagsForResource` | the workgroup |
+//! | KMS key | `kms:ListResourceTags` | the key |
+//!
+//! Each service is asked with its own API. The Resource Groups Tagging API could answer for all of them in one call, but it
+//! leaves out what does not exist and what never had a tag
+//! ([`GetResources`](https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html)), so that
+//! every refusal would need the service's own answer in any case. It also cannot say whether Lake Formation governs a table,
+//! its answer may be out of date, and its permission cannot be limited to resources.
+//!
+//! The region is in the ARN. The ARN of a bucket has none, so S3 is asked in the region of this function, and then in the
+//! bucket's region if that is a different one. AWS does not say who owns a key of another account, and usually not who owns
+//! a bucket or a database there: what it denies is [unreadable](ResourceFacts::unreadable), which is not the same as having
+//! no tags.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 
 use async_trait::async_trait;
-
 use dmm_access::arn::Arn;
-use dmm_access::ownership::ResourceFacts;
+use dmm_access::ownership::{ResourceFacts, Tags};
 use dmm_converge::error::AwsError;
 use dmm_converge::ports::Resources;
+use serde_json::{Value, json};
 
+use crate::call_error::{CallError, CallErrorKind};
 use crate::config::Aws;
+use crate::json::JsonService;
+
+mod glue;
+
+const ATHENA: JsonService = JsonService { name: "Athena", endpoint: "athena", target: Some("AmazonAthena") };
+const KMS: JsonService = JsonService { name: "KMS", endpoint: "kms", target: Some("TrentService") };
+
+/// The actions that read the tags.
+const BUCKET_TAGS: &str = "s3:GetBucketTagging";
+const WORKGROUP_TAGS: &str = "athena:ListTagsForResource";
+const KEY_TAGS: &str = "kms:ListResourceTags";
+
+/// The header in which S3 says where a bucket is, if it was asked in another region.
+const BUCKET_REGION: &str = "x-amz-bucket-region";
 
 /// Reads tags and other facts.
 #[derive(Clone, Debug)]
-pub struct AwsResources {}
+pub struct AwsResources {
+    aws: Aws,
+}
 
 impl AwsResources {
     /// The resources that the credentials can see.
     #[must_use]
-    pub fn new(_aws: &Aws) -> AwsResources {
-        AwsResources {}
+    pub fn new(aws: &Aws) -> AwsResources {
+        AwsResources { aws: aws.clone() }
+    }
+
+    async fn read(&self, arn: &Arn) -> Result<ResourceFacts, AwsError> {
+        match (arn.service(), arn.resource().split('/').next()) {
+            ("s3", Some(bucket)) => self.bucket(arn, bucket).await,
+            ("glue", Some("table")) => self.table(arn).await,
+            ("glue", Some("database")) => self.database(arn).await,
+            ("athena", Some("workgroup")) => self.workgroup(arn).await,
+            ("kms", Some("key")) => self.key(arn).await,
+            _ => Err(AwsError::ResourceUnknown { resource: arn.clone() }),
+        }
+    }
+
+    async fn bucket(&self, arn: &Arn, bucket: &str) -> Result<ResourceFacts, AwsError> {
+        let mut sent = self.aws.s3().get_bucket_tagging().bucket(bucket).send().await;
+        if let Some(region) = sent.as_ref().err().and_then(|error| {
+            let headers = error.raw_response()?.headers();
+            headers.get(BUCKET_REGION).map(str::to_owned).filter(|region| !self.aws.is_in(region))
+        }) {
+            sent = self.aws.s3_in(region).get_bucket_tagging().bucket(bucket).send().await;
+        }
+        let call = Call { action: BUCKET_TAGS, arn, missing: &["NoSuchBucket"] };
+        match sent.map_err(CallError::new) {
+            Ok(answer) => {
+                let tags = answer.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()));
+                call.tagged(Some(tags.collect()))
+            }
+            // S3's API has no such exception: it is a code only.
+            Err(error) if error.is_code("NoSuchTagSet") => call.tagged(Some(Tags::new())),
+            Err(error) => call.failed(error),
+        }
+    }
+
+    async fn workgroup(&self, arn: &Arn) -> Result<ResourceFacts, AwsError> {
+        let input = json!({ "ResourceARN": arn.to_string() });
+        // Athena rejects the name of a workgroup that does not exist as invalid.
+        let missing = &["ResourceNotFoundException", "InvalidRequestException"];
+        let call = Call { action: WORKGROUP_TAGS, arn, missing };
+        match ATHENA.call(self.aws.sdk_config(), arn, "ListTagsForResource", &input).await {
+            Ok(answer) => call.tagged(listed(&answer, "Key", "Value")),
+            Err(error) => call.failed(error),
+        }
+    }
+
+    async fn key(&self, arn: &Arn) -> Result<ResourceFacts, AwsError> {
+        let input = json!({ "KeyId": arn.to_string() });
+        let call = Call { action: KEY_TAGS, arn, missing: &["NotFoundException"] };
+        match KMS.call(self.aws.sdk_config(), arn, "ListResourceTags", &input).await {
+            Ok(answer) => call.tagged(listed(&answer, "TagKey", "TagValue")),
+            Err(error) => call.failed(error),
+        }
     }
 }
 
 #[async_trait]
 impl Resources for AwsResources {
     async fn facts(&self, arns: &BTreeSet<Arn>) -> Result<BTreeMap<Arn, ResourceFacts>, AwsError> {
-        Ok(arns.iter().map(|arn| (arn.clone(), ResourceFacts::default())).collect())
+        let mut facts = BTreeMap::new();
+        for arn in arns {
+            facts.insert(arn.clone(), self.read(arn).await?);
+        }
+        Ok(facts)
     }
 }
+
+/// A call about one resource, for what its failure means.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    action: &'static str,
+    arn: &'a Arn,
+    /// The codes with which the service says that the resource does not exist.
+    missing: &'a [&'static str],
+}
+
+impl Call<'_> {
+    /// A resource that exists and has these tags; an error if they could not be read from the answer.
+    fn tagged(self, tags: Option<Tags>) -> Result<ResourceFacts, AwsError> {
+        match tags {
+            Some(tags) => Ok(ResourceFacts { tags, exists: true, ..ResourceFacts::default() }),
+            None => Err(self.malformed()),
+        }
+    }
+
+    /// The answer does not have the form that the service documents.
+    fn malformed(self) -> AwsError {
+        self.error("the answer does not have the documented form".into())
+    }
+
+    /// What a failed call says about the resource, if it says anything.
+    fn failed(self, error: CallError) -> Result<ResourceFacts, AwsError> {
+        if error.code.as_deref().is_some_and(|code| self.missing.contains(&code)) {
+            return Ok(ResourceFacts::default());
+        }
+        match error.kind {
+            CallErrorKind::Denied => Ok(ResourceFacts::unreadable(self.action)),
+            _ => Err(self.error(error.source)),
+        }
+    }
+
+    fn error(self, source: Box<dyn Error + Send + Sync>) -> AwsError {
+        AwsError::Resource { action: self.action, resource: self.arn.clone(), source }
+    }
+}
+
+/// The tags in a list of objects; `None` if it is something else.
+fn listed(answer: &Value, key: &str, value: &str) -> Option<Tags> {
+    let text = |tag: &Value, name: &str| tag.get(name)?.as_str().map(str::to_owned);
+    match answer.get("Tags") {
+        None | Some(Value::Null) => Some(Tags::new()),
+        Some(tags) => tags.as_array()?.iter().map(|tag| Some((text(tag, key)?, text(tag, value)?))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

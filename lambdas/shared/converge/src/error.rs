@@ -1,5 +1,6 @@
 //! Why a run could not be completed.
 
+use dmm_access::arn::Arn;
 use dmm_access::name::PolicyName;
 use dmm_access::packing::record::PackRecordError;
 use dmm_access::record::RecordError;
@@ -158,6 +159,23 @@ pub enum AwsError {
         #[source]
         source: Source,
     },
+    /// AWS did not say who owns a resource: it did not answer, throttled the call, or failed.
+    #[error("{action} on {resource} failed")]
+    Resource {
+        /// The action.
+        action: &'static str,
+        /// The resource.
+        resource: Arn,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+    /// It is not known how to ask AWS about such a resource. A kind of port that names it needs an adapter that asks.
+    #[error("this integration does not know how to read the tags of {resource}")]
+    ResourceUnknown {
+        /// The resource.
+        resource: Arn,
+    },
     /// The record of the role's managed policies changed again and again.
     #[error(
         "the record of the managed policies of the IAM role {role} changed too often during this run; a retry continues"
@@ -190,10 +208,11 @@ impl AwsError {
         match self {
             AwsError::Quota { is_retryable, .. } => *is_retryable,
             AwsError::State(error) => error.is_retryable(),
-            AwsError::Failed { .. } | AwsError::TooManyConflicts { .. } => true,
+            AwsError::Failed { .. } | AwsError::Resource { .. } | AwsError::TooManyConflicts { .. } => true,
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
             | AwsError::Unmodifiable { .. }
+            | AwsError::ResourceUnknown { .. }
             | AwsError::Record(_) => false,
         }
     }
@@ -204,6 +223,8 @@ impl AwsError {
         match self {
             AwsError::Denied { .. } | AwsError::OptedOut { .. } | AwsError::Unmodifiable { .. } => true,
             AwsError::Failed { .. }
+            | AwsError::Resource { .. }
+            | AwsError::ResourceUnknown { .. }
             | AwsError::TooManyConflicts { .. }
             | AwsError::Quota { .. }
             | AwsError::State(_)
