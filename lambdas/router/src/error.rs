@@ -28,6 +28,10 @@ impl From<RouterError> for Diagnostic {
 pub(crate) enum Unpublishable {
     #[error("the message is not JSON: {0}")]
     NotJson(serde_json::Error),
+    #[error(
+        "the event has more than {limit} levels of arrays and objects, so that functions could not read it"
+    )]
+    TooDeep { limit: usize },
     #[error("{0}")]
     NotAnEvent(EventProblem),
     #[error(
