@@ -10,6 +10,7 @@ use dmm_aws::batch::{BatchError, EntryFailure, FailureKind};
 use dmm_aws::sqs::Message;
 use dmm_aws::{CallError, CallErrorKind};
 use dmm_budget::Backoff;
+use dmm_mesh::RawEvent;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
@@ -127,7 +128,11 @@ impl FakeSource {
 
 #[async_trait]
 impl EventSource for FakeSource {
-    async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
+    async fn events(
+        &self,
+        last_event_id: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Vec<RawEvent>, ApiError> {
         if self.is_slow {
             sleep_until(deadline).await;
         }
@@ -138,6 +143,6 @@ impl EventSource for FakeSource {
         }
         let is_last = |event: &Value| event["id"].as_str() == last_event_id;
         let start = last_event_id.and_then(|_| self.events.iter().position(is_last)).map_or(0, |at| at + 1);
-        Ok(self.events.iter().skip(start).take(self.page).cloned().collect())
+        Ok(self.events.iter().skip(start).take(self.page).cloned().map(RawEvent::from).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use dmm_aws::sqs::Message;
 use dmm_function::telemetry;
-use dmm_mesh::CloudEvent;
+use dmm_mesh::{CloudEvent, RawEvent};
 use dmm_telemetry::EventSpan;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -56,12 +56,21 @@ struct EventProgress {
 
 impl Page {
     /// The page of events that go to the queue with this name.
-    pub(crate) fn new(queue: &str, events: Vec<Value>) -> Page {
+    pub(crate) fn new(queue: &str, events: Vec<RawEvent>) -> Page {
         let progress = Progress::new(&events);
-        let last_time = events.last().and_then(|event| event.get("time")?.as_str()?.parse().ok());
+        let last_time =
+            events.last().and_then(|event| event.value().ok()?.get("time")?.as_str()?.parse().ok());
         let (mut sendable, mut unsendable) = (Vec::new(), Vec::new());
         for (position, event) in events.into_iter().enumerate() {
-            match Outgoing::new(queue, position, event) {
+            let outgoing = match event.into_parts() {
+                (_, Ok(event)) => Outgoing::new(queue, position, event),
+                (bytes, Err(defect)) => Err(Rejected {
+                    position,
+                    event: String::from_utf8_lossy(&bytes).into(),
+                    reason: defect.to_string(),
+                }),
+            };
+            match outgoing {
                 Ok(outgoing) => sendable.push(outgoing),
                 Err(rejected) => unsendable.push(rejected),
             }
@@ -97,9 +106,8 @@ impl Outgoing {
 }
 
 impl Progress {
-    fn new(events: &[Value]) -> Progress {
-        let id = |event: &Value| event.get("id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned);
-        let events = events.iter().map(|event| EventProgress { id: id(event), is_done: false });
+    fn new(events: &[RawEvent]) -> Progress {
+        let events = events.iter().map(|event| EventProgress { id: event.id(), is_done: false });
         Progress { events: events.collect() }
     }
 
@@ -132,13 +140,15 @@ mod tests {
     fn page() -> Page {
         Page::new(
             "dmm_events.fifo",
-            vec![
+            [
                 json!({"id": "a", "type": "T"}),
                 json!({"type": "T"}),
                 json!({"id": "c", "type": "T"}),
                 json!({"id": "d"}),
                 json!(null),
-            ],
+            ]
+            .map(RawEvent::from)
+            .into(),
         )
     }
 
@@ -162,6 +172,18 @@ mod tests {
             (4, &json!(null), "the event is not a JSON object"),
         ];
         assert_eq!(rejected.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn an_event_that_is_not_valid_json_is_rejected_and_the_cursor_moves_past_it() {
+        let text = r#"{"id": "b", "type": "T", "n": 1e400}"#;
+        let events = vec![RawEvent::new(text.into()), RawEvent::from(json!({"type": "T"}))];
+        let mut page = Page::new("dmm_events.fifo", events);
+        let rejected = page.unsendable.first().expect("a rejected event");
+        assert_eq!((rejected.position, &rejected.event), (0, &json!(text)));
+        assert!(rejected.reason.contains("not valid JSON"), "{}", rejected.reason);
+        page.progress.mark_done(0);
+        assert_eq!(page.progress.last_event_id(), Some("b"));
     }
 
     #[test]

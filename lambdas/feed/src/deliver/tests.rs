@@ -5,7 +5,7 @@ use crate::fakes::{AT_ONCE, FakeQueue, Reaction, event};
 use crate::page::Page;
 
 fn batch(ids: &[&str]) -> Vec<Outgoing> {
-    let page = Page::new("dmm_events.fifo", ids.iter().map(|id| event(id)).collect());
+    let page = Page::new("dmm_events.fifo", ids.iter().map(|id| event(id).into()).collect());
     assert!(page.unsendable.is_empty());
     page.sendable
 }

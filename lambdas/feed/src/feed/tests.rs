@@ -4,6 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dmm_api::KeyError;
 use dmm_aws::batch::FailureKind;
+use dmm_mesh::RawEvent;
 use dmm_state::{ETag, MemoryStore, Object, Precondition, StateError};
 use serde_json::{Value, json};
 
@@ -179,7 +180,7 @@ struct Forgetful(FakeSource);
 
 #[async_trait]
 impl EventSource for Forgetful {
-    async fn events(&self, _: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
+    async fn events(&self, _: Option<&str>, deadline: Instant) -> Result<Vec<RawEvent>, ApiError> {
         self.0.events(None, deadline).await
     }
 }
@@ -300,7 +301,11 @@ struct Overtaken(FakeSource, Arc<MemoryStore>);
 
 #[async_trait]
 impl EventSource for Overtaken {
-    async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
+    async fn events(
+        &self,
+        last_event_id: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Vec<RawEvent>, ApiError> {
         let saved = self.1.get(KEY).await.unwrap();
         self.1.put(KEY, b"event-0024".into(), &Precondition::unchanged(saved.as_ref())).await.unwrap();
         self.0.events(last_event_id, deadline).await
