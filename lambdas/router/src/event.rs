@@ -1,7 +1,7 @@
 //! From a message of the queue to an event of the bus.
 
 use dmm_aws::eventbridge::{BusEvent, MAX_DETAIL_TYPE_LENGTH, MAX_EVENT_BYTES};
-use dmm_mesh::CloudEvent;
+use dmm_mesh::{CloudEvent, strict};
 use dmm_telemetry::TraceContext;
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 126;
 ///
 /// [`Unpublishable`], if the body is not JSON or not an event, or if its targets could not read it.
 pub(crate) fn parse(body: &str) -> Result<CloudEvent, Unpublishable> {
-    let value = serde_json::from_str(body).map_err(Unpublishable::NotJson)?;
+    let value = strict::read(body.as_bytes())?;
     if depth(&value) > MAX_DEPTH {
         return Err(Unpublishable::TooDeep { limit: MAX_DEPTH });
     }
@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn what_is_not_an_event_has_a_reason() {
-        assert!(reason("no json").contains("not JSON"));
-        assert!(reason("").contains("not JSON"));
+        assert!(reason("no json").contains("not valid JSON"));
+        assert!(reason("").contains("not valid JSON"));
         assert!(reason("[]").contains("not a JSON object"));
         assert!(reason(r#"{"id": "1"}"#).contains("no `type`"));
         assert!(reason(r#"{"type": "T"}"#).contains("no `id`"));
@@ -164,6 +164,8 @@ mod tests {
             (nested(128), "recursion limit"),
             (nested(100_000), "recursion limit"),
             ("{\"id\": \"1\", \"type\": \"a\u{1}b\"}".to_owned(), "control character"),
+            (r#"{"id": "1", "type": "T", "type": "U"}"#.to_owned(), "two members of the same name"),
+            (r#"{"id": "1", "type": "T", "data": {"a": 1, "\u0061": 2}}"#.to_owned(), "two members"),
             (r#"{"id": "1", "type": "T"} {}"#.to_owned(), "trailing characters"),
             (r#"{"id": "1", "type": "T""#.to_owned(), "EOF"),
             (r#"{"id": "1", "type": "T", "data": NaN}"#.to_owned(), "expected value"),
@@ -171,7 +173,7 @@ mod tests {
         ] {
             let reason = reason(&body);
             let start = body.chars().take(60).collect::<String>();
-            assert!(reason.contains("not JSON") && reason.contains(expected), "{start}: {reason}");
+            assert!(reason.contains("not valid JSON") && reason.contains(expected), "{start}: {reason}");
         }
     }
 
