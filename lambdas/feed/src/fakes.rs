@@ -20,7 +20,12 @@ use crate::ports::{EventSource, Queue};
 pub(crate) const AT_ONCE: Backoff = Backoff { attempts: 5, base: Duration::ZERO, cap: Duration::ZERO };
 
 /// An event with this id.
-pub(crate) fn event(id: &str) -> Value {
+pub(crate) fn event(id: &str) -> RawEvent {
+    RawEvent::from(event_value(id))
+}
+
+/// The same as JSON.
+pub(crate) fn event_value(id: &str) -> Value {
     json!({"id": id, "type": "com.datamesh-manager.events.TestEvent", "subject": format!("subject-{id}")})
 }
 
@@ -106,7 +111,7 @@ impl Queue for FakeQueue {
 /// A feed of these events, in pages.
 #[derive(Default)]
 pub(crate) struct FakeSource {
-    pub(crate) events: Vec<Value>,
+    pub(crate) events: Vec<RawEvent>,
     pub(crate) page: usize,
     /// The number of the call that fails, counted from 0, and its error.
     pub(crate) failure: Mutex<Option<(usize, ApiError)>>,
@@ -141,8 +146,8 @@ impl EventSource for FakeSource {
         if let Some((_, error)) = self.failure.lock().unwrap().take_if(|(number, _)| *number == call) {
             return Err(error);
         }
-        let is_last = |event: &Value| event["id"].as_str() == last_event_id;
+        let is_last = |event: &RawEvent| event.id().as_deref() == last_event_id;
         let start = last_event_id.and_then(|_| self.events.iter().position(is_last)).map_or(0, |at| at + 1);
-        Ok(self.events.iter().skip(start).take(self.page).cloned().map(RawEvent::from).collect())
+        Ok(self.events.iter().skip(start).take(self.page).cloned().collect())
     }
 }

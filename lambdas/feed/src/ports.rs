@@ -11,8 +11,8 @@ use tokio::time::Instant;
 /// The feed of events.
 #[async_trait]
 pub trait EventSource: Send + Sync {
-    /// The events after `last_event_id`, or from the beginning of the feed; none at its end. Each may be invalid. Returns by
-    /// `deadline`.
+    /// The next events after `last_event_id`, or from the beginning of the feed; none at its end. Each may be invalid.
+    /// Returns by `deadline`.
     ///
     /// # Errors
     ///

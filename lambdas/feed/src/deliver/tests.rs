@@ -1,11 +1,13 @@
 use std::time::Duration;
 
+use dmm_mesh::RawEvent;
+
 use super::*;
 use crate::fakes::{AT_ONCE, FakeQueue, Reaction, event};
 use crate::page::Page;
 
 fn batch(ids: &[&str]) -> Vec<Outgoing> {
-    let page = Page::new("dmm_events.fifo", ids.iter().map(|id| event(id).into()).collect());
+    let page = Page::new("dmm_events.fifo", ids.iter().map(|id| event(id)).collect());
     assert!(page.unsendable.is_empty());
     page.sendable
 }
@@ -18,8 +20,8 @@ async fn deliver_to(queue: &FakeQueue, ids: &[&str]) -> Delivery {
     deliver(queue, batch(ids), &AT_ONCE, later()).await
 }
 
-fn rejected(delivery: &Delivery) -> Vec<&str> {
-    delivery.rejected.iter().map(|rejected| rejected.event["id"].as_str().unwrap()).collect()
+fn rejected(delivery: &Delivery) -> Vec<String> {
+    delivery.rejected.iter().map(|it| RawEvent::new(it.bytes.clone()).id().unwrap()).collect()
 }
 
 #[tokio::test]
