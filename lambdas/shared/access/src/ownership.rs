@@ -147,13 +147,17 @@ impl Owner {
 }
 
 impl Proof {
-    /// The condition key and its value that repeat the proof in a policy.
+    /// The condition key and its value that repeat the proof in a policy. `None` also for a value that a policy cannot
+    /// contain: IAM accepts characters up to U+00FF
+    /// ([`PolicyDocument`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html)).
     pub(crate) fn condition(&self) -> Option<(&'static str, &str)> {
-        match self {
-            Proof::ProductTag(id) => Some((PRODUCT_KEY, id)),
-            Proof::TeamTag(id) => Some((TEAM_KEY, id)),
-            Proof::Operator => None,
-        }
+        let (key, id) = match self {
+            Proof::ProductTag(id) => (PRODUCT_KEY, id.as_str()),
+            Proof::TeamTag(id) => (TEAM_KEY, id.as_str()),
+            Proof::Operator => return None,
+        };
+        let can_be_written = is_tag_value(id) && id.chars().all(|character| character <= '\u{ff}');
+        can_be_written.then_some((key, id))
     }
 }
 
