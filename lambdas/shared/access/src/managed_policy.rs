@@ -85,6 +85,18 @@ impl ArnPrefix {
         self.arn.account()
     }
 
+    /// The partition.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.arn.partition()
+    }
+
+    /// The pattern of the ARNs of all policies of the stack.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        format!("{}*", self.arn)
+    }
+
     /// The policy's name.
     #[must_use]
     pub fn name(&self, policy: &ManagedPolicy) -> String {

@@ -37,18 +37,6 @@ pub struct ResourceFacts {
     /// Whether Lake Formation decides about the access to it instead of IAM. Only tables of the Glue Data Catalog can be
     /// governed.
     pub is_governed: bool,
-    /// The AWS action that would have told these facts, if AWS does not let this integration call it for this resource:
-    /// the permission is missing, or the resource belongs to another account. Then nothing is known about the resource,
-    /// so only the operator's map can say who owns it. The other fields say that it exists and has no tags.
-    pub unreadable: Option<&'static str>,
-}
-
-impl ResourceFacts {
-    /// Facts that could not be read, because AWS denies this action on the resource.
-    #[must_use]
-    pub fn unreadable(action: &'static str) -> ResourceFacts {
-        ResourceFacts { exists: true, unreadable: Some(action), ..ResourceFacts::default() }
-    }
 }
 
 /// What happens if a resource or a role does not say who owns it. Its text is `require`, `report` or `off`.
@@ -159,13 +147,17 @@ impl Owner {
 }
 
 impl Proof {
-    /// The condition key and its value that repeat the proof in a policy.
+    /// The condition key and its value that repeat the proof in a policy. `None` also for a value that a policy cannot
+    /// contain: IAM accepts characters up to U+00FF
+    /// ([`PolicyDocument`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html)).
     pub(crate) fn condition(&self) -> Option<(&'static str, &str)> {
-        match self {
-            Proof::ProductTag(id) => Some((PRODUCT_KEY, id)),
-            Proof::TeamTag(id) => Some((TEAM_KEY, id)),
-            Proof::Operator => None,
-        }
+        let (key, id) = match self {
+            Proof::ProductTag(id) => (PRODUCT_KEY, id.as_str()),
+            Proof::TeamTag(id) => (TEAM_KEY, id.as_str()),
+            Proof::Operator => return None,
+        };
+        let can_be_written = is_tag_value(id) && id.chars().all(|character| character <= '\u{ff}');
+        can_be_written.then_some((key, id))
     }
 }
 

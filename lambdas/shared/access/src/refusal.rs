@@ -207,6 +207,15 @@ pub enum Refusal {
         "IAM rejects the policy for this access. Check the ARNs in the custom fields of the output port."
     )]
     DocumentRejected,
+    /// The policy can fit nowhere.
+    #[error(
+        "The output port names so many resources that the policy for this access is longer than the {limit} characters \
+         that IAM accepts. Divide the output port into several."
+    )]
+    DocumentTooLarge {
+        /// The largest size.
+        limit: usize,
+    },
     /// The agreement is limited to roles of the data contract.
     #[error(
         "This access is limited to roles of the data contract. This integration can give access to a whole output port \

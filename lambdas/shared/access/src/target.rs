@@ -13,6 +13,7 @@ use crate::policy::{self, Limits};
 use crate::port::{self, PortAccess};
 use crate::refusal::Refusal;
 use crate::role::{Role, RoleReference};
+use crate::size;
 
 mod owners;
 
@@ -139,6 +140,10 @@ fn grant<'a>(
         proofs: Some(&proofs),
     };
     let document = policy::document(&statements, &limits);
+    // This is the larger of the two places for a policy.
+    if size::of(document.as_str()) > size::INLINE_TOTAL {
+        return Err(Refusal::DocumentTooLarge { limit: size::INLINE_TOTAL });
+    }
     let permission = Permission { document, until: agreement.ends_at, role_id: Some(role.id.clone()) };
     Ok((role, permission, findings))
 }

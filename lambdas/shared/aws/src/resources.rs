@@ -3,7 +3,7 @@
 //! | ARN | actions | the tags are those of |
 //! | --- | --- | --- |
 //! | S3 bucket, or a prefix in it | `s3:GetBucketTagging` | the bucket |
-//! | Glue table | `glue:GetTable`, `glue:GetTags`, `lakeformation:ListPermissions` | its database: tables cannot carry tags |
+//! | Glue table | `glue:GetTable`, `lakeformation:ListPermissions` | nothing: tables cannot carry tags |
 //! | Glue database | `glue:GetDatabase`, `glue:GetTags` | the database |
 //! | Athena workgroup | `athena:ListTagsForResource` | the workgroup |
 //! | KMS key | `kms:ListResourceTags` | the key |
@@ -15,9 +15,12 @@
 //! its answer may be out of date, and its permission cannot be limited to resources.
 //!
 //! The region is in the ARN. The ARN of a bucket has none, so S3 is asked in the region of this function, and then in the
-//! bucket's region if that is a different one. AWS does not say who owns a key of another account, and usually not who owns
-//! a bucket or a database there: what it denies is [unreadable](ResourceFacts::unreadable), which is not the same as having
-//! no tags.
+//! bucket's region if that is a different one.
+//!
+//! A call that AWS denies says nothing about the tags. In the own account, it is an error that names the permission. AWS does
+//! not say who owns a key of another account, and usually not who owns a bucket or a database there. Nothing is known about
+//! such a resource, which is not the same as having no tags: only the operator's map can say who owns it. S3's answer and the
+//! ARN of a bucket do not tell in which account it is, so a bucket whose tags are denied counts as one of another account.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -50,16 +53,22 @@ const BUCKET_REGION: &str = "x-amz-bucket-region";
 #[derive(Clone, Debug)]
 pub struct AwsResources {
     aws: Aws,
+    /// The account of the credentials.
+    account: String,
 }
 
 impl AwsResources {
-    /// The resources that the credentials can see.
+    /// The resources that the credentials, which belong to this account, can see.
     #[must_use]
-    pub fn new(aws: &Aws) -> AwsResources {
-        AwsResources { aws: aws.clone() }
+    pub fn new(aws: &Aws, account: &str) -> AwsResources {
+        AwsResources { aws: aws.clone(), account: account.to_owned() }
     }
 
-    async fn read(&self, arn: &Arn) -> Result<ResourceFacts, AwsError> {
+    fn ask<'a>(&'a self, action: &'static str, arn: &'a Arn, missing: &'a [&'static str]) -> Call<'a> {
+        Call { action, arn, missing, is_own: arn.account() == self.account }
+    }
+
+    async fn read(&self, arn: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
         match (arn.service(), arn.resource().split('/').next()) {
             ("s3", Some(bucket)) => self.bucket(arn, bucket).await,
             ("glue", Some("table")) => self.table(arn).await,
@@ -70,7 +79,7 @@ impl AwsResources {
         }
     }
 
-    async fn bucket(&self, arn: &Arn, bucket: &str) -> Result<ResourceFacts, AwsError> {
+    async fn bucket(&self, arn: &Arn, bucket: &str) -> Result<Option<ResourceFacts>, AwsError> {
         let mut sent = self.aws.s3().get_bucket_tagging().bucket(bucket).send().await;
         if let Some(region) = sent.as_ref().err().and_then(|error| {
             let headers = error.raw_response()?.headers();
@@ -78,7 +87,7 @@ impl AwsResources {
         }) {
             sent = self.aws.s3_in(region).get_bucket_tagging().bucket(bucket).send().await;
         }
-        let call = Call { action: BUCKET_TAGS, arn, missing: &["NoSuchBucket"] };
+        let call = self.ask(BUCKET_TAGS, arn, &["NoSuchBucket"]);
         match sent.map_err(CallError::new) {
             Ok(answer) => {
                 let tags = answer.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()));
@@ -90,20 +99,20 @@ impl AwsResources {
         }
     }
 
-    async fn workgroup(&self, arn: &Arn) -> Result<ResourceFacts, AwsError> {
+    async fn workgroup(&self, arn: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
         let input = json!({ "ResourceARN": arn.to_string() });
         // Athena rejects the name of a workgroup that does not exist as invalid.
         let missing = &["ResourceNotFoundException", "InvalidRequestException"];
-        let call = Call { action: WORKGROUP_TAGS, arn, missing };
+        let call = self.ask(WORKGROUP_TAGS, arn, missing);
         match ATHENA.call(self.aws.sdk_config(), arn, "ListTagsForResource", &input).await {
             Ok(answer) => call.tagged(listed(&answer, "Key", "Value")),
             Err(error) => call.failed(error),
         }
     }
 
-    async fn key(&self, arn: &Arn) -> Result<ResourceFacts, AwsError> {
+    async fn key(&self, arn: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
         let input = json!({ "KeyId": arn.to_string() });
-        let call = Call { action: KEY_TAGS, arn, missing: &["NotFoundException"] };
+        let call = self.ask(KEY_TAGS, arn, &["NotFoundException"]);
         match KMS.call(self.aws.sdk_config(), arn, "ListResourceTags", &input).await {
             Ok(answer) => call.tagged(listed(&answer, "TagKey", "TagValue")),
             Err(error) => call.failed(error),
@@ -116,7 +125,9 @@ impl Resources for AwsResources {
     async fn facts(&self, arns: &BTreeSet<Arn>) -> Result<BTreeMap<Arn, ResourceFacts>, AwsError> {
         let mut facts = BTreeMap::new();
         for arn in arns {
-            facts.insert(arn.clone(), self.read(arn).await?);
+            if let Some(known) = self.read(arn).await? {
+                facts.insert(arn.clone(), known);
+            }
         }
         Ok(facts)
     }
@@ -129,13 +140,15 @@ struct Call<'a> {
     arn: &'a Arn,
     /// The codes with which the service says that the resource does not exist.
     missing: &'a [&'static str],
+    /// Whether the resource is in the account of the credentials, as far as its ARN says.
+    is_own: bool,
 }
 
 impl Call<'_> {
     /// A resource that exists and has these tags; an error if they could not be read from the answer.
-    fn tagged(self, tags: Option<Tags>) -> Result<ResourceFacts, AwsError> {
+    fn tagged(self, tags: Option<Tags>) -> Result<Option<ResourceFacts>, AwsError> {
         match tags {
-            Some(tags) => Ok(ResourceFacts { tags, exists: true, ..ResourceFacts::default() }),
+            Some(tags) => Ok(Some(ResourceFacts { tags, exists: true, ..ResourceFacts::default() })),
             None => Err(self.malformed()),
         }
     }
@@ -145,13 +158,18 @@ impl Call<'_> {
         self.error("the answer does not have the documented form".into())
     }
 
-    /// What a failed call says about the resource, if it says anything.
-    fn failed(self, error: CallError) -> Result<ResourceFacts, AwsError> {
+    /// What a failed call says about the resource; `None` if it says nothing.
+    fn failed(self, error: CallError) -> Result<Option<ResourceFacts>, AwsError> {
         if error.code.as_deref().is_some_and(|code| self.missing.contains(&code)) {
-            return Ok(ResourceFacts::default());
+            return Ok(Some(ResourceFacts::default()));
         }
         match error.kind {
-            CallErrorKind::Denied => Ok(ResourceFacts::unreadable(self.action)),
+            CallErrorKind::Denied if self.is_own => Err(AwsError::ResourceDenied {
+                action: self.action,
+                resource: self.arn.clone(),
+                source: error.source,
+            }),
+            CallErrorKind::Denied => Ok(None),
             _ => Err(self.error(error.source)),
         }
     }

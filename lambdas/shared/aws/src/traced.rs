@@ -18,7 +18,7 @@ use opentelemetry::{Context, KeyValue};
 /// The header with the number of the attempt, `attempt=2; max=4`.
 pub(crate) const ATTEMPT: &str = "amz-sdk-request";
 /// The headers with AWS's id of the request. S3 has its own.
-const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
+pub(crate) const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
 /// The largest error answer whose code is looked for, in bytes. AWS's are much smaller.
 const LARGEST_ERROR: u64 = 64 * 1024;
 

@@ -159,6 +159,20 @@ pub enum AwsError {
         #[source]
         source: Source,
     },
+    /// The role of this function may not ask who owns a resource of its account. The text is shown to people.
+    #[error(
+        "This integration is not allowed to call {action} on {resource}. Ask the operator of the integration to check \
+         the policies of its functions, permissions boundaries and service control policies."
+    )]
+    ResourceDenied {
+        /// The action.
+        action: &'static str,
+        /// The resource.
+        resource: Arn,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
     /// AWS did not say who owns a resource: it did not answer, throttled the call, or failed.
     #[error("{action} on {resource} failed")]
     Resource {
@@ -212,6 +226,7 @@ impl AwsError {
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
             | AwsError::Unmodifiable { .. }
+            | AwsError::ResourceDenied { .. }
             | AwsError::ResourceUnknown { .. }
             | AwsError::Record(_) => false,
         }
@@ -221,7 +236,10 @@ impl AwsError {
     /// reported.
     pub(crate) fn is_for_people(&self) -> bool {
         match self {
-            AwsError::Denied { .. } | AwsError::OptedOut { .. } | AwsError::Unmodifiable { .. } => true,
+            AwsError::Denied { .. }
+            | AwsError::OptedOut { .. }
+            | AwsError::Unmodifiable { .. }
+            | AwsError::ResourceDenied { .. } => true,
             AwsError::Failed { .. }
             | AwsError::Resource { .. }
             | AwsError::ResourceUnknown { .. }

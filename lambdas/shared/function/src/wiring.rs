@@ -71,10 +71,11 @@ impl AgreementAdapters {
     /// [`WiringError`], if a client cannot be built.
     pub fn new(config: AgreementConfig) -> Result<AgreementAdapters, WiringError> {
         let aws = Aws::new(config.aws)?;
+        let resources = AwsResources::new(&aws, config.managed_policies.account());
         Ok(AgreementAdapters {
             api: api_client(config.api, &aws)?,
             iam: IamRoles::new(&aws, config.managed_policies, config.opt_in),
-            resources: AwsResources::new(&aws),
+            resources,
             records: S3Store::new(&aws, config.state_bucket),
             guardrails: config.guardrails,
         })

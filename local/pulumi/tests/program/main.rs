@@ -45,6 +45,7 @@ fn made(resource: &Resource) -> Map<String, Value> {
     let arn = |service: &str, rest: String| json!(format!("arn:aws:{service}:{rest}"));
     let regional = |kind: &str| format!("eu-central-1:123456789012:{kind}{name}");
     let outputs = match resource.token() {
+        "aws:cloudwatch:EventArchive" => json!({"id": name, "arn": arn("events", regional("archive/"))}),
         "aws:cloudwatch:EventBus" => json!({"id": name, "arn": arn("events", regional("event-bus/"))}),
         "aws:cloudwatch:EventRule" => json!({"id": name, "arn": arn("events", regional("rule/"))}),
         "aws:cloudwatch:LogGroup" => json!({"id": name, "arn": arn("logs", regional("log-group:"))}),
@@ -157,6 +158,43 @@ fn every_config_key_and_variable_is_used() {
     assert_eq!(unused, Vec::<&str>::new());
 }
 
+/// The functions refuse to give access to whatever is in this list.
+#[test]
+fn everything_of_the_stack_is_one_of_its_own_resources() {
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/state";
+    let (resources, _) = deploy(&[("kmsKeys", &format!(r#"["{key}"]"#))]);
+    let own = named(&resources, "iamGrant").properties_json()["environment"]["variables"]["OWN_RESOURCES"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
+    let is_own = |arn: &str| {
+        own.split(',').any(|own| match own.strip_suffix('*') {
+            Some(beginning) => arn.starts_with(beginning),
+            None => arn == own,
+        })
+    };
+    assert!(is_own(key), "{own}");
+    assert!(is_own("arn:aws:iam::123456789012:policy/datamesh-manager-aws-production/p"), "{own}");
+    for token in [
+        "aws:cloudwatch:EventArchive",
+        "aws:cloudwatch:EventBus",
+        "aws:cloudwatch:EventRule",
+        "aws:cloudwatch:LogGroup",
+        "aws:iam:Role",
+        "aws:lambda:Function",
+        "aws:s3:Bucket",
+        "aws:secretsmanager:Secret",
+        "aws:sqs:Queue",
+    ] {
+        assert!(of_type(&resources, token).count() > 0, "{token}");
+        for resource in of_type(&resources, token) {
+            let outputs = made(resource);
+            let arn = outputs["arn"].as_str().expect("a text");
+            assert!(is_own(arn), "{arn} is not in {own}");
+        }
+    }
+}
+
 #[test]
 fn config_reaches_what_it_is_about() {
     let config = [
@@ -165,10 +203,19 @@ fn config_reaches_what_it_is_about() {
         ("architecture", "x86_64"),
         ("schedule", "rate(5 minutes)"),
         ("reconcileSchedule", "rate(6 hours)"),
-        ("scanRoles", "false"),
+        ("scanRoles", "true"),
         ("logRetentionDays", "7"),
         ("allowedRoles", "data-*"),
         ("allowedResourceAccounts", "111122223333"),
+        ("servedAccounts", "123456789012,111122223333"),
+        ("resourceOwnership", "report"),
+        ("roleOwnership", "off"),
+        ("resourceOwners", r#"{"team:sales":["arn:aws:s3:::sales"]}"#),
+        ("mode", "observe"),
+        ("organization", "acme"),
+        ("revocationLimit", "7"),
+        ("revocationLimitPercent", "3"),
+        ("legacyGenerations", "false"),
         ("baseUrl", "https://dmm.example.com"),
     ];
     let (resources, _) = deploy(&config);
@@ -177,7 +224,7 @@ fn config_reaches_what_it_is_about() {
     assert_eq!(property("bus", "name"), "mesh");
     assert_eq!(property("polling", "scheduleExpression"), "rate(5 minutes)");
     assert_eq!(property("reconciling", "scheduleExpression"), "rate(6 hours)");
-    assert_eq!(property("iamReconcile", "environment")["variables"]["SCAN_ROLES"], "false");
+    assert_eq!(property("iamReconcile", "environment")["variables"]["SCAN_ROLES"], "true");
     for function in of_type(&resources, "aws:lambda:Function") {
         assert_eq!(function.properties_json()["architectures"], json!(["x86_64"]));
     }
@@ -187,7 +234,20 @@ fn config_reaches_what_it_is_about() {
     for function in ["iamGrant", "iamRevoke", "iamReconcile"] {
         let variables = property(function, "environment")["variables"].clone();
         assert_eq!(variables["ALLOWED_ROLES"], "data-*");
-        assert_eq!(variables["ALLOWED_RESOURCE_ACCOUNTS"], "111122223333");
+        for (variable, value) in [
+            ("ALLOWED_RESOURCE_ACCOUNTS", "111122223333"),
+            ("SERVED_ACCOUNTS", "123456789012,111122223333"),
+            ("RESOURCE_OWNERSHIP", "report"),
+            ("ROLE_OWNERSHIP", "off"),
+            ("RESOURCE_OWNERS", r#"{"team:sales":["arn:aws:s3:::sales"]}"#),
+            ("MODE", "observe"),
+            ("ORGANIZATION", "acme"),
+            ("REVOCATION_LIMIT", "7"),
+            ("REVOCATION_LIMIT_PERCENT", "3"),
+            ("LEGACY_GENERATIONS", "false"),
+        ] {
+            assert_eq!(variables[variable], value, "{function}: {variable}");
+        }
         assert_eq!(variables["PROTECTED_ROLES"], "datamesh-manager-aws-production-*");
         assert_eq!(variables["DMM_BASE_URL"], "https://dmm.example.com");
     }

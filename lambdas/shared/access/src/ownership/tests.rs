@@ -108,3 +108,10 @@ fn an_invalid_map_of_owners_is_an_error_that_names_the_entry() {
     assert!(error(r#"{"team:":[]}"#).contains("`team:`"));
     assert!(error(r#"{"team:a":["sales-*"]}"#).contains("`sales-*`, listed for `team:a`"));
 }
+
+#[test]
+fn a_value_that_a_policy_cannot_contain_is_no_condition() {
+    for (id, is_condition) in [("Größe", true), ("注文", false), ("${aws:username}", false)] {
+        assert_eq!(Proof::ProductTag(id.to_owned()).condition().is_some(), is_condition, "{id}");
+    }
+}

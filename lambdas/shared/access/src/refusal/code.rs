@@ -22,6 +22,7 @@ impl Refusal {
             Refusal::RoleFull { .. } => "RoleFull",
             Refusal::AccountFull => "AccountFull",
             Refusal::RoleUnmodifiable { .. } => "RoleUnmodifiable",
+            Refusal::DocumentTooLarge { .. } => "DocumentTooLarge",
             Refusal::DocumentRejected => "DocumentRejected",
             Refusal::ProviderUnknown => "ProviderUnknown",
             Refusal::ProductGone { .. } => "ProductGone",

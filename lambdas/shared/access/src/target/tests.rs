@@ -254,3 +254,16 @@ fn a_role_in_another_account_is_the_business_of_another_stack() {
         assert_eq!(target, Target { desired: Desired::Elsewhere, ..Target::NOTHING });
     }
 }
+
+#[test]
+fn a_port_whose_policy_fits_nowhere_is_refused() {
+    let mut custom = json!({ "output-port-type": "s3_bucket" });
+    for number in 0..100 {
+        custom[format!("aws-{number}-arn")] =
+            json!(format!("arn:aws:s3:::bucket-{number}/a-rather-long-prefix"));
+    }
+    let large =
+        product(&json!({ "id": "orders", "info": {}, "outputPorts": [{ "id": "daily", "custom": custom }] }));
+    let target = target(&agreement(&by_product()), Some(&role("consumer")), Some(&large));
+    assert!(matches!(target.desired, Desired::Refused(Refusal::DocumentTooLarge { .. })), "{target:?}");
+}

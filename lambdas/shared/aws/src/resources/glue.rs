@@ -10,7 +10,7 @@ use dmm_access::ownership::{ResourceFacts, Tags};
 use dmm_converge::error::AwsError;
 use serde_json::{Value, json};
 
-use super::{AwsResources, Call};
+use super::AwsResources;
 use crate::call_error::{CallError, CallErrorKind};
 use crate::json::JsonService;
 
@@ -29,27 +29,27 @@ const MISSING: &[&str] = &["EntityNotFoundException"];
 const EVERYBODY: &str = "IAM_ALLOWED_PRINCIPALS";
 
 impl AwsResources {
-    pub(super) async fn database(&self, arn: &Arn) -> Result<ResourceFacts, AwsError> {
+    pub(super) async fn database(&self, arn: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
         let Some(name) = arn.resource().strip_prefix("database/") else {
             return Err(AwsError::ResourceUnknown { resource: arn.clone() });
         };
         let input = json!({ "CatalogId": arn.account(), "Name": name });
         match GLUE.call(self.aws.sdk_config(), arn, "GetDatabase", &input).await {
             Ok(_) => self.tags(arn).await,
-            Err(error) => Call { action: DATABASE, arn, missing: MISSING }.failed(error),
+            Err(error) => self.ask(DATABASE, arn, MISSING).failed(error),
         }
     }
 
-    pub(super) async fn table(&self, arn: &Arn) -> Result<ResourceFacts, AwsError> {
+    pub(super) async fn table(&self, arn: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
         let path = arn.resource().strip_prefix("table/").and_then(|path| path.split_once('/'));
         let Some((database, name)) = path else {
             return Err(AwsError::ResourceUnknown { resource: arn.clone() });
         };
-        let call = Call { action: TABLE, arn, missing: MISSING };
+        let call = self.ask(TABLE, arn, MISSING);
         let input = json!({ "CatalogId": arn.account(), "DatabaseName": database, "Name": name });
         let answer = match GLUE.call(self.aws.sdk_config(), arn, "GetTable", &input).await {
             Ok(answer) => answer,
-            Err(error) if is_denied_by_lake_formation(&error) => return Ok(governed()),
+            Err(error) if is_denied_by_lake_formation(&error) => return Ok(Some(governed())),
             Err(error) => return call.failed(error),
         };
         let is_registered = match answer.get("Table").map(|table| table.get("IsRegisteredWithLakeFormation"))
@@ -58,28 +58,28 @@ impl AwsResources {
             Some(Some(Value::Bool(is_registered))) => *is_registered,
             _ => return Err(call.malformed()),
         };
-        if is_registered && let Some(facts) = self.closed_to_iam(arn, database, name).await? {
-            return Ok(facts);
+        if is_registered {
+            return self.registered_table(arn, database, name).await;
         }
-        self.tags(&arn.sibling(format!("database/{database}"))).await
+        call.tagged(Some(Tags::new()))
     }
 
-    /// The facts about a registered table to which IAM alone gives no access, or about which Lake Formation says nothing;
-    /// `None` if IAM gives the access.
-    async fn closed_to_iam(
+    /// The facts about a table whose location is registered.
+    async fn registered_table(
         &self,
         arn: &Arn,
         database: &str,
         name: &str,
     ) -> Result<Option<ResourceFacts>, AwsError> {
-        let call = Call { action: PERMISSIONS, arn, missing: MISSING };
+        let call = self.ask(PERMISSIONS, arn, MISSING);
         let table = json!({ "CatalogId": arn.account(), "DatabaseName": database, "Name": name });
-        let mut input = json!({ "CatalogId": arn.account(), "Resource": { "Table": table } });
+        let resource = json!({ "Table": table });
+        let mut input = json!({ "CatalogId": arn.account(), "Resource": resource });
         loop {
             let sent = LAKE_FORMATION.call(self.aws.sdk_config(), arn, "ListPermissions", &input).await;
             let page = match sent {
                 Ok(page) => page,
-                Err(error) => return call.failed(error).map(Some),
+                Err(error) => return call.failed(error),
             };
             let permissions = page.get("PrincipalResourcePermissions").and_then(Value::as_array);
             let permissions = permissions.ok_or_else(|| call.malformed())?;
@@ -87,18 +87,20 @@ impl AwsResources {
                 permission.pointer("/Principal/DataLakePrincipalIdentifier").is_some_and(|it| it == EVERYBODY)
             };
             if permissions.iter().any(is_everybody) {
-                return Ok(None);
+                return call.tagged(Some(Tags::new()));
             }
             match page.get("NextToken").and_then(Value::as_str).filter(|token| !token.is_empty()) {
-                Some(token) => input["NextToken"] = token.into(),
+                Some(token) => {
+                    input = json!({ "CatalogId": arn.account(), "Resource": resource, "NextToken": token });
+                }
                 None => return Ok(Some(governed())),
             }
         }
     }
 
     /// The tags of a database.
-    async fn tags(&self, database: &Arn) -> Result<ResourceFacts, AwsError> {
-        let call = Call { action: TAGS, arn: database, missing: MISSING };
+    async fn tags(&self, database: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
+        let call = self.ask(TAGS, database, MISSING);
         let input = json!({ "ResourceArn": database.to_string() });
         match GLUE.call(self.aws.sdk_config(), database, "GetTags", &input).await {
             Ok(answer) => call.tagged(members(&answer)),

@@ -44,12 +44,31 @@ async fn server(answers: &[(&str, u16, &str)]) -> MockServer {
     server
 }
 
-async fn read(arn: &str, answers: &[(&str, u16, &str)]) -> Result<ResourceFacts, AwsError> {
+/// What is known about a resource, seen from the account `own`.
+async fn read_from(
+    own: &str,
+    arn: &str,
+    answers: &[(&str, u16, &str)],
+) -> Result<Option<ResourceFacts>, AwsError> {
     let server = server(answers).await;
     let arn: Arn = arn.parse().unwrap();
-    let resources = AwsResources::new(&Aws::without_retries(&server.uri()));
-    let mut facts = resources.facts(&BTreeSet::from([arn.clone()])).await?;
-    Ok(facts.remove(&arn).expect("the resource was asked for"))
+    let resources = AwsResources::new(&Aws::without_retries(&server.uri()), own);
+    Ok(resources.facts(&BTreeSet::from([arn.clone()])).await?.remove(&arn))
+}
+
+/// What is known about a resource, seen from its own account.
+async fn read(arn: &str, answers: &[(&str, u16, &str)]) -> Result<ResourceFacts, AwsError> {
+    let account = arn.split(':').nth(4).unwrap();
+    Ok(read_from(account, arn, answers).await?.expect("something is known"))
+}
+
+/// A call that AWS denies is an error for people in the own account. In another one, nothing is known.
+async fn assert_denied(arn: &str, action: &str, answers: &[(&str, u16, &str)]) {
+    let error = read(arn, answers).await.unwrap_err();
+    assert!(matches!(error, AwsError::ResourceDenied { .. }), "{arn}: {error:?}");
+    assert!(error.to_string().contains(action) && error.to_string().contains(arn), "{error}");
+    assert!(!error.is_retryable());
+    assert_eq!(read_from("000000000000", arn, answers).await.unwrap(), None, "{arn}");
 }
 
 #[tokio::test]
@@ -62,14 +81,19 @@ async fn a_bucket_is_read_with_its_tags_and_so_is_a_prefix_in_it() {
 
 #[tokio::test]
 async fn a_bucket_without_tags_is_not_a_missing_bucket() {
-    for (status, code, facts) in [
-        (404, "NoSuchTagSet", untagged()),
-        (404, "NoSuchBucket", ResourceFacts::default()),
-        (403, "AccessDenied", ResourceFacts::unreadable("s3:GetBucketTagging")),
-    ] {
+    for (status, code, facts) in
+        [(404, "NoSuchTagSet", untagged()), (404, "NoSuchBucket", ResourceFacts::default())]
+    {
         let body = format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
         assert_eq!(read(BUCKET, &[("GetBucketTagging", status, &body)]).await.unwrap(), facts, "{code}");
     }
+}
+
+#[tokio::test]
+async fn nothing_is_known_about_a_bucket_whose_tags_are_denied() {
+    let body = "<Error><Code>AccessDenied</Code><Message>m</Message></Error>";
+    let known = read_from("123456789012", BUCKET, &[("GetBucketTagging", 403, body)]).await.unwrap();
+    assert_eq!(known, None);
 }
 
 #[tokio::test]
@@ -81,7 +105,7 @@ async fn a_bucket_in_another_region_is_read_there() {
     let bucket = || Mock::given(query_param("tagging", ""));
     bucket().respond_with(elsewhere).up_to_n_times(1).mount(&server).await;
     bucket().respond_with(ResponseTemplate::new(200).set_body_string(TAGS_OF_BUCKET)).mount(&server).await;
-    let resources = AwsResources::new(&Aws::without_retries(&server.uri()));
+    let resources = AwsResources::new(&Aws::without_retries(&server.uri()), "123456789012");
     let arn: Arn = BUCKET.parse().unwrap();
     assert_eq!(resources.facts(&BTreeSet::from([arn.clone()])).await.unwrap()[&arn], owned());
     let requests = server.received_requests().await.unwrap();
@@ -93,33 +117,17 @@ async fn a_bucket_in_another_region_is_read_there() {
 }
 
 #[tokio::test]
-async fn a_table_has_the_tags_of_its_database() {
-    let table = ("AWSGlue.GetTable", 200, r#"{"Table":{"Name":"orders"}}"#);
-    let facts = read(TABLE, &[table, ("AWSGlue.GetTags", 200, r#"{"Tags":{"dmm-team":"sales"}}"#)]).await;
-    assert_eq!(facts.unwrap(), owned());
-    let facts = read(TABLE, &[table, ("AWSGlue.GetTags", 200, r#"{"Tags":{}}"#)]).await;
-    assert_eq!(facts.unwrap(), untagged());
-    let facts = read(TABLE, &[table, ("AWSGlue.GetTags", 400, &denied())]).await;
-    assert_eq!(facts.unwrap(), ResourceFacts::unreadable("glue:GetTags"));
-}
-
-#[tokio::test]
-async fn a_table_is_looked_up_in_the_catalog_of_its_account() {
+async fn a_table_has_no_tags_and_is_looked_up_in_the_catalog_of_its_account() {
     let server = MockServer::start().await;
     let names = json!({ "CatalogId": "210987654321", "DatabaseName": "sales", "Name": "orders" });
-    for (target, input, answer) in [
-        ("AWSGlue.GetTable", names, r#"{"Table":{}}"#),
-        ("AWSGlue.GetTags", json!({ "ResourceArn": DATABASE }), r#"{"Tags":{"dmm-team":"sales"}}"#),
-    ] {
-        Mock::given(header("x-amz-target", target))
-            .and(body_partial_json(input))
-            .respond_with(ResponseTemplate::new(200).set_body_string(answer))
-            .mount(&server)
-            .await;
-    }
-    let resources = AwsResources::new(&Aws::without_retries(&server.uri()));
+    Mock::given(header("x-amz-target", "AWSGlue.GetTable"))
+        .and(body_partial_json(names))
+        .respond_with(ResponseTemplate::new(200).set_body_string(r#"{"Table":{"Name":"orders"}}"#))
+        .mount(&server)
+        .await;
+    let resources = AwsResources::new(&Aws::without_retries(&server.uri()), "123456789012");
     let arn: Arn = TABLE.parse().unwrap();
-    assert_eq!(resources.facts(&BTreeSet::from([arn.clone()])).await.unwrap()[&arn], owned());
+    assert_eq!(resources.facts(&BTreeSet::from([arn.clone()])).await.unwrap()[&arn], untagged());
 }
 
 #[tokio::test]
@@ -131,8 +139,7 @@ async fn a_missing_table_or_database_does_not_exist() {
     for (arn, target, action) in
         [(TABLE, "AWSGlue.GetTable", "glue:GetTable"), (DATABASE, "AWSGlue.GetDatabase", "glue:GetDatabase")]
     {
-        let facts = read(arn, &[(target, 400, &denied())]).await.unwrap();
-        assert_eq!(facts, ResourceFacts::unreadable(action), "{arn}");
+        assert_denied(arn, action, &[(target, 400, &denied())]).await;
     }
 }
 
@@ -143,12 +150,14 @@ async fn a_database_is_read_with_its_tags() {
         ("AWSGlue.GetTags", 200, r#"{"Tags":{"dmm-team":"sales"}}"#),
     ];
     assert_eq!(read(DATABASE, &answers).await.unwrap(), owned());
+    let answers = [answers[0], ("AWSGlue.GetTags", 200, r#"{"Tags":{}}"#)];
+    assert_eq!(read(DATABASE, &answers).await.unwrap(), untagged());
+    assert_denied(DATABASE, "glue:GetTags", &[answers[0], ("AWSGlue.GetTags", 400, &denied())]).await;
 }
 
 #[tokio::test]
 async fn a_registered_table_is_governed_unless_lake_formation_leaves_it_to_iam() {
     let registered = ("AWSGlue.GetTable", 200, r#"{"Table":{"IsRegisteredWithLakeFormation":true}}"#);
-    let database = ("AWSGlue.GetTags", 200, r#"{"Tags":{"dmm-team":"sales"}}"#);
     let governed = ResourceFacts { exists: true, is_governed: true, ..ResourceFacts::default() };
     let principal = |id: &str| {
         let permission =
@@ -158,17 +167,16 @@ async fn a_registered_table_is_governed_unless_lake_formation_leaves_it_to_iam()
     let (iam, analyst) =
         (principal("IAM_ALLOWED_PRINCIPALS"), principal("arn:aws:iam::210987654321:role/analyst"));
     for (page, facts) in [
-        (iam.as_str(), owned()),
+        (iam.as_str(), untagged()),
         (&analyst, governed.clone()),
         (r#"{"PrincipalResourcePermissions":[]}"#, governed.clone()),
     ] {
-        let answers = [registered, database, ("ListPermissions", 200, page)];
+        let answers = [registered, ("ListPermissions", 200, page)];
         assert_eq!(read(TABLE, &answers).await.unwrap(), facts, "{page}");
     }
     let body = denied();
-    let answers = [registered, database, ("ListPermissions", 403, body.as_str())];
-    let facts = read(TABLE, &answers).await.unwrap();
-    assert_eq!(facts, ResourceFacts::unreadable("lakeformation:ListPermissions"));
+    let answers = [registered, ("ListPermissions", 403, body.as_str())];
+    assert_denied(TABLE, "lakeformation:ListPermissions", &answers).await;
 
     // To a function that IAM alone gives no access, Glue does not even show the table.
     let body = json!({
@@ -181,11 +189,8 @@ async fn a_registered_table_is_governed_unless_lake_formation_leaves_it_to_iam()
 
 #[tokio::test]
 async fn all_pages_of_permissions_are_read() {
-    let server = server(&[
-        ("AWSGlue.GetTable", 200, r#"{"Table":{"IsRegisteredWithLakeFormation":true}}"#),
-        ("AWSGlue.GetTags", 200, r#"{"Tags":{"dmm-team":"sales"}}"#),
-    ])
-    .await;
+    let table = r#"{"Table":{"IsRegisteredWithLakeFormation":true}}"#;
+    let server = server(&[("AWSGlue.GetTable", 200, table)]).await;
     let everybody = json!({ "Principal": { "DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS" } });
     let last = json!({ "PrincipalResourcePermissions": [everybody] });
     Mock::given(path("/ListPermissions"))
@@ -199,9 +204,9 @@ async fn all_pages_of_permissions_are_read() {
         .with_priority(6)
         .mount(&server)
         .await;
-    let resources = AwsResources::new(&Aws::without_retries(&server.uri()));
+    let resources = AwsResources::new(&Aws::without_retries(&server.uri()), "123456789012");
     let arn: Arn = TABLE.parse().unwrap();
-    assert_eq!(resources.facts(&BTreeSet::from([arn.clone()])).await.unwrap()[&arn], owned());
+    assert_eq!(resources.facts(&BTreeSet::from([arn.clone()])).await.unwrap()[&arn], untagged());
 }
 
 #[tokio::test]
@@ -226,8 +231,7 @@ async fn a_workgroup_and_a_key_are_read_with_their_tags() {
         assert_eq!(read(arn, &[(target, 200, tagged)]).await.unwrap(), owned(), "{arn}");
         assert_eq!(read(arn, &[(target, 200, r#"{"Tags":[]}"#)]).await.unwrap(), untagged(), "{arn}");
         assert_eq!(read(arn, &[(target, 400, missing)]).await.unwrap(), ResourceFacts::default(), "{arn}");
-        let facts = read(arn, &[(target, 400, &denied)]).await.unwrap();
-        assert_eq!(facts, ResourceFacts::unreadable(action));
+        assert_denied(arn, action, &[(target, 400, &denied)]).await;
     }
 }
 
