@@ -9,11 +9,18 @@ use crate::entitlement::{Place, RolePolicy};
 use crate::guardrails::{GuardrailSettings, Guardrails};
 use crate::name::PolicyName;
 use crate::role::{Role, RoleName};
+use crate::stack::Stack;
 
 /// The access with this id.
 #[must_use]
 pub fn access(id: &str) -> AgreementRef {
     AgreementRef { kind: AgreementKind::Access, id: id.to_owned() }
+}
+
+/// The stack of tests.
+#[must_use]
+pub fn stack() -> Stack {
+    "dmm-test".parse().expect("the name of a stack")
 }
 
 /// The role name.
