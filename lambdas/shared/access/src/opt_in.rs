@@ -5,7 +5,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 /// The tag with which a role opts in.
-const TAG: &str = "dmm-integration";
+pub(crate) const TAG: &str = "dmm-integration";
 /// The value of that tag.
 pub(crate) const VALUE: &str = "enabled";
 /// The condition key with the tag's value on the role that makes a request.

@@ -119,9 +119,9 @@ impl Totals {
     fn end(self, finish: Finish) -> Convergence {
         let outcome = match finish.desired {
             Desired::Refused(refusal) => Outcome::Refused(refusal),
-            Desired::Grant(_) | Desired::Nothing if !self.changed => Outcome::Unchanged,
+            _ if !self.changed => Outcome::Unchanged,
             Desired::Grant(_) => Outcome::Granted,
-            Desired::Nothing => Outcome::Revoked,
+            Desired::Nothing | Desired::Elsewhere => Outcome::Revoked,
         };
         Convergence { outcome, rounds: self.rounds }
     }

@@ -23,6 +23,12 @@ pub(super) const READ: &[&str] = &["s3:GetObject"];
 pub(super) const RESULTS: &[&str] =
     &["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"];
 
+/// The endings of names that only objects have. Without a slash behind it, such a name is taken for an object.
+const FILE_ENDINGS: [&str; 21] = [
+    "avro", "bz2", "csv", "doc", "docx", "gz", "html", "json", "jsonl", "log", "ndjson", "orc", "parquet",
+    "pdf", "tsv", "txt", "xls", "xlsx", "xml", "zip", "zst",
+];
+
 /// A bucket, or the objects below a prefix in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Location {
@@ -35,6 +41,9 @@ pub(super) struct Location {
 impl Location {
     /// The location that a field names.
     pub(super) fn of(field: &ArnField) -> Result<Location, Refusal> {
+        if is_object(&field.arn) {
+            return Err(Refusal::SingleObject { field: field.name.clone(), arn: field.arn.to_string() });
+        }
         Location::read(&field.arn)
             .ok_or_else(|| field.unsupported("the ARN of a bucket or of a prefix in a bucket"))
     }
@@ -56,17 +65,47 @@ impl Location {
         })
     }
 
-    fn bucket_arn(&self) -> String {
+    /// The folder with this name in the location.
+    pub(super) fn below(&self, folder: &str) -> Location {
+        let prefix =
+            self.prefix.as_ref().map_or_else(|| folder.to_owned(), |prefix| format!("{prefix}/{folder}"));
+        Location { prefix: Some(prefix), ..self.clone() }
+    }
+
+    /// Whether some object may be in both locations.
+    pub(super) fn overlaps(&self, other: &Location) -> bool {
+        let path = |location: &Location| match &location.prefix {
+            Some(prefix) => format!("{prefix}/"),
+            None => String::new(),
+        };
+        let (one, other_path) = (path(self), path(other));
+        self.bucket == other.bucket && (one.starts_with(&other_path) || other_path.starts_with(&one))
+    }
+
+    pub(super) fn bucket_arn(&self) -> String {
         format!("arn:{}:s3:::{}", self.partition, self.bucket)
     }
 
     /// The pattern of the ARNs of all objects in this location.
-    fn objects_arn(&self) -> String {
+    pub(super) fn objects_arn(&self) -> String {
         match &self.prefix {
             Some(prefix) => format!("{}/{prefix}/*", self.bucket_arn()),
             None => format!("{}/*", self.bucket_arn()),
         }
     }
+}
+
+/// Whether it is the ARN of one object, as far as its name tells.
+fn is_object(arn: &Arn) -> bool {
+    let name = arn.resource().split_once('/').and_then(|(_, key)| key.rsplit('/').next()).unwrap_or_default();
+    name.rsplit_once('.')
+        .is_some_and(|(_, ending)| FILE_ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// The bucket that an ARN of a location belongs to.
+pub(super) fn bucket_of(arn: &Arn) -> Arn {
+    let bucket = arn.resource().split_once('/').map_or(arn.resource(), |(bucket, _)| bucket);
+    arn.sibling(bucket.to_owned())
 }
 
 /// Lists the objects of these locations.
@@ -124,6 +163,21 @@ mod tests {
             ("arn:aws:s3:::orders-data/daily/2023/", Some("daily/2023")),
         ] {
             assert_eq!(location(arn), Some(("orders-data".to_owned(), prefix.map(str::to_owned))), "{arn}");
+        }
+    }
+
+    #[test]
+    fn locations_overlap_if_one_contains_the_other() {
+        let of = |arn: &str| Location::read(&arn.parse().unwrap()).unwrap();
+        for (one, other, overlaps) in [
+            ("arn:aws:s3:::lab", "arn:aws:s3:::lab", true),
+            ("arn:aws:s3:::lab", "arn:aws:s3:::lab/results", true),
+            ("arn:aws:s3:::lab/a", "arn:aws:s3:::lab/a/b", true),
+            ("arn:aws:s3:::lab/a", "arn:aws:s3:::lab/ab", false),
+            ("arn:aws:s3:::lab/a", "arn:aws:s3:::lab2/a", false),
+        ] {
+            assert_eq!(of(one).overlaps(&of(other)), overlaps, "{one} {other}");
+            assert_eq!(of(other).overlaps(&of(one)), overlaps, "{other} {one}");
         }
     }
 

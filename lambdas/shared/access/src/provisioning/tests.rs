@@ -92,6 +92,14 @@ fn an_agreement_of_another_platform_is_left_alone() {
     ));
 }
 
+#[test]
+fn nothing_is_reported_about_a_role_that_another_stack_serves() {
+    let theirs = access(&json!({ "status": "provisioned", "platform": "aws" }));
+    for was_known in [false, true] {
+        assert_eq!(ProvisioningState::after(&theirs, &Desired::Elsewhere, was_known), None);
+    }
+}
+
 fn older(more: &Value) -> Agreement {
     agreement(AgreementKind::DataUsageAgreement, more)
 }

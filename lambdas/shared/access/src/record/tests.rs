@@ -261,7 +261,7 @@ fn records_of_the_previous_release_are_read_in_full_and_lead_to_no_revocation() 
         let mut run = RunState::new(ROUNDS, BTreeSet::new());
         run.record_read(Some(record.state.clone()));
         let desired = Desired::Grant(record.state.granted.clone());
-        run.target_read(Target { desired, usual_places: BTreeSet::from([place.clone()]) });
+        run.target_read(Target { desired, usual_places: [place.clone()].into(), ..Target::NOTHING });
         loop {
             match run.next_step() {
                 Step::Look(at) if at == place => {

@@ -67,6 +67,7 @@ impl Converger<'_> {
         let context = Context {
             reference,
             role: role.as_ref(),
+            consumer: product.as_ref(),
             provider: provider.as_ref(),
             facts: &facts,
             granted,
