@@ -137,6 +137,18 @@ pub enum AwsError {
         #[source]
         source: Source,
     },
+    /// The configuration forbids to change the role, but the role still has a policy. The text is shown to people.
+    #[error(
+        "The IAM role {role} still has the policy {policy}, but the configuration of this integration does not allow it \
+         to change the role. Either ask the operator of the integration to allow the role (allowedRoles and \
+         protectedRoles) and to send the event again, or delete the policy yourself."
+    )]
+    RoleForbidden {
+        /// The role.
+        role: RoleName,
+        /// The policy.
+        policy: PolicyName,
+    },
     /// AWS lets nobody change the role. The text is shown to people.
     #[error("AWS does not allow {action} on the IAM role {role}.")]
     Unmodifiable {
@@ -225,6 +237,7 @@ impl AwsError {
             AwsError::Failed { .. } | AwsError::Resource { .. } | AwsError::TooManyConflicts { .. } => true,
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
+            | AwsError::RoleForbidden { .. }
             | AwsError::Unmodifiable { .. }
             | AwsError::ResourceDenied { .. }
             | AwsError::ResourceUnknown { .. }
@@ -238,6 +251,7 @@ impl AwsError {
         match self {
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
+            | AwsError::RoleForbidden { .. }
             | AwsError::Unmodifiable { .. }
             | AwsError::ResourceDenied { .. } => true,
             AwsError::Failed { .. }

@@ -12,9 +12,8 @@ use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, Marks, ProvisioningReport, Team,
 };
-use serde_json::Value;
 
 use crate::error::{AwsError, MeshError, RoleListError};
 
@@ -52,8 +51,9 @@ pub trait Reporter: Send + Sync {
         access_id: &str,
         report: &ProvisioningReport,
     ) -> Result<(), MeshError>;
-    /// Replaces an agreement of an older generation, which has no reports.
-    async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), MeshError>;
+    /// Writes marks into an agreement of an older generation, which has no reports. It is an error that a retry can solve if
+    /// the agreement has changed since it was read.
+    async fn mark_agreement(&self, agreement: &Agreement, marks: &Marks) -> Result<(), MeshError>;
 }
 
 /// The answer of AWS to a write.
@@ -136,6 +136,9 @@ pub trait ManagedPolicies: Send + Sync {
     async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, AwsError>;
     /// Writes the policy and attaches it to its role.
     async fn put_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError>;
+    /// Writes another document to the policy, and neither attaches nor detaches it. It is not an error if the policy does
+    /// not exist.
+    async fn replace_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<(), AwsError>;
     /// Detaches the policy from its role and deletes it. It is not an error if the policy or the role does not exist.
     async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError>;
 }
