@@ -114,7 +114,7 @@ pub struct CallError {
     pub status: Option<u16>,
     /// The service's message. It may repeat what is in the request, names of people included, so it is only looked at for
     /// decisions, and goes nowhere: neither into logs nor into reports.
-    pub(crate) message: Option<String>,
+    pub message: Option<String>,
     /// The full code, or what there is in its place, for people.
     pub reason: String,
     /// The reason once more, with the id by which AWS can find the request; the SDK's error if there was no answer.

@@ -19,8 +19,10 @@
 //!
 //! A call that AWS denies says nothing about the tags. In the own account, it is an error that names the permission. AWS does
 //! not say who owns a key of another account, and usually not who owns a bucket or a database there. Nothing is known about
-//! such a resource, which is not the same as having no tags: only the operator's map can say who owns it. S3's answer and the
-//! ARN of a bucket do not tell in which account it is, so a bucket whose tags are denied counts as one of another account.
+//! such a resource, which is not the same as having no tags: only the operator's map can say who owns it. The ARN of a bucket
+//! does not tell in which account it is, so a bucket whose tags are denied counts as one of another account, unless S3 blames
+//! the policies of this function
+//! ([access denied messages](https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html)).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -164,11 +166,13 @@ impl Call<'_> {
             return Ok(Some(ResourceFacts::default()));
         }
         match error.kind {
-            CallErrorKind::Denied if self.is_own => Err(AwsError::ResourceDenied {
-                action: self.action,
-                resource: self.arn.clone(),
-                source: error.source,
-            }),
+            CallErrorKind::Denied if self.is_own || blames_the_caller(&error) => {
+                Err(AwsError::ResourceDenied {
+                    action: self.action,
+                    resource: self.arn.clone(),
+                    source: error.source,
+                })
+            }
             CallErrorKind::Denied => Ok(None),
             _ => Err(self.error(error.source)),
         }
@@ -177,6 +181,14 @@ impl Call<'_> {
     fn error(self, source: Box<dyn Error + Send + Sync>) -> AwsError {
         AwsError::Resource { action: self.action, resource: self.arn.clone(), source }
     }
+}
+
+/// Whether the policies of the caller, and not those of the resource or its account, deny the call. AWS says so in the message
+/// only: `… because no identity-based policy allows the s3:GetBucketTagging action`.
+fn blames_the_caller(error: &CallError) -> bool {
+    let policies = ["identity-based policy", "permissions boundary", "service control policy"];
+    let message = error.message.as_deref().unwrap_or_default();
+    policies.iter().any(|policy| message.contains(policy))
 }
 
 /// The tags in a list of objects; `None` if it is something else.

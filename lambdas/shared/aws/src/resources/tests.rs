@@ -97,6 +97,16 @@ async fn nothing_is_known_about_a_bucket_whose_tags_are_denied() {
 }
 
 #[tokio::test]
+async fn a_bucket_whose_tags_the_policies_of_the_function_deny_is_an_error_that_names_the_permission() {
+    let body = "<Error><Code>AccessDenied</Code><Message>User: arn:aws:sts::123456789012:assumed-role/f/f is not \
+        authorized to perform: s3:GetBucketTagging on resource: \"arn:aws:s3:::orders-data\" because no \
+        identity-based policy allows the s3:GetBucketTagging action</Message></Error>";
+    let answers = [("GetBucketTagging", 403, body)];
+    let error = read_from("123456789012", BUCKET, &answers).await.unwrap_err();
+    assert!(matches!(error, AwsError::ResourceDenied { action: "s3:GetBucketTagging", .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_bucket_in_another_region_is_read_there() {
     let server = MockServer::start().await;
     let elsewhere = ResponseTemplate::new(301)

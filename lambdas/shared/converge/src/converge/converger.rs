@@ -73,7 +73,7 @@ impl Converger<'_> {
             granted,
             guardrails: self.guardrails,
         };
-        let target = Target::of(asked, &agreement, context);
+        let target = Target::of(asked, &agreement, &context);
         Ok((Some(agreement), target))
     }
 
