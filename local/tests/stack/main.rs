@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod attacks;
 mod commands;
 mod common;
 mod crash;
@@ -23,3 +24,4 @@ mod router;
 mod tampering;
 mod throttling;
 mod traces;
+mod upgrade;
