@@ -18,9 +18,15 @@ use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
 use serde_json::{Value, json};
 
-/// What Lambda does with the role but this machine does not: logs are files here, and there is no X-Ray.
-const NOT_HERE: [&str; 4] =
-    ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+/// What this machine does not use. Logs are files here, and there is no X-Ray; the emulator registers no table with Lake
+/// Formation, so nothing has to be asked there.
+const NOT_HERE: [&str; 5] = [
+    "lakeformation:ListPermissions",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+];
 
 /// The consumer that a round grants access to.
 #[derive(Clone, Copy)]
@@ -249,7 +255,7 @@ async fn compare(stack: &Stack, payload: &Value) -> Vec<String> {
 /// Requests agreements: one whose grant fits inline on the role, and two that have to be packed.
 fn request(stack: &Stack, round: usize, consumer: Consumer) -> [String; 3] {
     let consumer = json!({ "dataProductId": consumer.product, "teamId": "planning" });
-    for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-glue"]) {
+    for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-encrypted"]) {
         world(stack).put_agreement(Access, agreement(id, port, &consumer)).unwrap();
     }
     ids(round)
@@ -280,7 +286,9 @@ fn with_a_role_below_the_path() -> Landscape {
 
 /// Removes the permissions of a function's role one at a time. Returns those without which nothing fails.
 async fn spare(binary: &str) -> Vec<String> {
-    let stack = stack(with_a_role_below_the_path()).await;
+    let mut options = Options::by_hand(with_a_role_below_the_path());
+    options.config.insert("scanRoles".to_owned(), "true".to_owned());
+    let stack = Stack::start(options).await.unwrap();
     // This leaves a few hundred characters for inline policies.
     for consumer in [TAGGED, BELOW_THE_PATH] {
         owners_policy(&stack, consumer.role, 9_500).await;

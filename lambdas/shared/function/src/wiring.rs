@@ -78,7 +78,7 @@ impl AgreementAdapters {
         let stack = config.managed_policies.stack().clone();
         Ok(AgreementAdapters {
             stack,
-            api: api_client(config.api, &aws)?,
+            api: api_client(config.api, &aws)?.with_older_generations(config.legacy_generations),
             iam: IamRoles::new(&aws, config.managed_policies, config.opt_in),
             resources,
             records: S3Store::new(&aws, config.state_bucket),

@@ -55,8 +55,13 @@ pub(crate) fn owner(key: &str, id: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(key.to_owned(), id.to_owned())])
 }
 
+/// The ARN of the key that `orders-encrypted` needs.
+fn key() -> String {
+    format!("arn:aws:kms:eu-central-1:{ACCOUNT}:key/5a3c1f0e-7d2b-4c68-9e41-0f6b2d8a9c17")
+}
+
 /// The resources of the ports of `orders`, each with its owner.
-fn resources() -> [Resource; 5] {
+fn resources() -> [Resource; 6] {
     let glue = format!("arn:aws:glue:eu-central-1:{ACCOUNT}");
     let own = owner("dmm-data-product", "orders");
     [
@@ -67,7 +72,11 @@ fn resources() -> [Resource; 5] {
         },
         Resource { arn: format!("{glue}:database/orders"), tags: own.clone() },
         Resource { arn: format!("{glue}:table/orders/lines"), tags: BTreeMap::new() },
-        Resource { arn: format!("arn:aws:athena:eu-central-1:{ACCOUNT}:workgroup/forecasting"), tags: own },
+        Resource {
+            arn: format!("arn:aws:athena:eu-central-1:{ACCOUNT}:workgroup/forecasting"),
+            tags: own.clone(),
+        },
+        Resource { arn: key(), tags: own },
     ]
 }
 
@@ -95,6 +104,15 @@ pub(crate) fn provider() -> Value {
                     "aws-s3-folder-arn": "arn:aws:s3:::orders-data/lines",
                     "aws-athena-workgroup-arn": format!("arn:aws:athena:eu-central-1:{ACCOUNT}:workgroup/forecasting"),
                     "aws-athena-results-arn": "arn:aws:s3:::forecasting-results/athena",
+                },
+            },
+            {
+                "id": "orders-encrypted", "name": "orders-encrypted", "type": "Glue",
+                "custom": {
+                    "output-port-type": "glue_table",
+                    "aws-glue-table-arn": format!("arn:aws:glue:eu-central-1:{ACCOUNT}:table/orders/lines"),
+                    "aws-s3-folder-arn": "arn:aws:s3:::orders-data/lines",
+                    "aws-kms-key-arn": key(),
                 },
             },
             { "id": "orders-kafka", "name": "orders-kafka", "type": "Kafka", "custom": { "output-port-type": "kafka" } },
