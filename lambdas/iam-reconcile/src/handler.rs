@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
+use dmm_access::stack::Stack;
 use dmm_aws::{AwsResources, IamRoles, S3Store};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::reconcile as budget;
@@ -31,6 +32,7 @@ pub struct ReconcileHandler {
     resources: AwsResources,
     records: S3Store,
     guardrails: Guardrails,
+    stack: Stack,
     scan_roles: bool,
 }
 
@@ -42,11 +44,12 @@ impl ReconcileHandler {
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: ReconcileConfig) -> Result<ReconcileHandler, WiringError> {
         let ReconcileConfig { agreement, scan_roles } = config;
-        let AgreementAdapters { api, iam, resources, records, guardrails } =
+        let AgreementAdapters { api, iam, resources, records, guardrails, stack } =
             AgreementAdapters::new(agreement)?;
         let iam = RateLimited::new(iam, budget::IAM_CALL_INTERVAL, budget::THROTTLE_BACKOFF);
-        let places = adapters(iam, &records);
-        Ok(ReconcileHandler { api, resources, places, records, guardrails, scan_roles })
+        // The search for policies that no record knows is for those of the predecessor.
+        let places = adapters(iam, &records, &guardrails, &stack, scan_roles);
+        Ok(ReconcileHandler { api, resources, places, records, guardrails, stack, scan_roles })
     }
 
     /// Handles one invocation.
@@ -91,6 +94,7 @@ impl ReconcileHandler {
             places: &self.places,
             records: &self.records,
             guardrails: &self.guardrails,
+            stack: &self.stack,
             clock: Timestamp::now,
             conflict_backoff: CONFLICT_BACKOFF,
         };

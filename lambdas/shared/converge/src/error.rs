@@ -136,6 +136,18 @@ pub enum AwsError {
         #[source]
         source: Source,
     },
+    /// The configuration forbids to change the role, but the role still has a policy. The text is shown to people.
+    #[error(
+        "The IAM role {role} still has the policy {policy}, but the configuration of this integration does not allow it \
+         to change the role. Either ask the operator of the integration to allow the role (allowedRoles and \
+         protectedRoles) and to send the event again, or delete the policy yourself."
+    )]
+    RoleForbidden {
+        /// The role.
+        role: RoleName,
+        /// The policy.
+        policy: PolicyName,
+    },
     /// AWS lets nobody change the role. The text is shown to people.
     #[error("AWS does not allow {action} on the IAM role {role}.")]
     Unmodifiable {
@@ -193,6 +205,7 @@ impl AwsError {
             AwsError::Failed { .. } | AwsError::TooManyConflicts { .. } => true,
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
+            | AwsError::RoleForbidden { .. }
             | AwsError::Unmodifiable { .. }
             | AwsError::Record(_) => false,
         }
@@ -202,7 +215,10 @@ impl AwsError {
     /// reported.
     pub(crate) fn is_for_people(&self) -> bool {
         match self {
-            AwsError::Denied { .. } | AwsError::OptedOut { .. } | AwsError::Unmodifiable { .. } => true,
+            AwsError::Denied { .. }
+            | AwsError::OptedOut { .. }
+            | AwsError::RoleForbidden { .. }
+            | AwsError::Unmodifiable { .. } => true,
             AwsError::Failed { .. }
             | AwsError::TooManyConflicts { .. }
             | AwsError::Quota { .. }

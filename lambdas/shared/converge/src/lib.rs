@@ -16,6 +16,7 @@ mod outcome;
 pub mod packing;
 pub mod ports;
 pub mod reconcile;
+mod rejected;
 pub mod trace;
 
 pub use brake::Brake;

@@ -222,7 +222,9 @@ impl Pass<'_> {
 
     async fn record(&mut self, key: &str) {
         let agreement = match self.reconciler.converger.records.get(key).await {
-            Ok(Some(object)) => Record::agreement_of(key, &object.body).map_err(Error::from),
+            Ok(Some(object)) => {
+                Record::agreement_of(key, &object.body, self.reconciler.converger.stack).map_err(Error::from)
+            }
             Ok(None) => return,
             Err(error) => Err(error.into()),
         };
@@ -272,7 +274,7 @@ impl Pass<'_> {
             let key = record_key(&agreement);
             let is_recorded = converger.records.get(&key).await?.is_some_and(|object| {
                 // A record that cannot be read has been reported with its agreement.
-                let record = Record::read(&key, &object.body, &agreement);
+                let record = Record::read(&key, &object.body, &agreement, converger.stack);
                 record.map_or(true, |record| record.state.places().any(|known| *known == place))
             });
             if !is_recorded {

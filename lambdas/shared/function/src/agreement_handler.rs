@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
+use dmm_access::stack::Stack;
 use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
 use dmm_converge::ports::{Places, Resources, Roles};
 use dmm_converge::{Converger, Error, Outcome, trace};
@@ -29,6 +30,7 @@ pub struct AgreementHandler {
     places: Arc<dyn Places>,
     records: Arc<dyn ObjectStore>,
     guardrails: Guardrails,
+    stack: Stack,
 }
 
 impl AgreementHandler {
@@ -38,8 +40,9 @@ impl AgreementHandler {
     ///
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: AgreementConfig) -> Result<AgreementHandler, WiringError> {
-        let AgreementAdapters { api, iam, resources, records, guardrails } = AgreementAdapters::new(config)?;
-        let places = adapters(iam.clone(), &records);
+        let AgreementAdapters { api, iam, resources, records, guardrails, stack } =
+            AgreementAdapters::new(config)?;
+        let places = adapters(iam.clone(), &records, &guardrails, &stack, false);
         Ok(AgreementHandler {
             api,
             roles: Arc::new(iam),
@@ -47,6 +50,7 @@ impl AgreementHandler {
             places: Arc::new(places),
             records: Arc::new(records),
             guardrails,
+            stack,
         })
     }
 
@@ -109,6 +113,7 @@ impl AgreementHandler {
             places: self.places.as_ref(),
             records: self.records.as_ref(),
             guardrails: &self.guardrails,
+            stack: &self.stack,
             clock: Timestamp::now,
             conflict_backoff: CONFLICT_BACKOFF,
         };

@@ -15,7 +15,7 @@ use crate::names::metric::{
     AGREEMENTS_CHECKED, AGREEMENTS_FAILED, AGREEMENTS_REFUSED, CONVERGENCE_ROUNDS, EVENT_AGE,
     EVENTS_DEAD_LETTERED, EVENTS_FAILED, EVENTS_POLLED, EVENTS_PUBLISHED, EVENTS_QUARANTINED, EVENTS_QUEUED,
     FEED_LAG, GRANTS, Metric, NAMESPACE, REASON, REFUSALS, REVOCATIONS, ROLE, ROLE_POLICY_USAGE, SERVICE,
-    STAGE_DURATION,
+    STAGE_DURATION, STORED_DATA_REJECTED,
 };
 use crate::service;
 
@@ -73,6 +73,11 @@ pub fn reconciled(checked: usize, granted: usize, revoked: usize, refused: usize
 /// How much of the policy space of a role is used, in percent. The role is a property of the line.
 pub fn role_policy_usage(role: &str, percent: f64) {
     emit(&[(ROLE_POLICY_USAGE, percent)], &[(ROLE, role)]);
+}
+
+/// An object in the state bucket, or a part of it, is not used because this software could not have written it.
+pub fn stored_data_rejected() {
+    emit_counts(&[(STORED_DATA_REJECTED, 1)]);
 }
 
 /// This function has processed an event that happened at this time; for a batch, the oldest event.

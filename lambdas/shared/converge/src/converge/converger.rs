@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dmm_access::entitlement::Entitlements;
 use dmm_access::guardrails::Guardrails;
+use dmm_access::stack::Stack;
 use dmm_access::target::{self, Context, Target};
 use dmm_budget::Backoff;
 use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct, Team};
@@ -30,6 +31,8 @@ pub struct Converger<'a> {
     pub records: &'a dyn ObjectStore,
     /// The limits on what may be given.
     pub guardrails: &'a Guardrails,
+    /// The stack that this is, for records.
+    pub stack: &'a Stack,
     /// The current time, for records.
     pub clock: fn() -> Timestamp,
     /// How long a run waits before it starts again because another run wrote the record.

@@ -7,13 +7,13 @@ use dmm_access::name::record_key;
 use dmm_access::record::{Cause, GrantState, Record};
 use dmm_access::transition::{Finish, ROUNDS, RunState, Step};
 use dmm_mesh::{Agreement, AgreementRef};
-use dmm_state::{Precondition, StateError};
+use dmm_state::{Object, Precondition, StateError};
 use uuid::Uuid;
 
 use super::converger::Converger;
 use crate::error::Error;
 use crate::ports::Put;
-use crate::{conflict, trace};
+use crate::{conflict, rejected, trace};
 
 /// A run.
 pub(super) struct Run<'a> {
@@ -137,16 +137,20 @@ impl<'a> Run<'a> {
     async fn read_record(&mut self) -> Result<(), Error> {
         let object = self.converger.records.get(&self.record_key).await?;
         self.record_version = Precondition::unchanged(object.as_ref());
-        let record =
-            object.map(|object| Record::read(&self.record_key, &object.body, self.asked)).transpose()?;
+        let stack = &self.converger.stack;
+        let read = |object: Object| Record::read(&self.record_key, &object.body, self.asked, stack);
+        let record = object.map(read).transpose()?;
+        for part in record.iter().flat_map(Record::rejected) {
+            rejected::tell(&self.record_key, part);
+        }
         self.state.record_read(record.map(|record| record.state));
         Ok(())
     }
 
     async fn write_record(&mut self, state: GrantState) -> Result<(), Error> {
-        let Converger { records, clock, conflict_backoff, .. } = self.converger;
+        let Converger { records, clock, conflict_backoff, stack, .. } = self.converger;
         let revision = Uuid::new_v4().to_string();
-        let record = Record::new(self.asked, state, self.cause.clone(), clock(), revision);
+        let record = Record::new(stack, self.asked, state, self.cause.clone(), clock(), revision);
         let body = record.to_json(&self.record_key)?;
         match records.put(&self.record_key, body, &self.record_version).await {
             Ok(etag) => {

@@ -6,6 +6,7 @@ use super::*;
 use crate::error::{AwsError, MeshError};
 
 mod orders;
+mod planted;
 mod world;
 use world::{World, document};
 

@@ -83,6 +83,7 @@ fn handler() -> AgreementHandler {
         places: Arc::new(Silent),
         records: Arc::new(Silent),
         guardrails,
+        stack: "dmm-test".parse().unwrap(),
     }
 }
 

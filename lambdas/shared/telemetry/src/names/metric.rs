@@ -106,6 +106,8 @@ metrics! {
     AGREEMENTS_FAILED = "AgreementsFailed", Count, &[];
     /// how much of the policy space of a role is used; the property `role` names the role
     ROLE_POLICY_USAGE = "RolePolicyUsage", Percent, &[];
+    /// objects in the state bucket, or parts of them, that are not used because this software could not have written them
+    STORED_DATA_REJECTED = "StoredDataRejected", Count, &[];
     /// time from the event's `time` until this stage has processed it; for a batch, that of the oldest event
     EVENT_AGE = "EventAge", Seconds, &[];
     /// duration of an invocation

@@ -14,7 +14,8 @@ use dmm_access::guardrails::Guardrails;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
-use dmm_access::testing::{granted_document, guardrails, role};
+use dmm_access::stack::Stack;
+use dmm_access::testing::{granted_document, guardrails, role, stack};
 use dmm_mesh::{Agreement, DataProduct, Marks, ProvisioningReport, ProvisioningTransition, Team};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
 use jiff::Timestamp;
@@ -52,6 +53,7 @@ pub(super) struct State {
 pub(super) struct World {
     state: Mutex<State>,
     guardrails: Guardrails,
+    stack: Stack,
 }
 
 pub(super) fn reference(kind: AgreementKind) -> AgreementRef {
@@ -70,7 +72,8 @@ pub(super) fn document(prefix: &str) -> Document {
 impl World {
     /// An active agreement of this kind from the port of `orders` for the role `consumer`.
     pub(super) fn new(kind: AgreementKind) -> World {
-        let world = World { state: Mutex::new(State::default()), guardrails: guardrails(&[]) };
+        let world =
+            World { state: Mutex::new(State::default()), guardrails: guardrails(&[]), stack: stack() };
         let mut state = world.state();
         state.agreements.insert(
             (kind, "a1".to_owned()),
@@ -106,6 +109,7 @@ impl World {
             places: self,
             records: self,
             guardrails: &self.guardrails,
+            stack: &self.stack,
             clock: || Timestamp::UNIX_EPOCH,
             conflict_backoff: NO_WAIT,
         }

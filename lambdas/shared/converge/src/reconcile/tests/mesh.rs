@@ -13,7 +13,8 @@ use dmm_access::name::PolicyName;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::record::GrantState;
 use dmm_access::role::RoleName;
-use dmm_access::testing::{guardrails, place, role};
+use dmm_access::stack::Stack;
+use dmm_access::testing::{guardrails, place, role, stack};
 use dmm_mesh::{Agreement, AgreementPage, DataProduct, Marks, ProvisioningReport, Team};
 use dmm_state::{MemoryStore, ObjectStore, Precondition};
 use jiff::Timestamp;
@@ -32,6 +33,7 @@ pub(super) struct Mesh {
     state: Mutex<State>,
     pub(super) records: MemoryStore,
     guardrails: Guardrails,
+    stack: Stack,
 }
 
 #[derive(Default)]
@@ -55,6 +57,7 @@ impl Mesh {
             state: Mutex::default(),
             records: MemoryStore::new(),
             guardrails: guardrails(&["stack-*"]),
+            stack: stack(),
         };
         mesh.state().roles.insert("consumer".to_owned(), role("consumer"));
         mesh
@@ -123,6 +126,7 @@ impl Mesh {
             places: self,
             records: &self.records,
             guardrails: &self.guardrails,
+            stack: &self.stack,
             clock: || Timestamp::UNIX_EPOCH,
             conflict_backoff: NO_WAIT,
         };
@@ -143,7 +147,7 @@ impl Mesh {
     /// Writes a record, as a run would have.
     pub(super) async fn record(&self, agreement: &AgreementRef, state: GrantState) {
         let key = record_key(agreement);
-        let body = Record::new(agreement, state, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
+        let body = Record::new(&self.stack, agreement, state, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
             .to_json(&key)
             .unwrap();
         self.records.put(&key, body, &Precondition::Absent).await.unwrap();
