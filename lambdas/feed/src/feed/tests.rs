@@ -83,7 +83,7 @@ fn failing(source: FakeSource, call: usize, error: ApiError) -> FakeSource {
 }
 
 fn status(status: u16) -> ApiError {
-    ApiError::Status { status, path: "/api/events".to_owned(), detail: None }
+    ApiError::Status { status, path: "/api/events".to_owned(), is_problem: true }
 }
 
 fn out_of_time() -> ApiError {

@@ -4,8 +4,7 @@
 //! therefore sent only if it says something that the agreement does not say already. For the same reason, a report that
 //! failed can simply be sent again: the rest of the run finds nothing to do.
 
-use dmm_mesh::{Agreement, ProvisioningReport, ProvisioningTransition, with_marks};
-use serde_json::Value;
+use dmm_mesh::{Agreement, Marks, ProvisioningReport, ProvisioningTransition};
 
 use crate::entitlement::Entitlements;
 use crate::name::PolicyName;
@@ -87,31 +86,28 @@ pub fn report(agreement: &Agreement, state: &ProvisioningState) -> Option<Provis
     (!is_current).then_some(ProvisioningReport { transition, reference, diagnostics })
 }
 
-/// An agreement of an older generation as it should be written back: with our tags and custom fields, and with the
-/// user's own unchanged. `None` if nothing would change.
+/// What to write into an agreement of an older generation: our tags and custom fields. `None` if it has them already.
 #[must_use]
-pub fn marked(agreement: &Agreement, state: &ProvisioningState) -> Option<Value> {
-    let (active, inactive) = ([TAG, TAG_ACTIVE], [TAG, TAG_INACTIVE]);
-    let policy = PolicyName::of(&agreement.reference);
-    let name = [(POLICY_FIELD, policy.as_str())];
-    let raw = agreement.raw();
-    let mut body = match state {
-        ProvisioningState::Provisioned(_) => with_marks(raw, &active, &[TAG_INACTIVE], &name),
-        ProvisioningState::Deprovisioned => with_marks(raw, &inactive, &[TAG_ACTIVE], &name),
-        ProvisioningState::ProvisioningFailed(reason) => {
-            with_marks(raw, &inactive, &[TAG_ACTIVE], &[(ERROR_FIELD, reason)])
-        }
+pub fn marks(agreement: &Agreement, state: &ProvisioningState) -> Option<Marks> {
+    let (is_active, reason) = match state {
+        ProvisioningState::Provisioned(_) => (true, None),
+        ProvisioningState::Deprovisioned => (false, None),
+        ProvisioningState::ProvisioningFailed(reason) => (false, Some(reason)),
         // The access may still exist.
-        ProvisioningState::DeprovisioningFailed(reason) => {
-            with_marks(raw, &active, &[TAG_INACTIVE], &[(ERROR_FIELD, reason)])
-        }
+        ProvisioningState::DeprovisioningFailed(reason) => (true, Some(reason)),
     };
-    if matches!(state, ProvisioningState::Provisioned(_) | ProvisioningState::Deprovisioned)
-        && let Some(custom) = body.get_mut("custom").and_then(Value::as_object_mut)
-    {
-        custom.shift_remove(ERROR_FIELD);
-    }
-    (body != *raw).then_some(body)
+    let (tag, other) = if is_active { (TAG_ACTIVE, TAG_INACTIVE) } else { (TAG_INACTIVE, TAG_ACTIVE) };
+    let custom = match reason {
+        Some(reason) => (ERROR_FIELD, reason.clone()),
+        None => (POLICY_FIELD, PolicyName::of(&agreement.reference).to_string()),
+    };
+    let marks = Marks {
+        add_tags: vec![TAG.to_owned(), tag.to_owned()],
+        remove_tags: vec![other.to_owned()],
+        set_custom: vec![(custom.0.to_owned(), custom.1)],
+        remove_custom: if reason.is_none() { vec![ERROR_FIELD.to_owned()] } else { Vec::new() },
+    };
+    marks.apply(agreement.text()).is_some().then_some(marks)
 }
 
 #[cfg(test)]

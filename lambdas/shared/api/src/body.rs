@@ -4,7 +4,6 @@ use std::error::Error;
 use std::ops::ControlFlow;
 
 use dmm_mesh::array::{ArrayError, ArraySplitter, Piece};
-use dmm_mesh::strict::InvalidJson;
 
 use crate::error::ApiError;
 use crate::transport::Call;
@@ -50,12 +49,6 @@ impl BodyError {
             BodyError::NotJson(source) => ApiError::NotJson { path: call.path(), source },
             BodyError::Unexpected(expected) => call.unexpected(expected),
         }
-    }
-}
-
-impl From<InvalidJson> for BodyError {
-    fn from(problem: InvalidJson) -> BodyError {
-        BodyError::NotJson(problem.into())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
+use reqwest::Url;
 use tokio::time::Instant;
 
 use crate::base_url::BaseUrl;
@@ -15,14 +15,15 @@ use crate::list;
 use crate::retry::RetryPolicy;
 use crate::transport::{Call, Transport};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, RawEvent, Team,
-    json,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, DocumentError, Marks,
+    ProvisioningReport, RawEvent, Team,
 };
 
 /// The client of the Data Mesh Manager API. A clone is cheap and shares connections.
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
+    has_older_generations: bool,
 }
 
 impl Client {
@@ -37,7 +38,16 @@ impl Client {
         keys: Arc<dyn ApiKeySource>,
         retry: RetryPolicy,
     ) -> Client {
-        Client { transport: Transport { http, base_url, keys, retry, deadline: None } }
+        let transport = Transport { http, base_url, keys, retry, deadline: None };
+        Client { transport, has_older_generations: true }
+    }
+
+    /// The same client with or without the two older generations of agreements. Without them, only `/api/access` is read and
+    /// listed, and nothing is written to the addresses of older generations. An id that an event of an older generation names
+    /// is still looked up as an access.
+    #[must_use]
+    pub fn with_older_generations(self, enabled: bool) -> Client {
+        Client { has_older_generations: enabled, ..self }
     }
 
     /// The same client with a deadline: no attempt and no wait lasts beyond it. A call that needs more time fails with
@@ -74,26 +84,29 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ApiError`].
+    /// [`ApiError`]; [`ApiError::Document`] for an answer that is neither an agreement nor, at the address of an older
+    /// generation, the document of a data contract. If such an answer counted as "no agreement", the consumer would lose
+    /// its access.
     pub async fn agreement(&self, reference: &AgreementRef) -> Result<Option<Agreement>, ApiError> {
-        if reference.kind != AgreementKind::Access {
-            let call = self.agreement_call(reference)?;
-            if let Some(raw) = self.transport.find(&call).await?
-                && let Some(agreement) = Agreement::from_value(reference.clone(), raw)
-            {
-                return Ok(Some(agreement));
+        if reference.kind != AgreementKind::Access && self.has_older_generations {
+            match self.agreement_at(reference).await {
+                Ok(None) => {}
+                Err(ApiError::Document { problem: DocumentError::DataContract { .. }, .. }) => {}
+                found => return found,
             }
         }
-        let access = AgreementRef { kind: AgreementKind::Access, id: reference.id.clone() };
-        let call = self.agreement_call(&access)?;
-        let Some(raw) = self.transport.find(&call).await? else { return Ok(None) };
-        // If an answer that is not an agreement counted as "no agreement", the consumer would lose its access.
-        let agreement = Agreement::from_value(access, raw);
-        agreement.map(Some).ok_or_else(|| call.unexpected("an agreement with provider and consumer"))
+        self.agreement_at(&AgreementRef { kind: AgreementKind::Access, id: reference.id.clone() }).await
     }
 
-    /// One page of all agreements of a generation. Pages are counted from 0. `None` if the API has no such list: today's API
-    /// no longer has the older generations.
+    /// The agreement at exactly this address.
+    async fn agreement_at(&self, reference: &AgreementRef) -> Result<Option<Agreement>, ApiError> {
+        let call = Call::get(self.agreement_address(reference)?);
+        let Some(answer) = self.transport.find(&call).await? else { return Ok(None) };
+        answer.document(&call, |text| Agreement::read(reference.clone(), text)).map(Some)
+    }
+
+    /// One page of all agreements of a generation. Pages are counted from 0. `None` if the API has no such list, because
+    /// today's API no longer has the older generations, or if they are switched off.
     ///
     /// The pages are in the order of creation. They are not a snapshot: when agreements are deleted, those after them move to
     /// earlier places.
@@ -106,6 +119,9 @@ impl Client {
         kind: AgreementKind,
         page: u64,
     ) -> Result<Option<AgreementPage>, ApiError> {
+        if kind != AgreementKind::Access && !self.has_older_generations {
+            return Ok(None);
+        }
         let mut call = Call::get(self.transport.address(&["api", kind.collection()])?);
         call.url.query_pairs_mut().append_pair("p", &page.to_string());
         match self.transport.receive(&call, || List::new(list::Entries::new(kind))).await {
@@ -122,9 +138,8 @@ impl Client {
     /// [`ApiError`].
     pub async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, ApiError> {
         let call = Call::get(self.transport.address(&["api", "dataproducts", id])?);
-        let Some(document) = self.transport.find(&call).await? else { return Ok(None) };
-        let product = DataProduct::from_value(&document);
-        product.map(Some).ok_or_else(|| call.unexpected("a data product with an id"))
+        let Some(answer) = self.transport.find(&call).await? else { return Ok(None) };
+        answer.document(&call, |text| DataProduct::read(id, text)).map(Some)
     }
 
     /// The team, or `None` if it does not exist.
@@ -134,9 +149,8 @@ impl Client {
     /// [`ApiError`].
     pub async fn team(&self, id: &str) -> Result<Option<Team>, ApiError> {
         let call = Call::get(self.transport.address(&["api", "teams", id])?);
-        let Some(document) = self.transport.find(&call).await? else { return Ok(None) };
-        let team = Team::from_value(&document);
-        team.map(Some).ok_or_else(|| call.unexpected("a team with an id"))
+        let Some(answer) = self.transport.find(&call).await? else { return Ok(None) };
+        answer.document(&call, |text| Team::read(id, text)).map(Some)
     }
 
     /// The name of the organization that the API key belongs to: the `vanityUrl` of `GET /api/organization/settings`.
@@ -144,14 +158,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ApiError`]; [`ApiError::Unexpected`] if `vanityUrl` is not a non-empty string.
+    /// [`ApiError`]; [`ApiError::Document`] if `vanityUrl` is not a non-empty string.
     pub async fn organization(&self) -> Result<String, ApiError> {
         let call = Call::get(self.transport.address(&["api", "organization", "settings"])?);
-        let settings = self.transport.read(&call).await?;
-        let name = json::text(&settings, "vanityUrl").map(str::to_owned);
-        name.ok_or_else(|| {
-            call.unexpected("the settings of an organization with `vanityUrl`, a non-empty string")
-        })
+        self.transport.send(&call).await?.document(&call, dmm_mesh::organization)
     }
 
     /// Reports what happened to the grant of an access. A report may be sent more than once: the latest one wins.
@@ -169,18 +179,32 @@ impl Client {
         self.transport.send(&Call::post(url, &report.body())).await.map(drop)
     }
 
-    /// Replaces an agreement of an older generation with this document.
+    /// Writes our marks into an agreement of an older generation, unless it has changed since it was read. It is read again
+    /// right before: the API has no conditional requests. What is written is the version that was just read, with the marks,
+    /// so that nothing else changes.
     ///
     /// # Errors
     ///
-    /// [`ApiError`].
-    pub async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), ApiError> {
-        let url = self.transport.address(&["api", reference.kind.collection(), &reference.id])?;
-        self.transport.send(&Call::put(url, body)).await.map(drop)
+    /// [`ApiError`]; [`ApiError::Changed`] if it has changed, and [`ApiError::is_not_found`] if it has been deleted.
+    pub async fn mark_agreement(&self, agreement: &Agreement, marks: &Marks) -> Result<(), ApiError> {
+        let url = self.agreement_address(&agreement.reference)?;
+        let call = Call::get(url.clone());
+        if agreement.reference.kind != AgreementKind::Access && !self.has_older_generations {
+            return Err(ApiError::Legacy { path: call.path() });
+        }
+        let answer = self.transport.send(&call).await?;
+        let current = answer.document(&call, |text| Agreement::read(agreement.reference.clone(), text))?;
+        if current.raw() != agreement.raw() {
+            return Err(ApiError::Changed { path: call.path() });
+        }
+        match marks.apply(current.text()) {
+            Some(body) => self.transport.send(&Call::put(url, body)).await.map(drop),
+            None => Ok(()),
+        }
     }
 
-    fn agreement_call(&self, reference: &AgreementRef) -> Result<Call, ApiError> {
-        Ok(Call::get(self.transport.address(&["api", reference.kind.collection(), &reference.id])?))
+    fn agreement_address(&self, reference: &AgreementRef) -> Result<Url, ApiError> {
+        self.transport.address(&["api", reference.kind.collection(), &reference.id])
     }
 }
 
@@ -191,6 +215,7 @@ impl fmt::Debug for Client {
             .field("base_url", &self.transport.base_url)
             .field("retry", &self.transport.retry)
             .field("deadline", &self.transport.deadline)
+            .field("has_older_generations", &self.has_older_generations)
             .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,14 @@
 //! Why a call of the API has failed.
 
-use std::error::Error;
 use std::time::Duration;
 
+use dmm_mesh::DocumentError;
 use thiserror::Error;
 
 use crate::keys::KeyError;
 
-/// A call of the Data Mesh Manager API has failed. Messages name the path of the address, never the key.
+/// A call of the Data Mesh Manager API has failed. Messages name the path of the address, never the key. They repeat nothing of
+/// an answer: it is written for people, and may be about people.
 #[derive(Debug, Error)]
 pub enum ApiError {
     /// There is no usable API key.
@@ -15,29 +16,27 @@ pub enum ApiError {
     Key(#[from] KeyError),
     /// The API key was refused, even after it was read again: 401, or 403, which the API also answers to an unknown key.
     #[error(
-        "Data Mesh Manager refuses the API key for {path} ({status}{}): check that {origin} holds a valid \
-         key with the rights for this",
-        text_of(detail.as_deref())
+        "Data Mesh Manager refuses the API key for {path} ({status}): check that {origin} holds a valid key with the \
+         rights for this"
     )]
     Refused {
         /// 401 or 403.
         status: u16,
         /// The path of the address.
         path: String,
-        /// The server's explanation.
-        detail: Option<String>,
         /// Where the key comes from.
         origin: String,
     },
     /// The server answered with another error status.
-    #[error("Data Mesh Manager answers {status} for {path}{}", text_of(detail.as_deref()))]
+    #[error("Data Mesh Manager answers {status} for {path}{}", origin_of(*is_problem))]
     Status {
         /// The HTTP status.
         status: u16,
         /// The path of the address.
         path: String,
-        /// The server's explanation: the `detail` of its problem document.
-        detail: Option<String>,
+        /// Whether the answer is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), as the API
+        /// writes it for every error. If not, it comes from something between here and the API.
+        is_problem: bool,
     },
     /// The connection could not be established or was cut, so that there was no complete answer.
     #[error("the connection to Data Mesh Manager failed for {path}")]
@@ -74,7 +73,7 @@ pub enum ApiError {
         path: String,
         /// The cause.
         #[source]
-        source: Box<dyn Error + Send + Sync>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The answer is JSON, but not what the API documents.
     #[error("the answer to {path} is not {expected}")]
@@ -83,6 +82,26 @@ pub enum ApiError {
         path: String,
         /// What was expected.
         expected: &'static str,
+    },
+    /// The answer is a document that cannot be relied on. It decides nothing.
+    #[error("the answer to {path} cannot be used: {problem}")]
+    Document {
+        /// The path of the address.
+        path: String,
+        /// What is wrong with it.
+        problem: DocumentError,
+    },
+    /// The agreement has changed since it was read, so what follows from the older version is not written.
+    #[error("the agreement at {path} has changed since it was read; a retry uses the new version")]
+    Changed {
+        /// The path of the address.
+        path: String,
+    },
+    /// The address belongs to a generation that is switched off.
+    #[error("{path} belongs to an older generation of agreements, which LEGACY_GENERATIONS switches off")]
+    Legacy {
+        /// The path of the address.
+        path: String,
     },
     /// The answer exceeds the largest size that is read.
     #[error("the answer to {path} is larger than {limit} bytes")]
@@ -116,24 +135,28 @@ impl ApiError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            ApiError::Status { status, .. } => is_retryable_status(*status),
+            ApiError::Status { status, is_problem, .. } => is_retryable_status(*status, *is_problem),
             ApiError::Key(_)
+            | ApiError::Changed { .. }
             | ApiError::Refused { .. }
             | ApiError::Connection { .. }
             | ApiError::TimedOut { .. }
             | ApiError::OutOfTime { .. }
             | ApiError::NotJson { .. } => true,
             ApiError::Unexpected { .. }
+            | ApiError::Document { .. }
+            | ApiError::Legacy { .. }
             | ApiError::TooLarge { .. }
             | ApiError::InvalidId { .. }
             | ApiError::Request { .. } => false,
         }
     }
 
-    /// Whether the server says that the resource does not exist.
+    /// Whether the API says that the resource does not exist. A 404 of a gateway, which is not a problem document, says
+    /// nothing about the resource.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, ApiError::Status { status: 404 | 410, .. })
+        matches!(self, ApiError::Status { status: 404 | 410, is_problem: true, .. })
     }
 
     /// The name of the error's kind, for `error.type` in traces.
@@ -147,6 +170,9 @@ impl ApiError {
             ApiError::OutOfTime { .. } => "OutOfTime",
             ApiError::NotJson { .. } => "NotJson",
             ApiError::Unexpected { .. } => "Unexpected",
+            ApiError::Document { .. } => "Document",
+            ApiError::Changed { .. } => "Changed",
+            ApiError::Legacy { .. } => "Legacy",
             ApiError::TooLarge { .. } => "TooLarge",
             ApiError::InvalidId { .. } => "InvalidId",
             ApiError::Request { .. } => "Request",
@@ -156,13 +182,16 @@ impl ApiError {
     /// Whether the client makes another attempt within the same call.
     pub(crate) fn is_worth_another_attempt(&self) -> bool {
         match self {
-            ApiError::Status { status, .. } => is_retryable_status(*status),
+            ApiError::Status { status, is_problem, .. } => is_retryable_status(*status, *is_problem),
             ApiError::Connection { .. } | ApiError::TimedOut { .. } => true,
             ApiError::Key(_)
             | ApiError::Refused { .. }
             | ApiError::OutOfTime { .. }
             | ApiError::NotJson { .. }
             | ApiError::Unexpected { .. }
+            | ApiError::Document { .. }
+            | ApiError::Changed { .. }
+            | ApiError::Legacy { .. }
             | ApiError::TooLarge { .. }
             | ApiError::InvalidId { .. }
             | ApiError::Request { .. } => false,
@@ -170,12 +199,12 @@ impl ApiError {
     }
 }
 
-fn is_retryable_status(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..=599)
+fn is_retryable_status(status: u16, is_problem: bool) -> bool {
+    matches!(status, 408 | 429 | 500..=599) || matches!(status, 404 | 410) && !is_problem
 }
 
-fn text_of(detail: Option<&str>) -> String {
-    detail.map(|detail| format!(": {detail}")).unwrap_or_default()
+fn origin_of(is_problem: bool) -> &'static str {
+    if is_problem { "" } else { ", but not in the form of its API: check the address and what is between" }
 }
 
 fn wait_of(retry_after: Option<Duration>) -> String {
@@ -187,11 +216,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_document_that_cannot_be_relied_on_is_no_outage() {
+        let problem = DocumentError::Missing { member: "info.active", expected: "a boolean" };
+        let error = ApiError::Document { path: "/api/access/a".to_owned(), problem };
+        let expected =
+            "the answer to /api/access/a cannot be used: `info.active` is missing; it must be a boolean";
+        assert_eq!(error.to_string(), expected);
+        assert!(!error.is_retryable() && !error.is_worth_another_attempt());
+        assert!(!dmm_converge::error::MeshError::from(error).is_retryable());
+    }
+
+    #[test]
     fn the_kind_is_the_variant_s_name() {
         let error = ApiError::Unexpected { path: "/".to_owned(), expected: "a list" };
         assert_eq!(error.kind(), "Unexpected");
         for error in [
             error,
+            ApiError::Changed { path: "/".to_owned() },
+            ApiError::Legacy { path: "/".to_owned() },
+            ApiError::Document { path: "/".to_owned(), problem: DocumentError::OtherId },
             ApiError::InvalidId { id: String::new() },
             ApiError::TooLarge { path: "/".to_owned(), limit: 1 },
         ] {

@@ -4,9 +4,8 @@ use async_trait::async_trait;
 use dmm_converge::error::MeshError;
 use dmm_converge::ports::{AgreementLists, Agreements, Organization, Reporter};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, Marks, ProvisioningReport, Team,
 };
-use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::ApiError;
@@ -62,7 +61,7 @@ impl Reporter for Client {
         Ok(Client::report_provisioning(self, access_id, report).await?)
     }
 
-    async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), MeshError> {
-        Ok(Client::put_agreement(self, reference, body).await?)
+    async fn mark_agreement(&self, agreement: &Agreement, marks: &Marks) -> Result<(), MeshError> {
+        Ok(Client::mark_agreement(self, agreement, marks).await?)
     }
 }

@@ -37,7 +37,6 @@ pub(crate) fn ended(result: Result<u16, &ApiError>) {
         Err(error) => error,
     };
     let (kind, message) = match error {
-        // The server's explanation is left out: it is written for people, and may be about people.
         ApiError::Status { status, .. } | ApiError::Refused { status, .. } => {
             Span::current().record("http.response.status_code", status);
             if error.is_not_found() {

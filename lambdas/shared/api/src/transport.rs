@@ -12,16 +12,14 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
 use crate::base_url::BaseUrl;
-use crate::body::{Body, BodyError, Whole};
+use crate::body::{Body, Whole};
 use crate::error::ApiError;
 use crate::keys::{ApiKeySource, KeyError};
 use crate::retry::{RetryPolicy, retry_after};
 use crate::trace;
 use dmm_budget::api::LONGEST_RETRY_AFTER;
-use dmm_mesh::{json, strict};
-
-/// How many characters of an error answer are kept if it is not a problem document.
-const LONGEST_DETAIL: usize = 300;
+use dmm_mesh::DocumentError;
+use dmm_mesh::strict::{self, InvalidJsonKind};
 
 /// Sends calls, with the key, time limits and retries.
 #[derive(Clone)]
@@ -67,8 +65,8 @@ impl Call {
         Call { body: Some(body.to_string()), ..Call::new(Method::POST, url) }
     }
 
-    pub(crate) fn put(url: Url, body: &Value) -> Call {
-        Call { body: Some(body.to_string()), ..Call::new(Method::PUT, url) }
+    pub(crate) fn put(url: Url, body: String) -> Call {
+        Call { body: Some(body), ..Call::new(Method::PUT, url) }
     }
 
     pub(crate) fn unexpected(&self, expected: &'static str) -> ApiError {
@@ -102,18 +100,13 @@ impl Transport {
         })
     }
 
-    /// The JSON answer, or `None` if the server says that the resource does not exist.
-    pub(crate) async fn find(&self, call: &Call) -> Result<Option<Value>, ApiError> {
-        match self.read(call).await {
-            Ok(value) => Ok(Some(value)),
+    /// The answer, or `None` if the API says that the resource does not exist.
+    pub(crate) async fn find(&self, call: &Call) -> Result<Option<Answer>, ApiError> {
+        match self.send(call).await {
+            Ok(answer) => Ok(Some(answer)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// The JSON answer.
-    pub(crate) async fn read(&self, call: &Call) -> Result<Value, ApiError> {
-        self.send(call).await?.json(call)
     }
 
     /// The whole answer.
@@ -238,13 +231,10 @@ impl Transport {
             return Ok(Answer { status: status.as_u16(), headers, content });
         }
         let retry_after = retry_after(response.headers(), Timestamp::now());
-        // If the body cannot be read, the failure has no explanation.
-        let detail =
-            content_of(call, response, Whole::default()).await.ok().and_then(|body| detail_of(&body));
         let (status, path) = (status.as_u16(), call.path());
         let error = match status {
-            401 | 403 => ApiError::Refused { status, path, detail, origin: self.keys.origin() },
-            _ => ApiError::Status { status, path, detail },
+            401 | 403 => ApiError::Refused { status, path, origin: self.keys.origin() },
+            _ => ApiError::Status { status, path, is_problem: is_problem(call, response).await },
         };
         Err(Failure { error, retry_after })
     }
@@ -259,9 +249,49 @@ impl Transport {
 }
 
 impl Answer {
-    /// The body as JSON.
-    pub(crate) fn json(&self, call: &Call) -> Result<Value, ApiError> {
-        strict::read(&self.content).map_err(|problem| BodyError::from(problem).of(call))
+    /// The document in the answer. Something that cannot be JSON of the API, such as a gateway's page or half an answer, says
+    /// nothing about the document, and the call can be made again.
+    pub(crate) fn document<T>(
+        &self,
+        call: &Call,
+        read: impl Fn(&[u8]) -> Result<T, DocumentError>,
+    ) -> Result<T, ApiError> {
+        read(&self.content).map_err(|problem| match problem {
+            DocumentError::NotJson(problem)
+                if !self.is_json() || problem.kind == InvalidJsonKind::Truncated =>
+            {
+                ApiError::NotJson { path: call.path(), source: problem.into() }
+            }
+            problem => ApiError::Document { path: call.path(), problem },
+        })
+    }
+
+    fn is_json(&self) -> bool {
+        let media_type = media_type(&self.headers);
+        media_type == "application/json" || media_type.ends_with("+json")
+    }
+}
+
+/// The media type of an answer in lower case, without parameters.
+fn media_type(headers: &HeaderMap) -> String {
+    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether an error answer is one of the API, which writes a problem document for each: a JSON object whose `status`, if it
+/// has one, is that of the answer.
+async fn is_problem(call: &Call, response: Response) -> bool {
+    let status = response.status().as_u16();
+    if media_type(response.headers()) != "application/problem+json" {
+        return false;
+    }
+    // If the body cannot be read, it is unknown who has answered.
+    let Ok(body) = content_of(call, response, Whole::default()).await else { return false };
+    match strict::read(&body) {
+        Ok(Value::Object(problem)) => {
+            problem.get("status").is_none_or(|own| own.as_u64() == Some(status.into()))
+        }
+        _ => false,
     }
 }
 
@@ -292,14 +322,4 @@ async fn content_of<B: Body>(
         }
     }
     body.finish().map_err(|error| error.of(call))
-}
-
-/// The explanation in an error answer: the `detail` or else the `title` of a problem document (RFC 7807), or else the beginning
-/// of the text.
-fn detail_of(body: &[u8]) -> Option<String> {
-    if let Ok(problem) = serde_json::from_slice::<Value>(body) {
-        return json::text(&problem, "detail").or_else(|| json::text(&problem, "title")).map(str::to_owned);
-    }
-    let text: String = String::from_utf8_lossy(body).trim().chars().take(LONGEST_DETAIL).collect();
-    (!text.is_empty()).then_some(text)
 }

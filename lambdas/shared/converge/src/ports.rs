@@ -12,9 +12,8 @@ use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, Marks, ProvisioningReport, Team,
 };
-use serde_json::Value;
 
 use crate::error::{AwsError, MeshError, RoleListError};
 
@@ -52,8 +51,9 @@ pub trait Reporter: Send + Sync {
         access_id: &str,
         report: &ProvisioningReport,
     ) -> Result<(), MeshError>;
-    /// Replaces an agreement of an older generation, which has no reports.
-    async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), MeshError>;
+    /// Writes marks into an agreement of an older generation, which has no reports. It is an error that a retry can solve if
+    /// the agreement has changed since it was read.
+    async fn mark_agreement(&self, agreement: &Agreement, marks: &Marks) -> Result<(), MeshError>;
 }
 
 /// The answer of AWS to a write.

@@ -1,7 +1,7 @@
 //! Lists of agreements.
 
 use crate::agreement::{AgreementRef, DATA_CONTRACT_MEMBERS};
-use crate::members::{as_text, members};
+use crate::members::{RawMember, as_text, members};
 
 /// A page of the agreements of a generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl ListEntry {
     #[must_use]
     pub fn read(bytes: &[u8]) -> ListEntry {
         let mut entry = ListEntry::default();
-        for (name, value) in members(bytes) {
+        for RawMember { name, value, .. } in members(bytes) {
             if name == "id" {
                 entry.id = as_text(value).filter(|id| !id.is_empty());
             }

@@ -1,7 +1,16 @@
 //! Finds members of a JSON object without reading the whole object, which may be invalid or incomplete.
 
-/// The members of an object, in their order, each with its name and the bytes of its value. It ends where the text does
-/// not go on as an object does.
+/// A member of an object.
+pub(crate) struct RawMember<'a> {
+    /// The name.
+    pub(crate) name: String,
+    /// The name as it is written, with its quotation marks.
+    pub(crate) key: &'a [u8],
+    /// The value as it is written. White space may follow.
+    pub(crate) value: &'a [u8],
+}
+
+/// The members of an object, in their order. The iteration ends where the text does not go on as an object does.
 pub(crate) struct Members<'a> {
     rest: &'a [u8],
 }
@@ -12,17 +21,27 @@ pub(crate) fn members(text: &[u8]) -> Members<'_> {
 }
 
 impl<'a> Iterator for Members<'a> {
-    type Item = (String, &'a [u8]);
+    type Item = RawMember<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         // Whatever goes wrong here ends the iteration.
         let text = std::mem::take(&mut self.rest);
-        let (name, rest) = value(text)?;
-        let name = as_text(name)?;
+        let (key, rest) = value(text)?;
+        let name = as_text(key)?;
         let (value, rest) = value(strip(rest, b':')?)?;
         self.rest = strip(rest, b',').unwrap_or_default();
-        Some((name, value))
+        Some(RawMember { name, key, value })
     }
+}
+
+/// The entries of the list that a text begins with, as they are written. There are none if it begins with something else.
+pub(crate) fn entries(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = strip(text, b'[').unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (entry, after) = value(std::mem::take(&mut rest))?;
+        rest = strip(after, b',').unwrap_or_default();
+        Some(entry)
+    })
 }
 
 /// The content of a string, with its quotation marks and escapes resolved. `None` if it is not a valid string.
@@ -69,7 +88,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<(String, String)> {
         let text_of = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
-        members(text.as_bytes()).map(|(name, value)| (name, text_of(value))).collect()
+        members(text.as_bytes()).map(|member| (member.name, text_of(member.value))).collect()
     }
 
     #[test]
@@ -102,7 +121,7 @@ mod tests {
         fn the_members_of_any_object_are_found(object in prop::collection::btree_map(any::<String>(), any::<(String, i64)>(), 0..6)) {
             let text = serde_json::to_string_pretty(&object).expect("JSON");
             let found: Vec<(String, Value)> = members(text.as_bytes())
-                .map(|(name, value)| (name, serde_json::from_slice(value).expect("JSON")))
+                .map(|member| (member.name, serde_json::from_slice(member.value).expect("JSON")))
                 .collect();
             let expected: Vec<(String, Value)> =
                 object.into_iter().map(|(name, pair)| (name, serde_json::to_value(pair).expect("JSON"))).collect();

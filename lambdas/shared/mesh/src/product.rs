@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::document::{self, DocumentError, Member};
 use crate::json;
 
 /// The parts of a data product that matter for access.
@@ -36,29 +37,34 @@ pub struct OutputPort {
 
 impl DataProduct {
     /// Reads an answer of the API: an Open Data Product Standard document if `kind` is `DataProduct`, else a Data Product
-    /// Specification. `None` if it has no `id`.
+    /// Specification. It must have the id that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError`].
+    pub fn read(id: &str, text: &[u8]) -> Result<DataProduct, DocumentError> {
+        DataProduct::of(id, &document::read(text)?)
+    }
+
+    /// A data product from a JSON value, with whichever id it has. `None` if [`read`](Self::read) would fail.
     #[must_use]
     pub fn from_value(document: &Value) -> Option<DataProduct> {
-        let id = json::text(document, "id")?.to_owned();
-        let ports = document.get("outputPorts").and_then(Value::as_array).into_iter().flatten();
-        if json::text(document, "kind") == Some("DataProduct") {
-            let output_ports =
-                ports.map(|port| OutputPort::read(port, json::custom_properties(port))).collect();
-            Some(DataProduct {
-                id,
-                owner_team_id: standard_owner(document),
-                custom: json::custom_properties(document),
-                output_ports,
-            })
-        } else {
-            let output_ports = ports.map(|port| OutputPort::read(port, json::custom_map(port))).collect();
-            Some(DataProduct {
-                id,
-                owner_team_id: document.get("info").and_then(|info| json::id(info, "owner")),
-                custom: json::custom_map(document),
-                output_ports,
-            })
-        }
+        DataProduct::of(json::text(document, "id")?, document).ok()
+    }
+
+    fn of(id: &str, document: &Value) -> Result<DataProduct, DocumentError> {
+        let members = document::object(document, id)?;
+        let format = match json::text(document, "kind") {
+            Some("DataProduct") => Format::Standard,
+            _ => Format::Specification,
+        };
+        let ports = Member::of(members, "outputPorts", "outputPorts").optional_list()?;
+        Ok(DataProduct {
+            id: id.to_owned(),
+            owner_team_id: format.owner(members)?,
+            custom: format.custom(document, members, ["custom", "customProperties"])?,
+            output_ports: ports.iter().map(|port| OutputPort::of(format, port)).collect::<Result<_, _>>()?,
+        })
     }
 
     /// The output port that an agreement names: the one with this id, or else the one with this name.
@@ -79,16 +85,77 @@ impl DataProduct {
 }
 
 impl OutputPort {
-    fn read(port: &Value, custom: BTreeMap<String, String>) -> OutputPort {
-        let member = |name| json::text(port, name).map(str::to_owned);
-        OutputPort { id: member("id"), name: member("name"), port_type: member("type"), custom }
+    fn of(format: Format, port: &Value) -> Result<OutputPort, DocumentError> {
+        let expected = "a list of objects";
+        let members = port.as_object().ok_or(DocumentError::Invalid { member: "outputPorts", expected })?;
+        let text = |name, path| {
+            let text = Member::of(members, name, path).optional_text()?;
+            Ok::<_, DocumentError>(text.filter(|text| !text.is_empty()).map(str::to_owned))
+        };
+        Ok(OutputPort {
+            id: text("id", "outputPorts[].id")?,
+            name: text("name", "outputPorts[].name")?,
+            port_type: text("type", "outputPorts[].type")?,
+            custom: format.custom(
+                port,
+                members,
+                ["outputPorts[].custom", "outputPorts[].customProperties"],
+            )?,
+        })
     }
 }
 
-/// The owner in the Open Data Product Standard: `team` is the team's id, or an object with the id in `name` or `id`.
-fn standard_owner(document: &Value) -> Option<String> {
-    let team = document.get("team")?;
-    json::id(document, "team").or_else(|| json::id(team, "name")).or_else(|| json::id(team, "id"))
+/// The two formats of data products.
+#[derive(Clone, Copy)]
+enum Format {
+    /// The Data Product Specification.
+    Specification,
+    /// The Open Data Product Standard.
+    Standard,
+}
+
+impl Format {
+    /// The custom fields of a data product or a port. `paths` are the names of the member in the two formats.
+    fn custom(
+        self,
+        owner: &Value,
+        members: &Map<String, Value>,
+        paths: [&'static str; 2],
+    ) -> Result<BTreeMap<String, String>, DocumentError> {
+        let [specification, standard] = paths;
+        match self {
+            Format::Specification => {
+                Member::of(members, "custom", specification).optional_object()?;
+                Ok(json::custom_map(owner))
+            }
+            Format::Standard => {
+                Member::of(members, "customProperties", standard).optional_list()?;
+                Ok(json::custom_properties(owner))
+            }
+        }
+    }
+
+    /// The id of the team that owns the data product. In the Data Product Specification, it is `info.owner`. In the Open Data
+    /// Product Standard, `team` is the team's id, or an object with the id in `name` or `id`.
+    fn owner(self, members: &Map<String, Value>) -> Result<Option<String>, DocumentError> {
+        let text = |object, name, path| {
+            let text = Member::of(object, name, path).optional_text()?;
+            Ok::<_, DocumentError>(text.filter(|id| !matches!(*id, "" | "unknown")).map(str::to_owned))
+        };
+        match (self, members.get("team")) {
+            (Format::Specification, _) => match Member::of(members, "info", "info").optional_object()? {
+                Some(info) => text(info, "owner", "info.owner"),
+                None => Ok(None),
+            },
+            (Format::Standard, Some(Value::Object(team))) => {
+                let (name, id) = (text(team, "name", "team.name")?, text(team, "id", "team.id")?);
+                Ok(name.or(id))
+            }
+            // A list of people.
+            (Format::Standard, Some(Value::Array(_))) => Ok(None),
+            (Format::Standard, _) => text(members, "team", "team"),
+        }
+    }
 }
 
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
@@ -181,6 +248,29 @@ mod tests {
     #[test]
     fn a_name_of_several_ports_finds_none() {
         assert_eq!(standard().output_port("delivery-forecast-table"), None);
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_relied_on_is_an_error_that_names_the_member() {
+        let cases = [
+            (r#"{"id":"other"}"#, "`id`"),
+            (r#"{"id":"p","id":"p"}"#, "two members"),
+            (r#"{"id":"p","x":1e400}"#, "not valid JSON"),
+            (r#"{"id":"p","info":[]}"#, "`info`"),
+            (r#"{"id":"p","info":{"owner":7}}"#, "`info.owner`"),
+            (r#"{"id":"p","custom":[]}"#, "`custom`"),
+            (r#"{"id":"p","outputPorts":{}}"#, "`outputPorts`"),
+            (r#"{"id":"p","outputPorts":["daily"]}"#, "`outputPorts`"),
+            (r#"{"id":"p","outputPorts":[{"id":7}]}"#, "`outputPorts[].id`"),
+            (r#"{"id":"p","outputPorts":[{"custom":"x"}]}"#, "`outputPorts[].custom`"),
+            (r#"{"id":"p","kind":"DataProduct","team":7}"#, "`team`"),
+            (r#"{"id":"p","kind":"DataProduct","team":{"name":[]}}"#, "`team.name`"),
+            (r#"{"id":"p","kind":"DataProduct","customProperties":{}}"#, "`customProperties`"),
+        ];
+        for (text, named) in cases {
+            let error = DataProduct::read("p", text.as_bytes()).expect_err(text).to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl RawEvent {
         if let Ok(value) = &self.content {
             return json::text(value, "id").map(str::to_owned);
         }
-        let mut ids = members(&self.bytes).filter(|(name, _)| name == "id").map(|(_, value)| as_text(value));
+        let mut ids = members(&self.bytes).filter(|it| it.name == "id").map(|it| as_text(it.value));
         let id = ids.next()??;
         (!id.is_empty() && ids.next().is_none()).then_some(id)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::document::{self, DocumentError, Member};
 use crate::json;
 
 /// The parts of a team that matter for access.
@@ -18,12 +19,30 @@ pub struct Team {
 }
 
 impl Team {
-    /// Reads an answer of the API. `None` if it has no `id`.
+    /// Reads an answer of the API. It must have the id that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError`].
+    pub fn read(id: &str, text: &[u8]) -> Result<Team, DocumentError> {
+        Team::of(id, &document::read(text)?)
+    }
+
+    /// A team from a JSON value, with whichever id it has. `None` if [`read`](Self::read) would fail.
     #[must_use]
     pub fn from_value(document: &Value) -> Option<Team> {
-        let id = json::text(document, "id")?.to_owned();
-        let name = json::text(document, "name").unwrap_or(&id).to_owned();
-        Some(Team { id, name, custom: json::custom_map(document) })
+        Team::of(json::text(document, "id")?, document).ok()
+    }
+
+    fn of(id: &str, document: &Value) -> Result<Team, DocumentError> {
+        let members = document::object(document, id)?;
+        let name = Member::of(members, "name", "name").optional_text()?.filter(|name| !name.is_empty());
+        Member::of(members, "custom", "custom").optional_object()?;
+        Ok(Team {
+            id: id.to_owned(),
+            name: name.unwrap_or(id).to_owned(),
+            custom: json::custom_map(document),
+        })
     }
 }
 
@@ -40,6 +59,19 @@ mod tests {
         assert_eq!((team.id.as_str(), team.name.as_str()), ("customer-care", "Customer care"));
         assert_eq!(team.custom["aws-role-name"], "customer-care-analyst");
         assert_eq!(team.custom["head-count"], "23");
+    }
+
+    #[test]
+    fn a_team_that_cannot_be_relied_on_is_an_error() {
+        for (text, named) in [
+            (r#"{"id":"other"}"#, "`id`"),
+            (r#"{"id":"t","name":7}"#, "`name`"),
+            (r#"{"id":"t","custom":[]}"#, "`custom`"),
+            ("null", "not a JSON object"),
+        ] {
+            let error = Team::read("t", text.as_bytes()).expect_err(text).to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
     }
 
     #[test]

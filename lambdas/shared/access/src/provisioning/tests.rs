@@ -1,5 +1,5 @@
 use dmm_mesh::{AgreementKind, AgreementRef};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::document::Document;
@@ -10,7 +10,7 @@ use crate::testing::place;
 fn agreement(kind: AgreementKind, more: &Value) -> Agreement {
     let mut raw = json!({
         "id": "a1",
-        "info": { "purpose": "promotions", "active": true },
+        "info": { "purpose": "promotions", "status": "approved", "active": true },
         "provider": { "dataProductId": "orders", "outputPortId": "daily" },
         "consumer": { "dataProductId": "promotions" },
     });
@@ -18,6 +18,12 @@ fn agreement(kind: AgreementKind, more: &Value) -> Agreement {
         raw[name] = value.clone();
     }
     Agreement::from_value(AgreementRef { kind, id: "a1".to_owned() }, raw).unwrap()
+}
+
+/// An agreement of an older generation as it is written back.
+fn marked(agreement: &Agreement, state: &ProvisioningState) -> Option<Value> {
+    let marked = marks(agreement, state)?.apply(agreement.text()).unwrap();
+    Some(serde_json::from_str(&marked).unwrap())
 }
 
 fn access(provisioning: &Value) -> Agreement {

@@ -99,7 +99,7 @@ fn the_role_is_named_by_the_data_product_or_its_owner_or_the_consuming_team() {
 #[test]
 fn a_consumer_without_a_role_is_refused() {
     let refused = |consumer: Consumer| consumer_role(&consumer, None, None).unwrap_err();
-    assert_eq!(refused(Consumer::User { id: "jane".to_owned() }), Refusal::ConsumerIsUser);
+    assert_eq!(refused(Consumer::User), Refusal::ConsumerIsUser);
     assert_eq!(refused(Consumer::Unknown), Refusal::ConsumerUnknown);
     assert!(matches!(
         refused(Consumer::DataProduct { id: "promotions".to_owned(), team_id: None }),
@@ -132,8 +132,8 @@ fn an_active_agreement_gets_its_policy_on_the_consumers_role() {
 #[test]
 fn an_agreement_that_is_not_in_force_gets_nothing_and_its_usual_place_is_known() {
     for info in [
-        json!({ "active": false }),
-        json!({}),
+        json!({ "active": false, "status": "approved" }),
+        json!({ "active": false, "status": "requested" }),
         json!({ "active": true, "status": "rejected" }),
         json!({ "active": true, "status": "requested" }),
     ] {

@@ -12,3 +12,5 @@ mod key;
 mod pages;
 mod retries;
 mod support;
+mod trust;
+mod write_back;

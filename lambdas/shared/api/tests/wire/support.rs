@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dmm_api::{ApiKeySource, BaseUrl, Client, KeyError, RetryPolicy};
 use dmm_budget::Backoff;
+use dmm_mesh::{Agreement, AgreementKind, AgreementRef};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -73,6 +74,13 @@ pub(crate) fn fixture(name: &str) -> Value {
     let path = format!("{}/../mesh/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).expect("a fixture");
     serde_json::from_str(&text).expect("JSON")
+}
+
+/// An agreement of the first generation.
+pub(crate) fn agreement() -> Agreement {
+    let raw = fixture("data_contract.json");
+    let id = raw["id"].as_str().expect("an id").to_owned();
+    Agreement::from_value(AgreementRef { kind: AgreementKind::DataContract, id }, raw).expect("an agreement")
 }
 
 /// An error answer in the API's form.

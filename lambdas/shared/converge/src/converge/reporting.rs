@@ -18,8 +18,8 @@ impl Converger<'_> {
             let Some(report) = provisioning::report(agreement, state) else { return Ok(false) };
             self.reporter.report_provisioning(&reference.id, &report).await
         } else {
-            let Some(body) = provisioning::marked(agreement, state) else { return Ok(false) };
-            self.reporter.put_agreement(reference, &body).await
+            let Some(marks) = provisioning::marks(agreement, state) else { return Ok(false) };
+            self.reporter.mark_agreement(agreement, &marks).await
         };
         match sent {
             Ok(()) => Ok(true),

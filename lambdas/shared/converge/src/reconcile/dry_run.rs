@@ -9,9 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use dmm_access::entitlement::{Observed, Permission, Place};
 use dmm_access::role::RoleName;
-use dmm_mesh::{AgreementRef, ProvisioningReport};
+use dmm_mesh::{Agreement, AgreementRef, Marks, ProvisioningReport};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
-use serde_json::Value;
 
 use super::report::Change;
 use crate::error::{AwsError, MeshError};
@@ -116,7 +115,7 @@ impl Reporter for DryRun<'_> {
         Ok(())
     }
 
-    async fn put_agreement(&self, _: &AgreementRef, _: &Value) -> Result<(), MeshError> {
+    async fn mark_agreement(&self, _: &Agreement, _: &Marks) -> Result<(), MeshError> {
         Ok(())
     }
 }

@@ -54,7 +54,7 @@ impl Case {
 
     fn target(&self) -> Target {
         let reference = AgreementRef { kind: AgreementKind::Access, id: "a1".to_owned() };
-        let raw = json!({ "info": { "status": "approved", "active": true },
+        let raw = json!({ "id": "a1", "info": { "status": "approved", "active": true },
             "provider": { "dataProductId": "orders", "outputPortId": "daily", "teamId": "claimed" },
             "consumer": self.consumer });
         let agreement = Agreement::from_value(reference.clone(), raw).unwrap();

@@ -15,7 +15,7 @@ use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_access::testing::{granted_document, guardrails, role};
-use dmm_mesh::{Agreement, DataProduct, ProvisioningReport, ProvisioningTransition, Team};
+use dmm_mesh::{Agreement, DataProduct, Marks, ProvisioningReport, ProvisioningTransition, Team};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -252,10 +252,13 @@ impl Reporter for World {
         Ok(())
     }
 
-    async fn put_agreement(&self, reference: &AgreementRef, body: &Value) -> Result<(), MeshError> {
+    async fn mark_agreement(&self, agreement: &Agreement, marks: &Marks) -> Result<(), MeshError> {
         let mut state = self.turn("put_agreement").await;
         state.fail("put_agreement")?;
-        state.agreements.insert((reference.kind, reference.id.clone()), body.clone());
+        let AgreementRef { kind, id } = agreement.reference.clone();
+        if let Some(marked) = marks.apply(agreement.text()) {
+            state.agreements.insert((kind, id), serde_json::from_str(&marked).unwrap());
+        }
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use dmm_access::ownership::ResourceFacts;
 use dmm_access::record::GrantState;
 use dmm_access::role::RoleName;
 use dmm_access::testing::{guardrails, place, role};
-use dmm_mesh::{Agreement, AgreementPage, DataProduct, ProvisioningReport, Team};
+use dmm_mesh::{Agreement, AgreementPage, DataProduct, Marks, ProvisioningReport, Team};
 use dmm_state::{MemoryStore, ObjectStore, Precondition};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -208,8 +208,8 @@ impl Reporter for Mesh {
         Ok(())
     }
 
-    async fn put_agreement(&self, agreement: &AgreementRef, _: &Value) -> Result<(), MeshError> {
-        self.state().writes.push(format!("mark {agreement}"));
+    async fn mark_agreement(&self, agreement: &Agreement, _: &Marks) -> Result<(), MeshError> {
+        self.state().writes.push(format!("mark {}", agreement.reference));
         Ok(())
     }
 }
