@@ -13,6 +13,8 @@ mod keys;
 mod list;
 mod ports;
 mod retry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod trace;
 mod transport;
 

@@ -59,7 +59,7 @@ pub(crate) fn page(number: u64, call: &Call, answer: Answer<Entries>) -> Result<
 }
 
 /// The target of the link to the next page (RFC 8288), if there is one.
-fn next_link(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn next_link(headers: &HeaderMap) -> Option<&str> {
     let values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(links).find(|(_, parameters)| is_next(parameters)).map(|(target, _)| target)
 }
@@ -68,7 +68,7 @@ fn next_link(headers: &HeaderMap) -> Option<&str> {
 ///
 /// Nothing else of the link is used. The address remains the configured one: the API key is sent nowhere else, and behind a
 /// gateway the server does not know its own address.
-fn number_in(link: &str, base: &Url) -> Option<u64> {
+pub(crate) fn number_in(link: &str, base: &Url) -> Option<u64> {
     let url = base.join(link).ok()?;
     let (_, number) = url.query_pairs().find(|(name, _)| name == "p")?;
     number.parse().ok()
