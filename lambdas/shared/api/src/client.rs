@@ -13,7 +13,7 @@ use crate::list;
 use crate::retry::RetryPolicy;
 use crate::transport::{Call, Transport};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team, json,
 };
 
 /// The client of the Data Mesh Manager API. A clone is cheap and shares connections.
@@ -132,6 +132,21 @@ impl Client {
         let Some(document) = self.transport.find(&call).await? else { return Ok(None) };
         let team = Team::from_value(&document);
         team.map(Some).ok_or_else(|| call.unexpected("a team with an id"))
+    }
+
+    /// The name of the organization that the API key belongs to: the `vanityUrl` of `GET /api/organization/settings`.
+    /// It is unique. The API does not disclose another identity, and every scope of a key may read it.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`]; [`ApiError::Unexpected`] if `vanityUrl` is not a non-empty string.
+    pub async fn organization(&self) -> Result<String, ApiError> {
+        let call = Call::get(self.transport.address(&["api", "organization", "settings"])?);
+        let settings = self.transport.read(&call).await?;
+        let name = json::text(&settings, "vanityUrl").map(str::to_owned);
+        name.ok_or_else(|| {
+            call.unexpected("the settings of an organization with `vanityUrl`, a non-empty string")
+        })
     }
 
     /// Reports what happened to the grant of an access. A report may be sent more than once: the latest one wins.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use dmm_converge::error::MeshError;
-use dmm_converge::ports::{AgreementLists, Agreements, Reporter};
+use dmm_converge::ports::{AgreementLists, Agreements, Organization, Reporter};
 use dmm_mesh::{
     Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team,
 };
@@ -42,6 +42,13 @@ impl Agreements for Client {
 
     async fn team(&self, id: &str) -> Result<Option<Team>, MeshError> {
         Ok(Client::team(self, id).await?)
+    }
+}
+
+#[async_trait]
+impl Organization for Client {
+    async fn organization(&self) -> Result<String, MeshError> {
+        Ok(Client::organization(self).await?)
     }
 }
 

@@ -55,6 +55,11 @@ impl Plan {
         self.0.insert(revocation);
     }
 
+    /// Removes an agreement.
+    pub fn remove(&mut self, agreement: &str) {
+        self.0.retain(|revocation| revocation.agreement != agreement);
+    }
+
     /// The revocations, in the order of their agreements.
     pub fn iter(&self) -> impl Iterator<Item = &Revocation> {
         self.0.iter()

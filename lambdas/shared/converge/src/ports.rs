@@ -36,6 +36,13 @@ pub trait AgreementLists: Send + Sync {
     async fn agreements(&self, kind: AgreementKind, page: u64) -> Result<Option<AgreementPage>, MeshError>;
 }
 
+/// Tells whose Data Mesh Manager it is.
+#[async_trait]
+pub trait Organization: Send + Sync {
+    /// The name of the organization that the API key belongs to: the `vanityUrl` of its settings, which is unique.
+    async fn organization(&self) -> Result<String, MeshError>;
+}
+
 /// Reports to Data Mesh Manager.
 #[async_trait]
 pub trait Reporter: Send + Sync {

@@ -9,6 +9,7 @@ use dmm_access::managed_policy::{ArnPrefix, ArnPrefixError};
 use dmm_access::opt_in::{OptIn, OptInError};
 use dmm_api::BaseUrl;
 use dmm_aws::AwsSettings;
+use dmm_converge::{Brake, Mode};
 use dmm_http::CertificateFile;
 use thiserror::Error;
 
@@ -63,13 +64,27 @@ const MANAGED_POLICY_ARN_PREFIX: Variable = Variable {
     meaning: "the beginning of the ARNs of this stack's managed policies, e.g. \
               arn:aws:iam::123456789012:policy/my-stack/",
 };
+const MODE: Variable =
+    Variable { name: "MODE", meaning: "enforce, or to observe to change nothing and only report" };
 const OPT_IN_PATH: Variable = Variable {
     name: "OPT_IN_PATH",
     meaning: "the path of the roles that may get access without the tag, e.g. /dmm-consumers/",
 };
+const ORGANIZATION: Variable = Variable {
+    name: "ORGANIZATION",
+    meaning: "the vanity URL of the organization in Data Mesh Manager that this stack serves, or leave it unset",
+};
 const PROTECTED_ROLES: Variable = Variable {
     name: "PROTECTED_ROLES",
     meaning: "the roles that must never get access, such as this stack's own, separated by commas",
+};
+const REVOCATION_LIMIT: Variable = Variable {
+    name: "REVOCATION_LIMIT",
+    meaning: "the number of agreements that may lose their access at once, e.g. 10",
+};
+const REVOCATION_LIMIT_PERCENT: Variable = Variable {
+    name: "REVOCATION_LIMIT_PERCENT",
+    meaning: "the share of agreements that may lose their access at once, in percent, e.g. 5",
 };
 const SCAN_ROLES: Variable = Variable {
     name: "SCAN_ROLES",
@@ -153,6 +168,12 @@ pub struct AgreementConfig {
     pub managed_policies: ArnPrefix,
     /// `OPT_IN_PATH`: by what, besides the tag, a role opts in.
     pub opt_in: OptIn,
+    /// `MODE`: whether anything is changed.
+    pub mode: Mode,
+    /// `ORGANIZATION`: the vanity URL of the organization that the stack serves; `None` for that of the first API key.
+    pub organization: Option<String>,
+    /// `REVOCATION_LIMIT` and `REVOCATION_LIMIT_PERCENT`: how many revocations are too many.
+    pub brake: Brake,
 }
 
 /// The configuration of `iam-reconcile`.
@@ -236,6 +257,12 @@ impl AgreementConfig {
             // These errors name their variable themselves.
             managed_policies: environment.required(&MANAGED_POLICY_ARN_PREFIX)?.parse::<ArnPrefix>()?,
             opt_in: environment.required(&OPT_IN_PATH)?.parse::<OptIn>()?,
+            mode: environment.parsed_or(&MODE, Mode::default())?,
+            organization: environment.optional(&ORGANIZATION)?,
+            brake: Brake {
+                limit: environment.parsed_or(&REVOCATION_LIMIT, Brake::default().limit)?,
+                percent: environment.parsed_or(&REVOCATION_LIMIT_PERCENT, Brake::default().percent)?,
+            },
         })
     }
 }

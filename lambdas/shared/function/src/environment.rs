@@ -90,6 +90,16 @@ impl Environment<'_> {
         self.required(variable)?.parse().map_err(|problem: T::Err| variable.invalid(problem.to_string()))
     }
 
+    /// The value as a `T`, or this one if the variable is not set or blank.
+    pub(crate) fn parsed_or<T: FromStr<Err: Display>>(
+        &self,
+        variable: &Variable,
+        default: T,
+    ) -> Result<T, VariableError> {
+        let Some(value) = self.optional(variable)? else { return Ok(default) };
+        value.parse().map_err(|problem: T::Err| variable.invalid(problem.to_string()))
+    }
+
     /// The value, `true` or `false`.
     pub(crate) fn flag(&self, variable: &Variable) -> Result<bool, VariableError> {
         let value = self.required(variable)?;
@@ -203,6 +213,15 @@ pub(crate) mod tests {
             error.contains("NAME") && error.contains("https://") && error.contains("the name"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_parsed_value_that_is_not_set_is_the_default_and_an_invalid_one_is_an_error() {
+        assert_eq!(with(&[], |environment| environment.parsed_or(&NAME, 10)).unwrap(), 10);
+        assert_eq!(in_name(" ", |environment| environment.parsed_or(&NAME, 10)).unwrap(), 10);
+        assert_eq!(in_name("7", |environment| environment.parsed_or(&NAME, 10)).unwrap(), 7);
+        let error = in_name("-1", |environment| environment.parsed_or(&NAME, 10_usize)).unwrap_err();
+        assert!(error.to_string().contains("NAME"), "{error}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ fn record(revision: &str) -> Record {
         phase: Phase::Settled,
         granted: [granted].into_iter().collect(),
         former: BTreeSet::from([place("old", &agreement)]),
+        missing_since: None,
     };
     let event = Cause { id: "e1".into(), event_type: "AccessActivatedEvent".into(), traceparent: None };
     Record::new(&agreement, state, event, Timestamp::UNIX_EPOCH, revision.to_owned())

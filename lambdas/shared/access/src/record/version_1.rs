@@ -39,6 +39,7 @@ pub(super) fn read(body: &[u8]) -> Result<Record, serde_json::Error> {
         phase,
         granted: granted.into_iter().collect(),
         former: former.into_iter().map(Place::RolePolicy).collect(),
+        missing_since: None,
     };
     Ok(Record { version: 1, agreement, state, event, updated_at, revision })
 }

@@ -82,6 +82,9 @@ fn handler() -> AgreementHandler {
         places: Arc::new(Silent),
         records: Arc::new(Silent),
         guardrails,
+        mode: Mode::Enforce,
+        brake: Brake::default(),
+        organization: Pin::default(),
     }
 }
 

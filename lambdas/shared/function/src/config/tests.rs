@@ -66,7 +66,10 @@ fn an_invalid_value_is_named_with_its_variable() {
         ("DMM_BASE_URL", "http://api.example.com"),
         ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:s3:::bucket"),
         ("OPT_IN_PATH", "/"),
+        ("MODE", "watch"),
         ("PROTECTED_ROLES", "own /x"),
+        ("REVOCATION_LIMIT", "-1"),
+        ("REVOCATION_LIMIT_PERCENT", "5%"),
         ("SCAN_ROLES", "yes"),
         ("SSL_CERT_FILE", "/no/such/file.pem"),
     ] {
@@ -109,6 +112,17 @@ fn every_variable_reaches_its_field() {
         (config.event_bus_name.as_str(), config.dead_letter_queue_url.as_str()),
         ("dmm", COMPLETE[7].1)
     );
+}
+
+#[test]
+fn without_further_settings_the_functions_act_within_the_usual_limits() {
+    let config = read("", None, AgreementConfig::read).unwrap();
+    assert_eq!((config.mode, config.organization, config.brake), (Mode::Enforce, None, Brake::default()));
+    let agreement = |name, value| read(name, Some(value), AgreementConfig::read).unwrap();
+    assert_eq!(agreement("MODE", "observe").mode, Mode::Observe);
+    assert_eq!(agreement("ORGANIZATION", "acme").organization.as_deref(), Some("acme"));
+    assert_eq!(agreement("REVOCATION_LIMIT", "3").brake, Brake { limit: 3, ..Brake::default() });
+    assert_eq!(agreement("REVOCATION_LIMIT_PERCENT", "0").brake, Brake { percent: 0, ..Brake::default() });
 }
 
 #[test]
