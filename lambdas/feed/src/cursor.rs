@@ -6,6 +6,16 @@ use thiserror::Error;
 /// The object that contains the id as plain text.
 pub(crate) const KEY: &str = "feed/last_event_id";
 
+/// The longest id that can be the cursor, in bytes. The cursor is part of the address from which the feed is read, and
+/// servers limit addresses to about 8 KiB. Percent-encoding can triple an id.
+pub(crate) const MAX_LENGTH: usize = 1024;
+
+/// Whether the cursor can be at the event with this id: the object contains the id as plain text, without white space
+/// around it.
+pub(crate) fn is_usable(id: &str) -> bool {
+    (1..=MAX_LENGTH).contains(&id.len()) && id.trim() == id
+}
+
 /// The position from which the feed is read.
 pub(crate) struct Cursor {
     id: Option<String>,
@@ -103,6 +113,21 @@ mod tests {
         for body in [&b""[..], b"\n", b"\xFF"] {
             let store = store_with(body).await;
             assert!(matches!(Cursor::read(&store).await, Err(CursorError::Content)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_usable_id_is_read_back_as_it_was_written() {
+        let longest = "x".repeat(MAX_LENGTH);
+        for id in ["a", "urn:event 1", "ü", "a\nb", longest.as_str()] {
+            assert!(is_usable(id), "{id:?}");
+            let store = MemoryStore::new();
+            Cursor::read(&store).await.unwrap().move_to(id, &store).await.unwrap();
+            assert_eq!(Cursor::read(&store).await.unwrap().id(), Some(id));
+        }
+        let too_long = "x".repeat(MAX_LENGTH + 1);
+        for id in ["", " ", "\n", " a", "a\n", "a\u{a0}", too_long.as_str()] {
+            assert!(!is_usable(id), "{id:?}");
         }
     }
 

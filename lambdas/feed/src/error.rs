@@ -36,6 +36,13 @@ pub enum FeedError {
         #[source]
         source: ApiError,
     },
+    /// None of the events of a full page moves the cursor, so that the events after them cannot be read.
+    #[error(
+        "the feed cannot be read further: a full page has no event with an id that moves the cursor; its events are in \
+         quarantine. Write the id of a later event into the object {} in the state bucket",
+        cursor::KEY
+    )]
+    Stuck,
     /// An event could not be stored in quarantine.
     #[error("an event that cannot be sent could not be stored in quarantine")]
     Quarantine(#[source] StateError),
@@ -56,7 +63,8 @@ impl FeedError {
             FeedError::Queue(QueueError::Rejected(_))
             | FeedError::NoTime
             | FeedError::Cursor(CursorError::Content)
-            | FeedError::StaleCursor { .. } => false,
+            | FeedError::StaleCursor { .. }
+            | FeedError::Stuck => false,
         }
     }
 

@@ -10,6 +10,7 @@ use dmm_aws::batch::{BatchError, EntryFailure, FailureKind};
 use dmm_aws::sqs::Message;
 use dmm_aws::{CallError, CallErrorKind};
 use dmm_budget::Backoff;
+use dmm_mesh::RawEvent;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
@@ -19,7 +20,12 @@ use crate::ports::{EventSource, Queue};
 pub(crate) const AT_ONCE: Backoff = Backoff { attempts: 5, base: Duration::ZERO, cap: Duration::ZERO };
 
 /// An event with this id.
-pub(crate) fn event(id: &str) -> Value {
+pub(crate) fn event(id: &str) -> RawEvent {
+    RawEvent::from(event_value(id))
+}
+
+/// The same as JSON.
+pub(crate) fn event_value(id: &str) -> Value {
     json!({"id": id, "type": "com.datamesh-manager.events.TestEvent", "subject": format!("subject-{id}")})
 }
 
@@ -105,7 +111,7 @@ impl Queue for FakeQueue {
 /// A feed of these events, in pages.
 #[derive(Default)]
 pub(crate) struct FakeSource {
-    pub(crate) events: Vec<Value>,
+    pub(crate) events: Vec<RawEvent>,
     pub(crate) page: usize,
     /// The number of the call that fails, counted from 0, and its error.
     pub(crate) failure: Mutex<Option<(usize, ApiError)>>,
@@ -127,7 +133,11 @@ impl FakeSource {
 
 #[async_trait]
 impl EventSource for FakeSource {
-    async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
+    async fn events(
+        &self,
+        last_event_id: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Vec<RawEvent>, ApiError> {
         if self.is_slow {
             sleep_until(deadline).await;
         }
@@ -136,7 +146,7 @@ impl EventSource for FakeSource {
         if let Some((_, error)) = self.failure.lock().unwrap().take_if(|(number, _)| *number == call) {
             return Err(error);
         }
-        let is_last = |event: &Value| event["id"].as_str() == last_event_id;
+        let is_last = |event: &RawEvent| event.id().as_deref() == last_event_id;
         let start = last_event_id.and_then(|_| self.events.iter().position(is_last)).map_or(0, |at| at + 1);
         Ok(self.events.iter().skip(start).take(self.page).cloned().collect())
     }

@@ -21,6 +21,10 @@ use crate::page::{Page, Rejected};
 use crate::ports::{EventSource, Queue};
 use crate::quarantine::quarantine;
 
+/// The number of events in a full page, which further events follow:
+/// the API returns "max 1000 events per request", according to its OpenAPI description.
+const FULL_PAGE: usize = 1000;
+
 /// The function with its ports.
 pub struct Feed {
     /// The feed of events.
@@ -92,6 +96,9 @@ impl Feed {
             match first_error(first_error(quarantined, sent), moved)? {
                 Move::Moved if page.progress.is_complete() => {}
                 Move::NotNeeded if page.progress.is_complete() => {
+                    if page.progress.len() >= FULL_PAGE {
+                        return Err(FeedError::Stuck);
+                    }
                     tracing::warn!(
                         "no event of the page moves the cursor; the next run reads the page again"
                     );
@@ -149,8 +156,8 @@ impl Feed {
         page: &mut Page,
         summary: &mut Summary,
     ) -> Result<(), FeedError> {
-        let Rejected { position, event, reason } = rejected;
-        let is_new = quarantine(&*self.store, event, reason, (self.clock)()).await;
+        let Rejected { position, bytes, reason } = rejected;
+        let is_new = quarantine(&*self.store, bytes, reason, (self.clock)()).await;
         summary.quarantined += usize::from(is_new.map_err(FeedError::Quarantine)?);
         page.progress.mark_done(*position);
         Ok(())

@@ -3,20 +3,31 @@
 use std::collections::BTreeMap;
 
 use dmm_aws::sqs::{Attribute, MAX_MESSAGE_BYTES, Message, fifo_id, is_allowed};
-use dmm_mesh::{CloudEvent, EventProblem};
+use dmm_mesh::{CloudEvent, EventDefect, EventProblem};
 use dmm_telemetry::TraceContext;
 use serde_json::Value;
 use thiserror::Error;
+
+use crate::cursor::MAX_LENGTH;
 
 /// The message attribute with the event's type.
 const TYPE_ATTRIBUTE: &str = "type";
 
 /// Why an event can never be sent.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum Unsendable {
+    /// It cannot be read.
+    #[error(transparent)]
+    Defect(#[from] EventDefect),
     /// It is not a valid `CloudEvent`.
     #[error(transparent)]
     Problem(#[from] EventProblem),
+    /// Its id cannot be the cursor of the feed.
+    #[error(
+        "the event's `id` cannot be the cursor of the feed: it has more than {MAX_LENGTH} bytes, or begins or ends with \
+         white space"
+    )]
+    Id,
     /// It is larger than a message may be.
     #[error(
         "the event is too large: its message would have {size} bytes, and SQS allows {MAX_MESSAGE_BYTES}"

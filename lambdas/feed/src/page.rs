@@ -2,11 +2,12 @@
 
 use dmm_aws::sqs::Message;
 use dmm_function::telemetry;
-use dmm_mesh::CloudEvent;
+use dmm_mesh::{CloudEvent, EventDefect, RawEvent};
 use dmm_telemetry::EventSpan;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::cursor;
 use crate::message::{Unsendable, message};
 
 /// The events of a page, sorted by what can be done with them.
@@ -26,7 +27,7 @@ pub(crate) struct Outgoing {
     /// Its index in the page.
     pub(crate) position: usize,
     /// The event as received.
-    pub(crate) event: CloudEvent,
+    bytes: Vec<u8>,
     /// Its message.
     pub(crate) message: Message,
     /// The start of its trace. It ends when this is dropped.
@@ -39,7 +40,7 @@ pub(crate) struct Rejected {
     /// Its index in the page.
     pub(crate) position: usize,
     /// The event as received.
-    pub(crate) event: Value,
+    pub(crate) bytes: Vec<u8>,
     /// Why it can never be sent.
     pub(crate) reason: String,
 }
@@ -56,9 +57,10 @@ struct EventProgress {
 
 impl Page {
     /// The page of events that go to the queue with this name.
-    pub(crate) fn new(queue: &str, events: Vec<Value>) -> Page {
+    pub(crate) fn new(queue: &str, events: Vec<RawEvent>) -> Page {
         let progress = Progress::new(&events);
-        let last_time = events.last().and_then(|event| event.get("time")?.as_str()?.parse().ok());
+        let time = |event: &RawEvent| event.value().ok()?.get("time")?.as_str()?.parse().ok();
+        let last_time = events.last().and_then(time);
         let (mut sendable, mut unsendable) = (Vec::new(), Vec::new());
         for (position, event) in events.into_iter().enumerate() {
             match Outgoing::new(queue, position, event) {
@@ -71,19 +73,19 @@ impl Page {
 }
 
 impl Outgoing {
-    fn new(queue: &str, position: usize, event: Value) -> Result<Outgoing, Rejected> {
-        let event = CloudEvent::from_value(event).map_err(|error| Rejected {
-            position,
-            event: *error.value,
-            reason: Unsendable::from(error.problem).to_string(),
-        })?;
+    fn new(queue: &str, position: usize, event: RawEvent) -> Result<Outgoing, Rejected> {
+        let (bytes, content) = event.into_parts();
+        let event = match read(content) {
+            Ok(event) => event,
+            Err(problem) => return Err(Rejected { position, bytes, reason: problem.to_string() }),
+        };
         let span = EventSpan::create(queue, &telemetry::facts(&event));
         match message(&event, span.context()) {
-            Ok(message) => Ok(Outgoing { position, event, message, span }),
+            Ok(message) => Ok(Outgoing { position, bytes, message, span }),
             Err(problem) => {
                 let reason = problem.to_string();
                 span.fail("TooLarge", &reason);
-                Err(Rejected { position, event: event.into_value(), reason })
+                Err(Rejected { position, bytes, reason })
             }
         }
     }
@@ -92,15 +94,26 @@ impl Outgoing {
     pub(crate) fn reject(self, reason: &str) -> Rejected {
         self.span.fail("Refused", reason);
         let reason = format!("the queue rejects it: {reason}");
-        Rejected { position: self.position, event: self.event.into_value(), reason }
+        Rejected { position: self.position, bytes: self.bytes, reason }
     }
 }
 
+/// The event that an entry of the feed is.
+fn read(content: Result<Value, EventDefect>) -> Result<CloudEvent, Unsendable> {
+    let event = CloudEvent::from_value(content?).map_err(|error| error.problem)?;
+    if cursor::is_usable(event.id()) { Ok(event) } else { Err(Unsendable::Id) }
+}
+
 impl Progress {
-    fn new(events: &[Value]) -> Progress {
-        let id = |event: &Value| event.get("id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned);
+    fn new(events: &[RawEvent]) -> Progress {
+        let id = |event: &RawEvent| event.id().filter(|id| cursor::is_usable(id));
         let events = events.iter().map(|event| EventProgress { id: id(event), is_done: false });
         Progress { events: events.collect() }
+    }
+
+    /// The number of events in the page.
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
     }
 
     /// The event at this position is done.
@@ -124,93 +137,4 @@ impl Progress {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn page() -> Page {
-        Page::new(
-            "dmm_events.fifo",
-            vec![
-                json!({"id": "a", "type": "T"}),
-                json!({"type": "T"}),
-                json!({"id": "c", "type": "T"}),
-                json!({"id": "d"}),
-                json!(null),
-            ],
-        )
-    }
-
-    fn last_after(positions: &[usize]) -> Option<String> {
-        let mut progress = page().progress;
-        for position in positions {
-            progress.mark_done(*position);
-        }
-        progress.last_event_id().map(str::to_owned)
-    }
-
-    #[test]
-    fn every_event_is_either_sendable_or_rejected_whole_with_the_reason() {
-        let page = page();
-        let sendable: Vec<_> = page.sendable.iter().map(|outgoing| outgoing.position).collect();
-        assert_eq!(sendable, [0, 2]);
-        let rejected = page.unsendable.iter().map(|it| (it.position, &it.event, it.reason.as_str()));
-        let expected = [
-            (1, &json!({"type": "T"}), "the event has no `id`: a non-empty string is needed"),
-            (3, &json!({"id": "d"}), "the event has no `type`: a non-empty string is needed"),
-            (4, &json!(null), "the event is not a JSON object"),
-        ];
-        assert_eq!(rejected.collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn what_is_not_an_event_can_never_be_sent() {
-        let cases = [
-            (json!("text"), "the event is not a JSON object"),
-            (json!({"type": "T"}), "the event has no `id`: a non-empty string is needed"),
-            (json!({"id": 7, "type": "T"}), "the event has no `id`: a non-empty string is needed"),
-            (json!({"id": "1"}), "the event has no `type`: a non-empty string is needed"),
-        ];
-        for (event, reason) in cases {
-            let rejected = Outgoing::new("dmm_events.fifo", 0, event.clone()).unwrap_err();
-            assert_eq!((rejected.reason.as_str(), rejected.event), (reason, event));
-        }
-    }
-
-    #[test]
-    fn an_event_that_is_too_large_is_rejected_whole_with_its_size() {
-        let event = json!({"id": "1", "type": "T", "padding": "x".repeat(1_048_576)});
-        let rejected = Outgoing::new("dmm_events.fifo", 0, event.clone()).unwrap_err();
-        assert!(rejected.reason.contains("too large"), "{}", rejected.reason);
-        assert_eq!(rejected.event, event);
-    }
-
-    #[test]
-    fn the_cursor_stays_before_the_first_event_that_is_not_done() {
-        assert_eq!(last_after(&[]), None);
-        assert_eq!(last_after(&[1, 2, 3, 4]), None);
-        assert_eq!(last_after(&[0, 2, 3]).as_deref(), Some("a"));
-    }
-
-    #[test]
-    fn the_cursor_moves_past_an_event_without_an_id_with_the_next_one_that_has_an_id() {
-        assert_eq!(last_after(&[0, 1]).as_deref(), Some("a"));
-        assert_eq!(last_after(&[0, 1, 2]).as_deref(), Some("c"));
-    }
-
-    #[test]
-    fn an_event_without_a_type_still_moves_the_cursor() {
-        assert_eq!(last_after(&[0, 1, 2, 3]).as_deref(), Some("d"));
-    }
-
-    #[test]
-    fn a_page_is_complete_when_all_its_events_are_done() {
-        let mut progress = page().progress;
-        (0..4).for_each(|position| progress.mark_done(position));
-        assert!(!progress.is_complete());
-        progress.mark_done(4);
-        assert!(progress.is_complete());
-        assert_eq!(progress.last_event_id(), Some("d"));
-    }
-}
+mod tests;

@@ -5,23 +5,29 @@ use async_trait::async_trait;
 use dmm_api::ApiError;
 use dmm_aws::batch::{BatchError, EntryFailure};
 use dmm_aws::sqs::{Message, SqsQueue};
-use serde_json::Value;
+use dmm_mesh::RawEvent;
 use tokio::time::Instant;
 
 /// The feed of events.
 #[async_trait]
 pub trait EventSource: Send + Sync {
-    /// The events after `last_event_id`, or from the beginning of the feed; none at its end. Returns by `deadline`.
+    /// The next events after `last_event_id`, or from the beginning of the feed; none at its end. Each may be invalid.
+    /// Returns by `deadline`.
     ///
     /// # Errors
     ///
     /// [`ApiError`], after retries.
-    async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError>;
+    async fn events(&self, last_event_id: Option<&str>, deadline: Instant)
+    -> Result<Vec<RawEvent>, ApiError>;
 }
 
 #[async_trait]
 impl EventSource for dmm_api::Client {
-    async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
+    async fn events(
+        &self,
+        last_event_id: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Vec<RawEvent>, ApiError> {
         self.until(deadline).events(last_event_id).await
     }
 }

@@ -1,26 +1,39 @@
 //! Events that can never be sent are stored whole, with the reason, so that they do not block the feed.
 
-use dmm_mesh::sha256_hex;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use dmm_mesh::{sha256_hex, strict};
 use dmm_state::{ObjectStore, Precondition, StateError};
 use dmm_telemetry::names::log;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
 
-/// Stores an event as `quarantine/feed/{day}/{SHA-256 of the event}.json`, with the reason and the current time. The day
-/// is that of the event's `time`, if it has one, so that the same event is the same object when it is read again on
-/// another day. Returns whether it was not there before.
+/// The part of the key of an event without a valid time.
+const UNDATED: &str = "undated";
+
+/// Stores an event as `quarantine/feed/{day}/{SHA-256 of its bytes}.json`, with the reason and the current time. The member
+/// `event` is the event; an event that is not valid JSON is stored as `event_base64` instead, in the way of
+/// [CloudEvents' `data_base64`](https://github.com/cloudevents/spec/blob/main/cloudevents/formats/json-format.md#31-handling-of-data).
+///
+/// The day is that of the event's `time`. It is `undated` if the event has no valid `time`, so that an event that is read
+/// again on another day is stored once. Returns whether it was not there before.
 pub(crate) async fn quarantine(
     store: &dyn ObjectStore,
-    event: &Value,
+    bytes: &[u8],
     reason: &str,
     now: Timestamp,
 ) -> Result<bool, StateError> {
-    let time = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
-    let day = Offset::UTC.to_datetime(time.unwrap_or(now)).date();
-    let key = format!("quarantine/feed/{day}/{}.json", sha256_hex(&event.to_string()));
-    let content = json!({"reason": reason, "time": now, "event": event});
-    match store.put(&key, content.to_string().into_bytes(), &Precondition::Absent).await {
+    let event = strict::read(bytes).ok();
+    let day = event.as_ref().and_then(day).unwrap_or_else(|| UNDATED.to_owned());
+    let key = format!("quarantine/feed/{day}/{}.json", sha256_hex(bytes));
+    let event = match (event, str::from_utf8(bytes)) {
+        // The text itself, because its numbers may have more digits than the value.
+        (Some(_), Ok(text)) => format!(r#""event":{text}"#),
+        _ => format!(r#""event_base64":"{}""#, STANDARD.encode(bytes)),
+    };
+    let content = format!(r#"{{"reason":{},"time":{},{event}}}"#, json!(reason), json!(now));
+    match store.put(&key, content.into_bytes(), &Precondition::Absent).await {
         Ok(_) => {
             tracing::error!(
                 { log::KEY } = key,
@@ -34,6 +47,12 @@ pub(crate) async fn quarantine(
     }
 }
 
+/// The day of an event in UTC, if it has a valid time.
+fn day(event: &Value) -> Option<String> {
+    let time: Timestamp = event.get("time")?.as_str()?.parse().ok()?;
+    Some(Offset::UTC.to_datetime(time).date().to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use dmm_state::MemoryStore;
@@ -43,35 +62,74 @@ mod tests {
     const NOW: &str = "2026-11-24T23:59:59Z";
     const NEXT_DAY: &str = "2026-11-25T00:00:01Z";
 
-    async fn put(store: &MemoryStore, event: &Value, now: &str) -> bool {
-        quarantine(store, event, "no id", now.parse().unwrap()).await.unwrap()
+    async fn put(store: &MemoryStore, bytes: &[u8], now: &str) -> bool {
+        quarantine(store, bytes, "no id", now.parse().unwrap()).await.unwrap()
+    }
+
+    async fn content(store: &MemoryStore, key: &str) -> Value {
+        serde_json::from_slice(&store.get(key).await.unwrap().unwrap().body).unwrap()
     }
 
     #[tokio::test]
     async fn the_object_has_the_reason_the_time_and_the_whole_event() {
         let store = MemoryStore::new();
-        let event = json!({"type": "T", "data": {"ü": [1, null]}});
-        assert!(put(&store, &event, NOW).await);
-        let key = format!("quarantine/feed/2026-11-24/{}.json", sha256_hex(&event.to_string()));
-        let content: Value = serde_json::from_slice(&store.get(&key).await.unwrap().unwrap().body).unwrap();
-        assert_eq!(content, json!({"reason": "no id", "time": NOW, "event": event}));
+        let event = json!({"type": "T", "time": "2026-11-24T10:00:00Z", "data": {"ü": [1, null]}});
+        let bytes = event.to_string();
+        assert!(put(&store, bytes.as_bytes(), NOW).await);
+        let key = format!("quarantine/feed/2026-11-24/{}.json", sha256_hex(&bytes));
+        assert_eq!(content(&store, &key).await, json!({"reason": "no id", "time": NOW, "event": event}));
     }
 
     #[tokio::test]
-    async fn the_same_event_is_stored_once() {
+    async fn the_digits_of_numbers_are_kept() {
         let store = MemoryStore::new();
-        assert!(put(&store, &json!("text"), NOW).await);
-        assert!(!put(&store, &json!("text"), NOW).await);
-        assert!(put(&store, &json!("other"), NOW).await);
-        assert_eq!(store.keys().len(), 2);
+        let bytes = br#"{"n": 12345678901234567890.10}"#;
+        assert!(put(&store, bytes, NOW).await);
+        let key = &store.keys()[0];
+        let body = String::from_utf8(store.get(key).await.unwrap().unwrap().body).unwrap();
+        assert!(body.ends_with(r#","event":{"n": 12345678901234567890.10}}"#), "{body}");
+    }
+
+    #[tokio::test]
+    async fn of_an_event_that_is_not_valid_json_the_object_has_every_byte() {
+        for bytes in [
+            &b"{\"id\":\"a\",\"n\":1e400}"[..],
+            b"{\"id\":\"\xFF\0\"}",
+            br#"{"id":"\ud800"}"#,
+            br#"{"id":"a","id":"b"}"#,
+            br#"{"id":"a","data":{"te"#,
+            b"",
+        ] {
+            let store = MemoryStore::new();
+            assert!(put(&store, bytes, NOW).await);
+            let key = format!("quarantine/feed/undated/{}.json", sha256_hex(bytes));
+            let content = content(&store, &key).await;
+            assert_eq!(STANDARD.decode(content["event_base64"].as_str().unwrap()).unwrap(), bytes);
+            assert_eq!((&content["reason"], content.get("event")), (&json!("no id"), None));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_event_is_stored_once_even_on_another_day() {
+        let store = MemoryStore::new();
+        for (bytes, now, is_new) in [
+            (&b"\"text\""[..], NOW, true),
+            (b"\"text\"", NEXT_DAY, false),
+            (b"\"other\"", NEXT_DAY, true),
+            (b"{\"n\":1e400}", NOW, true),
+            (b"{\"n\":1e400}", NEXT_DAY, false),
+        ] {
+            assert_eq!(put(&store, bytes, now).await, is_new, "{}", String::from_utf8_lossy(bytes));
+        }
+        assert_eq!(store.keys().len(), 3);
     }
 
     #[tokio::test]
     async fn an_event_with_a_time_is_stored_once_even_on_another_day() {
         let store = MemoryStore::new();
-        let event = json!({"time": "2026-01-02T03:04:05+01:00"});
-        assert!(put(&store, &event, NOW).await);
-        assert!(!put(&store, &event, NEXT_DAY).await);
+        let event = br#"{"time": "2026-01-02T03:04:05+01:00"}"#;
+        assert!(put(&store, event, NOW).await);
+        assert!(!put(&store, event, NEXT_DAY).await);
         assert!(store.keys()[0].starts_with("quarantine/feed/2026-01-02/"));
     }
 
@@ -85,6 +143,6 @@ mod tests {
             source: None,
         });
         let now = NOW.parse().unwrap();
-        assert!(quarantine(&store, &json!(1), "r", now).await.is_err());
+        assert!(quarantine(&store, b"1", "r", now).await.is_err());
     }
 }

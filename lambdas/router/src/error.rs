@@ -2,6 +2,7 @@
 
 use dmm_aws::CallError;
 use dmm_mesh::EventProblem;
+use dmm_mesh::strict::InvalidJson;
 use lambda_runtime::Diagnostic;
 use thiserror::Error;
 
@@ -26,8 +27,12 @@ impl From<RouterError> for Diagnostic {
 /// Why a message can never be published.
 #[derive(Debug, Error)]
 pub(crate) enum Unpublishable {
-    #[error("the message is not JSON: {0}")]
-    NotJson(serde_json::Error),
+    #[error("the message is not valid JSON: {0}")]
+    NotJson(#[from] InvalidJson),
+    #[error(
+        "the event has more than {limit} levels of arrays and objects, so that functions could not read it"
+    )]
+    TooDeep { limit: usize },
     #[error("{0}")]
     NotAnEvent(EventProblem),
     #[error(

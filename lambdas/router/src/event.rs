@@ -1,18 +1,39 @@
 //! From a message of the queue to an event of the bus.
 
 use dmm_aws::eventbridge::{BusEvent, MAX_DETAIL_TYPE_LENGTH, MAX_EVENT_BYTES};
-use dmm_mesh::CloudEvent;
+use dmm_mesh::{CloudEvent, strict};
 use dmm_telemetry::TraceContext;
+use serde_json::Value;
 
 use crate::error::Unpublishable;
 
 /// `Source` of every event on the bus.
 const SOURCE: &str = "com.datamesh-manager";
 
+/// How many levels of arrays and objects an event may have. EventBridge delivers the event as a member of another object,
+/// and the functions read at most 127 levels: [`serde_json`'s recursion limit](https://docs.rs/serde_json/1/serde_json/struct.Deserializer.html#method.disable_recursion_limit).
+const MAX_DEPTH: usize = 126;
+
 /// The event in the body of a message.
+///
+/// # Errors
+///
+/// [`Unpublishable`], if the body is not JSON or not an event, or if its targets could not read it.
 pub(crate) fn parse(body: &str) -> Result<CloudEvent, Unpublishable> {
-    let value = serde_json::from_str(body).map_err(Unpublishable::NotJson)?;
+    let value = strict::read(body.as_bytes())?;
+    if depth(&value) > MAX_DEPTH {
+        return Err(Unpublishable::TooDeep { limit: MAX_DEPTH });
+    }
     CloudEvent::from_value(value).map_err(|error| Unpublishable::NotAnEvent(error.problem))
+}
+
+/// The number of levels of arrays and objects. The recursion ends because the parser limits the levels.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 /// The event to publish: `DetailType` is the last part of the event's type, `Detail` is the message's body as it was
@@ -37,7 +58,8 @@ pub(crate) fn bus_event(event: &CloudEvent, body: &str) -> Result<BusEvent, Unpu
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+    use serde_json::json;
 
     use super::*;
 
@@ -104,11 +126,55 @@ mod tests {
 
     #[test]
     fn what_is_not_an_event_has_a_reason() {
-        assert!(reason("no json").contains("not JSON"));
-        assert!(reason("").contains("not JSON"));
+        assert!(reason("no json").contains("not valid JSON"));
+        assert!(reason("").contains("not valid JSON"));
         assert!(reason("[]").contains("not a JSON object"));
         assert!(reason(r#"{"id": "1"}"#).contains("no `type`"));
         assert!(reason(r#"{"type": "T"}"#).contains("no `id`"));
+    }
+
+    /// An event with this number of levels of arrays and objects.
+    fn nested(levels: usize) -> String {
+        let data = format!("{}{}", "[".repeat(levels - 1), "]".repeat(levels - 1));
+        format!(r#"{{"id": "1", "type": "T", "data": {data}}}"#)
+    }
+
+    #[test]
+    fn an_event_that_its_targets_can_just_read_is_published_and_a_deeper_one_is_not() {
+        let delivered = |detail: &str| {
+            let event = json!({
+                "version": "0", "id": "e", "detail-type": "T", "source": SOURCE, "account": "123456789012",
+                "time": "2026-01-02T03:04:05Z", "region": "eu-central-1", "resources": [], "detail": null,
+            });
+            event.to_string().replace(r#""detail":null"#, &format!(r#""detail":{detail}"#))
+        };
+        let deepest = read(&nested(MAX_DEPTH)).unwrap();
+        serde_json::from_str::<EventBridgeEvent<Value>>(&delivered(&deepest.detail)).unwrap();
+        assert!(matches!(read(&nested(MAX_DEPTH + 1)), Err(Unpublishable::TooDeep { limit: MAX_DEPTH })));
+        let too_deep = delivered(&nested(MAX_DEPTH + 1));
+        assert!(serde_json::from_str::<EventBridgeEvent<Value>>(&too_deep).is_err());
+    }
+
+    #[test]
+    fn a_body_that_is_not_valid_json_has_a_reason() {
+        for (body, expected) in [
+            (r#"{"id": "1", "type": "T", "data": 1e400}"#.to_owned(), "number out of range"),
+            (r#"{"id": "1", "type": "T", "data": "\ud800"}"#.to_owned(), "hex escape"),
+            (r#"{"id": "\udc00", "type": "T"}"#.to_owned(), "surrogate"),
+            (nested(128), "recursion limit"),
+            (nested(100_000), "recursion limit"),
+            ("{\"id\": \"1\", \"type\": \"a\u{1}b\"}".to_owned(), "control character"),
+            (r#"{"id": "1", "type": "T", "type": "U"}"#.to_owned(), "two members of the same name"),
+            (r#"{"id": "1", "type": "T", "data": {"a": 1, "\u0061": 2}}"#.to_owned(), "two members"),
+            (r#"{"id": "1", "type": "T"} {}"#.to_owned(), "trailing characters"),
+            (r#"{"id": "1", "type": "T""#.to_owned(), "EOF"),
+            (r#"{"id": "1", "type": "T", "data": NaN}"#.to_owned(), "expected value"),
+            ("\u{FEFF}{}".to_owned(), "expected value"),
+        ] {
+            let reason = reason(&body);
+            let start = body.chars().take(60).collect::<String>();
+            assert!(reason.contains("not valid JSON") && reason.contains(expected), "{start}: {reason}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use dmm_mesh::RawEvent;
+
 use super::*;
 use crate::fakes::{AT_ONCE, FakeQueue, Reaction, event};
 use crate::page::Page;
@@ -18,8 +20,8 @@ async fn deliver_to(queue: &FakeQueue, ids: &[&str]) -> Delivery {
     deliver(queue, batch(ids), &AT_ONCE, later()).await
 }
 
-fn rejected(delivery: &Delivery) -> Vec<&str> {
-    delivery.rejected.iter().map(|rejected| rejected.event["id"].as_str().unwrap()).collect()
+fn rejected(delivery: &Delivery) -> Vec<String> {
+    delivery.rejected.iter().map(|it| RawEvent::new(it.bytes.clone()).id().unwrap()).collect()
 }
 
 #[tokio::test]

@@ -4,13 +4,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dmm_api::KeyError;
 use dmm_aws::batch::FailureKind;
+use dmm_mesh::RawEvent;
 use dmm_state::{ETag, MemoryStore, Object, Precondition, StateError};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::cursor::KEY;
 use crate::deliver::QueueError;
-use crate::fakes::{AT_ONCE, FakeQueue, FakeSource, Reaction, event};
+use crate::fakes::{AT_ONCE, FakeQueue, FakeSource, Reaction, event, event_value};
+
+mod invalid;
 
 /// The function with fakes, which the test can inspect.
 struct Run {
@@ -59,7 +62,7 @@ impl Run {
     }
 
     fn quarantined(&self) -> usize {
-        self.store.keys().iter().filter(|key| key.starts_with("quarantine/feed/1970-01-01/")).count()
+        self.store.keys().iter().filter(|key| key.starts_with("quarantine/feed/undated/")).count()
     }
 }
 
@@ -140,9 +143,9 @@ async fn without_new_events_nothing_is_written() {
 #[tokio::test]
 async fn events_that_can_never_be_sent_are_quarantined_and_do_not_block_the_feed() {
     let mut source = feed_of(3, 10);
-    source.events.insert(1, json!({"type": "no-id"}));
-    source.events.insert(2, json!({"id": "too-large", "type": "T", "padding": "x".repeat(1_048_576)}));
-    source.events.insert(3, json!("not an object"));
+    source.events.insert(1, json!({"type": "no-id"}).into());
+    source.events.insert(2, json!({"id": "too-large", "type": "T", "padding": "x".repeat(1_048_576)}).into());
+    source.events.insert(3, json!("not an object").into());
     let run = Run::new(source, FakeQueue::default());
     let summary = run.poll().await.unwrap();
     assert_eq!((summary.polled, summary.queued, summary.quarantined), (6, 3, 3));
@@ -154,7 +157,7 @@ async fn events_that_can_never_be_sent_are_quarantined_and_do_not_block_the_feed
 #[tokio::test]
 async fn events_without_an_id_at_the_end_are_quarantined_once_and_do_not_loop() {
     let mut source = feed_of(1, 10);
-    source.events.push(json!({"type": "no-id"}));
+    source.events.push(json!({"type": "no-id"}).into());
     let run = Run::new(source, FakeQueue::default());
     let first = run.poll().await.unwrap();
     assert_eq!((first.queued, first.quarantined, first.complete), (1, 1, false));
@@ -179,7 +182,7 @@ struct Forgetful(FakeSource);
 
 #[async_trait]
 impl EventSource for Forgetful {
-    async fn events(&self, _: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
+    async fn events(&self, _: Option<&str>, deadline: Instant) -> Result<Vec<RawEvent>, ApiError> {
         self.0.events(None, deadline).await
     }
 }
@@ -193,7 +196,7 @@ async fn an_event_that_the_queue_rejects_for_its_content_is_quarantined_whole() 
     let key = run.store.keys().into_iter().find(|key| key.starts_with("quarantine/")).unwrap();
     let content = run.store.get(&key).await.unwrap().unwrap().body;
     let content: Value = serde_json::from_slice(&content).unwrap();
-    assert_eq!(content["event"], event("event-0001"));
+    assert_eq!(content["event"], event_value("event-0001"));
     assert!(content["reason"].as_str().unwrap().contains("InvalidContent"));
 }
 
@@ -229,7 +232,7 @@ async fn when_the_first_batch_fails_no_cursor_is_written() {
 #[tokio::test]
 async fn when_an_event_cannot_be_quarantined_only_the_events_before_it_are_sent() {
     let mut source = feed_of(4, 10);
-    source.events.insert(2, json!({"type": "no-id"}));
+    source.events.insert(2, json!({"type": "no-id"}).into());
     let run = Run::new(source, FakeQueue::default());
     let feed = Feed { store: Arc::new(NoQuarantine(run.store.clone())), ..run.feed() };
     let error = feed.poll(in_a_minute()).await.unwrap_err();
@@ -300,7 +303,11 @@ struct Overtaken(FakeSource, Arc<MemoryStore>);
 
 #[async_trait]
 impl EventSource for Overtaken {
-    async fn events(&self, last_event_id: Option<&str>, deadline: Instant) -> Result<Vec<Value>, ApiError> {
+    async fn events(
+        &self,
+        last_event_id: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Vec<RawEvent>, ApiError> {
         let saved = self.1.get(KEY).await.unwrap();
         self.1.put(KEY, b"event-0024".into(), &Precondition::unchanged(saved.as_ref())).await.unwrap();
         self.0.events(last_event_id, deadline).await

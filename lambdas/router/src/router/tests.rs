@@ -112,10 +112,31 @@ async fn a_message_that_is_not_an_event_is_a_dead_letter_without_a_call() {
     ];
     let outcome = route(&records, FakeBus::default()).await;
     assert_eq!(ids(&outcome.letters), ["m-0", "m-1", "m-2", "m-3"]);
-    for ((_, reason), expected) in outcome.letters.iter().zip(["not JSON", "object", "`type`", "not JSON"]) {
+    for ((_, reason), expected) in
+        outcome.letters.iter().zip(["not valid JSON", "object", "`type`", "not valid JSON"])
+    {
         assert!(reason.contains(expected), "{reason}");
     }
     assert!(outcome.failed.is_empty() && outcome.calls.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_no_function_could_read_is_a_dead_letter_and_its_group_continues() {
+    let deep = format!(r#"{{"id": "1", "type": "T", "data": {}{}}}"#, "[".repeat(126), "]".repeat(126));
+    for (body, expected) in [
+        (r#"{"id": "1", "type": "T", "n": 1e400}"#, "number out of range"),
+        (r#"{"id": "1", "type": "\ud800"}"#, "hex escape"),
+        (r#"{"id": "1", "type": "T", "type": "U"}"#, "same name"),
+        (deep.as_str(), "126 levels"),
+    ] {
+        let mut records = batch(&["a", "a"]);
+        records[0]["body"] = json!(body);
+        let outcome = route(&records, FakeBus::default()).await;
+        assert_eq!(ids(&outcome.letters), ["m-0"]);
+        assert!(outcome.letters[0].1.contains(expected), "{}", outcome.letters[0].1);
+        assert_eq!(outcome.calls, [["a1"]]);
+        assert!(outcome.failed.is_empty());
+    }
 }
 
 #[tokio::test]

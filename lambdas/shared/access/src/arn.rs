@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+mod pattern;
+
+pub use pattern::{ArnPattern, ArnPatternError};
+
 /// An AWS partition. ARNs and host names belong to one partition, and access does not cross partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Partition {
@@ -70,6 +74,9 @@ pub enum ArnError {
         "contains a wildcard (`*` or `?`) or a variable (`${{`); the ARN has to name exactly one resource"
     )]
     Wildcard,
+    /// A part between two slashes is empty. This is checked for the ARNs of output ports only.
+    #[error("contains `//`")]
+    EmptyPart,
     /// It contains a character that IAM does not accept.
     #[error("contains a control character or a character outside ASCII")]
     Character,
@@ -92,6 +99,12 @@ impl Arn {
     #[must_use]
     pub(crate) fn sibling(&self, resource: String) -> Arn {
         Arn { resource, ..self.clone() }
+    }
+
+    /// The same ARN with a resource in lower case.
+    #[must_use]
+    pub(crate) fn in_lower_case(&self) -> Arn {
+        self.sibling(self.resource.to_ascii_lowercase())
     }
 
     /// The partition.

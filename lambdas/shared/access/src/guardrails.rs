@@ -5,6 +5,9 @@
 
 use thiserror::Error;
 
+use crate::arn::ArnPattern;
+use crate::ownership::{Ownership, ResourceOwners};
+use crate::policy::Statement;
 use crate::port::PortAccess;
 use crate::refusal::Refusal;
 use crate::role::{Role, RoleReference};
@@ -14,25 +17,50 @@ mod pattern;
 
 /// The path of the roles that belong to AWS services.
 const SERVICE_LINKED_PATH: &str = "/aws-service-role/";
+/// The path of the other roles that AWS manages, such as those of IAM Identity Center.
+const RESERVED_PATH: &str = "/aws-reserved/";
+/// What stands for every account in `ALLOWED_RESOURCE_ACCOUNTS`.
+const ANY: &str = "*";
 
 /// The guardrails' configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardrailSettings {
+    /// The account that the stack runs in.
+    pub account: String,
+    /// The accounts that stacks of this organization serve, with the own one; empty means the own one only. If there are
+    /// several, a role has to be named by its ARN.
+    pub served_accounts: Vec<String>,
     /// Patterns of the roles that may get access. In a pattern, `*` stands for any characters. A pattern that begins
     /// with `/` is compared with a role's path and name, any other one with the name alone.
     pub allowed_roles: Vec<String>,
     /// Patterns of the roles that are never changed, even if they are allowed.
     pub protected_roles: Vec<String>,
-    /// The accounts whose resources access may be given to; empty means any.
+    /// The accounts whose resources access may be given to. Empty means the stack's own account, and `*` any account.
     pub allowed_resource_accounts: Vec<String>,
+    /// ARNs, or patterns of ARNs, of everything that belongs to the stack itself. Whatever else is configured, nobody gets
+    /// access to it, and no role among it gets access.
+    pub own_resources: Vec<String>,
+    /// Whether a resource has to say who owns it.
+    pub resource_ownership: Ownership,
+    /// Whether a role has to say that it belongs to the consumer.
+    pub role_ownership: Ownership,
+    /// What the operator says about owners.
+    pub resource_owners: ResourceOwners,
 }
 
 /// The limits on roles and resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guardrails {
+    account: String,
+    serves_several_accounts: bool,
     allowed_roles: Vec<Pattern>,
     protected_roles: Vec<Pattern>,
+    /// Empty means any.
     allowed_resource_accounts: Vec<String>,
+    own_resources: Vec<ArnPattern>,
+    pub(crate) resource_ownership: Ownership,
+    pub(crate) role_ownership: Ownership,
+    pub(crate) resource_owners: ResourceOwners,
 }
 
 /// The guardrails' configuration is not valid.
@@ -56,10 +84,29 @@ pub enum GuardrailError {
         pattern: String,
     },
     /// A text is not an account id.
-    #[error("`{account}` in ALLOWED_RESOURCE_ACCOUNTS is not an AWS account id, which has twelve digits")]
+    #[error("`{account}` in {setting} is not an AWS account id, which has twelve digits")]
     Account {
+        /// The variable.
+        setting: &'static str,
         /// The text.
         account: String,
+    },
+    /// `*` stands beside other accounts.
+    #[error(
+        "ALLOWED_RESOURCE_ACCOUNTS contains `*` and other accounts: set it either to `*` or to a list of accounts"
+    )]
+    AnyAndOthers,
+    /// The own account is not among those that are served.
+    #[error("SERVED_ACCOUNTS does not contain {account}, the account of this stack: add it")]
+    OwnAccountNotServed {
+        /// The own account.
+        account: String,
+    },
+    /// A text is not the ARN of a resource of the stack.
+    #[error("`{pattern}` in OWN_RESOURCES is not an ARN; in an ARN, `*` stands for any characters")]
+    OwnResource {
+        /// The text.
+        pattern: String,
     },
 }
 
@@ -70,18 +117,35 @@ impl Guardrails {
     ///
     /// [`GuardrailError`]. It is an error to allow no role at all, because that would refuse every agreement.
     pub fn new(settings: GuardrailSettings) -> Result<Guardrails, GuardrailError> {
-        let GuardrailSettings { allowed_roles, protected_roles, allowed_resource_accounts } = settings;
-        if allowed_roles.is_empty() {
+        let GuardrailSettings { account, served_accounts, allowed_resource_accounts, .. } = settings;
+        if settings.allowed_roles.is_empty() {
             return Err(GuardrailError::NoRoles);
         }
-        let is_account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if let Some(account) = allowed_resource_accounts.iter().find(|text| !is_account(text)) {
-            return Err(GuardrailError::Account { account: account.clone() });
+        check_account("MANAGED_POLICY_ARN_PREFIX", &account)?;
+        served_accounts.iter().try_for_each(|account| check_account("SERVED_ACCOUNTS", account))?;
+        if !served_accounts.is_empty() && !served_accounts.contains(&account) {
+            return Err(GuardrailError::OwnAccountNotServed { account });
         }
+        let allowed_resource_accounts = match allowed_resource_accounts.as_slice() {
+            [] => vec![account.clone()],
+            [only] if only == ANY => Vec::new(),
+            several if several.iter().any(|one| one == ANY) => return Err(GuardrailError::AnyAndOthers),
+            several => {
+                several.iter().try_for_each(|one| check_account("ALLOWED_RESOURCE_ACCOUNTS", one))?;
+                allowed_resource_accounts
+            }
+        };
+        let own = |text: String| text.parse().map_err(|_| GuardrailError::OwnResource { pattern: text });
         Ok(Guardrails {
-            allowed_roles: patterns("ALLOWED_ROLES", allowed_roles)?,
-            protected_roles: patterns("PROTECTED_ROLES", protected_roles)?,
+            serves_several_accounts: served_accounts.iter().any(|served| *served != account),
+            account,
+            allowed_roles: patterns("ALLOWED_ROLES", settings.allowed_roles)?,
+            protected_roles: patterns("PROTECTED_ROLES", settings.protected_roles)?,
             allowed_resource_accounts,
+            own_resources: settings.own_resources.into_iter().map(own).collect::<Result<_, _>>()?,
+            resource_ownership: settings.resource_ownership,
+            role_ownership: settings.role_ownership,
+            resource_owners: settings.resource_owners,
         })
     }
 
@@ -89,6 +153,13 @@ impl Guardrails {
     #[must_use]
     pub fn resource_accounts(&self) -> &[String] {
         &self.allowed_resource_accounts
+    }
+
+    /// Whether the reference names a role in an account that this stack does not serve. Such a role is the business of
+    /// the stack in that account.
+    #[must_use]
+    pub fn is_elsewhere(&self, reference: &RoleReference) -> bool {
+        reference.arn().is_some_and(|arn| arn.account() != self.account)
     }
 
     /// Whether this access may be given to the role that a custom field refers to.
@@ -102,9 +173,28 @@ impl Guardrails {
         role: &Role,
         access: &PortAccess,
     ) -> Result<(), Refusal> {
+        if self.serves_several_accounts && reference.arn().is_none() {
+            return Err(Refusal::RoleAccountMissing {
+                role: role.name.clone(),
+                account: self.account.clone(),
+            });
+        }
         check_reference(reference, role)?;
         self.check_recipient(role)?;
         self.check_resources(access, role)
+    }
+
+    /// Whether no statement reaches a resource of the stack itself.
+    pub(crate) fn check_statements(&self, statements: &[Statement]) -> Result<(), Refusal> {
+        statements.iter().flat_map(Statement::resources).try_for_each(|resource| self.check_own(resource))
+    }
+
+    /// Whether a resource, which may be a pattern, does not reach anything of the stack itself.
+    fn check_own(&self, resource: &str) -> Result<(), Refusal> {
+        if self.own_resources.iter().any(|own| own.overlaps(resource)) {
+            return Err(Refusal::ResourceOfStack { resource: resource.to_owned() });
+        }
+        Ok(())
     }
 
     /// Whether this role may get access: it [may be changed](Self::check_change), and it has opted in.
@@ -126,7 +216,11 @@ impl Guardrails {
     /// The [`Refusal`] that says why not.
     pub fn check_change(&self, role: &Role) -> Result<(), Refusal> {
         let name = role.name.clone();
-        if role.path.starts_with(SERVICE_LINKED_PATH) {
+        if self.own_resources.iter().any(|own| own.includes(&role.arn)) {
+            Err(Refusal::RoleOfStack { role: name })
+        } else if role.path.starts_with(RESERVED_PATH) {
+            Err(Refusal::RoleReserved { role: name })
+        } else if role.path.starts_with(SERVICE_LINKED_PATH) {
             Err(Refusal::RoleServiceLinked { role: name })
         } else if self.protected_roles.iter().any(|pattern| pattern.matches(role)) {
             Err(Refusal::RoleProtected { role: name })
@@ -142,6 +236,7 @@ impl Guardrails {
     fn check_resources(&self, access: &PortAccess, role: &Role) -> Result<(), Refusal> {
         let partition = role.partition();
         for (field, arn) in &access.arns {
+            self.check_own(&arn.to_string())?;
             let (field, account) = (field.clone(), arn.account());
             if partition != Some(arn.partition()) {
                 return Err(Refusal::OtherPartition { role: role.name.clone(), field });
@@ -164,6 +259,14 @@ pub(crate) fn check_reference(reference: &RoleReference, role: &Role) -> Result<
     match reference.arn().map(ToString::to_string) {
         Some(given) if given != role.arn => Err(Refusal::RoleElsewhere { given, actual: role.arn.clone() }),
         _ => Ok(()),
+    }
+}
+
+fn check_account(setting: &'static str, text: &str) -> Result<(), GuardrailError> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(GuardrailError::Account { setting, account: text.to_owned() })
     }
 }
 

@@ -79,6 +79,12 @@ impl ArnPrefix {
         format!("/{}/", self.path)
     }
 
+    /// The account that the policies, and thus the stack, belong to: twelve digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.arn.account()
+    }
+
     /// The policy's name.
     #[must_use]
     pub fn name(&self, policy: &ManagedPolicy) -> String {

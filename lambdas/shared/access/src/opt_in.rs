@@ -5,9 +5,11 @@ use std::str::FromStr;
 use thiserror::Error;
 
 /// The tag with which a role opts in.
-const TAG: &str = "dmm-integration";
+pub(crate) const TAG: &str = "dmm-integration";
 /// The value of that tag.
-const VALUE: &str = "enabled";
+pub(crate) const VALUE: &str = "enabled";
+/// The condition key with the tag's value on the role that makes a request.
+pub(crate) const CONDITION_KEY: &str = "aws:PrincipalTag/dmm-integration";
 /// The longest path that IAM accepts
 /// ([`Role`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html)).
 const LONGEST: usize = 512;

@@ -5,9 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde_json::{Map, Value, json};
 
 use crate::document::Document;
+use crate::opt_in;
+use crate::ownership::Proof;
+
+mod stored;
+
+pub use stored::{StoredDocumentProblem, could_be_ours};
 
 /// A statement that allows actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +23,22 @@ pub struct Statement {
     actions: Vec<&'static str>,
     resources: Vec<String>,
     condition: Condition,
+    /// Whether IAM knows the tags of these resources when it decides about these actions.
+    honours_tags: bool,
+}
+
+/// What limits every statement of a document.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits<'a> {
+    /// The accounts whose resources may be given access to; empty means any.
+    pub accounts: &'a [String],
+    /// Whether the role has opted in by its tag. Then the access ends when the tag is removed.
+    pub opted_in_by_tag: bool,
+    /// When the access ends by itself.
+    pub until: Option<Timestamp>,
+    /// How it is known who owns the resources, by their ARNs. The tags that are the proof become conditions where IAM
+    /// honours them, so that the access ends when the tag is removed.
+    pub proofs: Option<&'a BTreeMap<String, Proof>>,
 }
 
 /// Condition operators, with the values that each key is compared with.
@@ -24,7 +47,13 @@ type Condition = BTreeMap<&'static str, BTreeMap<&'static str, BTreeSet<String>>
 impl Statement {
     /// A statement that allows these actions on these resources, of which there is at least one.
     pub(crate) fn allow(sid: &str, actions: &[&'static str], resources: Vec<String>) -> Statement {
-        Statement { sid: sid.to_owned(), actions: actions.to_vec(), resources, condition: Condition::new() }
+        Statement {
+            sid: sid.to_owned(),
+            actions: actions.to_vec(),
+            resources,
+            condition: Condition::new(),
+            honours_tags: false,
+        }
     }
 
     /// The same, or no statement if there are no resources.
@@ -44,9 +73,60 @@ impl Statement {
         self
     }
 
-    /// Whether the ARN of a resource does not contain its account, as in S3.
-    fn hides_account(&self) -> bool {
-        self.resources.iter().any(|arn| arn.split(':').nth(4).is_none_or(str::is_empty))
+    /// The same statement, about resources whose tags IAM knows when it decides about the actions.
+    #[must_use]
+    pub(crate) fn honouring_tags(self) -> Statement {
+        Statement { honours_tags: true, ..self }
+    }
+
+    /// The resources: ARNs, which may end with `/*`.
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        self.resources.iter().map(String::as_str)
+    }
+
+    /// The actions.
+    pub fn actions(&self) -> impl Iterator<Item = &'static str> {
+        self.actions.iter().copied()
+    }
+
+    /// The statements with all limits as conditions. There are several if the resources have different owners.
+    fn limited(&self, limits: &Limits<'_>) -> Vec<Statement> {
+        let mut limited = self.clone();
+        if !limits.accounts.is_empty() {
+            let accounts = limits.accounts.iter().cloned().collect();
+            limited = limited.when("StringEquals", "aws:ResourceAccount", accounts);
+        }
+        if limits.opted_in_by_tag {
+            let value = BTreeSet::from([opt_in::VALUE.to_owned()]);
+            limited = limited.when("StringEquals", opt_in::CONDITION_KEY, value);
+        }
+        if let Some(until) = limits.until {
+            limited = limited.when("DateLessThan", "aws:CurrentTime", BTreeSet::from([time(until)]));
+        }
+        match limits.proofs {
+            Some(proofs) if self.honours_tags => limited.split_by_tag(proofs),
+            _ => vec![limited],
+        }
+    }
+
+    /// A statement for each tag that proves the ownership of some of the resources.
+    fn split_by_tag(self, proofs: &BTreeMap<String, Proof>) -> Vec<Statement> {
+        let mut groups: BTreeMap<Option<(&'static str, &str)>, Vec<String>> = BTreeMap::new();
+        for resource in &self.resources {
+            let tag = proofs.get(resource).and_then(Proof::condition);
+            groups.entry(tag).or_default().push(resource.clone());
+        }
+        let groups = numbered(&format!("{}Owner", self.sid), groups.into_iter().collect());
+        let is_single = groups.len() == 1;
+        let statement = |(sid, (tag, resources)): (String, (Option<(&'static str, &str)>, Vec<String>))| {
+            let sid = if is_single { self.sid.clone() } else { sid };
+            let statement = Statement { sid, resources, ..self.clone() };
+            match tag {
+                Some((key, value)) => statement.when("StringEquals", key, BTreeSet::from([value.to_owned()])),
+                None => statement,
+            }
+        };
+        groups.into_iter().map(statement).collect()
     }
 
     fn to_value(&self) -> Value {
@@ -69,20 +149,22 @@ impl Statement {
     }
 }
 
-/// The document of these statements. The same statements always give the same text.
-///
-/// `accounts` are the accounts whose resources may be given access to; empty means any. Statements about resources
-/// whose ARNs hold no account get this limit as a condition.
+/// The document of these statements, each of which has the limits as conditions. The same statements with the same limits
+/// always give the same text.
 #[must_use]
-pub fn document(statements: &[Statement], accounts: &[String]) -> Document {
-    let accounts: BTreeSet<String> = accounts.iter().cloned().collect();
-    let statements = statements.iter().map(|statement| {
-        if accounts.is_empty() || !statement.hides_account() {
-            return statement.to_value();
-        }
-        statement.clone().when("StringEquals", "aws:ResourceAccount", accounts.clone()).to_value()
-    });
-    Document::from(json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() }))
+pub fn document(statements: &[Statement], limits: &Limits<'_>) -> Document {
+    let statements: Vec<Value> = statements
+        .iter()
+        .flat_map(|statement| statement.limited(limits))
+        .map(|statement| statement.to_value())
+        .collect();
+    Document::from(json!({ "Version": "2012-10-17", "Statement": statements }))
+}
+
+/// The time as IAM reads it, without fractions of a second. A fraction is cut off, so that nothing ends too late.
+fn time(time: Timestamp) -> String {
+    let whole = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
+    time.round(whole).unwrap_or(time).to_string()
 }
 
 /// `sid` for a single item, else `sid1`, `sid2`, …: a `Sid` has to be unique in its document.

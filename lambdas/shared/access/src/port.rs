@@ -2,20 +2,27 @@
 //!
 //! The field `output-port-type` names the [kind](PortKind) of the port. Every field whose name begins with `aws` and
 //! ends with `arn` names a resource. The provider is free to choose the rest of the name: the ARN's service tells what the
-//! resource is for. For S3 and KMS, a field whose name contains `result` is about Athena's query results.
+//! resource is for. Three names have a meaning of their own: `aws-athena-results-arn` and `aws-athena-results-key-arn` are
+//! about Athena's query results, and `aws-glue-catalog-key-arn` is about an encrypted Data Catalog.
 //!
-//! To add a kind, write a file below `port/` with a function `statements`, and register it in [`PortKind`].
+//! To add a kind, write a file below `port/` with a function `read` and its list of actions, and register it in
+//! [`PortKind`].
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_mesh::OutputPort;
 
 use crate::arn::Arn;
 use crate::policy::Statement;
 use crate::refusal::Refusal;
+use crate::role::RoleName;
 use fields::{ArnField, Fields};
+use parts::Parts;
 
 mod fields;
 mod glue_table;
 mod kms;
+mod parts;
 mod s3;
 mod s3_bucket;
 
@@ -44,10 +51,18 @@ macro_rules! port_kinds {
                 }
             }
 
-            /// The statements that give a consumer what a port of this kind is for.
-            fn statements(self, fields: &Fields) -> Result<Vec<Statement>, Refusal> {
+            /// Every action that the statements of this kind may allow.
+            pub fn actions(self) -> impl Iterator<Item = &'static str> {
+                let groups = match self {
+                    $(PortKind::$kind => $module::ACTIONS,)+
+                };
+                groups.iter().copied().flatten().copied()
+            }
+
+            /// Reads the fields of a port of this kind.
+            fn read(self, fields: &Fields) -> Result<Parts, Refusal> {
                 match self {
-                    $(PortKind::$kind => $module::statements(fields),)+
+                    $(PortKind::$kind => $module::read(fields),)+
                 }
             }
         }
@@ -76,13 +91,84 @@ impl PortKind {
     }
 }
 
+/// What a resource in a statement is. Every statement names resources of these forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ResourceForm {
+    /// An S3 bucket.
+    Bucket,
+    /// All objects in a bucket or below a prefix: an ARN that ends with `/*`.
+    Objects,
+    /// A Glue Data Catalog.
+    Catalog,
+    /// A database of the Glue Data Catalog.
+    Database,
+    /// A table of the Glue Data Catalog.
+    Table,
+    /// An Athena workgroup.
+    Workgroup,
+    /// A KMS key.
+    Key,
+}
+
+/// The form of a resource in a statement; `None` if no statement of this software names such a resource.
+pub(crate) fn form_of(resource: &str) -> Option<ResourceForm> {
+    if let Some(container) = resource.strip_suffix("/*") {
+        let is_s3 = s3::Location::read(&container.parse().ok()?).is_some();
+        return is_s3.then_some(ResourceForm::Objects);
+    }
+    let arn: Arn = resource.parse().ok()?;
+    match arn.service() {
+        "s3" => {
+            s3::Location::read(&arn).filter(|_| !arn.resource().contains('/')).map(|_| ResourceForm::Bucket)
+        }
+        "kms" => kms::is_key(&arn).then_some(ResourceForm::Key),
+        "athena" => glue_table::is_workgroup(&arn).then_some(ResourceForm::Workgroup),
+        "glue" => glue_table::form_of(&arn),
+        _ => None,
+    }
+}
+
 /// What a port gives access to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortAccess {
-    /// The statements of the consumer's policy.
-    pub statements: Vec<Statement>,
+    /// The port's kind.
+    pub kind: PortKind,
     /// Every ARN in the port's custom fields, with the field's name, in the order of the names.
     pub arns: Vec<(String, Arn)>,
+    parts: Parts,
+}
+
+impl PortAccess {
+    /// The statements of the policy of a role. Query results are limited to a folder with the name of the role.
+    #[must_use]
+    pub fn statements(&self, role: &RoleName) -> Vec<Statement> {
+        self.parts.statements(role)
+    }
+
+    /// What the port gives access to, by the ARN of the resource that carries the tags for it: a bucket for its
+    /// prefixes, a database for its tables, else the resource itself. The catalog itself, and its database `default` if
+    /// no table is there, are not among them: every query reads them.
+    #[must_use]
+    pub fn by_tagged_resource(&self) -> BTreeMap<Arn, BTreeSet<Arn>> {
+        let mut resources: BTreeMap<Arn, BTreeSet<Arn>> = BTreeMap::new();
+        for (_, arn) in &self.arns {
+            let tagged = match arn.service() {
+                "s3" => Some(s3::bucket_of(arn)),
+                // A database in a field is the one of a table, or the catalog's own.
+                "glue" => glue_table::database_of(arn),
+                _ => Some(arn.clone()),
+            };
+            if let Some(tagged) = tagged {
+                resources.entry(tagged).or_default().insert(arn.clone());
+            }
+        }
+        resources
+    }
+
+    /// The tables of the Glue Data Catalog.
+    pub fn tables(&self) -> impl Iterator<Item = &Arn> {
+        self.arns.iter().map(|(_, arn)| arn).filter(|arn| glue_table::database_of(arn).is_some())
+    }
 }
 
 /// Reads what a port gives access to.
@@ -92,10 +178,10 @@ pub struct PortAccess {
 /// The [`Refusal`] that says what is missing or wrong.
 pub fn read(port: &OutputPort) -> Result<PortAccess, Refusal> {
     let label = port.id.clone().or_else(|| port.name.clone()).unwrap_or_default();
-    let has_arns = port.custom.keys().any(|name| fields::is_arn_field(name));
-    let kind = match port.custom.get(TYPE_FIELD).map(|name| name.trim()) {
-        None | Some("") if !has_arns => return Err(Refusal::NotOnAws { port: label }),
-        None | Some("") => {
+    let has_arns = fields::arn_fields(&port.custom).next().is_some();
+    let kind = match fields::value(&port.custom, TYPE_FIELD) {
+        None if !has_arns => return Err(Refusal::NotOnAws { port: label }),
+        None => {
             return Err(Refusal::PortTypeMissing { port: label, choices: PortKind::choices() });
         }
         Some(name) => PortKind::named(name).ok_or_else(|| Refusal::PortTypeUnsupported {
@@ -105,9 +191,9 @@ pub fn read(port: &OutputPort) -> Result<PortAccess, Refusal> {
         })?,
     };
     let fields = Fields::read(label, kind.as_str(), &port.custom)?;
-    let statements = kind.statements(&fields)?;
+    let parts = kind.read(&fields)?;
     let arns = fields.arns.into_iter().map(|ArnField { name, arn }| (name, arn)).collect();
-    Ok(PortAccess { statements, arns })
+    Ok(PortAccess { kind, arns, parts })
 }
 
 #[cfg(test)]

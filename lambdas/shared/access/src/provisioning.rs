@@ -52,6 +52,7 @@ impl ProvisioningState {
         let is_ours = was_known || was_reported(agreement);
         match desired {
             Desired::Grant(entitlements) => Some(ProvisioningState::Provisioned(entitlements.clone())),
+            Desired::Elsewhere => None,
             Desired::Nothing => is_ours.then_some(ProvisioningState::Deprovisioned),
             Desired::Refused(refusal) if refusal.is_for_another_platform() && !is_ours => None,
             Desired::Refused(refusal) if is_kept => {

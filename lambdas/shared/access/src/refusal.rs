@@ -4,6 +4,10 @@ use thiserror::Error;
 
 use crate::arn::ArnError;
 use crate::role::{RoleName, RoleNameError};
+use text::{owner_alternative, shortened};
+
+mod code;
+mod text;
 
 /// Why an agreement gets no access although it is active. A retry does not help: somebody has to change the data
 /// product, the team, the role or the configuration.
@@ -14,13 +18,10 @@ use crate::role::{RoleName, RoleNameError};
 pub enum Refusal {
     /// The consumer is a person.
     #[error(
-        "The consumer is a user ({user}). This integration gives access to the IAM roles of data products and teams \
-         only. Request the access for a data product or a team instead."
+        "The consumer is a user. This integration gives access to the IAM roles of data products and teams only. \
+         Request the access for a data product or a team instead."
     )]
-    ConsumerIsUser {
-        /// The user's id.
-        user: String,
-    },
+    ConsumerIsUser,
     /// The agreement names no consumer.
     #[error(
         "The consumer of this agreement no longer exists. Cancel the agreement, and request the access again for an \
@@ -71,8 +72,8 @@ pub enum Refusal {
     },
     /// The ARN in the field is not the ARN of the role with that name.
     #[error(
-        "The custom field `aws-role-name` of the consumer is {given}, but the role with that name is {actual}. Only \
-         roles in the AWS account of this integration can get access. Correct the field."
+        "The custom field `aws-role-name` of the consumer is {given}, but the role with that name is {actual}. Correct \
+         the field."
     )]
     RoleElsewhere {
         /// The ARN in the field.
@@ -116,6 +117,54 @@ pub enum Refusal {
         /// The role.
         role: RoleName,
     },
+    /// The role is one of those that AWS manages for other services, for example for IAM Identity Center.
+    #[error(
+        "The IAM role {role} is under the path /aws-reserved/, so AWS manages it and nobody else can change it. Name \
+         another role in the custom field `aws-role-name` of the consumer."
+    )]
+    RoleReserved {
+        /// The role.
+        role: RoleName,
+    },
+    /// The role belongs to this integration itself.
+    #[error(
+        "The IAM role {role} belongs to this integration itself, which never gives access to its own roles. Name \
+         another role in the custom field `aws-role-name` of the consumer."
+    )]
+    RoleOfStack {
+        /// The role.
+        role: RoleName,
+    },
+    /// The role is named without its account, and several accounts are served.
+    #[error(
+        "The custom field `aws-role-name` of the consumer names the role {role} without its AWS account, and several \
+         accounts are possible. Set it to the ARN of the role, such as arn:aws:iam::{account}:role/{role}."
+    )]
+    RoleAccountMissing {
+        /// The role.
+        role: RoleName,
+        /// The stack's own account.
+        account: String,
+    },
+    /// The role does not say that it belongs to the consumer.
+    #[error("The IAM role {role} does not say that it belongs to the consumer. {remedy}")]
+    RoleNotOwned {
+        /// The role.
+        role: RoleName,
+        /// The tag to add.
+        remedy: String,
+    },
+    /// The role was deleted and created again since it got access, and does not say that it belongs to the consumer.
+    #[error(
+        "The IAM role {role} is not the role that got this access before: it was deleted and created again under the \
+         same name. It gets access once it says that it belongs to the consumer. {remedy}"
+    )]
+    RoleRecreated {
+        /// The role.
+        role: RoleName,
+        /// The tag to add.
+        remedy: String,
+    },
     /// The role and a resource are in different partitions.
     #[error(
         "The IAM role {role} and the resource in the custom field `{field}` of the output port are in different AWS \
@@ -155,12 +204,24 @@ pub enum Refusal {
     },
     /// IAM does not accept the policy.
     #[error(
-        "IAM rejects the policy for this access: {message}. Check the ARNs in the custom fields of the output port."
+        "IAM rejects the policy for this access. Check the ARNs in the custom fields of the output port."
     )]
-    DocumentRejected {
-        /// IAM's message.
-        message: String,
+    DocumentRejected,
+    /// The policy can fit nowhere.
+    #[error(
+        "The output port names so many resources that the policy for this access is longer than the {limit} characters \
+         that IAM accepts. Divide the output port into several."
+    )]
+    DocumentTooLarge {
+        /// The largest size.
+        limit: usize,
     },
+    /// The agreement is limited to roles of the data contract.
+    #[error(
+        "This access is limited to roles of the data contract. This integration can give access to a whole output port \
+         only. Request the access without roles, or offer what a role may read as an output port of its own."
+    )]
+    RolesUnsupported,
     /// The agreement names no provider.
     #[error("The data product or the output port of this agreement no longer exists. Cancel the agreement.")]
     ProviderUnknown,
@@ -266,103 +327,85 @@ pub enum Refusal {
         /// The account.
         account: String,
     },
-}
-
-impl Refusal {
-    /// The reason in one word, for metrics and spans. Dashboards depend on these words.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Refusal::ConsumerIsUser { .. } => "ConsumerIsUser",
-            Refusal::ConsumerUnknown => "ConsumerUnknown",
-            Refusal::ConsumerGone { .. } => "ConsumerGone",
-            Refusal::RoleFieldMissing { .. } => "RoleFieldMissing",
-            Refusal::RoleFieldMalformed { .. } => "RoleFieldMalformed",
-            Refusal::RoleMissing { .. } => "RoleMissing",
-            Refusal::RoleElsewhere { .. } => "RoleElsewhere",
-            Refusal::RoleServiceLinked { .. } => "RoleServiceLinked",
-            Refusal::RoleProtected { .. } => "RoleProtected",
-            Refusal::RoleNotAllowed { .. } => "RoleNotAllowed",
-            Refusal::RoleNotOptedIn { .. } => "RoleNotOptedIn",
-            Refusal::OtherPartition { .. } => "OtherPartition",
-            Refusal::RoleFull { .. } => "RoleFull",
-            Refusal::AccountFull => "AccountFull",
-            Refusal::RoleUnmodifiable { .. } => "RoleUnmodifiable",
-            Refusal::DocumentRejected { .. } => "DocumentRejected",
-            Refusal::ProviderUnknown => "ProviderUnknown",
-            Refusal::ProductGone { .. } => "ProductGone",
-            Refusal::PortGone { .. } => "PortGone",
-            Refusal::NotOnAws { .. } => "NotOnAws",
-            Refusal::PortTypeMissing { .. } => "PortTypeMissing",
-            Refusal::PortTypeUnsupported { .. } => "PortTypeUnsupported",
-            Refusal::ArnMissing { .. } => "ArnMissing",
-            Refusal::ArnMalformed { .. } => "ArnMalformed",
-            Refusal::ArnUnsupported { .. } => "ArnUnsupported",
-            Refusal::AccountForbidden { .. } => "AccountForbidden",
-        }
-    }
-
-    /// Whether the output port may be meant for another platform's integration. Its state in Data Mesh Manager then
-    /// belongs to that integration, so this one reports only if it gave access before.
-    #[must_use]
-    pub fn is_for_another_platform(&self) -> bool {
-        matches!(self, Refusal::NotOnAws { .. })
-    }
-}
-
-fn owner_alternative(owner_may_name_it: bool) -> &'static str {
-    if owner_may_name_it { ", or set this field for the team that owns the data product" } else { "" }
-}
-
-/// The beginning of a value that somebody else wrote, so that a message stays short.
-fn shortened(value: &str) -> String {
-    const LIMIT: usize = 200;
-    let mut text: String = value.chars().take(LIMIT).collect();
-    if text.len() < value.len() {
-        text.push('…');
-    }
-    text
+    /// The ARN seems to name a single object.
+    #[error(
+        "The custom field `{field}` of the output port is `{}`, which looks like the ARN of a single object. Set it to \
+         the ARN of a bucket or of a prefix. If this is a prefix, add a `/` at the end.",
+        shortened(arn)
+    )]
+    SingleObject {
+        /// The field.
+        field: String,
+        /// The field's value.
+        arn: String,
+    },
+    /// The name of a field reads as if it were about something for which another name is reserved.
+    #[error(
+        "The name of the custom field `{field}` of the output port suggests that it contains {meaning}. Rename it to \
+         `{name}` if it does. Otherwise, choose a name that says what the field contains."
+    )]
+    FieldNameUnclear {
+        /// The field.
+        field: String,
+        /// What the field seems to be about.
+        meaning: &'static str,
+        /// The field's name in that case.
+        name: &'static str,
+    },
+    /// Consumers could overwrite the data.
+    #[error(
+        "The query results of the output port ({results}) and its data ({data}) overlap, so consumers could change the \
+         data. Set the custom field `aws-athena-results-arn` to a location that contains no data."
+    )]
+    ResultsOverlapData {
+        /// The objects of the results.
+        results: String,
+        /// The objects of the data.
+        data: String,
+    },
+    /// Lake Formation decides about the access.
+    #[error(
+        "Lake Formation controls the access to the Glue table {table}, so a policy of the role cannot give access to it. \
+         Grant `IAMAllowedPrincipals` the permission Super on the table, or grant the access in Lake Formation and \
+         cancel this agreement."
+    )]
+    TableGoverned {
+        /// The table's ARN.
+        table: String,
+    },
+    /// The resource belongs to this integration itself.
+    #[error(
+        "The output port names {resource}, which belongs to this integration itself or contains something that does. \
+         Access to it is never given. Correct the custom fields of the output port."
+    )]
+    ResourceOfStack {
+        /// The resource.
+        resource: String,
+    },
+    /// The resource does not say that it belongs to the provider.
+    #[error("The {resource} does not say that it belongs to the providing data product. {remedy}")]
+    ResourceNotOwned {
+        /// What it is, and its ARN.
+        resource: String,
+        /// The tag to add.
+        remedy: String,
+    },
+    /// The resource does not exist.
+    #[error("The {resource} does not exist. Create it, or correct the custom fields of the output port.")]
+    ResourceMissing {
+        /// What it is, and its ARN.
+        resource: String,
+    },
+    /// AWS did not say anything about the resource.
+    #[error(
+        "It is not known who owns the {resource}. If it is in another AWS account, ask the operator of the integration \
+         to add it to RESOURCE_OWNERS."
+    )]
+    ResourceUnknown {
+        /// What it is, and its ARN.
+        resource: String,
+    },
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_says_what_to_do() {
-        let role: RoleName = "orders-consumer".parse().unwrap();
-        assert_eq!(
-            Refusal::RoleNotOptedIn { role }.to_string(),
-            "The IAM role orders-consumer has not opted in to this integration. Add the tag `dmm-integration` with \
-             the value `enabled` to the role."
-        );
-        assert_eq!(
-            Refusal::ArnMalformed {
-                field: "aws-s3-bucket-arn".to_owned(),
-                value: "arn:aws:s3:::*".to_owned(),
-                problem: ArnError::Wildcard,
-            }
-            .to_string(),
-            "The custom field `aws-s3-bucket-arn` of the output port is `arn:aws:s3:::*`, which contains a wildcard \
-             (`*` or `?`) or a variable (`${`); the ARN has to name exactly one resource. Correct it."
-        );
-    }
-
-    #[test]
-    fn a_long_value_is_shortened_in_the_message() {
-        let refusal = Refusal::PortTypeUnsupported {
-            port: "daily".to_owned(),
-            port_type: "ü".repeat(5_000),
-            choices: "`s3_bucket`".to_owned(),
-        };
-        assert!(refusal.to_string().chars().count() < 450);
-        assert!(refusal.to_string().contains('…'));
-    }
-
-    #[test]
-    fn the_code_is_the_name_of_the_variant() {
-        let role: RoleName = "orders-consumer".parse().unwrap();
-        assert_eq!(Refusal::RoleNotOptedIn { role }.code(), "RoleNotOptedIn");
-        assert_eq!(Refusal::AccountFull.code(), "AccountFull");
-    }
-}
+mod tests;

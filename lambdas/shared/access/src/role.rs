@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::arn::{Arn, Partition};
+use crate::opt_in;
 use crate::ownership::Tags;
 
 /// The name of an IAM role, which is unique in its account, regardless of the role's path:
@@ -145,6 +146,12 @@ pub struct Role {
 }
 
 impl Role {
+    /// Whether it has opted in by its tag: access to it then ends when the tag is removed.
+    #[must_use]
+    pub fn has_opted_in_by_tag(&self) -> bool {
+        self.tags.get(opt_in::TAG).is_some_and(|value| value == opt_in::VALUE)
+    }
+
     /// The partition of the role; `None` if this software does not know it.
     #[must_use]
     pub fn partition(&self) -> Option<Partition> {

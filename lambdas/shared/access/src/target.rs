@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct, Team};
 
 use crate::arn::Arn;
-use crate::entitlement::{Entitlement, Entitlements, Place, RolePolicy};
+use crate::entitlement::{Entitlement, Entitlements, Permission, Place, RolePolicy};
 use crate::guardrails::{self, Guardrails};
 use crate::name::PolicyName;
-use crate::ownership::ResourceFacts;
-use crate::policy;
+use crate::ownership::{Owner, ResourceFacts};
+use crate::policy::{self, Limits};
 use crate::port::{self, PortAccess};
 use crate::refusal::Refusal;
 use crate::role::{Role, RoleReference};
+use crate::size;
+
+mod owners;
 
 /// The custom field in which a data product or a team names its role.
 const ROLE_FIELD: &str = "aws-role-name";
@@ -22,6 +25,9 @@ const ROLE_FIELD: &str = "aws-role-name";
 pub enum Desired {
     /// Nothing: the agreement is not in force, or does not exist.
     Nothing,
+    /// Nothing here: the consumer's role is in an account that another stack serves. Nothing is reported either, because
+    /// the state of the agreement belongs to that stack.
+    Elsewhere,
     /// These entitlements.
     Grant(Entitlements),
     /// Nothing, although the agreement is in force, for this reason.
@@ -34,7 +40,7 @@ impl Desired {
     pub fn entitlements(&self) -> &Entitlements {
         match self {
             Desired::Grant(entitlements) => entitlements,
-            Desired::Nothing | Desired::Refused(_) => Entitlements::NONE,
+            Desired::Nothing | Desired::Elsewhere | Desired::Refused(_) => Entitlements::NONE,
         }
     }
 }
@@ -48,11 +54,15 @@ pub struct Target {
     /// without a record: the predecessor of this software kept none. Empty if the role does not exist or the
     /// guardrails forbid changing it.
     pub usual_places: BTreeSet<Place>,
+    /// What would be refused if owners were required, while [`Ownership::Report`](crate::ownership::Ownership::Report)
+    /// lets the access be given. Empty unless the access is given.
+    pub findings: Vec<Refusal>,
 }
 
 impl Target {
     /// Nothing should exist, and no role is known.
-    pub const NOTHING: Target = Target { desired: Desired::Nothing, usual_places: BTreeSet::new() };
+    pub const NOTHING: Target =
+        Target { desired: Desired::Nothing, usual_places: BTreeSet::new(), findings: Vec::new() };
 }
 
 /// What [`Target::of`] needs to know beside the agreement.
@@ -62,6 +72,8 @@ pub struct Context<'a> {
     pub reference: Result<RoleReference, Refusal>,
     /// The role in IAM with that name; `None` if it does not exist.
     pub role: Option<&'a Role>,
+    /// The consuming data product; `None` if it does not exist, or if the consumer is not a data product.
+    pub consumer: Option<&'a DataProduct>,
     /// The providing data product; `None` if it does not exist.
     pub provider: Option<&'a DataProduct>,
     /// What AWS says about the resources of [`resources`].
@@ -77,7 +89,10 @@ impl Target {
     /// generation than the one asked for; then nothing should exist under this name.
     #[must_use]
     pub fn of(asked: &AgreementRef, agreement: &Agreement, context: Context<'_>) -> Target {
-        let Context { reference, role, provider, guardrails, .. } = context;
+        let Context { reference, role, guardrails, .. } = &context;
+        if reference.as_ref().is_ok_and(|reference| guardrails.is_elsewhere(reference)) {
+            return Target { desired: Desired::Elsewhere, ..Target::NOTHING };
+        }
         let place = |role: &Role| {
             Place::RolePolicy(RolePolicy { role: role.name.clone(), policy: PolicyName::of(asked) })
         };
@@ -87,26 +102,64 @@ impl Target {
         });
         let usual_places = changeable.map(place).into_iter().collect();
         if !agreement.is_in_force() || agreement.reference != *asked {
-            return Target { desired: Desired::Nothing, usual_places };
+            return Target { desired: Desired::Nothing, usual_places, findings: Vec::new() };
         }
-        let entitlements = || {
-            let access = provided_access(agreement, provider)?;
-            let reference = reference?;
-            let role = role.ok_or_else(|| Refusal::RoleMissing { role: reference.name().clone() })?;
-            guardrails.check_grant(&reference, role, &access)?;
-            let document = policy::document(&access.statements, guardrails.resource_accounts());
-            let entitlement = Entitlement { place: place(role), permission: document.into() };
-            Ok([entitlement].into_iter().collect())
-        };
-        Target { desired: entitlements().map_or_else(Desired::Refused, Desired::Grant), usual_places }
+        match grant(agreement, &context) {
+            Ok((role, permission, findings)) => {
+                let entitlement = Entitlement { place: place(role), permission };
+                let desired = Desired::Grant([entitlement].into_iter().collect());
+                Target { desired, usual_places, findings }
+            }
+            Err(refusal) => Target { desired: Desired::Refused(refusal), usual_places, findings: Vec::new() },
+        }
     }
+}
+
+/// What an agreement in force permits, to which role, and what is missing that is only reported.
+fn grant<'a>(
+    agreement: &Agreement,
+    context: &Context<'a>,
+) -> Result<(&'a Role, Permission, Vec<Refusal>), Refusal> {
+    let Context { role, guardrails, .. } = context;
+    let (product, access) = provided_access(agreement, context.provider)?;
+    if !agreement.roles.is_empty() {
+        return Err(Refusal::RolesUnsupported);
+    }
+    let reference = context.reference.clone()?;
+    let role = role.ok_or_else(|| Refusal::RoleMissing { role: reference.name().clone() })?;
+    guardrails.check_grant(&reference, role, &access)?;
+    let statements = access.statements(&role.name);
+    guardrails.check_statements(&statements)?;
+    let (proofs, mut findings) = owners::of_resources(&Owner::of_product(product), &access, context)?;
+    let consumer = Owner::of_consumer(&agreement.consumer, context.consumer);
+    findings.extend(owners::of_role(&consumer, role, context)?);
+    let limits = Limits {
+        accounts: guardrails.resource_accounts(),
+        opted_in_by_tag: role.has_opted_in_by_tag(),
+        until: agreement.ends_at,
+        proofs: Some(&proofs),
+    };
+    let document = policy::document(&statements, &limits);
+    // This is the larger of the two places for a policy.
+    if size::of(document.as_str()) > size::INLINE_TOTAL {
+        return Err(Refusal::DocumentTooLarge { limit: size::INLINE_TOTAL });
+    }
+    let permission = Permission { document, until: agreement.ends_at, role_id: Some(role.id.clone()) };
+    Ok((role, permission, findings))
 }
 
 /// The resources that AWS has to be asked about before the agreement gives access to them: those that carry the tags of
 /// their owner. Empty if the agreement is not in force, or if the port is refused anyway.
 #[must_use]
-pub fn resources(_agreement: &Agreement, _provider: Option<&DataProduct>) -> BTreeSet<Arn> {
-    BTreeSet::new()
+pub fn resources(agreement: &Agreement, provider: Option<&DataProduct>) -> BTreeSet<Arn> {
+    match provided_access(agreement, provider) {
+        Ok((_, access)) if agreement.is_in_force() => {
+            // Tables carry no tags, but may be governed by Lake Formation.
+            let tables: BTreeSet<Arn> = access.tables().cloned().collect();
+            access.by_tagged_resource().into_keys().chain(tables).collect()
+        }
+        _ => BTreeSet::new(),
+    }
 }
 
 /// The role that the consumer names.
@@ -143,7 +196,7 @@ pub fn consumer_role(
                 None => Err(Refusal::RoleFieldMissing { consumer: label, owner_may_name_it: false }),
             }
         }
-        Consumer::User { id } => Err(Refusal::ConsumerIsUser { user: id.clone() }),
+        Consumer::User { .. } => Err(Refusal::ConsumerIsUser),
         Consumer::Unknown => Err(Refusal::ConsumerUnknown),
     }
 }
@@ -164,7 +217,10 @@ fn read_role(consumer: &str, value: &str) -> Result<RoleReference, Refusal> {
 
 /// What the agreement is about. This is decided before the consumer is looked at: if the port is not on AWS, nothing
 /// else about the agreement concerns this integration.
-fn provided_access(agreement: &Agreement, provider: Option<&DataProduct>) -> Result<PortAccess, Refusal> {
+fn provided_access<'a>(
+    agreement: &Agreement,
+    provider: Option<&'a DataProduct>,
+) -> Result<(&'a DataProduct, PortAccess), Refusal> {
     let (Some(product_id), Some(port_id)) =
         (&agreement.provider.data_product_id, &agreement.provider.output_port_id)
     else {
@@ -174,7 +230,7 @@ fn provided_access(agreement: &Agreement, provider: Option<&DataProduct>) -> Res
     let port = product
         .output_port(port_id)
         .ok_or_else(|| Refusal::PortGone { product: product_id.clone(), port: port_id.clone() })?;
-    port::read(port)
+    Ok((product, port::read(port)?))
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "in a test, a failure is a panic")]
 
-use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_mesh::{AgreementKind, AgreementRef, OutputPort};
 
 use crate::document::Document;
 use crate::entitlement::{Place, RolePolicy};
 use crate::guardrails::{GuardrailSettings, Guardrails};
 use crate::name::PolicyName;
+use crate::ownership::Ownership;
+use crate::policy::{self, Limits};
+use crate::port;
 use crate::role::{Role, RoleName};
 
 /// The access with this id.
@@ -47,23 +50,38 @@ pub fn place(role: &str, agreement: &AgreementRef) -> Place {
     Place::RolePolicy(role_policy(role, agreement))
 }
 
-/// Guardrails that allow every role except those that match the patterns `protected_roles`.
+/// Settings for the account 123456789012 that allow every role, every account's resources, and look at no owners.
+#[must_use]
+pub fn settings() -> GuardrailSettings {
+    GuardrailSettings {
+        account: "123456789012".to_owned(),
+        allowed_roles: vec!["*".to_owned()],
+        allowed_resource_accounts: vec!["*".to_owned()],
+        resource_ownership: Ownership::Off,
+        role_ownership: Ownership::Off,
+        ..GuardrailSettings::default()
+    }
+}
+
+/// Guardrails with these [`settings`], and with patterns of roles that are never changed.
 #[must_use]
 pub fn guardrails(protected_roles: &[&str]) -> Guardrails {
     let protected_roles = protected_roles.iter().map(|&pattern| pattern.to_owned()).collect();
-    let settings = GuardrailSettings {
-        allowed_roles: vec!["*".to_owned()],
-        protected_roles,
-        ..GuardrailSettings::default()
-    };
-    Guardrails::new(settings).expect("valid settings")
+    Guardrails::new(GuardrailSettings { protected_roles, ..settings() }).expect("valid settings")
 }
 
-/// A document about a bucket of its own, `bucket-{id}`, which is `length` characters longer than the shortest one.
+/// The document that a role with the tag `dmm-integration` gets for this port with the [`settings`].
+#[must_use]
+pub fn granted_document(port: &OutputPort, role: &str) -> Document {
+    let statements = port::read(port).expect("a valid port").statements(&role_name(role));
+    policy::document(&statements, &Limits { opted_in_by_tag: true, ..Limits::default() })
+}
+
+/// A document such as this software writes, about a bucket of its own, `bucket-{id}`, which is `length` characters longer than the shortest one.
 #[must_use]
 pub fn document(id: &str, length: usize) -> Document {
     let more = "x".repeat(length);
     Document::read(&format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"Read","Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket-{id}/{more}"}}]}}"#
+        r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"Read","Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket-{id}/x{more}/*"}}]}}"#
     ))
 }

@@ -7,13 +7,16 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::base_url::BaseUrl;
+use crate::body::List;
 use crate::error::ApiError;
+use crate::events::Events;
 use crate::keys::ApiKeySource;
 use crate::list;
 use crate::retry::RetryPolicy;
 use crate::transport::{Call, Transport};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, Team, json,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, ProvisioningReport, RawEvent, Team,
+    json,
 };
 
 /// The client of the Data Mesh Manager API. A clone is cheap and shares connections.
@@ -46,22 +49,24 @@ impl Client {
         client
     }
 
-    /// The events after `last_event_id`, or from the beginning; at most 1000, and none at the end of the feed. They are as
-    /// received and may be invalid.
+    /// The next events after `last_event_id`, or from the beginning; none at the end of the feed. They are as received, and
+    /// each may be invalid without the others being lost.
+    ///
+    /// The API has no parameter for the number of events: it returns at most 1000. If these are more than 1 MiB, the answer
+    /// is read in part only, and the next call continues after the last event with an id. Of an event that is larger than
+    /// 2 MiB, only the beginning is kept.
     ///
     /// # Errors
     ///
-    /// [`ApiError`].
-    pub async fn events(&self, last_event_id: Option<&str>) -> Result<Vec<Value>, ApiError> {
+    /// [`ApiError`]. It also fails if the very first events cannot be told apart.
+    pub async fn events(&self, last_event_id: Option<&str>) -> Result<Vec<RawEvent>, ApiError> {
         let mut call = Call::get(self.transport.address(&["api", "events"])?);
         call.accept = "application/cloudevents-batch+json";
         if let Some(id) = last_event_id {
             call.url.query_pairs_mut().append_pair("lastEventId", id);
         }
-        match self.transport.read(&call).await? {
-            Value::Array(events) => Ok(events),
-            _ => Err(call.unexpected("an array of events")),
-        }
+        let answer = self.transport.receive(&call, || List::new(Events::default())).await?;
+        Ok(answer.content)
     }
 
     /// The agreement as it is now, or `None` if it is nowhere. An agreement of an older generation is looked up at its own
@@ -103,8 +108,8 @@ impl Client {
     ) -> Result<Option<AgreementPage>, ApiError> {
         let mut call = Call::get(self.transport.address(&["api", kind.collection()])?);
         call.url.query_pairs_mut().append_pair("p", &page.to_string());
-        match self.transport.send(&call).await {
-            Ok(answer) => list::read(kind, page, &call, &answer).map(Some),
+        match self.transport.receive(&call, || List::new(list::Entries::new(kind))).await {
+            Ok(answer) => list::page(page, &call, answer).map(Some),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }

@@ -1,5 +1,6 @@
 //! Why a call of the API has failed.
 
+use std::error::Error;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -73,7 +74,7 @@ pub enum ApiError {
         path: String,
         /// The cause.
         #[source]
-        source: serde_json::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The answer is JSON, but not what the API documents.
     #[error("the answer to {path} is not {expected}")]

@@ -5,8 +5,10 @@
 //! - [`BaseUrl`]: the address of Data Mesh Manager.
 
 mod base_url;
+mod body;
 mod client;
 mod error;
+mod events;
 mod keys;
 mod list;
 mod ports;

@@ -1,51 +1,61 @@
 //! Lists of agreements, page by page.
 
+use std::ops::ControlFlow;
+
+use dmm_mesh::{AgreementKind, AgreementPage, AgreementRef, ListEntry};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, LINK};
-use serde_json::Value;
 
+use crate::body::{Element, Elements};
 use crate::error::ApiError;
 use crate::transport::{Answer, Call};
-use dmm_mesh::{Agreement, AgreementKind, AgreementPage, AgreementRef, json};
 
-/// Reads one page of the agreements of a generation.
-pub(crate) fn read(
+/// Collects the identities of the agreements in a list.
+pub(crate) struct Entries {
     kind: AgreementKind,
-    page: u64,
-    call: &Call,
-    answer: &Answer,
-) -> Result<AgreementPage, ApiError> {
-    let Value::Array(entries) = answer.json(call)? else {
-        return Err(call.unexpected("an array of agreements"));
-    };
-    let mut agreements = Vec::new();
-    let mut nameless = 0;
-    for entry in entries {
-        match json::text(&entry, "id").map(str::to_owned) {
-            Some(id) => {
-                let reference = AgreementRef { kind, id };
-                if is_agreement(&reference, entry) {
-                    agreements.push(reference);
-                }
-            }
-            None => nameless += 1,
-        }
+    agreements: Vec<AgreementRef>,
+    nameless: usize,
+}
+
+impl Entries {
+    pub(crate) fn new(kind: AgreementKind) -> Entries {
+        Entries { kind, agreements: Vec::new(), nameless: 0 }
     }
+}
+
+impl Elements for Entries {
+    const EXPECTED: &'static str = "an array of agreements";
+    type Content = Entries;
+
+    fn add(&mut self, element: Element) -> ControlFlow<()> {
+        let ListEntry { id, is_data_contract } = ListEntry::read(&element.bytes);
+        match id {
+            None => self.nameless += 1,
+            // Today's API lists the documents of data contracts at the address of the first generation. Whatever else cannot
+            // be read counts as an agreement, so that its lookup says what is wrong.
+            Some(_) if is_data_contract && self.kind != AgreementKind::Access => {}
+            Some(id) => self.agreements.push(AgreementRef { kind: self.kind, id }),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn finish(self) -> Entries {
+        self
+    }
+}
+
+/// The page with these entries.
+pub(crate) fn page(number: u64, call: &Call, answer: Answer<Entries>) -> Result<AgreementPage, ApiError> {
+    let Entries { agreements, nameless, .. } = answer.content;
     let next = match next_link(&answer.headers) {
         None => None,
         Some(link) => {
-            let number = number_in(link, &call.url).filter(|number| *number > page);
+            let next = number_in(link, &call.url).filter(|next| *next > number);
             let wrong = || call.unexpected("a page whose link to the next one has a higher number `p`");
-            Some(number.ok_or_else(wrong)?)
+            Some(next.ok_or_else(wrong)?)
         }
     };
     Ok(AgreementPage { agreements, nameless, next })
-}
-
-/// At the address of the first generation, today's API lists the documents of data contracts. An access that cannot be read
-/// counts as an agreement nevertheless, so that its lookup says what is wrong.
-fn is_agreement(reference: &AgreementRef, entry: Value) -> bool {
-    reference.kind == AgreementKind::Access || Agreement::from_value(reference.clone(), entry).is_some()
 }
 
 /// The target of the link to the next page (RFC 8288), if there is one.

@@ -62,6 +62,9 @@ pub(crate) fn ended(result: Result<u16, &ApiError>) {
 /// The path with `{id}` in place of the id, so that all calls of one operation have the same name.
 fn template(path: &str) -> String {
     let Some((_, resource)) = path.split_once("/api/") else { return path.to_owned() };
+    if resource.starts_with("organization/") {
+        return format!("/api/{resource}");
+    }
     let segments: Vec<&str> = resource
         .split('/')
         .enumerate()
@@ -82,6 +85,7 @@ mod tests {
             template("/base/api/access/4711/provisioning/provisioning-succeeded"),
             "/api/access/{id}/provisioning/provisioning-succeeded"
         );
+        assert_eq!(template("/api/organization/settings"), "/api/organization/settings");
         assert_eq!(template("/elsewhere"), "/elsewhere");
     }
 }

@@ -12,15 +12,14 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
 use crate::base_url::BaseUrl;
+use crate::body::{Body, BodyError, Whole};
 use crate::error::ApiError;
 use crate::keys::{ApiKeySource, KeyError};
 use crate::retry::{RetryPolicy, retry_after};
 use crate::trace;
 use dmm_budget::api::LONGEST_RETRY_AFTER;
-use dmm_mesh::json;
+use dmm_mesh::{json, strict};
 
-/// The largest answer that is read, in bytes. A full page of the feed is much smaller.
-const LARGEST_BODY: usize = 32 * 1024 * 1024;
 /// How many characters of an error answer are kept if it is not a problem document.
 const LONGEST_DETAIL: usize = 300;
 
@@ -43,10 +42,10 @@ pub(crate) struct Call {
 }
 
 /// The answer to a call that succeeded.
-pub(crate) struct Answer {
+pub(crate) struct Answer<T = Vec<u8>> {
     status: u16,
     pub(crate) headers: HeaderMap,
-    body: Vec<u8>,
+    pub(crate) content: T,
 }
 
 /// An attempt that failed.
@@ -89,7 +88,7 @@ impl Call {
         }
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.url.path().to_owned()
     }
 }
@@ -117,8 +116,18 @@ impl Transport {
         self.send(call).await?.json(call)
     }
 
-    /// Sends the call until it succeeds, a retry cannot help, or there are no attempts or no time left.
+    /// The whole answer.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, ApiError> {
+        self.receive(call, Whole::default).await
+    }
+
+    /// Sends the call until it succeeds, a retry cannot help, or there are no attempts or no time left. Each answer is taken by a
+    /// new `body`.
+    pub(crate) async fn receive<B: Body>(
+        &self,
+        call: &Call,
+        body: impl Fn() -> B + Send + Sync,
+    ) -> Result<Answer<B::Content>, ApiError> {
         let mut key = self.in_time(call, self.keys.current()).await??;
         let mut refreshed = false;
         let mut attempt = 1;
@@ -126,7 +135,7 @@ impl Transport {
         let mut sent = 0;
         loop {
             sent += 1;
-            let failure = match self.attempt(call, &key, sent).await {
+            let failure = match self.attempt(call, &key, sent, body()).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -172,9 +181,15 @@ impl Transport {
     }
 
     /// One attempt, in its own span; `number` counts them from 1.
-    async fn attempt(&self, call: &Call, key: &SecretString, number: u32) -> Result<Answer, Failure> {
+    async fn attempt<B: Body>(
+        &self,
+        call: &Call,
+        key: &SecretString,
+        number: u32,
+        body: B,
+    ) -> Result<Answer<B::Content>, Failure> {
         let traced = async {
-            let result = self.limited(call, key).await;
+            let result = self.limited(call, key, body).await;
             trace::ended(result.as_ref().map(|answer| answer.status).map_err(|failure| &failure.error));
             result
         };
@@ -182,21 +197,31 @@ impl Transport {
     }
 
     /// One attempt, within its time limit and the deadline.
-    async fn limited(&self, call: &Call, key: &SecretString) -> Result<Answer, Failure> {
+    async fn limited<B: Body>(
+        &self,
+        call: &Call,
+        key: &SecretString,
+        body: B,
+    ) -> Result<Answer<B::Content>, Failure> {
         let whole = self.retry.attempt_timeout;
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = left.map_or(whole, |left| left.min(whole));
         if limit.is_zero() {
             return Err(call.out_of_time().into());
         }
-        match timeout(limit, self.exchange(call, key)).await {
+        match timeout(limit, self.exchange(call, key, body)).await {
             Ok(result) => result,
             Err(_) if limit < whole => Err(call.out_of_time().into()),
             Err(_) => Err(ApiError::TimedOut { path: call.path(), limit }.into()),
         }
     }
 
-    async fn exchange(&self, call: &Call, key: &SecretString) -> Result<Answer, Failure> {
+    async fn exchange<B: Body>(
+        &self,
+        call: &Call,
+        key: &SecretString,
+        body: B,
+    ) -> Result<Answer<B::Content>, Failure> {
         let mut request = self
             .http
             .request(call.method.clone(), call.url.clone())
@@ -209,11 +234,13 @@ impl Transport {
         let status = response.status();
         if status.is_success() {
             let headers = std::mem::take(response.headers_mut());
-            return Ok(Answer { status: status.as_u16(), headers, body: body_of(call, response).await? });
+            let content = content_of(call, response, body).await?;
+            return Ok(Answer { status: status.as_u16(), headers, content });
         }
         let retry_after = retry_after(response.headers(), Timestamp::now());
         // If the body cannot be read, the failure has no explanation.
-        let detail = body_of(call, response).await.ok().and_then(|body| detail_of(&body));
+        let detail =
+            content_of(call, response, Whole::default()).await.ok().and_then(|body| detail_of(&body));
         let (status, path) = (status.as_u16(), call.path());
         let error = match status {
             401 | 403 => ApiError::Refused { status, path, detail, origin: self.keys.origin() },
@@ -234,7 +261,7 @@ impl Transport {
 impl Answer {
     /// The body as JSON.
     pub(crate) fn json(&self, call: &Call) -> Result<Value, ApiError> {
-        serde_json::from_slice(&self.body).map_err(|source| ApiError::NotJson { path: call.path(), source })
+        strict::read(&self.content).map_err(|problem| BodyError::from(problem).of(call))
     }
 }
 
@@ -254,15 +281,17 @@ fn key_header(key: &SecretString) -> Result<HeaderValue, ApiError> {
     Ok(value)
 }
 
-async fn body_of(call: &Call, mut response: Response) -> Result<Vec<u8>, ApiError> {
-    let mut body = Vec::new();
+async fn content_of<B: Body>(
+    call: &Call,
+    mut response: Response,
+    mut body: B,
+) -> Result<B::Content, ApiError> {
     while let Some(chunk) = response.chunk().await.map_err(|error| call.connection(error))? {
-        if body.len() + chunk.len() > LARGEST_BODY {
-            return Err(ApiError::TooLarge { path: call.path(), limit: LARGEST_BODY });
+        if body.add(&chunk).map_err(|error| error.of(call))?.is_break() {
+            break;
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    body.finish().map_err(|error| error.of(call))
 }
 
 /// The explanation in an error answer: the `detail` or else the `title` of a problem document (RFC 7807), or else the beginning

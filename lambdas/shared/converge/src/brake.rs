@@ -40,7 +40,7 @@ impl Brake {
 pub struct Revocation {
     /// The agreement as `kind id`.
     pub agreement: String,
-    /// `ended`, `missing`, or the code of the refusal, for example `ProductGone`.
+    /// `ended`, `missing`, `elsewhere` (the role is now in an account that another stack serves), or the code of the refusal, for example `ProductGone`.
     pub reason: String,
 }
 

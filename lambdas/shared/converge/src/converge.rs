@@ -6,6 +6,7 @@ use dmm_access::entitlement::{Entitlements, Observed, Place};
 use dmm_access::name::record_key;
 use dmm_access::provisioning::ProvisioningState;
 use dmm_access::record::Cause;
+use dmm_access::refusal::Refusal;
 use dmm_access::target::Desired;
 use dmm_access::transition::{Finish, Postponement, ROUNDS};
 use dmm_mesh::{AgreementKind, AgreementRef};
@@ -30,6 +31,9 @@ struct Totals {
     /// What the agreement gave when the run began.
     before: Option<Entitlements>,
     unread: Option<String>,
+    findings: Vec<Refusal>,
+    /// The consumer of an agreement that is not in force is in an account that another stack serves, as far as is known.
+    is_elsewhere: bool,
 }
 
 impl Converger<'_> {
@@ -77,11 +81,15 @@ impl Converger<'_> {
                 continue;
             }
             let Some(finish) = finish else { continue };
+            totals.findings = run.findings().to_vec();
             if let Err(error) = self.clear_leftovers(&run, &current, found, cause, &mut totals).await {
                 self.report_failure(run.agreement(), &error).await;
                 return Err(error);
             }
+            // The state in Data Mesh Manager belongs to another stack if the access was never given here.
+            let is_anothers = totals.is_elsewhere && !totals.was_known;
             if totals.postponed.is_none()
+                && !is_anothers
                 && self.report_result(&run, &finish, totals.was_known).await?
                 && run.was_overtaken().await?
             {
@@ -104,10 +112,14 @@ impl Converger<'_> {
     ) -> Result<(), Error> {
         let is_in_force = run.agreement().is_some_and(dmm_mesh::Agreement::is_in_force);
         let usual = match run.agreement() {
-            Some(agreement) if !is_in_force => match self.usual_places(agreement).await {
-                Ok(places) => places,
+            Some(agreement) if !is_in_force => match self.read_afterwards(agreement).await {
+                Ok(target) => {
+                    totals.is_elsewhere = target.desired == Desired::Elsewhere;
+                    target.usual_places
+                }
                 Err(error) => {
                     totals.cannot_read(&error);
+                    totals.is_elsewhere = true;
                     BTreeSet::new()
                 }
             },
@@ -180,15 +192,16 @@ impl Totals {
         let outcome = match (finish.desired, self.postponed) {
             (_, Some(postponement)) => Outcome::Postponed(postponement),
             (Desired::Refused(refusal), None) => Outcome::Refused(refusal),
-            (Desired::Grant(_) | Desired::Nothing, None) if !self.changed => Outcome::Unchanged,
+            (_, None) if !self.changed => Outcome::Unchanged,
             (Desired::Grant(_), None) => Outcome::Granted,
-            (Desired::Nothing, None) => Outcome::Revoked,
+            (Desired::Nothing | Desired::Elsewhere, None) => Outcome::Revoked,
         };
         Convergence {
             outcome,
             rounds: self.rounds,
             had_access: !before.is_empty(),
             altered,
+            findings: self.findings,
             unread: self.unread,
         }
     }

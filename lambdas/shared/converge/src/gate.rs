@@ -54,6 +54,7 @@ pub(crate) const MISSING: &str = "missing";
 pub(crate) fn revocation(agreement: &AgreementRef, desired: &Desired, is_missing: bool) -> Revocation {
     let reason = match desired {
         Desired::Refused(refusal) => refusal.code(),
+        Desired::Elsewhere => "elsewhere",
         _ if is_missing => MISSING,
         _ => "ended",
     };

@@ -18,6 +18,8 @@ pub struct Convergence {
     pub had_access: bool,
     /// What is different about the access since it was given.
     pub altered: Option<Altered>,
+    /// Why the agreement would be refused if ownership were required. It gets access nevertheless.
+    pub findings: Vec<Refusal>,
     /// Why the consumer of an agreement that is not in force could not be read. What its record names was taken away
     /// nevertheless; what was given without a record may remain.
     pub unread: Option<String>,
@@ -85,7 +87,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The sentence may contain the id of a person, and what other people wrote.
+            // The sentence contains what other people wrote.
             Outcome::Refused(refusal) => write!(formatter, "refused: {}", refusal.code()),
             other => formatter.write_str(other.name()),
         }
@@ -127,8 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_logged_without_the_id_of_a_person() {
-        let refused = Outcome::Refused(Refusal::ConsumerIsUser { user: "somebody@example.com".to_owned() });
+    fn a_refusal_is_logged_by_its_name_only() {
+        let refused = Outcome::Refused(Refusal::ConsumerIsUser);
         assert_eq!(refused.to_string(), "refused: ConsumerIsUser");
     }
 }

@@ -52,6 +52,15 @@ pub fn observed(agreement: &AgreementRef, changes: &[(Change, Place)]) {
     metrics::observed(changes.len());
 }
 
+/// Logs and counts why an agreement that gets access would be refused if ownership were required.
+pub fn findings(agreement: &AgreementRef, convergence: &Convergence) {
+    for finding in &convergence.findings {
+        let reason = finding.code();
+        tracing::warn!(%agreement, reason, "this access would be refused if ownership were required");
+        metrics::finding(reason);
+    }
+}
+
 /// Records how a run ended and how many rounds it took.
 pub fn outcome(convergence: &Convergence, event_time: Option<Timestamp>) {
     let Convergence { outcome, rounds, .. } = convergence;

@@ -147,6 +147,7 @@ impl AgreementHandler {
             Mode::Enforce => trace::outcome(&convergence, event.time()),
             Mode::Observe => trace::observed(&agreement, &dry_run.take_changes()),
         }
+        trace::findings(&agreement, &convergence);
         if let Some(error) = &convergence.unread {
             tracing::warn!(
                 %agreement,

@@ -245,17 +245,21 @@ impl AgreementConfig {
     }
 
     fn read(environment: &Environment<'_>) -> Result<AgreementConfig, ConfigError> {
+        // This error names its variable itself.
+        let managed_policies = environment.required(&MANAGED_POLICY_ARN_PREFIX)?.parse::<ArnPrefix>()?;
         Ok(AgreementConfig {
             aws: aws(environment)?,
             api: ApiConfig::read(environment)?,
             state_bucket: environment.required(&STATE_BUCKET)?,
             guardrails: Guardrails::new(GuardrailSettings {
+                account: managed_policies.account().to_owned(),
                 allowed_roles: environment.list(&ALLOWED_ROLES)?,
                 protected_roles: environment.list(&PROTECTED_ROLES)?,
                 allowed_resource_accounts: environment.list(&ALLOWED_RESOURCE_ACCOUNTS)?,
+                ..GuardrailSettings::default()
             })?,
-            // These errors name their variable themselves.
-            managed_policies: environment.required(&MANAGED_POLICY_ARN_PREFIX)?.parse::<ArnPrefix>()?,
+            managed_policies,
+            // This error names its variable itself.
             opt_in: environment.required(&OPT_IN_PATH)?.parse::<OptIn>()?,
             mode: environment.parsed_or(&MODE, Mode::default())?,
             organization: environment.optional(&ORGANIZATION)?,

@@ -2,9 +2,17 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use crate::json;
+
+/// The members that only the document of a data contract has: the Open Data Contract Standard (`kind`, `apiVersion`,
+/// `schema`, `servers`) and the Data Contract Specification (`dataContractSpecification`, `models`, `servers`).
+pub(crate) const DATA_CONTRACT_MEMBERS: [&str; 6] =
+    ["kind", "apiVersion", "dataContractSpecification", "schema", "models", "servers"];
 
 /// The generation of an agreement.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Ord, PartialOrd)]
@@ -123,6 +131,13 @@ pub struct Agreement {
     /// `info.active`: approved, and today is between start and end. `false` when the answer does not say:
     /// access is given only if the API says that the agreement is active.
     pub active: bool,
+    /// When the access ends by itself: the first instant (UTC) of the day after `info.endDate`. The API documents
+    /// `endDate` as the date on which an agreement becomes inactive, without an hour or a time zone. The day after is
+    /// therefore never too early, and the vendor's own end event comes first. `None` if there is no end date.
+    pub ends_at: Option<Timestamp>,
+    /// `roles`: the roles of the provider's data contract that the consumer asked for. Empty means the whole port.
+    /// Only the `access` generation has them.
+    pub roles: Vec<String>,
     /// Who grants access, and to what.
     pub provider: Provider,
     /// Who receives access.
@@ -196,18 +211,19 @@ impl Agreement {
         let provider = raw.get("provider").filter(|value| value.is_object())?;
         let consumer = raw.get("consumer").filter(|value| value.is_object())?;
         let info = raw.get("info").unwrap_or(&Value::Null);
-        let tags = raw.get("tags").and_then(Value::as_array).into_iter().flatten();
         Some(Agreement {
             reference,
             status: json::text(info, "status").map(str::to_owned),
             active: info.get("active").and_then(Value::as_bool).unwrap_or(false),
+            ends_at: json::text(info, "endDate").and_then(day_after),
+            roles: json::texts(&raw, "roles"),
             provider: Provider {
                 data_product_id: json::id(provider, "dataProductId"),
                 output_port_id: json::id(provider, "outputPortId"),
                 team_id: json::id(provider, "teamId"),
             },
             consumer: Consumer::from_value(consumer),
-            tags: tags.filter_map(Value::as_str).map(str::to_owned).collect(),
+            tags: json::texts(&raw, "tags"),
             custom: raw.get("custom").and_then(Value::as_object).cloned().unwrap_or_default(),
             provisioning: raw
                 .get("provisioning")
@@ -228,6 +244,13 @@ impl Agreement {
     pub fn raw(&self) -> &Value {
         &self.raw
     }
+}
+
+/// The first instant (UTC) of the day after this one. `None` if the text is not a date, and for a date that is too late for
+/// a timestamp, such as 9999-12-31.
+fn day_after(date: &str) -> Option<Timestamp> {
+    let next = date.parse::<Date>().ok()?.tomorrow().ok()?;
+    TimeZone::UTC.to_timestamp(next.to_datetime(Time::midnight())).ok()
 }
 
 impl Consumer {
@@ -322,6 +345,21 @@ mod tests {
             Some("arn:aws:iam::123456789012:role/stock-levels-job")
         );
         assert_eq!(provisioning.diagnostics, None);
+    }
+
+    #[test]
+    fn an_agreement_ends_after_its_end_date() {
+        let raw = fixture!("data_usage_agreement.json");
+        let agreement = read(AgreementKind::DataUsageAgreement, &raw).expect("an agreement");
+        assert_eq!(agreement.ends_at, Some("2027-02-02T00:00:00Z".parse().expect("a time")));
+        let without = read(AgreementKind::Access, &fixture!("access.json")).expect("an agreement");
+        assert_eq!(without.ends_at, None);
+    }
+
+    #[test]
+    fn the_roles_of_an_access_are_read() {
+        let agreement = read(AgreementKind::Access, &fixture!("access.json")).expect("an agreement");
+        assert_eq!(agreement.roles, ["reader"]);
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! Hashes of ids, for names that cannot contain the id itself.
+//! Hashes, for names that cannot contain what they stand for.
 
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a text, as 64 lower-case hexadecimal digits.
+/// The SHA-256 of a text or of bytes, as 64 lower-case hexadecimal digits.
 #[must_use]
-pub fn sha256_hex(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut digits, byte| {
+pub fn sha256_hex(content: impl AsRef<[u8]>) -> String {
+    Sha256::digest(content).iter().fold(String::with_capacity(64), |mut digits, byte| {
         // Writing to a string cannot fail.
         _ = write!(digits, "{byte:02x}");
         digits

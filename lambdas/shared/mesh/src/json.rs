@@ -23,6 +23,13 @@ pub fn id(object: &Value, name: &str) -> Option<String> {
     text(object, name).filter(|id| *id != "unknown").map(str::to_owned)
 }
 
+/// The entries of a list that are strings; none if the member is not a list.
+#[must_use]
+pub fn texts(object: &Value, name: &str) -> Vec<String> {
+    let entries = object.get(name).and_then(Value::as_array).into_iter().flatten();
+    entries.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// The custom fields of a Data Product Specification or a team: a map.
 #[must_use]
 pub fn custom_map(owner: &Value) -> BTreeMap<String, String> {

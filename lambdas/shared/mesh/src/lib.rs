@@ -1,25 +1,31 @@
 //! Data Mesh Manager's documents (also sold as Entropy Data), read from JSON. No I/O.
 //!
 //! - [`CloudEvent`]: an event of the feed, with every member as received.
+//! - [`RawEvent`]: an entry of the feed before it is known to be an event; [`array`] tells the entries apart.
 //! - [`Agreement`], [`DataProduct`], [`Team`]: answers of the API. What is written back loses nothing.
 //! - [`AgreementPage`]: a page of a list of agreements.
 //! - [`ProvisioningReport`], [`with_marks`]: what is written to the API about a grant.
 
 mod agreement;
+pub mod array;
 mod event;
 mod hash;
 pub mod json;
 mod list;
 mod marks;
+mod members;
 mod product;
 mod provisioning;
+mod raw_event;
+pub mod strict;
 mod team;
 
 pub use agreement::{Agreement, AgreementKind, AgreementRef, Consumer, Provider, Provisioning};
 pub use event::{CloudEvent, EventError, EventProblem};
 pub use hash::sha256_hex;
-pub use list::AgreementPage;
+pub use list::{AgreementPage, ListEntry};
 pub use marks::with_marks;
 pub use product::{DataProduct, OutputPort};
 pub use provisioning::{ProvisioningReport, ProvisioningTransition};
+pub use raw_event::{EventDefect, RawEvent};
 pub use team::Team;

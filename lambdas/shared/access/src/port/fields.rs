@@ -2,15 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use crate::arn::Arn;
+use crate::arn::{Arn, ArnError};
 use crate::refusal::Refusal;
 
-/// The name of a field about Athena's query results contains this.
-const RESULT: &str = "result";
+/// The field with the S3 location of Athena's query results.
+pub(super) const RESULTS_FIELD: &str = "aws-athena-results-arn";
+/// The field with the KMS key of Athena's query results.
+pub(super) const RESULTS_KEY_FIELD: &str = "aws-athena-results-key-arn";
+/// The field with the KMS key of an encrypted Glue Data Catalog.
+pub(super) const CATALOG_KEY_FIELD: &str = "aws-glue-catalog-key-arn";
+/// The words of a field's name that leave open what kind of results the field is about.
+const GENERAL_WORDS: [&str; 14] = [
+    "aws", "arn", "athena", "query", "queries", "result", "results", "s3", "kms", "key", "bucket", "folder",
+    "location", "output",
+];
 
-/// Whether a field with this name holds an ARN.
-pub(super) fn is_arn_field(name: &str) -> bool {
-    name.starts_with("aws") && name.ends_with("arn")
+/// What the name of a field says about its ARN. The ARN's service says the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It is about Athena's query results.
+    Results,
+    /// It is about the Glue Data Catalog.
+    Catalog,
+    /// It is about the data.
+    Data,
+}
+
+/// The field's value, unless it does not have that field or the value is blank.
+pub(super) fn value<'a>(custom: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    custom.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+}
+
+/// The fields whose names say that they hold an ARN, unless they are blank.
+pub(super) fn arn_fields(custom: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &str)> {
+    let is_arn_field = |name: &str| name.starts_with("aws") && name.ends_with("arn");
+    let fields = custom.iter().filter(move |(name, _)| is_arn_field(name));
+    fields.map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty())
 }
 
 /// The fields of one port.
@@ -25,7 +52,7 @@ pub(super) struct Fields {
 pub(super) struct ArnField {
     /// The field's name.
     pub(super) name: String,
-    /// Its value.
+    /// Its value. Names in the Glue Data Catalog are in lower case.
     pub(super) arn: Arn,
 }
 
@@ -36,13 +63,10 @@ impl Fields {
         port_type: &'static str,
         custom: &BTreeMap<String, String>,
     ) -> Result<Fields, Refusal> {
-        let arns = custom.iter().filter(|(name, _)| is_arn_field(name)).map(|(name, value)| {
-            let value = value.trim();
-            match value.parse() {
-                Ok(arn) => Ok(ArnField { name: name.clone(), arn }),
-                Err(problem) => {
-                    Err(Refusal::ArnMalformed { field: name.clone(), value: value.to_owned(), problem })
-                }
+        let arns = arn_fields(custom).map(|(name, value)| match read_arn(value) {
+            Ok(arn) => Ok(ArnField { name: name.clone(), arn }),
+            Err(problem) => {
+                Err(Refusal::ArnMalformed { field: name.clone(), value: value.to_owned(), problem })
             }
         });
         Ok(Fields { port, port_type, arns: arns.collect::<Result<_, _>>()? })
@@ -54,10 +78,52 @@ impl Fields {
     }
 }
 
+/// Reads an ARN. Glue stores the names of databases and tables in lower case ([`TableInput`](
+/// https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html)), and asks IAM about that form.
+fn read_arn(value: &str) -> Result<Arn, ArnError> {
+    if value.contains("//") {
+        return Err(ArnError::EmptyPart);
+    }
+    let arn: Arn = value.parse()?;
+    Ok(if arn.service() == "glue" { arn.in_lower_case() } else { arn })
+}
+
 impl ArnField {
-    /// Whether it is about Athena's query results.
-    pub(super) fn is_for_results(&self) -> bool {
-        self.name.to_ascii_lowercase().contains(RESULT)
+    /// What the field is about, according to its name.
+    ///
+    /// # Errors
+    ///
+    /// A refusal if the name reads as if it were about query results or the catalog, but is not the name of the field
+    /// for it: guessing could give every consumer the right to write, or to read the results of others.
+    pub(super) fn purpose(&self) -> Result<Purpose, Refusal> {
+        let (is_s3, is_kms) = (self.arn.service() == "s3", self.arn.service() == "kms");
+        let unclear =
+            |meaning, name| Err(Refusal::FieldNameUnclear { field: self.name.clone(), meaning, name });
+        match self.name.as_str() {
+            RESULTS_FIELD if is_s3 => Ok(Purpose::Results),
+            RESULTS_KEY_FIELD if is_kms => Ok(Purpose::Results),
+            CATALOG_KEY_FIELD if is_kms => Ok(Purpose::Catalog),
+            _ if is_s3 && self.is_named_like_results() => {
+                unclear("the location of Athena's query results", RESULTS_FIELD)
+            }
+            _ if is_kms && self.is_named_like_results() => {
+                unclear("the KMS key of Athena's query results", RESULTS_KEY_FIELD)
+            }
+            name if is_kms && name.to_ascii_lowercase().contains("catalog") => {
+                unclear("the KMS key of the Glue Data Catalog", CATALOG_KEY_FIELD)
+            }
+            _ => Ok(Purpose::Data),
+        }
+    }
+
+    /// Whether the name speaks of results, and of nothing that would say that these results are the data.
+    fn is_named_like_results(&self) -> bool {
+        let name = self.name.to_ascii_lowercase();
+        let words = name.split(|character: char| !character.is_ascii_alphanumeric());
+        let is_general = |word: &str| {
+            word.is_empty() || word.bytes().all(|byte| byte.is_ascii_digit()) || GENERAL_WORDS.contains(&word)
+        };
+        name.contains("result") && words.into_iter().all(is_general)
     }
 
     /// The value is an ARN, but not the `expected` one.

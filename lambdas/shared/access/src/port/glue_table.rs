@@ -9,15 +9,37 @@
 
 use std::collections::BTreeSet;
 
-use super::fields::{ArnField, Fields};
-use super::{kms, s3};
+use super::fields::{ArnField, Fields, Purpose};
+use super::parts::Parts;
+use super::{ResourceForm, kms, s3};
 use crate::arn::Arn;
 use crate::policy::Statement;
 use crate::refusal::Refusal;
 
+/// Reads the description of a table.
+const CATALOG: &[&str] = &[
+    "glue:BatchGetPartition",
+    "glue:GetDatabase",
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:GetTable",
+];
+/// Queries in a workgroup.
+const QUERY: &[&str] = &[
+    "athena:GetQueryExecution",
+    "athena:GetQueryResults",
+    "athena:GetQueryResultsStream",
+    "athena:GetWorkGroup",
+    "athena:StartQueryExecution",
+    "athena:StopQueryExecution",
+];
+/// Every action that a port of this kind gives.
+pub(super) const ACTIONS: &[&[&str]] =
+    &[s3::LIST, s3::READ, s3::RESULTS, CATALOG, QUERY, kms::DECRYPT, kms::RESULT_KEY];
+
 /// A table of the Glue Data Catalog.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Table {
+pub(super) struct Table {
     arn: Arn,
     database: String,
 }
@@ -34,27 +56,35 @@ impl Table {
         is_table.then(|| Table { arn: arn.clone(), database: database.to_owned() })
     }
 
-    /// What contains the table.
-    fn ancestors(&self) -> [Arn; 3] {
-        let database = format!("database/{}", self.database);
-        ["catalog", "database/default", &database].map(|resource| self.arn.sibling(resource.to_owned()))
+    /// The database that contains the table. A table cannot carry tags
+    /// ([tags in Glue](https://docs.aws.amazon.com/glue/latest/dg/monitor-tags.html)), so its owner is that of its database.
+    fn database(&self) -> Arn {
+        self.arn.sibling(format!("database/{}", self.database))
+    }
+
+    /// What else a query reads: the catalog, and its database `default`.
+    fn surroundings(&self) -> [Arn; 2] {
+        ["catalog", "database/default"].map(|resource| self.arn.sibling(resource.to_owned()))
     }
 }
 
-pub(super) fn statements(fields: &Fields) -> Result<Vec<Statement>, Refusal> {
-    let (mut data, mut results) = (BTreeSet::new(), BTreeSet::new());
-    let (mut keys, mut result_keys) = (BTreeSet::new(), BTreeSet::new());
-    let (mut tables, mut workgroups) = (BTreeSet::new(), BTreeSet::new());
+pub(super) fn read(fields: &Fields) -> Result<Parts, Refusal> {
+    let mut parts = Parts::default();
     let mut ancestors = Vec::new();
     for field in &fields.arns {
-        match (field.arn.service(), field.arn.resource()) {
-            ("s3", _) if field.is_for_results() => drop(results.insert(s3::Location::of(field)?)),
-            ("s3", _) => drop(data.insert(s3::Location::of(field)?)),
-            ("kms", _) if field.is_for_results() => drop(result_keys.insert(kms::key(field)?)),
-            ("kms", _) => drop(keys.insert(kms::key(field)?)),
-            ("athena", _) => drop(workgroups.insert(workgroup(field)?)),
-            ("glue", resource) if resource.starts_with("table/") => drop(tables.insert(Table::of(field)?)),
-            ("glue", resource) if resource == "catalog" || resource.starts_with("database/") => {
+        match (field.arn.service(), field.purpose()?) {
+            ("s3", Purpose::Results) => drop(parts.results.insert(s3::Location::of(field)?)),
+            ("s3", _) => drop(parts.data.insert(s3::Location::of(field)?)),
+            ("kms", Purpose::Results) => drop(parts.result_keys.insert(kms::key(field)?)),
+            ("kms", Purpose::Catalog) => drop(parts.catalog_keys.insert(kms::key(field)?)),
+            ("kms", Purpose::Data) => drop(parts.keys.insert(kms::key(field)?)),
+            ("athena", _) => drop(parts.workgroups.insert(workgroup(field)?)),
+            ("glue", _) if field.arn.resource().starts_with("table/") => {
+                parts.tables.insert(Table::of(field)?);
+            }
+            ("glue", _)
+                if matches!(form_of(&field.arn), Some(ResourceForm::Catalog | ResourceForm::Database)) =>
+            {
                 ancestors.push(field);
             }
             _ => {
@@ -65,25 +95,30 @@ pub(super) fn statements(fields: &Fields) -> Result<Vec<Statement>, Refusal> {
             }
         }
     }
-    check_ancestors(&ancestors, &tables)?;
-    let needs_workgroup = !results.is_empty() || !result_keys.is_empty();
-    if tables.is_empty() {
+    check_ancestors(&ancestors, &parts.tables)?;
+    let needs_workgroup = !parts.results.is_empty() || !parts.result_keys.is_empty();
+    if parts.tables.is_empty() {
         return Err(fields.missing("the ARN of a Glue table"));
-    } else if data.is_empty() {
+    } else if parts.data.is_empty() {
         return Err(fields.missing("the ARN of the S3 location that holds the table's data"));
-    } else if needs_workgroup && workgroups.is_empty() {
+    } else if needs_workgroup && parts.workgroups.is_empty() {
         return Err(fields.missing("the ARN of the Athena workgroup that writes the query results"));
+    } else if !parts.result_keys.is_empty() && parts.results.is_empty() {
+        return Err(fields.missing("the ARN of the location of the query results (`aws-athena-results-arn`)"));
     }
-    Ok([
-        s3::list(data.union(&results)),
-        s3::read(&data),
-        s3::write_results(&results),
-        read_catalog(&tables),
-        query(&workgroups),
-        kms::decrypt(&keys),
-        kms::use_for_results(&result_keys),
-    ]
-    .concat())
+    check_results(&parts)?;
+    Ok(parts)
+}
+
+/// A consumer may write where its query results are, so the data must not be there.
+fn check_results(parts: &Parts) -> Result<(), Refusal> {
+    let overlapping = |results: &s3::Location| parts.data.iter().find(|data| data.overlaps(results)).cloned();
+    match parts.results.iter().find_map(|results| Some((results, overlapping(results)?))) {
+        Some((results, data)) => {
+            Err(Refusal::ResultsOverlapData { results: results.objects_arn(), data: data.objects_arn() })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Access to a table includes its catalog and database. A field that names another catalog or database would promise
@@ -91,7 +126,11 @@ pub(super) fn statements(fields: &Fields) -> Result<Vec<Statement>, Refusal> {
 fn check_ancestors(ancestors: &[&ArnField], tables: &BTreeSet<Table>) -> Result<(), Refusal> {
     let stray = ancestors
         .iter()
-        .find(|field| !tables.iter().any(|table| table.ancestors().contains(&field.arn)))
+        .find(|field| {
+            !tables
+                .iter()
+                .any(|table| table.database() == field.arn || table.surroundings().contains(&field.arn))
+        })
         .filter(|_| !tables.is_empty());
     match stray {
         Some(field) => Err(field.unsupported("the ARN of the catalog or the database of the port's table")),
@@ -99,38 +138,54 @@ fn check_ancestors(ancestors: &[&ArnField], tables: &BTreeSet<Table>) -> Result<
     }
 }
 
+/// What the ARN of Glue names in a statement; `None` if no statement names it.
+pub(super) fn form_of(arn: &Arn) -> Option<ResourceForm> {
+    if !arn.is_regional() {
+        return None;
+    }
+    match arn.resource().split_once('/') {
+        None if arn.resource() == "catalog" => Some(ResourceForm::Catalog),
+        Some(("database", name)) if !name.is_empty() && !name.contains('/') => Some(ResourceForm::Database),
+        Some(("table", _)) => Table::read(arn).map(|_| ResourceForm::Table),
+        _ => None,
+    }
+}
+
+/// Whether it is the ARN of a workgroup.
+pub(super) fn is_workgroup(arn: &Arn) -> bool {
+    let name = arn.resource().strip_prefix("workgroup/").unwrap_or_default();
+    !name.is_empty() && !name.contains('/') && arn.is_regional()
+}
+
 fn workgroup(field: &ArnField) -> Result<Arn, Refusal> {
-    let name = field.arn.resource().strip_prefix("workgroup/").unwrap_or_default();
-    if name.is_empty() || name.contains('/') || !field.arn.is_regional() {
+    if !is_workgroup(&field.arn) {
         return Err(field.unsupported("the ARN of an Athena workgroup"));
     }
     Ok(field.arn.clone())
 }
 
-fn read_catalog(tables: &BTreeSet<Table>) -> Vec<Statement> {
-    let arns: BTreeSet<String> = tables
-        .iter()
-        .flat_map(|table| table.ancestors().into_iter().chain([table.arn.clone()]))
-        .map(|arn| arn.to_string())
-        .collect();
-    let actions = [
-        "glue:BatchGetPartition",
-        "glue:GetDatabase",
-        "glue:GetPartition",
-        "glue:GetPartitions",
-        "glue:GetTable",
-    ];
-    Statement::allow_any("Catalog", &actions, arns.into_iter().collect())
+/// The database of a port that an ARN of a table belongs to; `None` if it is not the ARN of a table.
+pub(super) fn database_of(arn: &Arn) -> Option<Arn> {
+    Table::read(arn).map(|table| table.database())
 }
 
-fn query(workgroups: &BTreeSet<Arn>) -> Vec<Statement> {
-    let actions = [
-        "athena:GetQueryExecution",
-        "athena:GetQueryResults",
-        "athena:GetQueryResultsStream",
-        "athena:GetWorkGroup",
-        "athena:StartQueryExecution",
-        "athena:StopQueryExecution",
-    ];
-    Statement::allow_any("Query", &actions, workgroups.iter().map(Arn::to_string).collect())
+/// Reads the descriptions of the tables. IAM honours the tags of databases, but tables cannot carry tags.
+pub(super) fn read_catalog(tables: &BTreeSet<Table>) -> Vec<Statement> {
+    let databases: BTreeSet<Arn> = tables.iter().map(Table::database).collect();
+    let surroundings: BTreeSet<Arn> = tables
+        .iter()
+        .flat_map(|table| table.surroundings().into_iter().chain([table.arn.clone()]))
+        .filter(|arn| !databases.contains(arn))
+        .collect();
+    let texts = |arns: BTreeSet<Arn>| arns.iter().map(Arn::to_string).collect();
+    let databases = Statement::allow_any("Database", CATALOG, texts(databases));
+    let databases = databases.into_iter().map(Statement::honouring_tags);
+    Statement::allow_any("Catalog", CATALOG, texts(surroundings)).into_iter().chain(databases).collect()
+}
+
+/// Queries in the workgroups, whose tags IAM honours
+/// ([tags of workgroups](https://docs.aws.amazon.com/athena/latest/ug/tags-access-control.html)).
+pub(super) fn query(workgroups: &BTreeSet<Arn>) -> Vec<Statement> {
+    let statements = Statement::allow_any("Query", QUERY, workgroups.iter().map(Arn::to_string).collect());
+    statements.into_iter().map(Statement::honouring_tags).collect()
 }

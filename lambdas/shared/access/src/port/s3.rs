@@ -11,6 +11,24 @@ use crate::arn::{Arn, Partition};
 use crate::policy::{Statement, numbered};
 use crate::refusal::Refusal;
 
+/// Finds out where a bucket is.
+const LOCATE: &[&str] = &["s3:GetBucketLocation"];
+/// Lists a bucket.
+pub(super) const LIST: &[&str] = &["s3:GetBucketLocation", "s3:ListBucket"];
+/// Lists a part of a bucket.
+const LIST_PREFIX: &[&str] = &["s3:ListBucket"];
+/// Reads objects.
+pub(super) const READ: &[&str] = &["s3:GetObject"];
+/// Writes and reads query results.
+pub(super) const RESULTS: &[&str] =
+    &["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"];
+
+/// The endings of names that only objects have. Without a slash behind it, such a name is taken for an object.
+const FILE_ENDINGS: [&str; 21] = [
+    "avro", "bz2", "csv", "doc", "docx", "gz", "html", "json", "jsonl", "log", "ndjson", "orc", "parquet",
+    "pdf", "tsv", "txt", "xls", "xlsx", "xml", "zip", "zst",
+];
+
 /// A bucket, or the objects below a prefix in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Location {
@@ -23,37 +41,71 @@ pub(super) struct Location {
 impl Location {
     /// The location that a field names.
     pub(super) fn of(field: &ArnField) -> Result<Location, Refusal> {
+        if is_object(&field.arn) {
+            return Err(Refusal::SingleObject { field: field.name.clone(), arn: field.arn.to_string() });
+        }
         Location::read(&field.arn)
             .ok_or_else(|| field.unsupported("the ARN of a bucket or of a prefix in a bucket"))
     }
 
     /// Reads `bucket` or `bucket/prefix`. S3's ARNs with a region and an account, such as those of access points,
     /// are not locations.
-    fn read(arn: &Arn) -> Option<Location> {
+    pub(super) fn read(arn: &Arn) -> Option<Location> {
         let (bucket, prefix) = arn.resource().split_once('/').unwrap_or((arn.resource(), ""));
         let is_name = (3..=63).contains(&bucket.len())
             && bucket.bytes().all(|byte| {
                 byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
             });
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        (is_name && arn.region().is_empty() && arn.account().is_empty()).then(|| Location {
+        let is_s3 = arn.service() == "s3" && arn.region().is_empty() && arn.account().is_empty();
+        (is_name && is_s3).then(|| Location {
             partition: arn.partition(),
             bucket: bucket.to_owned(),
             prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
         })
     }
 
-    fn bucket_arn(&self) -> String {
+    /// The folder with this name in the location.
+    pub(super) fn below(&self, folder: &str) -> Location {
+        let prefix =
+            self.prefix.as_ref().map_or_else(|| folder.to_owned(), |prefix| format!("{prefix}/{folder}"));
+        Location { prefix: Some(prefix), ..self.clone() }
+    }
+
+    /// Whether some object may be in both locations.
+    pub(super) fn overlaps(&self, other: &Location) -> bool {
+        let path = |location: &Location| match &location.prefix {
+            Some(prefix) => format!("{prefix}/"),
+            None => String::new(),
+        };
+        let (one, other_path) = (path(self), path(other));
+        self.bucket == other.bucket && (one.starts_with(&other_path) || other_path.starts_with(&one))
+    }
+
+    pub(super) fn bucket_arn(&self) -> String {
         format!("arn:{}:s3:::{}", self.partition, self.bucket)
     }
 
     /// The pattern of the ARNs of all objects in this location.
-    fn objects_arn(&self) -> String {
+    pub(super) fn objects_arn(&self) -> String {
         match &self.prefix {
             Some(prefix) => format!("{}/{prefix}/*", self.bucket_arn()),
             None => format!("{}/*", self.bucket_arn()),
         }
     }
+}
+
+/// Whether it is the ARN of one object, as far as its name tells.
+fn is_object(arn: &Arn) -> bool {
+    let name = arn.resource().split_once('/').and_then(|(_, key)| key.rsplit('/').next()).unwrap_or_default();
+    name.rsplit_once('.')
+        .is_some_and(|(_, ending)| FILE_ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// The bucket that an ARN of a location belongs to.
+pub(super) fn bucket_of(arn: &Arn) -> Arn {
+    let bucket = arn.resource().split_once('/').map_or(arn.resource(), |(bucket, _)| bucket);
+    arn.sibling(bucket.to_owned())
 }
 
 /// Lists the objects of these locations.
@@ -68,12 +120,11 @@ pub(super) fn list<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Vec
     let (whole, limited): (Vec<_>, Vec<_>) =
         buckets.into_iter().partition(|(_, prefixes)| prefixes.contains(&None));
     let arns = |buckets: &[(String, _)]| buckets.iter().map(|(arn, _)| arn.clone()).collect();
-    let mut statements =
-        Statement::allow_any("List", &["s3:GetBucketLocation", "s3:ListBucket"], arns(&whole));
-    statements.extend(Statement::allow_any("Locate", &["s3:GetBucketLocation"], arns(&limited)));
+    let mut statements = Statement::allow_any("List", LIST, arns(&whole));
+    statements.extend(Statement::allow_any("Locate", LOCATE, arns(&limited)));
     for (sid, (arn, prefixes)) in numbered("ListPrefix", limited) {
         let patterns = prefixes.into_iter().flatten().map(|prefix| format!("{prefix}/*")).collect();
-        let statement = Statement::allow(&sid, &["s3:ListBucket"], vec![arn]);
+        let statement = Statement::allow(&sid, LIST_PREFIX, vec![arn]);
         statements.push(statement.when("StringLike", "s3:prefix", patterns));
     }
     statements
@@ -81,13 +132,12 @@ pub(super) fn list<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Vec
 
 /// Reads the objects of these locations.
 pub(super) fn read(locations: &BTreeSet<Location>) -> Vec<Statement> {
-    Statement::allow_any("Read", &["s3:GetObject"], objects(locations))
+    Statement::allow_any("Read", READ, objects(locations))
 }
 
 /// Writes and reads query results in these locations.
 pub(super) fn write_results(locations: &BTreeSet<Location>) -> Vec<Statement> {
-    let actions = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"];
-    Statement::allow_any("Results", &actions, objects(locations))
+    Statement::allow_any("Results", RESULTS, objects(locations))
 }
 
 fn objects(locations: &BTreeSet<Location>) -> Vec<String> {
@@ -113,6 +163,21 @@ mod tests {
             ("arn:aws:s3:::orders-data/daily/2023/", Some("daily/2023")),
         ] {
             assert_eq!(location(arn), Some(("orders-data".to_owned(), prefix.map(str::to_owned))), "{arn}");
+        }
+    }
+
+    #[test]
+    fn locations_overlap_if_one_contains_the_other() {
+        let of = |arn: &str| Location::read(&arn.parse().unwrap()).unwrap();
+        for (one, other, overlaps) in [
+            ("arn:aws:s3:::lab", "arn:aws:s3:::lab", true),
+            ("arn:aws:s3:::lab", "arn:aws:s3:::lab/results", true),
+            ("arn:aws:s3:::lab/a", "arn:aws:s3:::lab/a/b", true),
+            ("arn:aws:s3:::lab/a", "arn:aws:s3:::lab/ab", false),
+            ("arn:aws:s3:::lab/a", "arn:aws:s3:::lab2/a", false),
+        ] {
+            assert_eq!(of(one).overlaps(&of(other)), overlaps, "{one} {other}");
+            assert_eq!(of(other).overlaps(&of(one)), overlaps, "{other} {one}");
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::arn::ArnError;
-use crate::policy;
+use crate::policy::{self, Limits};
 
 const TABLE: &str = "arn:aws:glue:eu-central-1:123456789012:table/orders/daily";
 const FOLDER: &str = "arn:aws:s3:::orders-data/daily";
@@ -18,7 +18,8 @@ fn port(custom: &[(&str, &str)]) -> OutputPort {
 
 /// The resources of the statement with this `Sid`.
 fn resources(access: &PortAccess, sid: &str) -> Vec<String> {
-    let document = Value::from(policy::document(&access.statements, &[]));
+    let statements = access.statements(&"consumer".parse().unwrap());
+    let document = Value::from(policy::document(&statements, &Limits::default()));
     let statements = document["Statement"].as_array().unwrap();
     match statements.iter().find(|statement| statement["Sid"] == sid).map(|found| &found["Resource"]) {
         Some(Value::Array(many)) => many.iter().map(|arn| arn.as_str().unwrap().to_owned()).collect(),
@@ -58,7 +59,8 @@ fn fields_count_if_their_names_begin_with_aws_and_end_with_arn() {
 }
 
 #[test]
-fn the_service_of_an_arn_tells_what_it_is_for_and_the_field_name_tells_results_apart() {
+fn the_service_of_an_arn_tells_what_it_is_for_and_three_names_have_a_meaning() {
+    let catalog_key = "arn:aws:kms:eu-central-1:123456789012:key/4e5f";
     let (workgroup, result_key) = (
         "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts",
         "arn:aws:kms:eu-central-1:123456789012:key/2c3d",
@@ -74,25 +76,33 @@ fn the_service_of_an_arn_tells_what_it_is_for_and_the_field_name_tells_results_a
         ("aws-glue-catalog-arn", catalog),
         ("aws-s3-folder-arn", FOLDER),
         ("aws-athena-workgroup-arn", workgroup),
-        ("aws-athena-Results-arn", "arn:aws:s3:::query-results"),
+        ("aws-athena-results-arn", "arn:aws:s3:::query-results"),
         ("aws-kms-arn", KEY),
-        ("aws-result-kms-arn", result_key),
+        ("aws-athena-results-key-arn", result_key),
+        ("aws-glue-catalog-key-arn", catalog_key),
     ]))
     .unwrap();
     let default_database = "arn:aws:glue:eu-central-1:123456789012:database/default";
-    assert_eq!(resources(&access, "Catalog"), [catalog, default_database, database, TABLE]);
+    assert_eq!(resources(&access, "Catalog"), [catalog, default_database, TABLE]);
+    assert_eq!(resources(&access, "Database"), [database]);
     assert_eq!(resources(&access, "Read"), ["arn:aws:s3:::orders-data/daily/*"]);
-    assert_eq!(resources(&access, "Results"), ["arn:aws:s3:::query-results/*"]);
+    assert_eq!(resources(&access, "Results"), ["arn:aws:s3:::query-results/consumer/*"]);
     assert_eq!(resources(&access, "Query"), [workgroup]);
     assert_eq!(
         (resources(&access, "Decrypt"), resources(&access, "ResultKey")),
         (vec![KEY.to_owned()], vec![result_key.to_owned()])
     );
+    assert_eq!(resources(&access, "CatalogKey"), [catalog_key]);
 }
 
 #[test]
 fn a_port_without_any_of_our_fields_may_be_for_another_platform() {
-    for custom in [&[][..], &[("snowflake-table", "ORDERS")], &[("output-port-type", "")]] {
+    for custom in [
+        &[][..],
+        &[("snowflake-table", "ORDERS")],
+        &[("output-port-type", "")],
+        &[("output-port-type", " "), ("aws-s3-bucket-arn", " ")],
+    ] {
         let refusal = read(&port(custom)).unwrap_err();
         assert_eq!(refusal, Refusal::NotOnAws { port: "daily".to_owned() });
         assert!(refusal.is_for_another_platform());
@@ -109,8 +119,13 @@ fn a_refusal_names_what_is_missing() {
     assert!(missing(&[glue]).contains("needs the ARN of a Glue table"));
     assert!(missing(&[glue, ("aws-table-arn", TABLE)]).contains("holds the table's data"));
     assert!(
-        missing(&[glue, ("aws-table-arn", TABLE), ("aws-data-arn", FOLDER), ("aws-result-arn", FOLDER)])
-            .contains("Athena workgroup")
+        missing(&[
+            glue,
+            ("aws-table-arn", TABLE),
+            ("aws-data-arn", FOLDER),
+            ("aws-athena-results-arn", "arn:aws:s3:::r-1")
+        ])
+        .contains("Athena workgroup")
     );
 }
 
@@ -172,4 +187,127 @@ fn a_wildcard_is_refused_in_every_service() {
             "{refusal:?}"
         );
     }
+}
+
+fn glue(more: &[(&str, &str)]) -> Result<PortAccess, Refusal> {
+    let fields = [("output-port-type", "glue_table"), ("aws-table-arn", TABLE), ("aws-data-arn", FOLDER)];
+    read(&port(&[&fields[..], more].concat()))
+}
+
+const WORKGROUP: (&str, &str) =
+    ("aws-workgroup-arn", "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts");
+
+#[test]
+fn a_blank_field_counts_as_absent() {
+    let blank = glue(&[("aws-kms-key-arn", ""), ("aws-athena-results-arn", " ")]).unwrap();
+    assert_eq!(blank, glue(&[]).unwrap());
+}
+
+#[test]
+fn only_the_exact_name_of_the_field_gives_the_right_to_write_results() {
+    // These results are the data.
+    let lab =
+        glue(&[("aws-s3-exam-results-folder-arn", "arn:aws:s3:::lab/exam-results"), WORKGROUP]).unwrap();
+    assert!(resources(&lab, "Results").is_empty());
+    assert!(resources(&lab, "Read").contains(&"arn:aws:s3:::lab/exam-results/*".to_owned()));
+    for (field, arn, name) in [
+        ("aws-result-arn", "arn:aws:s3:::query-results", "`aws-athena-results-arn`"),
+        ("aws-athena-Results-arn", "arn:aws:s3:::query-results", "`aws-athena-results-arn`"),
+        ("aws-query-results-2-arn", "arn:aws:s3:::query-results", "`aws-athena-results-arn`"),
+        ("aws-result-key-arn", KEY, "`aws-athena-results-key-arn`"),
+        ("aws-catalog-key-arn", KEY, "`aws-glue-catalog-key-arn`"),
+    ] {
+        let refusal = glue(&[(field, arn), WORKGROUP]).unwrap_err();
+        assert!(matches!(&refusal, Refusal::FieldNameUnclear { .. }), "{refusal:?}");
+        let text = refusal.to_string();
+        assert!(text.contains(name) && text.contains(&format!("`{field}`")), "{text}");
+    }
+}
+
+#[test]
+fn query_results_and_data_do_not_overlap() {
+    for (results, overlaps) in [
+        ("arn:aws:s3:::orders-data/daily", true),
+        ("arn:aws:s3:::orders-data/daily/results", true),
+        ("arn:aws:s3:::orders-data", true),
+        ("arn:aws:s3:::orders-data/daily-results", false),
+        ("arn:aws:s3:::query-results", false),
+    ] {
+        let access = glue(&[("aws-athena-results-arn", results), WORKGROUP]);
+        let is_refused = matches!(access, Err(Refusal::ResultsOverlapData { .. }));
+        assert_eq!(is_refused, overlaps, "{results}: {access:?}");
+    }
+}
+
+#[test]
+fn each_role_has_its_own_folder_for_results() {
+    let port =
+        glue(&[("aws-athena-results-arn", "arn:aws:s3:::query-results/analysts/"), WORKGROUP]).unwrap();
+    for statement in port.statements(&"sales".parse().unwrap()) {
+        let on_results = statement.resources().filter(|arn| arn.starts_with("arn:aws:s3:::query-results/"));
+        assert!(on_results.into_iter().all(|arn| arn == "arn:aws:s3:::query-results/analysts/sales/*"));
+    }
+}
+
+#[test]
+fn an_arn_of_a_single_object_is_refused_with_advice() {
+    let bucket = |arn: &str| read(&port(&[("output-port-type", "s3_bucket"), ("aws-bucket-arn", arn)]));
+    for arn in ["arn:aws:s3:::orders-data/daily/file.csv", "arn:aws:s3:::orders-data/a.PARQUET"] {
+        let refusal = bucket(arn).unwrap_err();
+        assert!(matches!(refusal, Refusal::SingleObject { .. }), "{arn}");
+        assert!(refusal.to_string().contains("add a `/` at the end"));
+    }
+    for arn in [
+        "arn:aws:s3:::orders-data/table.parquet/",
+        "arn:aws:s3:::orders-data/v1.0",
+        "arn:aws:s3:::orders.csv",
+    ] {
+        assert!(bucket(arn).is_ok(), "{arn}");
+    }
+}
+
+#[test]
+fn two_slashes_in_a_row_are_refused() {
+    for arn in ["arn:aws:s3:::orders-data//", "arn:aws:s3:::orders-data/a//b"] {
+        let refusal = read(&port(&[("output-port-type", "s3_bucket"), ("aws-bucket-arn", arn)])).unwrap_err();
+        assert!(matches!(refusal, Refusal::ArnMalformed { problem: ArnError::EmptyPart, .. }), "{refusal:?}");
+    }
+}
+
+#[test]
+fn names_in_glue_are_in_lower_case() {
+    let access = read(&port(&[
+        ("output-port-type", "glue_table"),
+        ("aws-table-arn", "arn:aws:glue:eu-central-1:123456789012:table/Orders_DB/Daily"),
+        ("aws-database-arn", "arn:aws:glue:eu-central-1:123456789012:database/ORDERS_db"),
+        ("aws-data-arn", FOLDER),
+    ]))
+    .unwrap();
+    assert_eq!(resources(&access, "Database"), ["arn:aws:glue:eu-central-1:123456789012:database/orders_db"]);
+    let table = "arn:aws:glue:eu-central-1:123456789012:table/orders_db/daily".to_owned();
+    assert!(resources(&access, "Catalog").contains(&table));
+    assert_eq!(access.tables().map(ToString::to_string).collect::<Vec<_>>(), [table]);
+}
+
+#[test]
+fn the_tags_are_those_of_the_bucket_the_database_or_the_resource_itself() {
+    let access = glue(&[
+        ("aws-athena-results-arn", "arn:aws:s3:::query-results/analysts"),
+        WORKGROUP,
+        ("aws-key-arn", KEY),
+        ("aws-database-arn", "arn:aws:glue:eu-central-1:123456789012:database/orders"),
+        ("aws-catalog-arn", "arn:aws:glue:eu-central-1:123456789012:catalog"),
+    ])
+    .unwrap();
+    let tagged: Vec<String> = access.by_tagged_resource().keys().map(ToString::to_string).collect();
+    assert_eq!(
+        tagged,
+        [
+            WORKGROUP.1,
+            "arn:aws:glue:eu-central-1:123456789012:database/orders",
+            KEY,
+            "arn:aws:s3:::orders-data",
+            "arn:aws:s3:::query-results",
+        ]
+    );
 }

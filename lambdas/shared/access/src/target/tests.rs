@@ -60,6 +60,7 @@ fn target_as(
         Context {
             reference,
             role,
+            consumer: Some(&consumer()),
             provider,
             facts: &BTreeMap::new(),
             granted: Entitlements::NONE,
@@ -98,10 +99,7 @@ fn the_role_is_named_by_the_data_product_or_its_owner_or_the_consuming_team() {
 #[test]
 fn a_consumer_without_a_role_is_refused() {
     let refused = |consumer: Consumer| consumer_role(&consumer, None, None).unwrap_err();
-    assert!(matches!(
-        refused(Consumer::User { id: "jane".to_owned() }),
-        Refusal::ConsumerIsUser { user } if user == "jane"
-    ));
+    assert_eq!(refused(Consumer::User { id: "jane".to_owned() }), Refusal::ConsumerIsUser);
     assert_eq!(refused(Consumer::Unknown), Refusal::ConsumerUnknown);
     assert!(matches!(
         refused(Consumer::DataProduct { id: "promotions".to_owned(), team_id: None }),
@@ -126,6 +124,8 @@ fn an_active_agreement_gets_its_policy_on_the_consumers_role() {
     let (_, permission) = entitlements.iter().next().unwrap();
     assert!(permission.document.as_str().contains("arn:aws:s3:::orders-data/*"));
     assert_eq!(permission.until, None);
+    assert_eq!(permission.role_id.as_deref(), Some("AROAconsumer"));
+    assert!(target.findings.is_empty());
     assert_eq!(target.usual_places, places(AgreementKind::Access));
 }
 
@@ -185,7 +185,7 @@ fn missing_or_forbidden_things_are_refused() {
     let untagged = Role { has_opted_in: false, ..role("consumer") };
     assert!(matches!(refused(&active, Some(&untagged), Some(&provider())), Refusal::RoleNotOptedIn { .. }));
     let user = agreement(&json!({ "userId": "jane" }));
-    assert!(matches!(refused(&user, None, Some(&provider())), Refusal::ConsumerIsUser { .. }));
+    assert!(matches!(refused(&user, None, Some(&provider())), Refusal::ConsumerIsUser));
 }
 
 #[test]
@@ -197,4 +197,73 @@ fn a_protected_role_is_not_looked_at() {
     assert!(target(&ended, Some(&protected), None).usual_places.is_empty());
     let untagged = Role { has_opted_in: false, ..role("consumer") };
     assert_eq!(target(&ended, Some(&untagged), None).usual_places, places(AgreementKind::Access));
+}
+
+#[test]
+fn an_agreement_with_an_end_ends_by_itself() {
+    let mut raw = agreement(&by_product()).raw().clone();
+    raw["info"]["endDate"] = json!("2026-12-31");
+    let agreement = Agreement::from_value(reference(AgreementKind::Access), raw).unwrap();
+    let target = target(&agreement, Some(&role("consumer")), Some(&provider()));
+    let (_, permission) = target.desired.entitlements().iter().next().unwrap();
+    assert_eq!(permission.until, Some("2027-01-01T00:00:00Z".parse().unwrap()));
+    let condition = r#""DateLessThan":{"aws:CurrentTime":"2027-01-01T00:00:00Z"}"#;
+    let document: Value = permission.document.clone().into();
+    for statement in document["Statement"].as_array().unwrap() {
+        assert!(statement.to_string().contains(condition), "{statement}");
+    }
+}
+
+#[test]
+fn the_tag_of_the_role_is_a_condition_only_if_the_role_opted_in_by_it() {
+    let by_path = Role { tags: BTreeMap::new(), ..role("consumer") };
+    for (role, has_condition) in [(role("consumer"), true), (by_path, false)] {
+        let target = target(&agreement(&by_product()), Some(&role), Some(&provider()));
+        let (_, permission) = target.desired.entitlements().iter().next().unwrap();
+        assert_eq!(permission.document.as_str().contains("aws:PrincipalTag/dmm-integration"), has_condition);
+    }
+}
+
+#[test]
+fn roles_of_the_data_contract_are_refused_instead_of_giving_the_whole_port() {
+    let mut raw = agreement(&by_product()).raw().clone();
+    raw["roles"] = json!(["orders.analyst.eu.read"]);
+    let agreement = Agreement::from_value(reference(AgreementKind::Access), raw).unwrap();
+    let target = target(&agreement, Some(&role("consumer")), Some(&provider()));
+    assert_eq!(target.desired, Desired::Refused(Refusal::RolesUnsupported));
+}
+
+#[test]
+fn a_role_in_another_account_is_the_business_of_another_stack() {
+    let elsewhere = product(&json!({ "id": "promotions",
+        "custom": { "aws-role-name": "arn:aws:iam::210987654321:role/consumer" } }));
+    for active in [true, false] {
+        let mut raw = agreement(&by_product()).raw().clone();
+        raw["info"]["active"] = json!(active);
+        let agreement = Agreement::from_value(reference(AgreementKind::Access), raw).unwrap();
+        let context = Context {
+            reference: consumer_role(&agreement.consumer, Some(&elsewhere), None),
+            role: Some(&role("consumer")),
+            consumer: Some(&elsewhere),
+            provider: Some(&provider()),
+            facts: &BTreeMap::new(),
+            granted: Entitlements::NONE,
+            guardrails: &guardrails(&[]),
+        };
+        let target = Target::of(&agreement.reference, &agreement, context);
+        assert_eq!(target, Target { desired: Desired::Elsewhere, ..Target::NOTHING });
+    }
+}
+
+#[test]
+fn a_port_whose_policy_fits_nowhere_is_refused() {
+    let mut custom = json!({ "output-port-type": "s3_bucket" });
+    for number in 0..100 {
+        custom[format!("aws-{number}-arn")] =
+            json!(format!("arn:aws:s3:::bucket-{number}/a-rather-long-prefix"));
+    }
+    let large =
+        product(&json!({ "id": "orders", "info": {}, "outputPorts": [{ "id": "daily", "custom": custom }] }));
+    let target = target(&agreement(&by_product()), Some(&role("consumer")), Some(&large));
+    assert!(matches!(target.desired, Desired::Refused(Refusal::DocumentTooLarge { .. })), "{target:?}");
 }

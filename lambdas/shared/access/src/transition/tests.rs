@@ -21,6 +21,7 @@ fn active_at(roles: &[&str], document: &str) -> Target {
     Target {
         desired: Desired::Grant(entitlements),
         usual_places: roles.iter().map(|role| place(role)).collect(),
+        findings: Vec::new(),
     }
 }
 
@@ -29,7 +30,7 @@ fn active(role: &str, document: &str) -> Target {
 }
 
 fn ended(role: &str) -> Target {
-    Target { desired: Desired::Nothing, usual_places: BTreeSet::from([place(role)]) }
+    Target { usual_places: BTreeSet::from([place(role)]), ..Target::NOTHING }
 }
 
 fn deleted() -> Target {

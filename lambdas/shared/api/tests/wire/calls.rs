@@ -32,7 +32,9 @@ async fn the_feed_is_read_from_its_beginning() {
         .expect(1)
         .mount(&server)
         .await;
-    assert_eq!(Value::Array(client(&server).events(None).await.expect("events")), page);
+    let events = client(&server).events(None).await.expect("events");
+    let values = events.iter().map(|event| event.value().expect("JSON").clone());
+    assert_eq!(values.collect::<Value>(), page);
 }
 
 #[tokio::test]
@@ -147,6 +149,26 @@ async fn data_products_and_teams_are_found_or_none() {
     assert_eq!(team.name, "Customer care");
     assert_eq!(client.data_product("gone").await.expect("an answer"), None);
     assert_eq!(client.team("gone").await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn the_organization_is_known_by_its_vanity_url() {
+    let server = MockServer::start().await;
+    let settings =
+        json!({"vanityUrl": "acme", "host": "https://acme.example.com", "fullName": "Acme", "logoUrl": ""});
+    answers(&server, "/api/organization/settings", ResponseTemplate::new(200).set_body_json(settings)).await;
+    assert_eq!(client(&server).organization().await.expect("an answer"), "acme");
+}
+
+#[tokio::test]
+async fn settings_without_a_vanity_url_are_an_error() {
+    for settings in [json!({}), json!([]), json!({"vanityUrl": ""}), json!({"vanityUrl": 7}), json!(null)] {
+        let server = MockServer::start().await;
+        let answer = ResponseTemplate::new(200).set_body_json(&settings);
+        answers(&server, "/api/organization/settings", answer).await;
+        let error = client(&server).organization().await.expect_err("an error");
+        assert!(error.to_string().contains("vanityUrl"), "{settings}: {error}");
+    }
 }
 
 #[tokio::test]
@@ -321,7 +343,8 @@ async fn a_generation_that_the_api_no_longer_has_has_no_list() {
 async fn documents_at_the_address_of_the_first_generation_are_not_agreements() {
     let server = MockServer::start().await;
     let entries = json!([
-        {"id": "document", "info": {"title": "Orders"}},
+        {"id": "document", "info": {"title": "Orders"}, "models": {}},
+        {"id": "unclear", "info": {"title": "Orders"}},
         {"id": "agreement", "provider": {}, "consumer": {}},
         {"id": ""}, {"provider": {}, "consumer": {}}, "text",
     ]);
@@ -333,11 +356,12 @@ async fn documents_at_the_address_of_the_first_generation_are_not_agreements() {
         async move { client.agreements(kind, 0).await.expect("a page").expect("a list") }
     };
     let contracts = page(AgreementKind::DataContract).await;
-    assert_eq!(contracts.agreements, [reference(AgreementKind::DataContract, "agreement")]);
+    let expected = ["unclear", "agreement"].map(|id| reference(AgreementKind::DataContract, id));
+    assert_eq!(contracts.agreements, expected);
     assert_eq!(contracts.nameless, 3);
     // An access that cannot be read is not left out, because the consumer may have a policy for it.
     let ids: Vec<String> = page(AgreementKind::Access).await.agreements.into_iter().map(|a| a.id).collect();
-    assert_eq!(ids, ["document", "agreement"]);
+    assert_eq!(ids, ["document", "unclear", "agreement"]);
 }
 
 #[tokio::test]

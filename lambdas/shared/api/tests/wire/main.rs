@@ -9,5 +9,6 @@
 mod calls;
 mod deadline;
 mod key;
+mod pages;
 mod retries;
 mod support;

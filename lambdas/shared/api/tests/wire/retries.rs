@@ -172,6 +172,6 @@ async fn an_endless_answer_is_not_read_to_its_end() {
     answer.resize(answer.len() + 33 * 1024 * 1024, b' ');
     let address = raw_server(vec![answer]).await;
     let client = client_with(&format!("http://{address}"), Keys::new(&["k3y"]), QUICK);
-    let error = client.events(None).await.expect_err("an error");
+    let error = client.team("t").await.expect_err("an error");
     assert!(matches!(error, ApiError::TooLarge { .. }) && !error.is_retryable(), "{error:?}");
 }

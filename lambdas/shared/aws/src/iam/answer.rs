@@ -53,10 +53,8 @@ pub(super) fn refusal(error: &CallError, role: &RoleName) -> Option<Refusal> {
         LIMIT_EXCEEDED => Some(Refusal::RoleFull { role }),
         NO_SUCH_ENTITY => Some(Refusal::RoleMissing { role }),
         UNMODIFIABLE_ENTITY => Some(Refusal::RoleUnmodifiable { role }),
-        "MalformedPolicyDocument" => {
-            let message = error.message.clone().unwrap_or_else(|| "IAM does not say why".to_owned());
-            Some(Refusal::DocumentRejected { message })
-        }
+        // The message is free text, which must not reach a report.
+        "MalformedPolicyDocument" => Some(Refusal::DocumentRejected),
         _ => None,
     }
 }

@@ -1,8 +1,8 @@
 //! What a run works with, and what it reads to find out what should exist.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use dmm_access::entitlement::{Entitlements, Place};
+use dmm_access::entitlement::Entitlements;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::refusal::Refusal;
@@ -45,6 +45,9 @@ pub struct Converger<'a> {
     pub conflict_backoff: Backoff,
 }
 
+/// A consuming data product, the role that the consumer names, and the role in IAM with that name.
+type ConsumerRole = (Option<DataProduct>, Result<RoleReference, Refusal>, Option<Role>);
+
 impl Converger<'_> {
     /// Reads the agreement and, if it is in force, everything that decides what should exist for it under the name
     /// `asked`. `granted` is what its record says. Nothing else is read for an agreement that is not in force, because
@@ -59,7 +62,7 @@ impl Converger<'_> {
         if !agreement.is_in_force() || agreement.reference != *asked {
             return Ok(Some((agreement, Target::NOTHING)));
         }
-        let (reference, role) = self.read_role(&agreement.consumer).await?;
+        let (consumer, reference, role) = self.read_role(&agreement.consumer).await?;
         let provider = match &agreement.provider.data_product_id {
             Some(id) => {
                 let product = self.agreements.data_product(id).await?;
@@ -74,6 +77,7 @@ impl Converger<'_> {
         let context = Context {
             reference,
             role: role.as_ref(),
+            consumer: consumer.as_ref(),
             provider: provider.as_ref(),
             facts: &facts,
             granted,
@@ -83,19 +87,20 @@ impl Converger<'_> {
         Ok(Some((agreement, target)))
     }
 
-    /// Where an agreement that is not in force would be written with the role that its consumer names now: something
-    /// may exist there without a record.
-    pub(super) async fn usual_places(&self, agreement: &Agreement) -> Result<BTreeSet<Place>, Error> {
-        let (reference, role) = self.read_role(&agreement.consumer).await?;
+    /// What else is known about an agreement that is not in force, once its access is taken away: where it would be
+    /// written with the role that its consumer names now, because something may exist there without a record.
+    pub(super) async fn read_afterwards(&self, agreement: &Agreement) -> Result<Target, Error> {
+        let (consumer, reference, role) = self.read_role(&agreement.consumer).await?;
         let context = Context {
             reference,
             role: role.as_ref(),
+            consumer: consumer.as_ref(),
             provider: None,
             facts: &BTreeMap::new(),
             granted: Entitlements::NONE,
             guardrails: self.guardrails,
         };
-        Ok(Target::of(&agreement.reference, agreement, context).usual_places)
+        Ok(Target::of(&agreement.reference, agreement, context))
     }
 
     /// What it means that the agreement was not found now. `missing_since` is what its record says.
@@ -109,18 +114,15 @@ impl Converger<'_> {
         Absence { seen, is_confirmed: is_announced || was_missing || self.gate.trusts_first_look() }
     }
 
-    /// The role that the consumer names, and the role in IAM with that name.
-    async fn read_role(
-        &self,
-        consumer: &Consumer,
-    ) -> Result<(Result<RoleReference, Refusal>, Option<Role>), Error> {
+    /// The consuming data product, the role that the consumer names, and the role in IAM with that name.
+    async fn read_role(&self, consumer: &Consumer) -> Result<ConsumerRole, Error> {
         let (product, team) = self.read_consumer(consumer).await?;
         let reference = target::consumer_role(consumer, product.as_ref(), team.as_ref());
         let role = match &reference {
             Ok(reference) => self.roles.role(reference.name()).await?,
             Err(_) => None,
         };
-        Ok((reference, role))
+        Ok((product, reference, role))
     }
 
     /// The consuming data product, and the team that may name its role.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use dmm_access::entitlement::{Entitlements, Place};
 use dmm_access::name::record_key;
 use dmm_access::record::{Cause, GrantState, Record};
+use dmm_access::refusal::Refusal;
 use dmm_access::transition::{Finish, Postponement, ROUNDS, RunState, Step};
 use dmm_mesh::{Agreement, AgreementRef};
 use dmm_state::{Precondition, StateError};
@@ -29,6 +30,7 @@ pub(super) struct Run<'a> {
     /// The agreement as it was last read.
     agreement: Option<Agreement>,
     usual_places: BTreeSet<Place>,
+    findings: Vec<Refusal>,
     /// What the record granted when it was first read.
     before: Option<Entitlements>,
     /// Whether one look is enough to believe that there is no agreement under this name.
@@ -54,6 +56,7 @@ impl<'a> Run<'a> {
             record_version: Precondition::Absent,
             agreement: None,
             usual_places: BTreeSet::new(),
+            findings: Vec::new(),
             before: None,
             trusts_absence: false,
             undeleted: None,
@@ -95,6 +98,11 @@ impl<'a> Run<'a> {
     /// The [usual places](dmm_access::target::Target::usual_places) of the agreement.
     pub(super) fn usual_places(&self) -> &BTreeSet<Place> {
         &self.usual_places
+    }
+
+    /// The [findings](dmm_access::target::Target::findings) about the agreement.
+    pub(super) fn findings(&self) -> &[Refusal] {
+        &self.findings
     }
 
     /// What the record granted when it was first read.
@@ -179,11 +187,13 @@ impl<'a> Run<'a> {
             Some((agreement, target)) => {
                 self.agreement = Some(agreement);
                 self.usual_places.clone_from(&target.usual_places);
+                self.findings.clone_from(&target.findings);
                 self.state.target_read(target);
             }
             None => {
                 self.agreement = None;
                 self.usual_places.clear();
+                self.findings.clear();
                 let mut absence = self.converger.absence(self.state.missing_since(), self.cause);
                 absence.is_confirmed |= self.trusts_absence;
                 self.state.target_missing(absence);

@@ -320,6 +320,7 @@ impl<'a> Pass<'a> {
             Ok(convergence) => {
                 self.failures_in_a_row = 0;
                 self.report.count(agreement, &convergence);
+                trace::findings(agreement, &convergence);
                 tracing::debug!(%agreement, outcome = %convergence.outcome, "handled");
             }
             Err(error) => self.failed(agreement.to_string(), &error, error.is_retryable()),

@@ -1,6 +1,7 @@
 //! What a run answers.
 
 use dmm_access::entitlement::Place;
+use dmm_access::refusal::Refusal;
 use dmm_mesh::AgreementRef;
 use dmm_telemetry::{attribute, metrics};
 use serde::Serialize;
@@ -29,6 +30,9 @@ pub struct Report {
     /// Accesses that go to another role or to another resource than when they were approved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub altered: Vec<Alteration>,
+    /// Why accesses that are given would be refused if ownership were required.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// Why the pass stopped before it took anything away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brake: Option<Stop>,
@@ -77,6 +81,17 @@ pub struct Alteration {
     pub agreement: String,
     /// What is different.
     pub altered: Altered,
+}
+
+/// Why an access that is given would be refused if ownership were required.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The agreement as `kind id`.
+    pub agreement: String,
+    /// The name of the refusal.
+    pub code: &'static str,
+    /// What is missing, and what to do.
+    pub text: String,
 }
 
 /// The brake has stopped the pass before it took anything away.
@@ -139,6 +154,12 @@ impl Report {
         if let Some(altered) = convergence.altered {
             self.altered.push(Alteration { agreement: agreement.to_string(), altered });
         }
+        let finding = |refusal: &Refusal| Finding {
+            agreement: agreement.to_string(),
+            code: refusal.code(),
+            text: refusal.to_string(),
+        };
+        self.findings.extend(convergence.findings.iter().map(finding));
         if let Some(reason) = &convergence.unread {
             self.add_failure(agreement.to_string(), reason.clone());
         }

@@ -132,12 +132,12 @@ fn active(roles: &[&str], port: &str) -> Target {
     let entitlement =
         |place: &Place| Entitlement { place: place.clone(), permission: Document::read(port).into() };
     let entitlements = places.iter().map(entitlement).collect();
-    Target { desired: Desired::Grant(entitlements), usual_places: places }
+    Target { desired: Desired::Grant(entitlements), usual_places: places, findings: Vec::new() }
 }
 
 /// The agreement is not in force, and the role is still known.
 fn ended() -> Target {
-    Target { desired: Desired::Nothing, usual_places: BTreeSet::from([place("r1", &access("a1"))]) }
+    Target { usual_places: BTreeSet::from([place("r1", &access("a1"))]), ..Target::NOTHING }
 }
 
 /// What the target can change to.

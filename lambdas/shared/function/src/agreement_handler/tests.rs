@@ -71,6 +71,7 @@ fn handler() -> AgreementHandler {
         RetryPolicy::default(),
     );
     let guardrails = Guardrails::new(GuardrailSettings {
+        account: "123456789012".to_owned(),
         allowed_roles: vec!["*".to_owned()],
         ..GuardrailSettings::default()
     })

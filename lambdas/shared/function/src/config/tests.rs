@@ -101,6 +101,8 @@ fn every_variable_reaches_its_field() {
         allowed_roles: ["consumer-*", "/data/*"].map(str::to_owned).to_vec(),
         protected_roles: vec!["own-*".to_owned()],
         allowed_resource_accounts: vec!["123456789012".to_owned()],
+        account: "123456789012".to_owned(),
+        ..GuardrailSettings::default()
     };
     assert_eq!(agreement.guardrails, Guardrails::new(guardrails).unwrap());
     assert_eq!(agreement.managed_policies, COMPLETE[12].1.parse().unwrap());

@@ -85,7 +85,7 @@ fn an_agreement_that_goes_missing_during_a_run_keeps_what_the_run_gave() {
 fn a_run_that_may_not_revoke_writes_nothing() {
     for reason in [Desired::Nothing, Desired::Refused(Refusal::AccountFull)] {
         let mut run = run_with(grant_state(Phase::Settled, "r1", "1"));
-        run.target_read(Target { desired: reason.clone(), usual_places: BTreeSet::new() });
+        run.target_read(Target { desired: reason.clone(), ..Target::NOTHING });
         assert_eq!(look(&mut run), Step::Admit(reason));
         run.postponed();
         let Step::Finish(finish) = look(&mut run) else { panic!("{:?}", run.next_step()) };

@@ -198,3 +198,36 @@ fn what_changed_after_the_approval_is_named() {
     assert_eq!(altered(), Some(Altered::Role));
     assert_eq!(altered(), None);
 }
+
+#[test]
+fn a_role_of_another_account_is_left_to_the_stack_that_serves_it() {
+    let world = World::new(Access);
+    world.state().set_role("arn:aws:iam::210987654321:role/consumer");
+    let say = |status: &str| {
+        let mut state = world.state();
+        let agreement = state.agreements.get_mut(&(Access, "a1".to_owned())).unwrap();
+        agreement["provisioning"] = json!({ "status": status, "platform": "aws" });
+    };
+    // The stack of the other account has reported.
+    say("provisioned");
+    assert_eq!(world.run(Access).unwrap(), Outcome::Unchanged);
+    // It ended, and the other stack could not take it away.
+    world.state().set_active(false);
+    say("deprovisioning-failed");
+    assert_eq!(world.run(Access).unwrap(), Outcome::Unchanged);
+    // As long as the consumer cannot be read, nobody knows whose it is.
+    world.state().api_failure = Some(("data_product", unreadable("the document")));
+    assert_eq!(world.run(Access).unwrap(), Outcome::Unchanged);
+    assert_eq!(reports(&world), Vec::<String>::new());
+}
+
+#[test]
+fn access_that_moves_to_another_account_is_taken_away_here_without_a_report() {
+    let world = World::new(Access);
+    world.run(Access).unwrap();
+    world.state().set_role("arn:aws:iam::210987654321:role/consumer");
+    assert_eq!(world.run(Access).unwrap(), Outcome::Revoked);
+    assert_eq!(world.state().asked[0].reason, "elsewhere");
+    assert_eq!(world.state().granted(), Vec::<String>::new());
+    assert_eq!(reports(&world), ["provisioned"]);
+}

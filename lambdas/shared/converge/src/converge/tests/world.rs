@@ -15,7 +15,7 @@ use dmm_access::guardrails::Guardrails;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
-use dmm_access::testing::{guardrails, role};
+use dmm_access::testing::{granted_document, guardrails, role};
 use dmm_mesh::{Agreement, DataProduct, ProvisioningReport, ProvisioningTransition, Team};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
 use jiff::Timestamp;
@@ -86,7 +86,7 @@ pub(super) fn document(prefix: &str) -> Document {
         ("aws-bucket-arn".to_owned(), format!("arn:aws:s3:::{prefix}")),
     ]);
     let port = dmm_mesh::OutputPort { custom, ..dmm_mesh::OutputPort::default() };
-    dmm_access::policy::document(&dmm_access::port::read(&port).unwrap().statements, &[])
+    granted_document(&port, "consumer")
 }
 
 impl World {
