@@ -42,9 +42,23 @@ pub struct GrantState {
     /// All other places that were ever planned for this agreement. During a change, they have to be cleared; once
     /// settled, a function that was interrupted may still write to them.
     pub former: BTreeSet<Place>,
+    /// When the agreement was not found although access was given for it; `None` if it was found since. Only a later
+    /// look that agrees leads to a revocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
 }
 
 impl GrantState {
+    /// Nothing was ever given.
+    pub(crate) fn nothing() -> GrantState {
+        GrantState {
+            phase: Phase::Settled,
+            granted: Entitlements::default(),
+            former: BTreeSet::new(),
+            missing_since: None,
+        }
+    }
+
     /// Every place in the record.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         self.granted.places().chain(&self.former)

@@ -9,6 +9,8 @@ use dmm_mesh::EventError;
 use dmm_state::StateError;
 use thiserror::Error;
 
+use crate::organization::OrganizationError;
+
 /// AWS could not be made to match an agreement. The grant record holds what was done so far, so the same event can
 /// simply be handled again.
 #[derive(Debug, Error)]
@@ -36,6 +38,9 @@ pub enum Error {
     /// A grant record cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The API key is not one of this stack's organization, or that could not be found out.
+    #[error(transparent)]
+    Organization(#[from] OrganizationError),
     /// The agreement or its record changed again and again.
     #[error("{agreement} or its grant record changed too often during this run; a retry continues")]
     TooManyConflicts {
@@ -58,6 +63,7 @@ impl Error {
             Error::Mesh(error) => error.is_retryable(),
             Error::Aws(error) => error.is_retryable(),
             Error::State(error) => error.is_retryable(),
+            Error::Organization(error) => error.is_retryable(),
             Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) => false,
             Error::TooManyConflicts { .. } | Error::OutOfTime { .. } => true,
         }

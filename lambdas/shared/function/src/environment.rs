@@ -261,6 +261,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_parsed_value_that_is_not_set_is_the_default_and_an_invalid_one_is_an_error() {
+        assert_eq!(with(&[], |environment| environment.parsed_or(&NAME, 10)).unwrap(), 10);
+        assert_eq!(in_name(" ", |environment| environment.parsed_or(&NAME, 10)).unwrap(), 10);
+        assert_eq!(in_name("7", |environment| environment.parsed_or(&NAME, 10)).unwrap(), 7);
+        let error = in_name("-1", |environment| environment.parsed_or(&NAME, 10_usize)).unwrap_err();
+        assert!(error.to_string().contains("NAME"), "{error}");
+    }
+
+    #[test]
     fn a_queue_that_is_not_a_fifo_queue_is_rejected_and_named() {
         let url =
             in_name("https://sqs.example.com/1/dead.fifo", |environment| environment.fifo_queue_url(&NAME));

@@ -24,6 +24,8 @@ pub(super) struct Stored {
     phase: Phase,
     granted: Granted,
     former: Vec<Map<String, Value>>,
+    #[serde(default)]
+    missing_since: Option<Timestamp>,
     event: Cause,
     updated_at: Timestamp,
     revision: String,
@@ -85,6 +87,7 @@ impl Stored {
             phase,
             granted,
             former,
+            missing_since,
             event,
             updated_at,
             revision,
@@ -126,7 +129,7 @@ impl Stored {
         }
         let granted = Entitlements::try_from(entitlements).map_err(serde_json::Error::custom)?;
         let phase = if rejected.is_empty() { phase } else { Phase::Changing };
-        let state = GrantState { phase, granted, former: places };
+        let state = GrantState { phase, granted, former: places, missing_since };
         Ok(Record { version, stack, agreement: recorded, state, event, updated_at, revision, rejected })
     }
 }

@@ -20,6 +20,7 @@ fn record(revision: &str) -> Record {
         phase: Phase::Settled,
         granted: [granted].into_iter().collect(),
         former: BTreeSet::from([place("old", &agreement)]),
+        missing_since: None,
     };
     let event = Cause { id: "e1".into(), event_type: "AccessActivatedEvent".into(), traceparent: None };
     Record::new(&stack(), &agreement, state, event, Timestamp::UNIX_EPOCH, revision.to_owned())
@@ -165,8 +166,12 @@ fn a_document_that_is_not_ours_is_rejected_and_its_place_is_written_again() {
         "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
     let read = changed(|body| body["granted"][0]["document"] = everything.clone());
     let former = ["consumer", "old"].map(|role| place(role, &access("a1")));
-    let state =
-        GrantState { phase: Phase::Changing, granted: Entitlements::default(), former: former.into() };
+    let state = GrantState {
+        phase: Phase::Changing,
+        granted: Entitlements::default(),
+        former: former.into(),
+        missing_since: None,
+    };
     assert_eq!(read.state, state);
     assert_eq!(read.rejected(), [Rejected { member: "granted[0]".into(), problem: Problem::Document }]);
     // The same in a record of version 1.

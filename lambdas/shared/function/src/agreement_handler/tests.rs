@@ -84,6 +84,9 @@ fn handler() -> AgreementHandler {
         records: Arc::new(Silent),
         guardrails,
         stack: "dmm-test".parse().unwrap(),
+        mode: Mode::Enforce,
+        brake: Brake::default(),
+        organization: Pin::default(),
     }
 }
 
