@@ -157,11 +157,11 @@ fn an_older_agreement_with_the_right_marks_is_not_written() {
         assert_eq!(marked(&older(&body), &state), None, "{state:?}");
     }
     assert_eq!(
-        ProvisioningState::after(&older(&json!({ "tags": ["gold"] })), &Desired::Nothing, false),
+        ProvisioningState::after(&older(&json!({ "tags": ["gold"] })), &Desired::Nothing, false, false),
         None
     );
     assert!(
-        ProvisioningState::after(&older(&json!({ "tags": ["aws-integration"] })), &Desired::Nothing, false)
+        ProvisioningState::after(&older(&json!({ "tags": ["aws-integration"] })), &Desired::Nothing, false, false)
             .is_some()
     );
 }
