@@ -56,8 +56,8 @@ impl ReconcileHandler {
         let places = adapters(iam, &records);
         Ok(ReconcileHandler {
             api,
-            resources,
             places,
+            resources,
             records,
             guardrails,
             scan_roles,

@@ -161,8 +161,13 @@ fn an_older_agreement_with_the_right_marks_is_not_written() {
         None
     );
     assert!(
-        ProvisioningState::after(&older(&json!({ "tags": ["aws-integration"] })), &Desired::Nothing, false, false)
-            .is_some()
+        ProvisioningState::after(
+            &older(&json!({ "tags": ["aws-integration"] })),
+            &Desired::Nothing,
+            false,
+            false
+        )
+        .is_some()
     );
 }
 
