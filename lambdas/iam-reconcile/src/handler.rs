@@ -59,8 +59,8 @@ impl ReconcileHandler {
         let places = adapters(iam, &records, &guardrails, &stack, scan_roles);
         Ok(ReconcileHandler {
             api,
-            resources,
             places,
+            resources,
             records,
             guardrails,
             stack,

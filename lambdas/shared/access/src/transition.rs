@@ -253,7 +253,7 @@ impl RunState {
         let is_admitted = self.is_admitted;
         let extra_places = std::mem::take(&mut self.extra_places);
         let rounds = self.rounds.saturating_sub(1);
-        *self = RunState { touched, rejected, is_admitted, ..RunState::new(rounds, extra_places) };
+        *self = RunState { is_admitted, touched, rejected, ..RunState::new(rounds, extra_places) };
     }
 
     /// [`Step::Put`] or [`Step::Delete`] succeeded.
@@ -274,14 +274,14 @@ impl RunState {
     /// AWS will never accept what [`Step::Put`] was to put. Then nothing of the agreement shall exist, or if only room
     /// is missing, what was given before.
     pub fn rejected(&mut self, refusal: Refusal) {
-        if let (Some(Change::Put(entitlement)), Some(intent)) = (self.changes.front(), &self.intent) {
-            if self.kept.take().is_none_or(|kept| !kept.contains(entitlement)) {
-                let is_certain = self.record_is_settled()
-                    || self.granted().places().all(|place| self.touched.contains(place));
-                let may_stay = is_certain && keep::may_stay(self.granted(), &intent.granted, &refusal);
-                self.kept = may_stay.then(|| self.granted().clone());
-                self.rejected = Some((entitlement.clone(), refusal));
-            }
+        if let (Some(Change::Put(entitlement)), Some(intent)) = (self.changes.front(), &self.intent)
+            && self.kept.take().is_none_or(|kept| !kept.contains(entitlement))
+        {
+            let is_certain =
+                self.record_is_settled() || self.granted().places().all(|place| self.touched.contains(place));
+            let may_stay = is_certain && keep::may_stay(self.granted(), &intent.granted, &refusal);
+            self.kept = may_stay.then(|| self.granted().clone());
+            self.rejected = Some((entitlement.clone(), refusal));
         }
         self.start_another_round();
     }

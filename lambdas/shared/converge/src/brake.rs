@@ -84,7 +84,7 @@ impl Plan {
         // Quoted, because an id may contain anything, even line breaks.
         let lines =
             self.0.iter().map(|Revocation { agreement, reason }| format!("{agreement:?} {reason:?}\n"));
-        sha256_hex(&lines.collect::<String>())
+        sha256_hex(lines.collect::<String>())
     }
 }
 

@@ -183,21 +183,18 @@ impl<'a> Run<'a> {
 
     async fn read_target(&mut self) -> Result<(), Error> {
         let granted = self.state.granted().clone();
-        match self.converger.read_target(self.asked, &granted).await? {
-            Some((agreement, target)) => {
-                self.agreement = Some(agreement);
-                self.usual_places.clone_from(&target.usual_places);
-                self.findings.clone_from(&target.findings);
-                self.state.target_read(target);
-            }
-            None => {
-                self.agreement = None;
-                self.usual_places.clear();
-                self.findings.clear();
-                let mut absence = self.converger.absence(self.state.missing_since(), self.cause);
-                absence.is_confirmed |= self.trusts_absence;
-                self.state.target_missing(absence);
-            }
+        if let Some((agreement, target)) = self.converger.read_target(self.asked, &granted).await? {
+            self.agreement = Some(agreement);
+            self.usual_places.clone_from(&target.usual_places);
+            self.findings.clone_from(&target.findings);
+            self.state.target_read(target);
+        } else {
+            self.agreement = None;
+            self.usual_places.clear();
+            self.findings.clear();
+            let mut absence = self.converger.absence(self.state.missing_since(), self.cause);
+            absence.is_confirmed |= self.trusts_absence;
+            self.state.target_missing(absence);
         }
         Ok(())
     }

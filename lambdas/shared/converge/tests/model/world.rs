@@ -99,6 +99,8 @@ pub(crate) struct World {
     pub(crate) holds: u8,
     /// Whether a deletion is announced.
     announces: bool,
+    /// Whether access was taken away although the agreement gave it at that moment.
+    pub(crate) has_lost_access: bool,
     /// The grant record.
     pub(crate) record: Option<GrantState>,
     /// What exists in AWS.
@@ -175,6 +177,7 @@ impl World {
             wrong_answers,
             holds,
             announces,
+            has_lost_access: false,
             record: None,
             aws: BTreeMap::new(),
             runs: vec![Run::new(); events],
@@ -286,6 +289,10 @@ impl World {
         };
         let step = state.next_step();
         self.reach_aws(&step);
+        if let Step::Delete(place) = &step {
+            let is_given = self.target.desired.entitlements().at(place).is_some();
+            self.has_lost_access |= is_given && !self.announces;
+        }
         match step {
             Step::ReadRecord => {
                 is_current = true;
