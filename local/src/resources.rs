@@ -5,6 +5,7 @@
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag, Tagging};
 use dmm_simulator::Resource;
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::clients::{AwsAccount, Clients};
@@ -86,9 +87,11 @@ impl Service<'_> {
     /// Calls an operation, which is named with its prefix, such as `AWSGlue.CreateTable`.
     async fn call(&self, operation: &'static str, input: &Value) -> Result<(), DeployError> {
         let refused = |message: String| DeployError::Refused { operation, message };
-        let Service { endpoint, region, name } = self;
+        let Service { endpoint, region, name } = *self;
         let scope = format!("AWS4-HMAC-SHA256 Credential=root/20260101/{region}/{name}/aws4_request");
-        let request = reqwest::Client::new().post(*endpoint).body(input.to_string());
+        let url = Url::parse(endpoint).map_err(|error| refused(error.to_string()))?;
+        let client = dmm_proxy::client(&url).map_err(|error| refused(error.to_string()))?;
+        let request = client.post(url).body(input.to_string());
         let request = request.header("content-type", "application/x-amz-json-1.1");
         let request = request.header("x-amz-target", operation).header("authorization", scope);
         let answer = request.send().await.map_err(|error| refused(error.to_string()))?;
