@@ -27,18 +27,28 @@ fn cloud_event() {
     });
 }
 
+/// The id of a document, with which the API was asked for it.
+fn id(value: &Value) -> Option<&str> {
+    value.get("id")?.as_str()
+}
+
 #[test]
 fn agreement() {
     check!().for_each(|bytes: &[u8]| {
         let Some(value) = json(bytes) else { return };
         for kind in AgreementKind::ALL {
-            let reference = AgreementRef { kind, id: "a".to_owned() };
-            let Some(agreement) = Agreement::from_value(reference.clone(), value.clone()) else { continue };
-            assert_eq!(agreement.reference, reference);
-            assert_eq!(agreement.raw(), &value, "what is written back loses nothing");
-            if agreement.is_in_force() {
-                assert_eq!(value["info"]["active"], true);
-            }
+            let reference = AgreementRef { kind, id: id(&value).unwrap_or("a").to_owned() };
+            let agreement = match Agreement::read(reference.clone(), bytes) {
+                Ok(agreement) => agreement,
+                Err(error) => {
+                    assert!(!error.to_string().is_empty());
+                    continue;
+                }
+            };
+            assert_eq!((&agreement.reference, id(&value)), (&reference, Some(reference.id.as_str())));
+            assert_eq!(agreement.raw(), &value, "nothing is lost");
+            let info = &value["info"];
+            assert_eq!(agreement.is_in_force(), info["active"] == true && info["status"] == "approved");
         }
     });
 }
@@ -46,8 +56,10 @@ fn agreement() {
 #[test]
 fn data_product() {
     check!().for_each(|bytes: &[u8]| {
-        let Some(product) = json(bytes).as_ref().and_then(DataProduct::from_value) else { return };
-        assert!(!product.id.is_empty());
+        let Some(value) = json(bytes) else { return };
+        let id = id(&value).unwrap_or("p");
+        let Ok(product) = DataProduct::read(id, bytes) else { return };
+        assert!(!product.id.is_empty() && product.id == id);
         for port in &product.output_ports {
             for name in port.id.iter().chain(&port.name) {
                 assert!(product.output_port(name).is_some(), "a port is found by its id and its name");
@@ -59,7 +71,9 @@ fn data_product() {
 #[test]
 fn team() {
     check!().for_each(|bytes: &[u8]| {
-        let Some(team) = json(bytes).as_ref().and_then(Team::from_value) else { return };
-        assert!(!team.id.is_empty());
+        let Some(value) = json(bytes) else { return };
+        let id = id(&value).unwrap_or("t");
+        let Ok(team) = Team::read(id, bytes) else { return };
+        assert!(!team.id.is_empty() && team.id == id);
     });
 }
