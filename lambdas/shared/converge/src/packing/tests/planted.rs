@@ -1,5 +1,7 @@
 //! Records that somebody else wrote to the state bucket.
 
+use dmm_access::guardrails::GuardrailSettings;
+use dmm_access::testing::settings;
 use serde_json::{Value, json};
 
 use super::*;
@@ -174,10 +176,7 @@ async fn nothing_is_deleted_on_a_role_that_may_not_be_changed() {
 
 #[tokio::test]
 async fn a_role_that_is_not_allowed_any_more_loses_only_what_this_stack_wrote() {
-    let settings = dmm_access::guardrails::GuardrailSettings {
-        allowed_roles: vec!["others".to_owned()],
-        ..Default::default()
-    };
+    let settings = GuardrailSettings { allowed_roles: vec!["others".to_owned()], ..settings() };
     let narrow = Guardrails::new(settings).unwrap();
     let packing = Packing { guardrails: narrow, ..packing() };
     packing.give("a", 0).await;
