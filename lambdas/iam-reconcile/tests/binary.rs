@@ -53,6 +53,11 @@ async fn a_dry_run_answers_with_its_report_and_writes_nothing() {
     let ok = |body: Value| ResponseTemplate::new(200).set_body_json(body);
     key_of(&server, "acme").await;
     answer(&server, "GET", "/api/access", ok(json!([]))).await;
+    // The API of today has no list of the older generations.
+    for older in ["/api/datacontracts", "/api/datausageagreements"] {
+        let none = ResponseTemplate::new(404).set_body_raw(r#"{"status":404}"#, "application/problem+json");
+        answer(&server, "GET", older, none).await;
+    }
     let xml = |body: &str| ResponseTemplate::new(200).set_body_raw(body.to_owned(), "application/xml");
     Mock::given(method("GET"))
         .and(query_param("list-type", "2"))
