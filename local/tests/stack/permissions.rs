@@ -18,9 +18,17 @@ use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
 use serde_json::{Value, json};
 
-/// What Lambda does with the role but this machine does not: logs are files here, and there is no X-Ray.
-const NOT_HERE: [&str; 4] =
-    ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+/// What Lambda does with the role but this machine does not: logs are files here, and there is no X-Ray. No table is registered
+/// with Lake Formation, and no port of this mesh has a key or names a database.
+const NOT_HERE: [&str; 7] = [
+    "glue:GetDatabase",
+    "kms:ListResourceTags",
+    "lakeformation:ListPermissions",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+];
 
 /// The consumer that a round grants access to.
 #[derive(Clone, Copy)]

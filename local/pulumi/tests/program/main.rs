@@ -280,6 +280,7 @@ fn policies_allow_named_actions_on_named_resources_only() {
             // Actions that cannot be restricted to a resource.
             let whole = [
                 json!("iam:ListRoles"),
+                json!("lakeformation:ListPermissions"),
                 json!("servicequotas:GetServiceQuota"),
                 json!(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
             ];
