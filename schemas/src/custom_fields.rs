@@ -70,7 +70,9 @@ fn provider() -> Value {
     });
     let port = |kind: &str, services: &str, least: u32, exact: Value| {
         let mut properties = exact;
-        properties["output-port-type"] = json!({"type": "string", "enum": [kind]});
+        if let Some(properties) = properties.as_object_mut() {
+            properties.insert("output-port-type".to_owned(), json!({"type": "string", "enum": [kind]}));
+        }
         json!({
             "type": "object",
             "required": ["output-port-type"],

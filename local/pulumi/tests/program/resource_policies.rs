@@ -14,7 +14,7 @@ fn role(name: &str) -> String {
 fn statement(policy: &str, config: &[(&str, &str)], sid: &str) -> Value {
     let (resources, _) = deploy(config);
     let policy = document(named(&resources, policy), "policy");
-    let statements = policy["Statement"].as_array().expect("statements");
+    let statements = policy.get("Statement").and_then(Value::as_array).expect("statements");
     statements.iter().find(|statement| statement["Sid"] == sid).expect("the statement").clone()
 }
 
