@@ -9,7 +9,6 @@ use dmm_access::managed_policy::ArnPrefixError;
 use dmm_access::opt_in::OptInError;
 use dmm_api::BaseUrl;
 use dmm_aws::AwsSettings;
-use dmm_converge::{Brake, Mode};
 use dmm_http::CertificateFile;
 use thiserror::Error;
 

@@ -262,11 +262,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_parsed_value_that_is_not_set_is_the_default_and_an_invalid_one_is_an_error() {
-        assert_eq!(with(&[], |environment| environment.parsed_or(&NAME, 10)).unwrap(), 10);
-        assert_eq!(in_name(" ", |environment| environment.parsed_or(&NAME, 10)).unwrap(), 10);
-        assert_eq!(in_name("7", |environment| environment.parsed_or(&NAME, 10)).unwrap(), 7);
-        let error = in_name("-1", |environment| environment.parsed_or(&NAME, 10_usize)).unwrap_err();
-        assert!(error.to_string().contains("NAME"), "{error}");
+        let parsed = |value| in_name(value, |environment| environment.parsed_or_default::<u8>(&NAME));
+        assert_eq!(with(&[], |environment| environment.parsed_or_default::<u8>(&NAME)).unwrap(), 0);
+        assert_eq!((parsed(" ").unwrap(), parsed("7").unwrap()), (0, 7));
+        assert!(parsed("-1").unwrap_err().to_string().contains("NAME"));
     }
 
     #[test]
