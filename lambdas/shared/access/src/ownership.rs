@@ -114,7 +114,7 @@ impl Owner {
             (Consumer::DataProduct { .. }, Some(product)) => Owner::of_product(product),
             (Consumer::DataProduct { id, .. }, None) => Owner { product: Some(id.clone()), team: None },
             (Consumer::Team { id }, _) => Owner { product: None, team: Some(id.clone()) },
-            (Consumer::User { .. } | Consumer::Unknown, _) => Owner::default(),
+            (Consumer::User | Consumer::Unknown, _) => Owner::default(),
         }
     }
 

@@ -196,7 +196,7 @@ pub fn consumer_role(
                 None => Err(Refusal::RoleFieldMissing { consumer: label, owner_may_name_it: false }),
             }
         }
-        Consumer::User { .. } => Err(Refusal::ConsumerIsUser),
+        Consumer::User => Err(Refusal::ConsumerIsUser),
         Consumer::Unknown => Err(Refusal::ConsumerUnknown),
     }
 }

@@ -77,7 +77,7 @@ impl AwsResources {
             ("glue", Some("database")) => self.database(arn).await,
             ("athena", Some("workgroup")) => self.workgroup(arn).await,
             ("kms", Some("key")) => self.key(arn).await,
-            _ => Err(AwsError::ResourceUnknown { resource: arn.clone() }),
+            _ => Err(AwsError::ResourceUnknown { resource: Box::new(arn.clone()) }),
         }
     }
 
@@ -169,7 +169,7 @@ impl Call<'_> {
             CallErrorKind::Denied if self.is_own || blames_the_caller(&error) => {
                 Err(AwsError::ResourceDenied {
                     action: self.action,
-                    resource: self.arn.clone(),
+                    resource: Box::new(self.arn.clone()),
                     source: error.source,
                 })
             }
@@ -179,7 +179,7 @@ impl Call<'_> {
     }
 
     fn error(self, source: Box<dyn Error + Send + Sync>) -> AwsError {
-        AwsError::Resource { action: self.action, resource: self.arn.clone(), source }
+        AwsError::Resource { action: self.action, resource: Box::new(self.arn.clone()), source }
     }
 }
 

@@ -186,7 +186,7 @@ pub enum AwsError {
         /// The action.
         action: &'static str,
         /// The resource.
-        resource: Arn,
+        resource: Box<Arn>,
         /// The cause.
         #[source]
         source: Source,
@@ -197,7 +197,7 @@ pub enum AwsError {
         /// The action.
         action: &'static str,
         /// The resource.
-        resource: Arn,
+        resource: Box<Arn>,
         /// The cause.
         #[source]
         source: Source,
@@ -206,7 +206,7 @@ pub enum AwsError {
     #[error("this integration does not know how to read the tags of {resource}")]
     ResourceUnknown {
         /// The resource.
-        resource: Arn,
+        resource: Box<Arn>,
     },
     /// The record of the role's managed policies changed again and again.
     #[error(

@@ -30,7 +30,7 @@ pub(crate) fn agreement(agreement: &Agreement) {
         Consumer::DataProduct { id, .. } => attribute("dmm.consumer.data_product.id", id.clone()),
         Consumer::Team { id } => attribute("dmm.consumer.team.id", id.clone()),
         // The id of a user may be an e-mail address.
-        Consumer::User { .. } | Consumer::Unknown => {}
+        Consumer::User | Consumer::Unknown => {}
     }
 }
 

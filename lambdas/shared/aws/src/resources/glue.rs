@@ -31,7 +31,7 @@ const EVERYBODY: &str = "IAM_ALLOWED_PRINCIPALS";
 impl AwsResources {
     pub(super) async fn database(&self, arn: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
         let Some(name) = arn.resource().strip_prefix("database/") else {
-            return Err(AwsError::ResourceUnknown { resource: arn.clone() });
+            return Err(AwsError::ResourceUnknown { resource: Box::new(arn.clone()) });
         };
         let input = json!({ "CatalogId": arn.account(), "Name": name });
         match GLUE.call(self.aws.sdk_config(), arn, "GetDatabase", &input).await {
@@ -43,7 +43,7 @@ impl AwsResources {
     pub(super) async fn table(&self, arn: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
         let path = arn.resource().strip_prefix("table/").and_then(|path| path.split_once('/'));
         let Some((database, name)) = path else {
-            return Err(AwsError::ResourceUnknown { resource: arn.clone() });
+            return Err(AwsError::ResourceUnknown { resource: Box::new(arn.clone()) });
         };
         let call = self.ask(TABLE, arn, MISSING);
         let input = json!({ "CatalogId": arn.account(), "DatabaseName": database, "Name": name });

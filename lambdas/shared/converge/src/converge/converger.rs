@@ -146,7 +146,7 @@ impl Converger<'_> {
                 Ok((product, team))
             }
             Consumer::Team { id } => Ok((None, self.agreements.team(id).await?)),
-            Consumer::User { .. } | Consumer::Unknown => Ok((None, None)),
+            Consumer::User | Consumer::Unknown => Ok((None, None)),
         }
     }
 }
