@@ -4,6 +4,7 @@
 
 mod alarms;
 mod references;
+mod security;
 mod telemetry;
 
 use dmm_docs_test::files;

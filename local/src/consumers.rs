@@ -6,7 +6,7 @@ use dmm_simulator::ConsumerRole;
 use serde_json::json;
 
 use crate::clients::{AwsAccount, Clients};
-use crate::deploy::{DeployError, aws};
+use crate::deploy::{DeployError, aws, built};
 
 /// The tag with which a role opts in, and its value.
 const OPT_IN: (&str, &str) = ("dmm-integration", "enabled");
@@ -25,14 +25,18 @@ pub(crate) async fn create(clients: &Clients, roles: &[ConsumerRole]) -> Result<
         "Statement": [{ "Effect": "Allow", "Principal": { "Service": "glue.amazonaws.com" }, "Action": "sts:AssumeRole" }],
     });
     for role in roles {
-        let tag = Tag::builder().key(OPT_IN.0).value(OPT_IN.1).build().map_err(aws("CreateRole"))?;
+        let opt_in = role.opted_in.then_some(OPT_IN);
+        let own = role.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let tags =
+            opt_in.into_iter().chain(own).map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let tags = tags.collect::<Result<_, _>>().map_err(built)?;
         clients
             .iam
             .create_role()
             .role_name(&role.name)
             .path(&role.path)
             .assume_role_policy_document(trust.to_string())
-            .set_tags(role.opted_in.then(|| vec![tag]))
+            .set_tags(Some(tags))
             .send()
             .await
             .map_err(aws("CreateRole"))?;

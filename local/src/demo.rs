@@ -30,6 +30,8 @@ pub struct DemoReport {
     pub events: EventCounts,
     /// The policies in IAM while the agreements were active.
     pub granted: Vec<Granted>,
+    /// The agreements that were refused, each with the reason and the remedy that Data Mesh Manager shows.
+    pub refused: Vec<Refused>,
     /// The policies that were revoked.
     pub revoked: Vec<Revoked>,
     /// Policies that still exist although no agreement is active.
@@ -66,6 +68,15 @@ pub struct Granted {
     pub policy_name: String,
     /// The policy document.
     pub document: Value,
+}
+
+/// An agreement that was refused.
+#[derive(Debug, Serialize)]
+pub struct Refused {
+    /// The agreement's id.
+    pub agreement: String,
+    /// The reason and the remedy.
+    pub reason: String,
 }
 
 /// A policy that was revoked.
@@ -111,12 +122,13 @@ pub async fn run(args: &Demo) -> Result<DemoReport, StackError> {
 
     activate(&stack, &world, &script, progress).await?;
     let granted = granted(&stack).await?;
+    let refused = refused(&world, &script);
     if !args.json {
         show(&granted);
     }
 
     end(&stack, &world, &script, &granted, progress).await?;
-    let report = report(&stack, granted, started).await?;
+    let report = report(&stack, granted, refused, started).await?;
     if let (Some(trace), false) = (&report.trace, args.json) {
         println!("\nThe trace of one event:\n\n{}", trace.waterfall);
     }
@@ -231,7 +243,12 @@ async fn granted(stack: &Stack) -> Result<Vec<Granted>, StackError> {
         .collect())
 }
 
-async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Result<DemoReport, StackError> {
+async fn report(
+    stack: &Stack,
+    granted: Vec<Granted>,
+    refused: Vec<Refused>,
+    started: Instant,
+) -> Result<DemoReport, StackError> {
     let policies = stack.view().policies().await?;
     let revoked = granted
         .iter()
@@ -245,6 +262,7 @@ async fn report(stack: &Stack, granted: Vec<Granted>, started: Instant) -> Resul
     Ok(DemoReport {
         events: EventCounts::of(stack),
         granted,
+        refused,
         revoked,
         left_over: policies,
         dead_letters: stack.view().dead_letters().await?.values().sum(),
@@ -262,6 +280,15 @@ fn refusal(world: &WorldHandle, agreement: &AgreementRef) -> Option<String> {
         .iter()
         .find_map(|pointer| reported.pointer(pointer).and_then(Value::as_str))
         .map(str::to_owned)
+}
+
+/// Returns the agreements of the script that were refused.
+fn refused(world: &WorldHandle, script: &[ScriptedAgreement]) -> Vec<Refused> {
+    let of = |ScriptedAgreement { agreement, .. }: &ScriptedAgreement| {
+        let reason = refusal(world, agreement)?;
+        Some(Refused { agreement: agreement.id.clone(), reason })
+    };
+    script.iter().filter_map(of).collect()
 }
 
 fn is_of(granted: &Granted, agreement: &AgreementRef) -> bool {
@@ -308,9 +335,10 @@ impl fmt::Display for DemoReport {
         let EventCounts { polled, queued, published } = self.events;
         write!(
             formatter,
-            "{polled} events polled, {queued} queued, {published} published; {} policies granted, {} revoked; {} dead \
+            "{polled} events polled, {queued} queued, {published} published; {} policies granted, {} refused, {} revoked; {} dead \
              letters, {} quarantined; {:.1} s",
             self.granted.len(),
+            self.refused.len(),
             self.revoked.len(),
             self.dead_letters,
             self.quarantined,

@@ -34,6 +34,7 @@ impl Common {
                 page_limit: 1000,
             },
             roles: landscape.roles().to_vec(),
+            resources: landscape.resources().to_vec(),
             speed: Speed::times(self.speed.unwrap_or(speed)),
             scheduled: true,
             config: self.config.iter().cloned().collect(),

@@ -8,6 +8,8 @@
 //! | [`demo`], [`up`], [`preview`], [`package`], [`replay`], [`rules_test`] | the commands |
 //! | [`stack`] | starts all components and connects them |
 //! | [`deploy`] | creates the resources of `pulumi/Pulumi.yaml` |
+//! | `resources` | the data of the providers in the emulated AWS |
+//! | [`subscribers`] | the other accounts that may add rules to the bus |
 //! | `programs` | the main program and the extensions, each with its config |
 //! | [`control`] | how commands reach a running stack |
 //! | [`lambdas`] | builds the Lambda binaries |
@@ -41,8 +43,10 @@ pub mod preview;
 mod programs;
 pub mod progress;
 pub mod replay;
+mod resources;
 pub mod rules_test;
 pub mod stack;
+pub mod subscribers;
 pub mod traces;
 pub mod up;
 pub mod view;

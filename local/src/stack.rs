@@ -24,6 +24,8 @@ use crate::error::StackError;
 use crate::lambdas::Lambdas;
 use crate::programs::Programs;
 use crate::progress::ProgressDisplay;
+use crate::resources;
+use crate::subscribers;
 use crate::traces;
 use crate::view::View;
 
@@ -108,6 +110,12 @@ impl Stack {
         };
         let clients = Clients::new(&aws_url, &aws_account, operator.clone());
         consumers::create(&clients, &options.roles).await?;
+        if emulator.is_some() {
+            resources::create(&clients, &aws_url, &aws_account, &options.resources).await?;
+        }
+        if let (Some(_), Some(accounts)) = (&emulator, options.config.get("subscriberAccounts")) {
+            subscribers::create(&clients, &aws_url, &aws_account, accounts).await?;
+        }
 
         let traces = options.traces.unwrap_or_else(|| folder.path().join("traces.jsonl"));
         let (collector, tracing) = traces::start(traces, options.otlp_endpoint).await?;

@@ -121,7 +121,7 @@ async fn follow(
 }
 
 fn opted_in(name: &str) -> ConsumerRole {
-    ConsumerRole { name: name.to_owned(), path: "/".to_owned(), opted_in: true }
+    ConsumerRole { name: name.to_owned(), path: "/".to_owned(), opted_in: true, tags: BTreeMap::new() }
 }
 
 fn introduce(stack: &Stack, speed: Speed) {

@@ -35,7 +35,7 @@ fn role_of(what: &str, description: Option<&str>, required: &[&str]) -> Value {
             "aws-role-name": {
                 "type": "string",
                 "pattern": ROLE,
-                "description": "The name or the ARN of its IAM role. The role must opt in with the tag dmm-integration = enabled",
+                "description": "The name or the ARN of its IAM role. The role must opt in with the tag dmm-integration = enabled, and say with the tag dmm-data-product or dmm-team whose it is",
             },
         },
     });
@@ -62,12 +62,22 @@ fn team() -> Value {
 }
 
 fn provider() -> Value {
-    let port = |kind: &str, services: &str, least: u32| {
+    let named = |meaning: &str| json!({"type": "string", "description": meaning});
+    let exact = json!({
+        "aws-athena-results-arn": named("The location where Athena writes query results; the name must be exact"),
+        "aws-athena-results-key-arn": named("The KMS key of the query results; the name must be exact"),
+        "aws-glue-catalog-key-arn": named("The KMS key of the Data Catalog; the name must be exact"),
+    });
+    let port = |kind: &str, services: &str, least: u32, exact: Value| {
+        let mut properties = exact;
+        if let Some(properties) = properties.as_object_mut() {
+            properties.insert("output-port-type".to_owned(), json!({"type": "string", "enum": [kind]}));
+        }
         json!({
             "type": "object",
             "required": ["output-port-type"],
             "minProperties": least,
-            "properties": {"output-port-type": {"type": "string", "enum": [kind]}},
+            "properties": properties,
             "patternProperties": {
                 "^aws.*arn$": {"type": "string", "pattern": ARN.replace("services", services)},
             },
@@ -77,7 +87,7 @@ fn provider() -> Value {
         "$schema": DRAFT,
         "title": "Custom fields of an output port",
         "description": "The type of the port, and the ARNs of its resources in the fields whose names start with aws and end with arn",
-        "oneOf": [port("s3_bucket", "s3|kms", 2), port("glue_table", "s3|kms|glue|athena", 3)],
+        "oneOf": [port("s3_bucket", "s3|kms", 2, json!({})), port("glue_table", "s3|kms|glue|athena", 3, exact)],
     })
 }
 

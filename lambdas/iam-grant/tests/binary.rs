@@ -28,14 +28,22 @@ async fn bucket(server: &MockServer) {
         *object = (object.0 + 1, request.body.clone());
         ResponseTemplate::new(200).insert_header("etag", format!("\"{}\"", object.0))
     };
-    Mock::given(method("PUT")).and(path_regex("grants/|packs/")).respond_with(put).mount(server).await;
+    Mock::given(method("PUT"))
+        .and(path_regex("grants/|packs/|organization.json$"))
+        .respond_with(put)
+        .mount(server)
+        .await;
     let get = move |request: &Request| match objects.lock().unwrap().get(request.url.path()) {
         Some((etag, body)) => ResponseTemplate::new(200)
             .insert_header("etag", format!("\"{etag}\""))
             .set_body_bytes(body.clone()),
         None => ResponseTemplate::new(404).set_body_string("<Error><Code>NoSuchKey</Code></Error>"),
     };
-    Mock::given(method("GET")).and(path_regex("grants/|packs/")).respond_with(get).mount(server).await;
+    Mock::given(method("GET"))
+        .and(path_regex("grants/|packs/|organization.json$"))
+        .respond_with(get)
+        .mount(server)
+        .await;
 }
 
 #[tokio::test]
@@ -65,6 +73,7 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
         "consumer": { "dataProductId": "promotions" },
     });
     let ok = |body: Value| ResponseTemplate::new(200).set_body_json(body);
+    answer(&server, "GET", "/api/organization/settings", ok(json!({ "vanityUrl": "acme" }))).await;
     answer(&server, "GET", "/api/access/a1", ok(agreement)).await;
     let port = json!({ "output-port-type": "s3_bucket", "aws-s3-bucket-arn": "arn:aws:s3:::orders-data" });
     let provider = json!({ "id": "orders", "info": {}, "outputPorts": [{ "id": "daily", "custom": port }] });

@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
+use dmm_access::stack::Stack;
 use dmm_aws::{AwsResources, IamRoles, S3Store};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::reconcile as budget;
-use dmm_converge::Converger;
 use dmm_converge::adapters::Adapters;
+use dmm_converge::dry_run::DryRun;
+use dmm_converge::gate::Open;
+use dmm_converge::organization::{OrganizationError, Pin};
 use dmm_converge::packing::Packing;
 use dmm_converge::ports::RoleList;
 use dmm_converge::reconcile::checkpoint::Checkpoint;
-use dmm_converge::reconcile::dry_run::DryRun;
 use dmm_converge::reconcile::rate_limit::RateLimited;
-use dmm_converge::reconcile::{ReconcileError, Reconciler, Report, Request};
+use dmm_converge::reconcile::{Progress, ReconcileError, Reconciler, Report, Request};
+use dmm_converge::window;
+use dmm_converge::{Brake, Converger, Mode};
 use dmm_function::config::ReconcileConfig;
 use dmm_function::telemetry;
 use dmm_function::wiring::{AgreementAdapters, WiringError, adapters};
@@ -31,7 +35,11 @@ pub struct ReconcileHandler {
     resources: AwsResources,
     records: S3Store,
     guardrails: Guardrails,
+    stack: Stack,
     scan_roles: bool,
+    mode: Mode,
+    brake: Brake,
+    organization: Pin,
 }
 
 impl ReconcileHandler {
@@ -42,11 +50,25 @@ impl ReconcileHandler {
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: ReconcileConfig) -> Result<ReconcileHandler, WiringError> {
         let ReconcileConfig { agreement, scan_roles } = config;
-        let AgreementAdapters { api, iam, resources, records, guardrails } =
+        let (mode, brake, organization) =
+            (agreement.mode, agreement.brake, Pin::new(agreement.organization.clone()));
+        let AgreementAdapters { api, iam, resources, records, guardrails, stack } =
             AgreementAdapters::new(agreement)?;
         let iam = RateLimited::new(iam, budget::IAM_CALL_INTERVAL, budget::THROTTLE_BACKOFF);
-        let places = adapters(iam, &records);
-        Ok(ReconcileHandler { api, resources, places, records, guardrails, scan_roles })
+        // The search for policies that no record knows is for those of the predecessor.
+        let places = adapters(iam, &records, &guardrails, &stack, scan_roles);
+        Ok(ReconcileHandler {
+            api,
+            places,
+            resources,
+            records,
+            guardrails,
+            stack,
+            scan_roles,
+            mode,
+            brake,
+            organization,
+        })
     }
 
     /// Handles one invocation.
@@ -80,8 +102,10 @@ impl ReconcileHandler {
         let api = self.api.until(now + time_left.saturating_sub(reserve));
         let until = now + time_left.saturating_sub(reserve + longest);
 
+        let observes = self.mode == Mode::Observe;
         let dry_run = DryRun::new(&self.places, &self.records);
-        let dry_run = request.dry_run.then_some(&dry_run);
+        let dry_run = (request.dry_run || observes).then_some(&dry_run);
+        self.check_organization(&api, dry_run).await?;
         let iam = &self.places.role_policies.iam;
         let mut converger = Converger {
             agreements: &api,
@@ -91,6 +115,8 @@ impl ReconcileHandler {
             places: &self.places,
             records: &self.records,
             guardrails: &self.guardrails,
+            stack: &self.stack,
+            gate: &Open::default(),
             clock: Timestamp::now,
             conflict_backoff: CONFLICT_BACKOFF,
         };
@@ -103,16 +129,27 @@ impl ReconcileHandler {
             record_keys: &self.records,
             role_list: self.scan_roles.then_some(iam as &dyn RoleList),
             dry_run,
+            brake: self.brake,
+            trusts_first_look: observes,
             deadline: until,
             agreement_timeout: longest,
         };
         let traceparent = dmm_telemetry::current().map(|context| context.traceparent);
         let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent };
 
+        // A run in the mode `observe` also continues where the last one stopped.
         let checkpoint = if request.dry_run { None } else { Some(Checkpoint::read(&self.records).await?) };
-        let stored = checkpoint.as_ref().and_then(|checkpoint| checkpoint.next.clone());
-        let from = request.from.or(stored);
-        let (report, result) = reconciler.run(from, request.limit, &cause).await;
+        let stored = checkpoint.as_ref().map(|checkpoint| checkpoint.next.clone()).unwrap_or_default();
+        let is_whole = request.from.is_none();
+        let mut start = match request.from {
+            Some(position) => Progress { position, ..Progress::default() },
+            None => stored,
+        };
+        start.census.confirmed = request.confirm.or(start.census.confirmed);
+        let (report, next, result) = reconciler.run(start, request.limit, &cause).await;
+        if is_whole && dry_run.is_none() && (report.complete || report.brake.is_some()) {
+            window::write_grants(&self.records, report.grants, Timestamp::now()).await?;
+        }
         report.record();
         tracing::info!(
             checked = report.checked,
@@ -121,13 +158,26 @@ impl ReconcileHandler {
             unchanged = report.unchanged,
             refused = report.refused,
             failed = report.failed.len(),
+            postponed = report.postponed,
             dry_run = report.dry_run,
             complete = report.complete,
             "reconciled"
         );
         if let Some(checkpoint) = checkpoint {
-            checkpoint.write(&self.records, report.next.as_ref(), run_id, Timestamp::now()).await?;
+            checkpoint.write(&self.records, &next, run_id, Timestamp::now()).await?;
         }
         result.map(|()| report)
+    }
+
+    /// Whether the API key is one of the organization that this stack serves.
+    async fn check_organization(
+        &self,
+        api: &dmm_api::Client,
+        dry_run: Option<&DryRun<'_>>,
+    ) -> Result<(), OrganizationError> {
+        match dry_run {
+            Some(dry_run) => self.organization.check(api, dry_run).await,
+            None => self.organization.check(api, &self.records).await,
+        }
     }
 }

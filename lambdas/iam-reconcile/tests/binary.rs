@@ -12,8 +12,38 @@ const BINARY: &str = env!("CARGO_BIN_EXE_iam-reconcile");
 
 fn reconcile(server: &MockServer) -> Command {
     let mut command = function(BINARY, server);
-    command.env("SCAN_ROLES", "true");
+    command.env("SCAN_ROLES", "true").env("ORGANIZATION", "acme");
     command
+}
+
+/// The API key, and the organization that it belongs to.
+async fn key_of(server: &MockServer, organization: &str) {
+    Mock::given(header("x-amz-target", "secretsmanager.GetSecretValue"))
+        .respond_with(
+            ResponseTemplate::new(200)
+                .set_body_json(json!({ "Name": "dmm/api-key", "SecretString": "the-key" })),
+        )
+        .mount(server)
+        .await;
+    let settings = ResponseTemplate::new(200).set_body_json(json!({ "vanityUrl": organization }));
+    answer(server, "GET", "/api/organization/settings", settings).await;
+}
+
+#[tokio::test]
+async fn with_a_key_of_another_organization_nothing_is_done() {
+    let server = MockServer::start().await;
+    hand(&server, &json!({})).await;
+    key_of(&server, "other").await;
+    let Answered { succeeded, body, requests } =
+        answered(&server, &mut reconcile(&server).spawn().unwrap()).await;
+    assert!(!succeeded);
+    assert_eq!(body["errorType"], "Permanent");
+    assert!(body["errorMessage"].as_str().unwrap().contains("another organization"), "{body}");
+    let paths: Vec<&str> = requests.iter().map(|request| request.url.path()).collect();
+    assert!(
+        !paths.contains(&"/api/access") && !paths.iter().any(|path| path.contains("grants")),
+        "{paths:?}"
+    );
 }
 
 #[tokio::test]
@@ -21,11 +51,13 @@ async fn a_dry_run_answers_with_its_report_and_writes_nothing() {
     let server = MockServer::start().await;
     hand(&server, &json!({ "dry_run": true })).await;
     let ok = |body: Value| ResponseTemplate::new(200).set_body_json(body);
-    Mock::given(header("x-amz-target", "secretsmanager.GetSecretValue"))
-        .respond_with(ok(json!({ "Name": "dmm/api-key", "SecretString": "the-key" })))
-        .mount(&server)
-        .await;
+    key_of(&server, "acme").await;
     answer(&server, "GET", "/api/access", ok(json!([]))).await;
+    // The API of today has no list of the older generations.
+    for older in ["/api/datacontracts", "/api/datausageagreements"] {
+        let none = ResponseTemplate::new(404).set_body_raw(r#"{"status":404}"#, "application/problem+json");
+        answer(&server, "GET", older, none).await;
+    }
     let xml = |body: &str| ResponseTemplate::new(200).set_body_raw(body.to_owned(), "application/xml");
     Mock::given(method("GET"))
         .and(query_param("list-type", "2"))

@@ -14,6 +14,9 @@ This module replaces parts of moto/core/authorization.py and moto/iam/access_con
 - moto returns authorization errors as XML even if the service uses JSON, and adds an extra element to the XML of IAM and
   STS, so SDKs cannot find the error code.
 - In moto, a request from a session whose role was deleted returns status 500.
+- moto does not evaluate the policies of event buses. This module evaluates them, also for callers of other accounts, who need
+  an Allow both in their own account and in the bus policy.
+- moto checks DeleteObjects and CopyObject on the bucket and on the copy only. This module checks every object.
 """
 
 import json
@@ -28,11 +31,14 @@ from moto.iam.access_control import IAMRequestBase, PermissionResult
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Policy, iam_backends
 from moto.s3.models import FakeBucket, s3_backends
+from moto.s3.responses import ACTION_MAP
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 from werkzeug.exceptions import HTTPException
 
+import buses
 from policy import Decision, Principal, Request, decide
+from resources import copy_source, param, resources
 
 # Operations whose required action has a different name (see the AWS Service Authorization Reference).
 ACTIONS = {
@@ -41,6 +47,16 @@ ACTIONS = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "s3:HeadBucket": "s3:ListBucket",
 }
+
+# The actions for settings of a bucket that moto takes for CreateBucket.
+ACTION_MAP["BUCKET"]["PUT"].update(
+    {
+        "encryption": "PutEncryptionConfiguration",
+        "ownershipControls": "PutBucketOwnershipControls",
+        "publicAccessBlock": "PutBucketPublicAccessBlock",
+        "replication": "PutReplicationConfiguration",
+    }
+)
 
 QUERY_ERROR = (
     "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -114,7 +130,7 @@ def authenticate_and_authorize(self, iam_request_cls, resource="*"):
 def in_the_services_form(response, error):
     """Converts `error` to the format that SDKs expect: JSON if the service uses JSON, otherwise XML with one <Error>."""
     code = getattr(error, "error_type", "AccessDenied")
-    if "X-Amz-Target" not in response.headers:
+    if "X-Amz-Target" not in response.headers and response.service_name != "lakeformation":
         error.description = QUERY_ERROR.format(code=code, message=escape(error.message))
         return error
     if response.service_name == "sqs":
@@ -143,7 +159,9 @@ def check_action_permitted(self, resource):
     except NotFoundException:
         raise denied("the security token is invalid: its role or user does not exist", "InvalidClientTokenId") from None
     context = {**general_context(self, caller), **service_context(response, self._service, action)}
-    for arn in resources(response, self._service, action, resource):
+    required = [(action, arn) for arn in resources(response, self._service, action, resource)]
+    required += copy_source(response, self._service)
+    for action, arn in required:
         request = Request(action, arn, {**context, **resource_context(self, arn)}, caller.principal)
         reason = refusal(caller, request, resource_policies(self, arn))
         if reason:
@@ -174,12 +192,18 @@ def refusal(caller, request, resource_documents):
     identity = decide(caller.documents, request)
     boundary = Decision.ALLOW if caller.boundary is None else decide([caller.boundary], request)
     assumes = request.action == "sts:AssumeRole"
-    resource = decide(resource_documents, request, resource_policy=True, delegation=assumes)
+    # Between two accounts, a policy on either side has to allow the request.
+    foreign = request.values("aws:ResourceAccount".lower()) != [caller.principal.account]
+    resource = decide(resource_documents, request, resource_policy=True, delegation=assumes or foreign)
     if Decision.DENY in (identity, boundary, resource):
         return "of an explicit deny"
     by_identity = identity == Decision.ALLOW and boundary == Decision.ALLOW
     if assumes and resource != Decision.ALLOW:
         return "the role's trust policy does not allow it"
+    if foreign and resource != Decision.ALLOW:
+        return f"no resource-based policy allows the {request.action} action"
+    if foreign and not by_identity:
+        return f"no identity-based policy allows the {request.action} action"
     if by_identity or (resource == Decision.ALLOW and not assumes):
         return None
     if identity == Decision.ALLOW:
@@ -199,9 +223,12 @@ class Caller:
         if role_name:
             role = access_key.backend.get_role(role_name)
             self.arn = role.arn
+            self.user_id = f"{role.id}:{access_key._session_name}"
             self.tags = role.tags
             if role.permissions_boundary_arn:
                 self.boundary = document(access_key.backend.get_policy(role.permissions_boundary_arn))
+        else:
+            self.user_id = access_key.backend.get_user(access_key._owner_user_name).id
         self.principal = Principal(account, [self.arn, access_key.arn])
 
 
@@ -214,75 +241,8 @@ def document(policy):
     return json.loads(policy)
 
 
-def param(response, name):
-    return response._get_param(name)
-
-
-def resources(response, service, action, resource):
-    """Returns the ARNs of the request's resources, or "*" for actions without a specific resource."""
-    account, region = response.current_account, response.region
-    if service == "s3":
-        return [resource]
-    if service == "sqs":
-        if action in ("sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks"):
-            return [param(response, "SourceArn")]
-        url = param(response, "QueueUrl") or param(response, "QueueName")
-        return [f"arn:aws:sqs:{region}:{account}:{url.rsplit('/', 1)[-1]}"] if url else ["*"]
-    if service == "secretsmanager":
-        name = param(response, "SecretId")
-        if not name:
-            return ["*"]
-        secret = secretsmanager_backends[account][region].secrets.get(name)
-        return [secret.arn if secret else name if name.startswith("arn:") else secret_arn(name, account, region)]
-    if service == "events":
-        return event_resources(response, account, region)
-    if service == "iam":
-        return [iam_resource(response, account)]
-    if service == "sts":
-        return [param(response, "RoleArn") or "*"]
-    return ["*"]
-
-
-def secret_arn(name, account, region):
-    """Returns the ARN of a secret that does not exist. Question marks replace the six-character suffix that AWS would add."""
-    return f"arn:aws:secretsmanager:{region}:{account}:secret:{name}-??????"
-
-
-def event_resources(response, account, region):
-    prefix = f"arn:aws:events:{region}:{account}"
-
-    def bus(name):
-        return name if str(name).startswith("arn:") else f"{prefix}:event-bus/{name or 'default'}"
-
-    entries = param(response, "Entries")
-    if isinstance(entries, list):
-        return sorted({bus(entry.get("EventBusName")) for entry in entries}) or ["*"]
-    rule = param(response, "Rule") or (param(response, "Name") if "Rule" in response._get_action() else None)
-    if rule:
-        name = (param(response, "EventBusName") or "default").rsplit("/", 1)[-1]
-        return [f"{prefix}:rule/{rule}" if name == "default" else f"{prefix}:rule/{name}/{rule}"]
-    name = param(response, "EventBusName") or param(response, "Name")
-    return [bus(name)] if name else ["*"]
-
-
-def iam_resource(response, account):
-    backend = iam_backends[account][response.partition]
-    role_name = param(response, "RoleName")
-    if role_name:
-        role = next((role for role in backend.get_roles() if role.name == role_name), None)
-        return role.arn if role else f"arn:aws:iam::{account}:role/{role_name}"
-    user_name = param(response, "UserName")
-    if user_name:
-        return f"arn:aws:iam::{account}:user/{user_name}"
-    policy_arn = param(response, "PolicyArn")
-    if policy_arn:
-        return policy_arn
-    policy_name = param(response, "PolicyName")
-    return f"arn:aws:iam::{account}:policy{param(response, 'Path') or '/'}{policy_name}" if policy_name else "*"
-
-
 def resource_policies(iam_request, arn):
-    """Returns the resource-based policies: of the bucket or queue, or the trust policy of the role to assume."""
+    """Returns the resource-based policies: of the bucket, queue or bus, or the trust policy of the role to assume."""
     account, region = iam_request.account_id, iam_request._region
     found = None
     if iam_request._service == "s3":
@@ -291,8 +251,11 @@ def resource_policies(iam_request, arn):
     elif iam_request._service == "sqs":
         queue = sqs_backends[account][region].queues.get(arn.rsplit(":", 1)[-1])
         found = queue.policy if queue else None
+    elif iam_request._service == "events":
+        found = buses.policy_of(arn)
     elif iam_request._action == "sts:AssumeRole":
-        role = next((role for role in iam_request.backend.get_roles() if role.arn == arn), None)
+        backend = iam_backends[arn.split(":")[4]][iam_request.response.partition] if arn.startswith("arn:") else None
+        role = next((role for role in backend.get_roles() if role.arn == arn), None) if backend else None
         found = role.assume_role_policy_document if role else None
     return [json.loads(found)] if found else []
 
@@ -314,6 +277,7 @@ def general_context(iam_request, caller):
             "aws:RequestedRegion": iam_request._region,
             "aws:SecureTransport": "true",
             "aws:ViaAWSService": "false",
+            "aws:userid": caller.user_id,
             "aws:username": None if is_role else caller.arn.rsplit("/", 1)[-1],
         }
     )
@@ -349,6 +313,11 @@ def resource_context(iam_request, arn):
     """Returns the condition keys of the resource: its account, its tags and, for a role, its permissions boundary."""
     account, region = iam_request.account_id, iam_request._region
     context = {"aws:ResourceAccount": arn.split(":")[4] if arn.count(":") > 4 and arn.split(":")[4] else account}
+    if iam_request._service == "events" and ":rule/" in arn:
+        # Absent until the rule exists.
+        bus = buses.find(iam_request.response)
+        rule = bus.rules.get(arn.rsplit("/", 1)[-1]) if bus else None
+        context["events:creatorAccount"] = buses.creator(rule, bus) if rule else None
     if iam_request._service == "s3":
         context["s3:ResourceAccount"] = account
     tags = {}

@@ -27,7 +27,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import authorization
+import buses
 import events
+import keys
 import limits
 import objects
 import queues
@@ -36,9 +38,13 @@ import quotas
 # The services that a stack uses, each with its name in botocore. They are loaded in advance, because moto loads a service on
 # its first request.
 SERVICES = {
+    "athena": "athena",
     "cloudwatch": "cloudwatch",
     "events": "events",
+    "glue": "glue",
     "iam": "iam",
+    "kms": "kms",
+    "lakeformation": "lakeformation",
     "logs": "logs",
     "s3": "s3",
     "secretsmanager": "secretsmanager",
@@ -75,7 +81,7 @@ def main():
 
 def load():
     """Patches moto and returns its application, with the apps of SERVICES loaded."""
-    for module in (events, limits, objects, queues, quotas):
+    for module in (buses, events, keys, limits, objects, queues, quotas):
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))

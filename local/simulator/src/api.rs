@@ -39,6 +39,7 @@ pub(crate) struct App {
 pub(crate) fn router(app: App) -> Router {
     let mut api = Router::new()
         .route("/api/events", get(events::poll))
+        .route("/api/organization/settings", get(resources::organization))
         .route("/api/teams", get(resources::teams))
         .route(
             "/api/teams/{id}",

@@ -271,6 +271,12 @@ impl WorldHandle {
         tokio::time::timeout(limit, holding).await.is_ok()
     }
 
+    /// Makes the API key belong to another organisation, of this name, as if an operator had stored the wrong key. The objects
+    /// stay the same: tests delete those that the other organisation does not have.
+    pub fn become_organization(&self, vanity_url: &str) {
+        self.change(|world| world.become_organization(vanity_url));
+    }
+
     pub(crate) fn change<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         let result = {
             let mut world = lock(&self.shared.world);

@@ -2,6 +2,8 @@
 
 mod sample;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -18,6 +20,7 @@ pub struct Landscape {
     history: Vec<PastEvent>,
     raw: Vec<Value>,
     roles: Vec<ConsumerRole>,
+    resources: Vec<Resource>,
     script: Script,
 }
 
@@ -46,6 +49,20 @@ pub struct ConsumerRole {
     pub path: String,
     /// Whether its owner has opted in to the integration with the tag `dmm-integration` = `enabled`.
     pub opted_in: bool,
+    /// Its other tags, with which it says whose role it is.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A resource in AWS that output ports of the landscape refer to.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Resource {
+    /// The ARN of a bucket, a Glue database or table, an Athena workgroup or a KMS key.
+    pub arn: String,
+    /// Its tags, with which it says who owns it. A table cannot carry tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What is expected to happen when an agreement becomes active.
@@ -136,6 +153,19 @@ impl Landscape {
     pub fn with_role(mut self, role: ConsumerRole) -> Landscape {
         self.roles.push(role);
         self
+    }
+
+    /// Adds a resource that output ports refer to. A table follows its database.
+    #[must_use]
+    pub fn with_resource(mut self, resource: Resource) -> Landscape {
+        self.resources.push(resource);
+        self
+    }
+
+    /// Returns the existing resources of providers.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
     }
 
     /// Returns the existing IAM roles of consumers.

@@ -31,6 +31,6 @@ pub use agreement::{AgreementKind, AgreementRef};
 pub use api::KeyRefusal;
 pub use faults::{Fault, FaultKind, Faults};
 pub use handle::{SeenRequest, WorldHandle};
-pub use landscape::{ConsumerRole, Ending, ExpectedOutcome, Landscape, Script, ScriptedAgreement};
+pub use landscape::{ConsumerRole, Ending, ExpectedOutcome, Landscape, Resource, Script, ScriptedAgreement};
 pub use server::{Options, Simulator, SimulatorError};
 pub use world::{Violation, WorldError};

@@ -15,7 +15,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::agreement::{AgreementKind, AgreementRef};
 pub(crate) use feed::UnknownCursor;
@@ -72,6 +72,8 @@ type Collection = Map<String, Value>;
 
 /// The simulated organisation.
 pub(crate) struct World {
+    /// The name of the organisation in the address of its web page.
+    vanity_url: String,
     /// How far the world's clock is ahead of the machine's clock.
     ahead: jiff::SignedDuration,
     feed: Feed,
@@ -84,12 +86,26 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> World {
         World {
+            vanity_url: "acme".to_owned(),
             ahead: jiff::SignedDuration::ZERO,
             feed: Feed::default(),
             teams: Collection::new(),
             products: Collection::new(),
             agreements: BTreeMap::new(),
         }
+    }
+
+    /// Returns the settings of the organisation that the API key belongs to.
+    pub(crate) fn organization(&self) -> Value {
+        let Self { vanity_url, .. } = self;
+        json!({
+            "vanityUrl": vanity_url, "host": format!("https://{vanity_url}.example.com"), "fullName": vanity_url, "logoUrl": "",
+        })
+    }
+
+    /// Becomes another organisation, of this name.
+    pub(crate) fn become_organization(&mut self, vanity_url: &str) {
+        vanity_url.clone_into(&mut self.vanity_url);
     }
 
     /// Advances the world's clock.

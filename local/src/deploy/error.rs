@@ -113,6 +113,6 @@ pub(crate) fn aws<E: Error>(operation: &'static str) -> impl Fn(E) -> DeployErro
 
 /// Converts an error from building a request.
 #[expect(clippy::needless_pass_by_value, reason = "the signature that map_err needs")]
-pub(super) fn built(error: aws_smithy_types::error::operation::BuildError) -> DeployError {
+pub(crate) fn built(error: aws_smithy_types::error::operation::BuildError) -> DeployError {
     DeployError::Refused { operation: "the SDK", message: error.to_string() }
 }

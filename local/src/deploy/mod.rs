@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use aws_credential_types::Credentials;
 use dmm_lambda_service::{FunctionService, Webhook};
 use dmm_pulumi::{Evaluation, Resource, Secrets};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::clients::{AwsAccount, Clients};
 use crate::lambdas::Lambdas;
@@ -33,7 +33,7 @@ use crate::progress::ProgressDisplay;
 
 pub use error::DeployError;
 pub(crate) use error::aws;
-use error::built;
+pub(crate) use error::built;
 use properties::Properties;
 
 /// The outputs of a resource, which `${resource.output}` refers to.
@@ -189,14 +189,13 @@ impl Deployer {
         progress: ProgressDisplay,
     ) -> Result<dmm_pulumi::Map, DeployError> {
         self.folder = evaluation.program().folder().to_path_buf();
+        let caller = Caller::of(&self.clients, &self.region, &self.account).await?;
         let stack = evaluation.stack_name();
         let order = evaluation.order()?;
         let step = progress.steps(&format!("Deploying {title}"), order.len());
         let count = order.len();
         for name in order {
-            let aws_account = (self.region.clone(), self.account.clone());
-            let resource =
-                evaluation.resolve(&name, &|token, arguments| invoke(&aws_account, token, arguments))?;
+            let resource = evaluation.resolve(&name, &|token, _arguments| caller.invoke(token))?;
             let created = self.create(&resource).await;
             let outputs = created
                 .map_err(|source| DeployError::Resource { name: name.clone(), source: Box::new(source) })?;
@@ -204,8 +203,7 @@ impl Deployer {
             self.deployed.resources.push(resource);
             step.advance(&name);
         }
-        let aws_account = (self.region.clone(), self.account.clone());
-        let outputs = evaluation.output_values(&|token, arguments| invoke(&aws_account, token, arguments))?;
+        let outputs = evaluation.output_values(&|token, _arguments| caller.invoke(token))?;
         self.stacks.insert(stack, revealed(&outputs));
         step.done(&format!("{count} resources"));
         Ok(outputs)
@@ -284,21 +282,42 @@ impl Deployer {
     }
 }
 
-/// Evaluates the provider functions that a program may call.
-fn invoke((region, account): &(String, String), token: &str, _arguments: &Value) -> Result<Value, String> {
-    match token {
-        "aws:getCallerIdentity"
-        | "aws:index:getCallerIdentity"
-        | "aws:index/getCallerIdentity:getCallerIdentity" => {
-            Ok(serde_json::json!({ "accountId": account, "id": account }))
+/// Who deploys, and where.
+struct Caller {
+    region: String,
+    account: String,
+    arn: String,
+    user_id: String,
+}
+
+impl Caller {
+    async fn of(clients: &Clients, region: &str, account: &str) -> Result<Caller, DeployError> {
+        let identity = clients.sts.get_caller_identity().send().await.map_err(aws("GetCallerIdentity"))?;
+        Ok(Caller {
+            region: region.to_owned(),
+            account: account.to_owned(),
+            arn: identity.arn().unwrap_or_default().to_owned(),
+            user_id: identity.user_id().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Evaluates the provider functions that a program may call.
+    fn invoke(&self, token: &str) -> Result<Value, String> {
+        let Caller { region, account, arn, user_id } = self;
+        match token {
+            "aws:getCallerIdentity"
+            | "aws:index:getCallerIdentity"
+            | "aws:index/getCallerIdentity:getCallerIdentity" => {
+                Ok(json!({ "accountId": account, "id": account, "arn": arn, "userId": user_id }))
+            }
+            "aws:getPartition" | "aws:index:getPartition" | "aws:index/getPartition:getPartition" => {
+                Ok(json!({ "partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com" }))
+            }
+            "aws:getRegion" | "aws:index:getRegion" | "aws:index/getRegion:getRegion" => {
+                Ok(json!({ "region": region, "name": region, "id": region }))
+            }
+            other => Err(format!("the function {other} is not supported on one machine")),
         }
-        "aws:getPartition" | "aws:index:getPartition" | "aws:index/getPartition:getPartition" => {
-            Ok(serde_json::json!({ "partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com" }))
-        }
-        "aws:getRegion" | "aws:index:getRegion" | "aws:index/getRegion:getRegion" => {
-            Ok(serde_json::json!({ "region": region, "name": region, "region": region, "id": region }))
-        }
-        other => Err(format!("the function {other} is not supported on one machine")),
     }
 }
 

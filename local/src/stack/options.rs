@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use dmm_lambda_service::Speed;
-use dmm_simulator::{ConsumerRole, Landscape};
+use dmm_simulator::{ConsumerRole, Landscape, Resource};
 use reqwest::Url;
 use secrecy::SecretString;
 
@@ -39,6 +39,8 @@ pub struct Options {
     pub source: Source,
     /// The IAM roles of data consumers. They are created in the emulated account before the deployment.
     pub roles: Vec<ConsumerRole>,
+    /// The resources of data providers. They are created in the emulated account before the deployment.
+    pub resources: Vec<Resource>,
     /// The speed of the stack's waiting times: the schedule, visibility timeouts and retries.
     pub speed: Speed,
     /// Whether the schedule invokes the feed. If false, only [`Stack::poll`](super::Stack::poll) and
@@ -72,6 +74,7 @@ impl Options {
     pub fn by_hand(landscape: Landscape) -> Self {
         Self {
             roles: landscape.roles().to_vec(),
+            resources: landscape.resources().to_vec(),
             source: Source::Simulated {
                 landscape: Box::new(landscape),
                 listen: SocketAddr::from(([127, 0, 0, 1], 0)),

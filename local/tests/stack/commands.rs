@@ -43,6 +43,29 @@ fn the_demonstration_grants_and_revokes_everything_and_leaves_nothing_behind() {
             !grant["agreement"].as_str().unwrap().is_empty() && !grant["role"].as_str().unwrap().is_empty()
         );
     }
+    let refused = report["refused"].as_array().unwrap();
+    assert_eq!(refused.len(), 7, "{refused:#?}");
+    for (agreement, resource, remedy) in [
+        (
+            "audiences-for-demand-forecast",
+            "acme-customers",
+            "`dmm-data-product` with the value `campaign-audiences`",
+        ),
+        (
+            "orders-for-price-experiments",
+            "dp-revenue-report",
+            "`dmm-data-product` with the value `price-experiments`",
+        ),
+        (
+            "page-views-for-recommendations",
+            "database/web_analytics",
+            "`dmm-data-product` with the value `web-analytics`",
+        ),
+    ] {
+        let refusal = refused.iter().find(|refusal| refusal["agreement"] == agreement).unwrap();
+        let reason = refusal["reason"].as_str().unwrap();
+        assert!(reason.contains(resource) && reason.contains(remedy), "{agreement}: {reason}");
+    }
     let revoked = report["revoked"].as_array().unwrap();
     let names = |list: &[Value]| {
         let mut names: Vec<String> = list

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod attacks;
 mod commands;
 mod common;
 mod crash;
@@ -20,5 +21,7 @@ mod program;
 mod races;
 mod reconcile;
 mod router;
+mod tampering;
 mod throttling;
 mod traces;
+mod upgrade;

@@ -2,9 +2,12 @@
 //! over an emulated AWS that enforces IAM; without any single one, AWS denies a call. Settings that narrow the permissions
 //! take effect.
 
+use crate::common::callers::as_function;
 use crate::common::faults::{kill, owners_policy};
 use crate::common::operator::{self, delete_object, look_again, output};
-use crate::common::{ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, stack, standing, world};
+use crate::common::{
+    ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, owner, stack, standing, world,
+};
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -15,9 +18,15 @@ use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
 use serde_json::{Value, json};
 
-/// What Lambda does with the role but this machine does not: logs are files here, and there is no X-Ray.
-const NOT_HERE: [&str; 4] =
-    ["logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+/// What this machine does not use. Logs are files here, and there is no X-Ray; the emulator registers no table with Lake
+/// Formation, so nothing has to be asked there.
+const NOT_HERE: [&str; 5] = [
+    "lakeformation:ListPermissions",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+];
 
 /// The consumer that a round grants access to.
 #[derive(Clone, Copy)]
@@ -108,13 +117,6 @@ fn last_request(stack: &Stack) -> u64 {
     stack.proxy().requests().last().map_or(0, |request| request.seq)
 }
 
-/// Clients with the credentials of a function's role, as Lambda itself uses it.
-fn as_lambda(stack: &Stack, binary: &str) -> Clients {
-    let function = stack.function(binary).unwrap();
-    let credentials = stack.functions().configuration(function).unwrap().credentials;
-    Clients::new(stack.aws_url(), &AwsAccount::default(), credentials)
-}
-
 /// Makes a function do all of its work, from a cold start. Returns what went wrong.
 async fn work(stack: &Stack, binary: &str, round: usize, consumer: Consumer) -> Vec<String> {
     let since = last_request(stack);
@@ -140,7 +142,7 @@ async fn feed(stack: &Stack, round: usize) -> Vec<String> {
 async fn router(stack: &Stack, round: usize) -> Vec<String> {
     let since = last_request(stack);
     let url = stack.view().events_queue_url();
-    let lambda = as_lambda(stack, "router").sqs;
+    let lambda = as_function(stack, "router").sqs;
     let attribute = QueueAttributeName::ApproximateNumberOfMessages;
     let looked = lambda.get_queue_attributes().queue_url(url).attribute_names(attribute).send().await;
     let received = lambda.receive_message().queue_url(url).send().await;
@@ -186,7 +188,8 @@ async fn on_event(stack: &Stack, binary: &str, round: usize, consumer: Consumer)
         }
     }
     let url = output(stack, "failureQueueUrl");
-    let sent = as_lambda(stack, binary).sqs.send_message().queue_url(url).message_body("failed").send().await;
+    let sent =
+        as_function(stack, binary).sqs.send_message().queue_url(url).message_body("failed").send().await;
     sent.err().map(|error| DisplayErrorContext(error).to_string()).into_iter().collect()
 }
 
@@ -252,7 +255,7 @@ async fn compare(stack: &Stack, payload: &Value) -> Vec<String> {
 /// Requests agreements: one whose grant fits inline on the role, and two that have to be packed.
 fn request(stack: &Stack, round: usize, consumer: Consumer) -> [String; 3] {
     let consumer = json!({ "dataProductId": consumer.product, "teamId": "planning" });
-    for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-glue"]) {
+    for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-encrypted"]) {
         world(stack).put_agreement(Access, agreement(id, port, &consumer)).unwrap();
     }
     ids(round)
@@ -272,13 +275,20 @@ fn set_active(stack: &Stack, id: &str, active: bool) {
 
 fn with_a_role_below_the_path() -> Landscape {
     let Consumer { product, role } = BELOW_THE_PATH;
-    let role = ConsumerRole { name: role.to_owned(), path: "/dmm-consumers/".to_owned(), opted_in: false };
+    let role = ConsumerRole {
+        name: role.to_owned(),
+        path: "/dmm-consumers/".to_owned(),
+        opted_in: false,
+        tags: owner("dmm-team", "planning"),
+    };
     mesh().with_data_product(consumer(product, "planning", Some(&role.name))).with_role(role)
 }
 
 /// Removes the permissions of a function's role one at a time. Returns those without which nothing fails.
 async fn spare(binary: &str) -> Vec<String> {
-    let stack = stack(with_a_role_below_the_path()).await;
+    let mut options = Options::by_hand(with_a_role_below_the_path());
+    options.config.insert("scanRoles".to_owned(), "true".to_owned());
+    let stack = Stack::start(options).await.unwrap();
     // This leaves a few hundred characters for inline policies.
     for consumer in [TAGGED, BELOW_THE_PATH] {
         owners_policy(&stack, consumer.role, 9_500).await;

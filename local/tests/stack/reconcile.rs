@@ -45,6 +45,13 @@ async fn granted() -> Stack {
     stack
 }
 
+/// A stack that searches the roles for policies without a record.
+async fn scanning(landscape: Landscape) -> Stack {
+    let mut options = Options::by_hand(landscape);
+    options.config.insert("scanRoles".to_owned(), "true".to_owned());
+    Stack::start(options).await.unwrap()
+}
+
 /// Deletes an inline policy, as somebody else would.
 async fn wipe(stack: &Stack, role: &str, policy: &str) {
     let iam = &stack.view().clients().iam;
@@ -141,7 +148,7 @@ async fn a_changed_role_of_a_consumer_and_a_changed_bucket_of_a_port_are_applied
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_of_the_predecessor_are_adopted_if_active_and_revoked_if_ended() {
     let kind = AgreementKind::DataUsageAgreement;
-    let stack = stack(with(kind, &["stands", "ended"])).await;
+    let stack = scanning(with(kind, &["stands", "ended"])).await;
     world(&stack).approve(kind, "stands").unwrap();
     for id in ["stands", "ended", "deleted"] {
         leave(&stack, ROLE, &format!("DMM_DataUsageAgreement_{id}")).await;
@@ -165,9 +172,7 @@ async fn policies_of_the_predecessor_are_adopted_if_active_and_revoked_if_ended(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_scan_of_roles_unknown_policies_stay() {
-    let mut options = Options::by_hand(mesh());
-    options.config.insert("scanRoles".to_owned(), "false".to_owned());
-    let stack = Stack::start(options).await.unwrap();
+    let stack = stack(mesh()).await;
     leave(&stack, ROLE, "DMM_Datacontract_of-another-stack").await;
     repaired(&stack).await;
     assert_eq!(standing(&stack).await, [ours("DMM_Datacontract_of-another-stack")]);
@@ -198,7 +203,7 @@ async fn a_deleted_role_is_not_a_failure_and_is_reported_to_its_consumer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_returns_the_differences_and_changes_nothing() {
     let ids = ["wiped", "deleted", "new"];
-    let stack = stack(with(AgreementKind::Access, &ids)).await;
+    let stack = scanning(with(AgreementKind::Access, &ids)).await;
     let world = world(&stack);
     for id in ["wiped", "deleted"] {
         world.approve(AgreementKind::Access, id).unwrap();

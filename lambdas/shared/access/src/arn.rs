@@ -97,7 +97,7 @@ pub enum ArnError {
 impl Arn {
     /// The ARN of another resource in the same partition, service, region and account.
     #[must_use]
-    pub(crate) fn sibling(&self, resource: String) -> Arn {
+    pub fn sibling(&self, resource: String) -> Arn {
         Arn { resource, ..self.clone() }
     }
 

@@ -8,6 +8,7 @@
 //! - [`target`]: what should exist for an agreement, worked out with all of the above.
 //! - [`record`]: what was given, as stored; [`transition`]: what to do next.
 //! - [`packing`]: which managed policies hold which grants of a role; [`size`]: IAM's limits.
+//! - [`stack`]: which stack wrote something.
 //! - [`provisioning`]: the reports to Data Mesh Manager.
 
 pub mod arn;
@@ -26,6 +27,7 @@ pub mod record;
 pub mod refusal;
 pub mod role;
 pub mod size;
+pub mod stack;
 pub mod target;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

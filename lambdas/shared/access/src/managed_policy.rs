@@ -6,10 +6,7 @@ use thiserror::Error;
 
 use crate::arn::{Arn, ArnError, Partition};
 use crate::role::RoleName;
-
-/// The longest path. IAM accepts 128 characters for the name of a policy: the name repeats the path and the role's name,
-/// which has up to 64 characters, and ends with two separators and a number.
-const LONGEST_PATH: usize = 50;
+use crate::stack::Stack;
 
 /// A customer managed policy of this software. It holds grants of one role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,11 +22,12 @@ pub struct ManagedPolicy {
 ///
 /// The first policy of the role `consumer` is `…/datamesh-manager-aws-production_consumer_1`. The path allows the
 /// stack's rights to be limited to these policies. The name repeats it because the names of policies are unique in an
-/// account regardless of their paths, and two stacks must not share one.
+/// account regardless of their paths, and two stacks must not share one. IAM accepts names of up to 128 characters, which
+/// is enough for the names of a stack (50) and a role (64), two separators and a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArnPrefix {
     arn: Arn,
-    path: String,
+    path: Stack,
 }
 
 /// Why a text is not an [`ArnPrefix`].
@@ -46,7 +44,7 @@ pub enum ArnPrefixError {
     /// It is not the beginning of the ARNs of managed policies with a path.
     #[error(
         "the environment variable MANAGED_POLICY_ARN_PREFIX is `{text}`: set it to a value such as \
-         arn:aws:iam::123456789012:policy/path/, in which the path has one part of at most {LONGEST_PATH} characters"
+         arn:aws:iam::123456789012:policy/path/, in which the path is the name of the stack: at most 50 letters, digits and _+=,.@-"
     )]
     Form {
         /// The value.
@@ -61,18 +59,20 @@ impl FromStr for ArnPrefix {
         let arn: Arn =
             text.parse().map_err(|problem| ArnPrefixError::Arn { text: text.to_owned(), problem })?;
         let path = arn.resource().strip_prefix("policy/").and_then(|path| path.strip_suffix('/'));
-        let is_path = |path: &&str| !path.is_empty() && path.len() <= LONGEST_PATH && !path.contains('/');
-        match path.filter(is_path) {
-            Some(path) if arn.service() == "iam" && !arn.account().is_empty() => {
-                let path = path.to_owned();
-                Ok(ArnPrefix { arn, path })
-            }
+        match path.and_then(|path| path.parse().ok()) {
+            Some(path) if arn.service() == "iam" && !arn.account().is_empty() => Ok(ArnPrefix { arn, path }),
             _ => Err(ArnPrefixError::Form { text: text.to_owned() }),
         }
     }
 }
 
 impl ArnPrefix {
+    /// The stack whose policies these are.
+    #[must_use]
+    pub fn stack(&self) -> &Stack {
+        &self.path
+    }
+
     /// The path of the policies, which begins and ends with `/`.
     #[must_use]
     pub fn path(&self) -> String {
@@ -83,6 +83,18 @@ impl ArnPrefix {
     #[must_use]
     pub fn account(&self) -> &str {
         self.arn.account()
+    }
+
+    /// The partition.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.arn.partition()
+    }
+
+    /// The pattern of the ARNs of all policies of the stack.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        format!("{}*", self.arn)
     }
 
     /// The policy's name.
@@ -140,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_longest_path_and_role_give_a_name_that_iam_accepts() {
-        let path = "p".repeat(LONGEST_PATH);
+        let path = "p".repeat(50);
         let prefix: ArnPrefix = format!("arn:aws:iam::123456789012:policy/{path}/").parse().unwrap();
         let policy = ManagedPolicy { role: "r".repeat(64).parse().unwrap(), number: 99_999_999 };
         assert!(prefix.name(&policy).len() <= 128);

@@ -4,25 +4,35 @@
 //! whatever their ids are.
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
 use dmm_mesh::{AgreementKind, AgreementRef, sha256_hex};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::role::is_name_byte;
 
 /// The longest name that IAM accepts for a policy
 /// ([names in IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
 const POLICY_NAME_LIMIT: usize = 128;
+/// The length of a SHA-256 in hexadecimal digits.
+const HASH_LENGTH: usize = 64;
 /// S3 accepts keys of up to 1,024 bytes. The rest is left for a prefix.
 const KEY_LIMIT: usize = 900;
 /// The characters that a key contains unencoded, besides letters and digits.
 const UNENCODED_IN_KEYS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// The name of the policy of one agreement: 1 to 128 characters of `[A-Za-z0-9_+=,.@-]`.
+/// The name of the policy of one agreement: 1 to 128 characters of `[A-Za-z0-9_+=,.@-]`. It begins with the prefix of a
+/// generation, and is exactly what [`PolicyName::of`] gives for some agreement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct PolicyName(String);
+
+/// The text is not the name of the policy of an agreement.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the text is not the name of a policy of an agreement, such as DMM_Access_ and the id of the access")]
+pub struct PolicyNameError;
 
 impl PolicyName {
     /// The agreement's policy: the generation's prefix and the id.
@@ -55,10 +65,58 @@ impl PolicyName {
         })
     }
 
+    /// Whether `key` can be the [key](record_key) of the record of the agreement with this policy. This also works for a
+    /// shortened name, which does not hold the agreement's id.
+    #[must_use]
+    pub fn is_recorded_at(&self, key: &str) -> bool {
+        AgreementKind::ALL.into_iter().any(|kind| {
+            let folder = key.strip_prefix(&record_prefix(kind)).and_then(|id| id.strip_suffix(".json"));
+            let Some(id) = folder.filter(|_| self.0.starts_with(kind.policy_prefix())) else { return false };
+            match id.rsplit_once('~') {
+                Some((_, hash)) => self.0.len() == POLICY_NAME_LIMIT && self.0.ends_with(&format!("-{hash}")),
+                None => percent_decode_str(id)
+                    .decode_utf8()
+                    .is_ok_and(|id| PolicyName::of(&AgreementRef { kind, id: id.into_owned() }) == *self),
+            }
+        })
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for PolicyName {
+    type Err = PolicyNameError;
+
+    fn from_str(text: &str) -> Result<PolicyName, PolicyNameError> {
+        let is_prefixed =
+            || AgreementKind::ALL.into_iter().any(|kind| text.starts_with(kind.policy_prefix()));
+        let is_shortened = || {
+            let hash = text.len().checked_sub(HASH_LENGTH).and_then(|at| text.split_at_checked(at));
+            text.len() == POLICY_NAME_LIMIT
+                && is_prefixed()
+                && text.bytes().all(is_name_byte)
+                && hash.is_some_and(|(id, hash)| id.ends_with('-') && hash.bytes().all(is_hash_digit))
+        };
+        let is_name = PolicyName::agreement(text).is_some() || is_shortened();
+        if is_name { Ok(PolicyName(text.to_owned())) } else { Err(PolicyNameError) }
+    }
+}
+
+impl TryFrom<String> for PolicyName {
+    type Error = PolicyNameError;
+
+    fn try_from(text: String) -> Result<PolicyName, PolicyNameError> {
+        text.parse()
+    }
+}
+
+impl From<PolicyName> for String {
+    fn from(name: PolicyName) -> String {
+        name.0
     }
 }
 
@@ -79,7 +137,12 @@ pub fn record_key(agreement: &AgreementRef) -> String {
         id.push('~');
         id.push_str(&sha256_hex(&agreement.id));
     }
-    format!("grants/{}/{id}.json", agreement.kind.as_str())
+    format!("{}{id}.json", record_prefix(agreement.kind))
+}
+
+/// The beginning of the keys of a generation's records.
+fn record_prefix(kind: AgreementKind) -> String {
+    format!("grants/{}/", kind.as_str())
 }
 
 fn encode(id: &str) -> String {
@@ -121,6 +184,11 @@ fn decode(encoded: &str) -> Option<String> {
 /// The value of an upper-case hexadecimal digit.
 fn value_of(digit: u8) -> u8 {
     if digit.is_ascii_digit() { digit - b'0' } else { digit - b'A' + 10 }
+}
+
+/// Whether this is a digit of a hash in [`PolicyName::of`].
+fn is_hash_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 fn is_digit(byte: u8) -> bool {
@@ -220,5 +288,55 @@ mod tests {
         assert_eq!(key("640864de-83d4"), "grants/datacontract/640864de-83d4.json");
         assert_eq!(key("urn:a/b ü"), "grants/datacontract/urn%3Aa%2Fb%20%C3%BC.json");
         assert_eq!(key(".."), "grants/datacontract/...json");
+    }
+
+    #[test]
+    fn only_the_name_of_the_policy_of_some_agreement_is_read() {
+        let long = "ü".repeat(400);
+        for id in ["640864de-83d4", "urn:dmm:access 1", &"z".repeat(117), &long] {
+            let read: PolicyName = serde_json::from_value(name(id).into()).unwrap();
+            assert_eq!(read.as_str(), name(id));
+        }
+        let (prefix, hash) = ("DMM_Access_", "0".repeat(64));
+        let shortened = |id: &str, hash: &str| format!("{prefix}{id:z<width$}-{hash}", width = 128 - 76);
+        assert!(shortened("", &hash).parse::<PolicyName>().is_ok());
+        for text in [
+            "",
+            "x",
+            "DenySecrets",
+            "DMM_Access_",
+            "DMM_Access_a b",
+            "DMM_Access_a/b",
+            "DMM_Access_=C3",
+            "AdministratorAccess",
+            &shortened(" ", &hash),
+            &shortened("", &"g".repeat(64)),
+            &shortened("", &hash).replacen("DMM_Access", "DMM_Excess", 1),
+            &format!("{prefix}{}", "z".repeat(117)),
+            &format!("{prefix}{}", "z".repeat(200)),
+        ] {
+            assert_eq!(text.parse::<PolicyName>(), Err(PolicyNameError), "{text}");
+            assert!(serde_json::from_value::<PolicyName>(text.into()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_name_tells_whether_a_key_is_its_records() {
+        let ids = ["a1", "urn:a/b ü", &"z".repeat(200), &"ü".repeat(400), "a~1"];
+        let references = || ids.iter().flat_map(|id| AgreementKind::ALL.map(|kind| reference(kind, id)));
+        for one in references() {
+            for other in references() {
+                let is_same = one == other;
+                assert_eq!(
+                    PolicyName::of(&one).is_recorded_at(&record_key(&other)),
+                    is_same,
+                    "{one} {other}"
+                );
+            }
+        }
+        for key in ["", "packs/a1.json", "grants/access/a1", "grants/access/%FF.json", "grants/other/a1.json"]
+        {
+            assert!(!PolicyName::of(&reference(AgreementKind::Access, "a1")).is_recorded_at(key));
+        }
     }
 }

@@ -110,23 +110,23 @@ impl Statement {
     }
 
     /// A statement for each tag that proves the ownership of some of the resources.
-    fn split_by_tag(self, proofs: &BTreeMap<String, Proof>) -> Vec<Statement> {
+    fn split_by_tag(&self, proofs: &BTreeMap<String, Proof>) -> Vec<Statement> {
         let mut groups: BTreeMap<Option<(&'static str, &str)>, Vec<String>> = BTreeMap::new();
         for resource in &self.resources {
             let tag = proofs.get(resource).and_then(Proof::condition);
             groups.entry(tag).or_default().push(resource.clone());
         }
-        let groups = numbered(&format!("{}Owner", self.sid), groups.into_iter().collect());
         let is_single = groups.len() == 1;
-        let statement = |(sid, (tag, resources)): (String, (Option<(&'static str, &str)>, Vec<String>))| {
+        let mut statements = Vec::new();
+        for (sid, (tag, resources)) in numbered(&format!("{}Owner", self.sid), groups.into_iter().collect()) {
             let sid = if is_single { self.sid.clone() } else { sid };
             let statement = Statement { sid, resources, ..self.clone() };
-            match tag {
+            statements.push(match tag {
                 Some((key, value)) => statement.when("StringEquals", key, BTreeSet::from([value.to_owned()])),
                 None => statement,
-            }
-        };
-        groups.into_iter().map(statement).collect()
+            });
+        }
+        statements
     }
 
     fn to_value(&self) -> Value {

@@ -39,15 +39,25 @@ pub enum ProvisioningState {
 impl ProvisioningState {
     /// What to report after a completed run; `None` if this agreement does not concern this software.
     ///
-    /// `was_known` is whether access was ever given for it.
+    /// `was_known` is whether access was ever given for it, and `is_kept` whether what was given before remains although
+    /// `desired` is refused.
     #[must_use]
-    pub fn after(agreement: &Agreement, desired: &Desired, was_known: bool) -> Option<ProvisioningState> {
+    pub fn after(
+        agreement: &Agreement,
+        desired: &Desired,
+        was_known: bool,
+        is_kept: bool,
+    ) -> Option<ProvisioningState> {
         let is_ours = was_known || was_reported(agreement);
         match desired {
             Desired::Grant(entitlements) => Some(ProvisioningState::Provisioned(entitlements.clone())),
             Desired::Elsewhere => None,
             Desired::Nothing => is_ours.then_some(ProvisioningState::Deprovisioned),
             Desired::Refused(refusal) if refusal.is_for_another_platform() && !is_ours => None,
+            Desired::Refused(refusal) if is_kept => {
+                let reason = format!("{refusal} The access that was given before remains.");
+                Some(ProvisioningState::ProvisioningFailed(reason))
+            }
             Desired::Refused(refusal) => Some(ProvisioningState::ProvisioningFailed(refusal.to_string())),
         }
     }

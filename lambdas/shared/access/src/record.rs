@@ -5,16 +5,19 @@
 //! [`transition`](crate::transition)).
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_mesh::AgreementRef;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::entitlement::{Entitlements, Place};
 use crate::name::record_key;
+use crate::stack::Stack;
+use stored::Stored;
 
-mod version_1;
+mod stored;
 
 /// The version of the record's format that is written. Version 1 is still read.
 const VERSION: u32 = 2;
@@ -39,9 +42,23 @@ pub struct GrantState {
     /// All other places that were ever planned for this agreement. During a change, they have to be cleared; once
     /// settled, a function that was interrupted may still write to them.
     pub former: BTreeSet<Place>,
+    /// When the agreement was not found although access was given for it; `None` if it was found since. Only a later
+    /// look that agrees leads to a revocation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
 }
 
 impl GrantState {
+    /// Nothing was ever given.
+    pub(crate) fn nothing() -> GrantState {
+        GrantState {
+            phase: Phase::Settled,
+            granted: Entitlements::default(),
+            former: BTreeSet::new(),
+            missing_since: None,
+        }
+    }
+
     /// Every place in the record.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         self.granted.places().chain(&self.former)
@@ -62,9 +79,18 @@ pub struct Cause {
 }
 
 /// A grant record as it is stored, in JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Whoever can write to the state bucket can write a record, so what is read is checked: a place is used only if its
+/// policy has the name of the agreement, and a document only if this software could have written it. What does not pass
+/// is [rejected](Record::rejected), and the rest is used as if the record were being changed: every place that is left is
+/// written again, either with what the agreement gives or with nothing. Refusing the whole record instead would keep the
+/// access until an operator restores the record, even if the agreement has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Record {
     version: u32,
+    /// `None` in records of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<Stack>,
     agreement: RecordedAgreement,
     /// What decisions are based on.
     #[serde(flatten)]
@@ -76,6 +102,34 @@ pub struct Record {
     /// Different in every record ever written. S3's `ETag` is a hash of the content: without this, a record could
     /// become identical to an earlier one, and a condition on its `ETag` would miss what happened between.
     revision: String,
+    #[serde(skip)]
+    rejected: Vec<Rejected>,
+}
+
+/// A part of a stored record that this software could not have written, and that is not used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rejected {
+    /// Where it is in the record, for example `former[0]`.
+    pub member: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// Why a part of a stored record is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum Problem {
+    /// The policy does not have the name of the agreement.
+    #[error("names a policy that does not belong to the agreement")]
+    Policy,
+    /// The document is not one of ours.
+    #[error("has a document that this software could not have written")]
+    Document,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}` {}", self.member, self.problem)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,8 +143,8 @@ struct RecordedAgreement {
 pub enum RecordError {
     /// It is not a record.
     #[error(
-        "the grant record {key} cannot be read: restore an earlier version of the object, or delete the object to \
-         have the record created again"
+        "the grant record {key} cannot be read: restore an earlier version of the object; if there is none, delete the \
+         object to have the record created again"
     )]
     Unreadable {
         /// The object's key.
@@ -99,7 +153,7 @@ pub enum RecordError {
         #[source]
         source: serde_json::Error,
     },
-    /// It has another version, or belongs to another agreement.
+    /// It has another version, or belongs to another agreement or another stack.
     #[error("the grant record {key} is not used: it {problem}")]
     Foreign {
         /// The object's key.
@@ -122,6 +176,7 @@ impl Record {
     /// The record to write. `revision` must differ in every record ever written, for example a random UUID.
     #[must_use]
     pub fn new(
+        stack: &Stack,
         agreement: &AgreementRef,
         state: GrantState,
         event: Cause,
@@ -130,56 +185,47 @@ impl Record {
     ) -> Record {
         let AgreementRef { kind, id } = agreement;
         let agreement = RecordedAgreement { kind: kind.as_str().to_owned(), id: id.clone() };
-        Record { version: VERSION, agreement, state, event, updated_at, revision }
+        let (stack, rejected) = (Some(stack.clone()), Vec::new());
+        Record { version: VERSION, stack, agreement, state, event, updated_at, revision, rejected }
     }
 
-    /// Reads the object `key`, which has to be the record of `agreement`.
+    /// Reads the object `key`, which has to be the record of `agreement`, written by `stack` or by an earlier version,
+    /// which did not state its stack.
     ///
     /// # Errors
     ///
     /// [`RecordError`].
-    pub fn read(key: &str, body: &[u8], agreement: &AgreementRef) -> Result<Record, RecordError> {
-        let record = Record::parse(key, body)?;
-        let RecordedAgreement { kind, id } = &record.agreement;
-        if kind != agreement.kind.as_str() || *id != agreement.id {
-            return Err(record.foreign(key));
+    pub fn read(
+        key: &str,
+        body: &[u8],
+        agreement: &AgreementRef,
+        stack: &Stack,
+    ) -> Result<Record, RecordError> {
+        let stored = Stored::parse(key, body)?;
+        if stored.agreement().as_ref() != Some(agreement) {
+            return Err(stored.foreign(key));
         }
-        Ok(record)
+        stored.check_stack(key, stack)?;
+        stored.checked(agreement).map_err(|source| RecordError::Unreadable { key: key.to_owned(), source })
     }
 
     /// The agreement whose record the object `key` is.
     ///
     /// # Errors
     ///
-    /// [`RecordError`], also if the record of that agreement has another key.
-    pub fn agreement_of(key: &str, body: &[u8]) -> Result<AgreementRef, RecordError> {
-        let record = Record::parse(key, body)?;
-        let RecordedAgreement { kind, id } = &record.agreement;
-        let agreement = AgreementKind::named(kind).map(|kind| AgreementRef { kind, id: id.clone() });
-        agreement.filter(|agreement| record_key(agreement) == key).ok_or_else(|| record.foreign(key))
+    /// [`RecordError`], also if the record of that agreement has another key, or if another stack wrote it.
+    pub fn agreement_of(key: &str, body: &[u8], stack: &Stack) -> Result<AgreementRef, RecordError> {
+        let stored = Stored::parse(key, body)?;
+        stored.check_stack(key, stack)?;
+        let agreement = stored.agreement().filter(|agreement| record_key(agreement) == key);
+        agreement.ok_or_else(|| stored.foreign(key))
     }
 
-    fn parse(key: &str, body: &[u8]) -> Result<Record, RecordError> {
-        #[derive(Deserialize)]
-        struct Header {
-            version: u32,
-        }
-        let unreadable = |source| RecordError::Unreadable { key: key.to_owned(), source };
-        let Header { version } = serde_json::from_slice(body).map_err(unreadable)?;
-        match version {
-            VERSION => serde_json::from_slice(body).map_err(unreadable),
-            1 => version_1::read(body).map_err(unreadable),
-            _ => {
-                let problem =
-                    format!("has version {version}, and this software reads versions up to {VERSION}");
-                Err(RecordError::Foreign { key: key.to_owned(), problem })
-            }
-        }
-    }
-
-    fn foreign(&self, key: &str) -> RecordError {
-        let RecordedAgreement { kind, id } = &self.agreement;
-        RecordError::Foreign { key: key.to_owned(), problem: format!("belongs to {kind} {id}") }
+    /// What is not used because this software could not have written it. Somebody else wrote to the state bucket, so
+    /// operators have to be told.
+    #[must_use]
+    pub fn rejected(&self) -> &[Rejected] {
+        &self.rejected
     }
 
     /// The object's body.

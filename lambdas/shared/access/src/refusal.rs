@@ -398,8 +398,8 @@ pub enum Refusal {
     },
     /// AWS did not say anything about the resource.
     #[error(
-        "It is not known who owns the {resource}. If it is in another AWS account, ask the operator of the integration \
-         to add it to RESOURCE_OWNERS."
+        "AWS does not tell this integration who owns the {resource}. If it is in another AWS account, ask the operator \
+         of the integration to add it to RESOURCE_OWNERS. Otherwise, let the integration read its tags."
     )]
     ResourceUnknown {
         /// What it is, and its ARN.

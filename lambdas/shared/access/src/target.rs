@@ -88,8 +88,8 @@ impl Target {
     /// What should exist for `agreement` under the name `asked`. The agreement may have been found in another
     /// generation than the one asked for; then nothing should exist under this name.
     #[must_use]
-    pub fn of(asked: &AgreementRef, agreement: &Agreement, context: Context<'_>) -> Target {
-        let Context { reference, role, guardrails, .. } = &context;
+    pub fn of(asked: &AgreementRef, agreement: &Agreement, context: &Context<'_>) -> Target {
+        let Context { reference, role, guardrails, .. } = context;
         if reference.as_ref().is_ok_and(|reference| guardrails.is_elsewhere(reference)) {
             return Target { desired: Desired::Elsewhere, ..Target::NOTHING };
         }
@@ -104,7 +104,7 @@ impl Target {
         if !agreement.is_in_force() || agreement.reference != *asked {
             return Target { desired: Desired::Nothing, usual_places, findings: Vec::new() };
         }
-        match grant(agreement, &context) {
+        match grant(agreement, context) {
             Ok((role, permission, findings)) => {
                 let entitlement = Entitlement { place: place(role), permission };
                 let desired = Desired::Grant([entitlement].into_iter().collect());

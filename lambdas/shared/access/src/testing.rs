@@ -12,11 +12,18 @@ use crate::ownership::Ownership;
 use crate::policy::{self, Limits};
 use crate::port;
 use crate::role::{Role, RoleName};
+use crate::stack::Stack;
 
 /// The access with this id.
 #[must_use]
 pub fn access(id: &str) -> AgreementRef {
     AgreementRef { kind: AgreementKind::Access, id: id.to_owned() }
+}
+
+/// The stack of tests.
+#[must_use]
+pub fn stack() -> Stack {
+    "dmm-test".parse().expect("the name of a stack")
 }
 
 /// The role name.

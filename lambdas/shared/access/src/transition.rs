@@ -28,54 +28,40 @@
 //! - AWS's reads lag behind its writes. They are therefore used only to find *more* to do: something that should not
 //!   exist, or that somebody removed. Only a settled record is proof that something is done already.
 //!
+//! # What makes a run careful
+//!
+//! - *Second look.* An agreement that is not found may exist nevertheless: an answer may be wrong. Unless somebody
+//!   announced the deletion, the first run that would take access away for this reason only marks the record
+//!   ([`missing_since`](GrantState::missing_since)), and a later one acts. A run that finds the agreement removes the mark.
+//! - *Brake.* Before a run takes all access of an agreement away, it asks ([`Step::Admit`]). If the answer is no, it ends
+//!   without having changed anything. A run that has already changed AWS for this agreement does not ask: it has to
+//!   complete what it began.
+//!
 //! # Why the new comes before the old
 //!
 //! When the role changes, both roles have access for a moment. The opposite order would leave the consumer without
 //! access, and for a long time if the run is interrupted between the two steps. The old place is in the intent, so it
-//! cannot be forgotten. If AWS permanently rejects the new entitlement, the old one is deleted nevertheless.
+//! cannot be forgotten. If AWS permanently rejects the new entitlement, the old one is deleted nevertheless, with one
+//! exception: if only room is missing, an old one that gives nothing beyond the new one stays (see `keep`).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
 
 use crate::entitlement::{Entitlement, Entitlements, Observed, Place};
 use crate::record::{GrantState, Phase};
 use crate::refusal::Refusal;
 use crate::target::{Desired, Target};
 
+mod changes;
+mod keep;
+mod step;
+
+use changes::{Change, Unseen};
+pub use step::{Absence, Finish, Postponement, Step};
+
 /// How many rounds a run takes at most before it leaves the rest to its retry.
 pub const ROUNDS: u8 = 8;
-
-/// What to do next.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
-    /// Read the record; answer with [`RunState::record_read`].
-    ReadRecord,
-    /// Read the agreement, the data products, the team and the role; answer with [`RunState::target_read`].
-    ReadTarget,
-    /// Look at what is at this place; answer with [`RunState::looked`].
-    Look(Place),
-    /// Write the record, on the condition that it is unchanged since it was last read or written; answer with
-    /// [`RunState::written`] or [`RunState::conflict`].
-    Write(GrantState),
-    /// Put the entitlement; answer with [`RunState::done`], or with [`RunState::rejected`] if AWS will never accept it.
-    Put(Entitlement),
-    /// Delete what is at this place, if anything; answer with [`RunState::done`].
-    Delete(Place),
-    /// The agreement, the record and AWS agree.
-    Finish(Finish),
-    /// Everything changed more often than a run can follow. This is an error, and a retry may succeed.
-    GiveUp,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Finish {
-    /// What should exist, and does. If AWS rejected it, the reason.
-    pub desired: Desired,
-    /// Whether the run changed AWS.
-    pub changed: bool,
-    /// Whether access was given, now or earlier.
-    pub was_known: bool,
-}
 
 /// What a run knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,6 +72,10 @@ pub struct RunState {
     /// The record as read, or as the previous round wrote it; `None` if it does not exist.
     record: Option<GrantState>,
     target: Option<Target>,
+    /// Set if the agreement was not found.
+    absence: Option<Absence>,
+    /// The answer to [`Step::Admit`]; `None` until there is one.
+    is_admitted: Option<bool>,
     /// Places to look at beside those that the record and the target name.
     extra_places: BTreeSet<Place>,
     observed: BTreeMap<Place, Observed>,
@@ -99,16 +89,9 @@ pub struct RunState {
     touched: BTreeSet<Place>,
     /// What AWS will never accept, and why.
     rejected: Option<(Entitlement, Refusal)>,
+    /// What remains although AWS rejected what is desired.
+    kept: Option<Entitlements>,
 }
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Change {
-    Put(Entitlement),
-    Delete(Place),
-}
-
-/// A place has to be looked at before the changes are known.
-struct Unseen(Place);
 
 impl RunState {
     /// A run that knows nothing yet and may take this many rounds, usually [`ROUNDS`].
@@ -121,6 +104,8 @@ impl RunState {
             record_is_read: false,
             record: None,
             target: None,
+            absence: None,
+            is_admitted: None,
             extra_places,
             observed: BTreeMap::new(),
             intent: None,
@@ -129,6 +114,7 @@ impl RunState {
             is_settled: false,
             touched: BTreeSet::new(),
             rejected: None,
+            kept: None,
         }
     }
 
@@ -148,21 +134,60 @@ impl RunState {
                 None if !self.is_settled => {
                     Step::Write(GrantState { phase: Phase::Settled, ..intent.clone() })
                 }
-                None => Step::Finish(Finish { desired, changed: !self.touched.is_empty(), was_known: true }),
+                None => self.finish(desired, None),
             };
         }
-        let wanted = desired.entitlements();
+        let wanted = self.wanted(&desired);
         let changes = match self.changes_to(wanted, &target.usual_places) {
             Ok(changes) => changes,
             Err(Unseen(place)) => return Step::Look(place),
         };
         if changes.is_empty() && self.record_is_settled() && self.granted() == wanted {
-            return Step::Finish(Finish { desired, changed: false, was_known: self.record.is_some() });
+            return match &self.record {
+                Some(record) if record.missing_since.is_some() && self.absence.is_none() => {
+                    Step::Write(GrantState { missing_since: None, ..record.clone() })
+                }
+                _ => self.finish(desired, None),
+            };
+        }
+        if wanted.is_empty()
+            && !changes.is_empty()
+            && let Some(step) = self.caution(&desired)
+        {
+            return step;
         }
         if self.rounds == 0 {
             return Step::GiveUp;
         }
         Step::Write(self.new_intent(wanted, &changes))
+    }
+
+    /// What to do before all access is taken away; `None` if nothing speaks against it.
+    fn caution(&self, desired: &Desired) -> Option<Step> {
+        if let Some(Absence { seen, is_confirmed: false }) = self.absence {
+            let mut record = self.record.clone().unwrap_or_else(GrantState::nothing);
+            if record.missing_since.is_some() {
+                return Some(self.finish(desired.clone(), Some(Postponement::SecondLook)));
+            }
+            record.missing_since = Some(seen);
+            return Some(Step::Write(record));
+        }
+        match self.is_admitted {
+            _ if self.is_committed() => None,
+            None => Some(Step::Admit(desired.clone())),
+            Some(true) => None,
+            Some(false) => Some(self.finish(desired.clone(), Some(Postponement::Brake))),
+        }
+    }
+
+    fn finish(&self, desired: Desired, postponed: Option<Postponement>) -> Step {
+        Step::Finish(Finish {
+            desired,
+            changed: !self.touched.is_empty(),
+            was_known: self.intent.is_some() || self.record.is_some(),
+            is_kept: self.kept.is_some(),
+            postponed,
+        })
     }
 
     /// The answer to [`Step::ReadRecord`]; `None` if the record does not exist.
@@ -174,6 +199,17 @@ impl RunState {
     /// The answer to [`Step::ReadTarget`]. If this is the second read and something else should exist now, another
     /// round begins, based on this run's own intent.
     pub fn target_read(&mut self, target: Target) {
+        self.new_target(target, None);
+    }
+
+    /// The answer to [`Step::ReadTarget`] if the agreement does not exist.
+    pub fn target_missing(&mut self, absence: Absence) {
+        self.new_target(Target::NOTHING, Some(absence));
+    }
+
+    fn new_target(&mut self, target: Target, absence: Option<Absence>) {
+        // A second absence in the same run is not a second look.
+        self.absence = absence.map(|absence| self.absence.unwrap_or(absence));
         if self.intent.is_none() {
             self.target = Some(target);
         } else if self.target.as_ref() == Some(&target) {
@@ -195,7 +231,14 @@ impl RunState {
             self.is_settled = true;
             return;
         }
-        if let (Step::Write(intent), Some(target)) = (self.next_step(), &self.target) {
+        let Step::Write(state) = self.next_step() else { return };
+        if state.missing_since.is_some() || state.phase == Phase::Settled {
+            // Only the mark of the second look has changed.
+            self.record = Some(state);
+            return;
+        }
+        let intent = state;
+        if let Some(target) = &self.target {
             self.changes = self.changes_to(&intent.granted, &target.usual_places).unwrap_or_default();
             self.intent = Some(intent);
         }
@@ -205,10 +248,12 @@ impl RunState {
     /// remembers only what it did itself.
     pub fn conflict(&mut self) {
         let touched = std::mem::take(&mut self.touched);
-        let rejected = self.rejected.take();
+        // If something was kept, the other run may have given something else: AWS is asked again.
+        let rejected = self.rejected.take().filter(|_| self.kept.is_none());
+        let is_admitted = self.is_admitted;
         let extra_places = std::mem::take(&mut self.extra_places);
         let rounds = self.rounds.saturating_sub(1);
-        *self = RunState { touched, rejected, ..RunState::new(rounds, extra_places) };
+        *self = RunState { is_admitted, touched, rejected, ..RunState::new(rounds, extra_places) };
     }
 
     /// [`Step::Put`] or [`Step::Delete`] succeeded.
@@ -220,12 +265,41 @@ impl RunState {
         };
     }
 
-    /// AWS will never accept what [`Step::Put`] was to put. Then nothing of the agreement shall exist.
+    /// [`Step::Delete`] failed, and a retry may not help. The other changes are made nevertheless. The run must not
+    /// continue after the last of them: the record stays as it is, so that the next run deletes again.
+    pub fn not_deleted(&mut self) {
+        self.changes.pop_front();
+    }
+
+    /// AWS will never accept what [`Step::Put`] was to put. Then nothing of the agreement shall exist, or if only room
+    /// is missing, what was given before.
     pub fn rejected(&mut self, refusal: Refusal) {
-        if let Some(Change::Put(entitlement)) = self.changes.front() {
+        if let (Some(Change::Put(entitlement)), Some(intent)) = (self.changes.front(), &self.intent)
+            && self.kept.take().is_none_or(|kept| !kept.contains(entitlement))
+        {
+            let is_certain =
+                self.record_is_settled() || self.granted().places().all(|place| self.touched.contains(place));
+            let may_stay = is_certain && keep::may_stay(self.granted(), &intent.granted, &refusal);
+            self.kept = may_stay.then(|| self.granted().clone());
             self.rejected = Some((entitlement.clone(), refusal));
         }
         self.start_another_round();
+    }
+
+    /// [`Step::Admit`]: access may be taken away.
+    pub fn admitted(&mut self) {
+        self.is_admitted = Some(true);
+    }
+
+    /// [`Step::Admit`]: access may not be taken away now.
+    pub fn postponed(&mut self) {
+        self.is_admitted = Some(false);
+    }
+
+    /// Since when the agreement has been missing according to the record.
+    #[must_use]
+    pub fn missing_since(&self) -> Option<Timestamp> {
+        self.record.as_ref()?.missing_since
     }
 
     /// The rounds that are left, including the current one.
@@ -238,6 +312,12 @@ impl RunState {
     #[must_use]
     pub fn is_committed(&self) -> bool {
         self.intent.is_some() || !self.touched.is_empty()
+    }
+
+    /// Whether the record names this place.
+    #[must_use]
+    pub fn knows(&self, place: &Place) -> bool {
+        self.recorded_places().any(|recorded| recorded == place)
     }
 
     /// Starts again from the current state, based on the run's own intent.
@@ -261,61 +341,18 @@ impl RunState {
         }
     }
 
+    /// The entitlements that shall exist after all.
+    fn wanted<'a>(&'a self, desired: &'a Desired) -> &'a Entitlements {
+        match (&self.kept, desired) {
+            (Some(kept), Desired::Refused(_)) => kept,
+            _ => desired.entitlements(),
+        }
+    }
+
     /// What was given according to the record.
     #[must_use]
     pub fn granted(&self) -> &Entitlements {
         self.record.as_ref().map_or(Entitlements::NONE, |record| &record.granted)
-    }
-
-    fn recorded_places(&self) -> impl Iterator<Item = &Place> {
-        self.record.iter().flat_map(GrantState::places)
-    }
-
-    fn record_is_settled(&self) -> bool {
-        self.record.as_ref().is_none_or(|record| record.phase == Phase::Settled)
-    }
-
-    /// The record of what is about to be done, with every place where something may exist from now on.
-    fn new_intent(&self, wanted: &Entitlements, changes: &VecDeque<Change>) -> GrantState {
-        let deleted = changes.iter().filter_map(|change| match change {
-            Change::Delete(place) => Some(place),
-            Change::Put(_) => None,
-        });
-        let places = self.recorded_places().chain(&self.touched).chain(deleted);
-        let former = places.filter(|place| wanted.at(place).is_none()).cloned().collect();
-        GrantState { phase: Phase::Changing, granted: wanted.clone(), former }
-    }
-
-    /// The changes in AWS after which `wanted` exists and nothing else: first what is put, then what is deleted.
-    fn changes_to(
-        &self,
-        wanted: &Entitlements,
-        usual_places: &BTreeSet<Place>,
-    ) -> Result<VecDeque<Change>, Unseen> {
-        let look = |place: &Place| self.observed.get(place).ok_or_else(|| Unseen(place.clone()));
-        // Whether the record is certain of what exists here.
-        let is_certain = |place: &Place| self.record_is_settled() && !self.touched.contains(place);
-        let mut changes = VecDeque::new();
-        for (place, permission) in wanted.iter() {
-            let exists = is_certain(place)
-                && self.granted().at(place) == Some(permission)
-                && matches!(look(place)?, Observed::Present(document) if *document == permission.document);
-            if !exists {
-                let entitlement = Entitlement { place: place.clone(), permission: permission.clone() };
-                changes.push_back(Change::Put(entitlement));
-            }
-        }
-        let recorded: BTreeSet<&Place> = self.recorded_places().collect();
-        let other = self.touched.iter().chain(&self.extra_places).chain(usual_places);
-        let places: BTreeSet<&Place> = recorded.iter().copied().chain(other).collect();
-        for place in places.into_iter().filter(|place| wanted.at(place).is_none()) {
-            let was_granted = self.granted().at(place).is_some();
-            let may_exist = self.touched.contains(place) || (recorded.contains(place) && !is_certain(place));
-            if was_granted || may_exist || *look(place)? != Observed::Absent {
-                changes.push_back(Change::Delete(place.clone()));
-            }
-        }
-        Ok(changes)
     }
 }
 

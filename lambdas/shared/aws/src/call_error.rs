@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use thiserror::Error;
 
+use crate::traced::REQUEST_IDS;
+
 /// What a failed call means for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallErrorKind {
@@ -33,6 +35,12 @@ impl CallErrorKind {
             CallErrorKind::Throttled | CallErrorKind::Expired | CallErrorKind::Unavailable => true,
             CallErrorKind::Denied | CallErrorKind::Invalid | CallErrorKind::NotFound => false,
         }
+    }
+
+    /// The meaning of a failure with this code, or else with this HTTP status. Neither is known if there was no answer.
+    pub(crate) fn of(code: Option<&str>, status: Option<u16>) -> CallErrorKind {
+        let of_status = || status.map_or(CallErrorKind::Unavailable, CallErrorKind::of_status);
+        code.and_then(CallErrorKind::of_code).unwrap_or_else(of_status)
     }
 
     /// The meaning of an error code that means the same in every service, whatever the HTTP status.
@@ -104,11 +112,12 @@ pub struct CallError {
     pub code: Option<String>,
     /// The HTTP status; `None` for an entry and if there was no answer.
     pub status: Option<u16>,
-    /// The service's message.
+    /// The service's message. It may repeat what is in the request, names of people included, so it is only looked at for
+    /// decisions, and goes nowhere: neither into logs nor into reports.
     pub message: Option<String>,
-    /// The full code and the message, or what there is in their place, for people.
+    /// The full code, or what there is in its place, for people.
     pub reason: String,
-    /// The SDK's error, or the reason once more for an entry.
+    /// The reason once more, with the id by which AWS can find the request; the SDK's error if there was no answer.
     pub source: Box<dyn Error + Send + Sync>,
 }
 
@@ -120,19 +129,23 @@ impl CallError {
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let code = error.code().map(short);
-        let kind = match (code.and_then(CallErrorKind::of_code), status) {
-            (Some(kind), _) => kind,
-            (None, Some(status)) => CallErrorKind::of_status(status),
-            (None, None) if matches!(error, SdkError::ConstructionFailure(_)) => CallErrorKind::Invalid,
-            (None, None) => CallErrorKind::Unavailable,
+        let kind = match error {
+            SdkError::ConstructionFailure(_) => CallErrorKind::Invalid,
+            _ => CallErrorKind::of(code, status),
         };
         let reason = match (error.code(), status) {
-            (Some(code), _) => reason(code, error.message()),
+            (Some(code), _) => code.to_owned(),
             (None, Some(status)) => format!("HTTP status {status}"),
             (None, None) => "no answer".to_owned(),
         };
         let (code, message) = (code.map(str::to_owned), error.message().map(str::to_owned));
-        CallError { kind, code, status, message, reason, source: error.into() }
+        let source = match error.raw_response().map(request_id) {
+            // The SDK's errors repeat the answer's text.
+            Some(Some(id)) => format!("{reason} (request {id})").into(),
+            Some(None) => reason.clone().into(),
+            None => error.into(),
+        };
+        CallError { kind, code, status, message, reason, source }
     }
 
     /// Classifies the failure of one entry in a batch whose call succeeded. An unknown code counts as [`Invalid`] if the
@@ -143,7 +156,7 @@ impl CallError {
     #[must_use]
     pub fn of_entry(code: &str, message: Option<&str>, is_sender_fault: bool) -> CallError {
         let fallback = if is_sender_fault { CallErrorKind::Invalid } else { CallErrorKind::Unavailable };
-        let reason = reason(code, message);
+        let reason = code.to_owned();
         CallError {
             kind: CallErrorKind::of_code(short(code)).unwrap_or(fallback),
             code: Some(short(code).to_owned()),
@@ -172,8 +185,9 @@ fn short(code: &str) -> &str {
     code.rsplit('.').next().unwrap_or(code)
 }
 
-fn reason(code: &str, message: Option<&str>) -> String {
-    message.map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"))
+/// The id of the request in an answer.
+fn request_id(response: &HttpResponse) -> Option<&str> {
+    REQUEST_IDS.iter().find_map(|name| response.headers().get(*name))
 }
 
 #[cfg(test)]
@@ -291,9 +305,34 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_has_the_full_code_and_the_message_and_the_code_is_short() {
+    fn no_text_of_a_service_is_repeated() {
+        let mut response = response(403);
+        response.headers_mut().insert("x-amzn-requestid", "r-1");
+        let metadata = ErrorMetadata::builder().code("AccessDenied").message("User: jane.doe may not");
+        let failed = GetRoleError::generic(metadata.build());
+        let error = CallError::new(SdkError::service_error(failed, response));
+        let entry = CallError::of_entry("MalformedDetail", Some("jane.doe"), true);
+        for error in [error, entry] {
+            let source = error.source().expect("a cause");
+            let mut said = format!("{error} {source}");
+            let mut next = source.source();
+            while let Some(cause) = next {
+                said = format!("{said} {cause}");
+                next = cause.source();
+            }
+            assert!(!said.contains("jane"), "{said}");
+            assert!(said.contains(error.code.as_deref().unwrap()), "{said}");
+            assert!(
+                error.code.as_deref() == Some("MalformedDetail") || said.contains("request r-1"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_reason_has_the_full_code_and_the_code_is_short() {
         let error = answered(400, Some("AWS.SimpleQueueService.NonExistentQueue"));
-        assert_eq!(error.reason, "AWS.SimpleQueueService.NonExistentQueue: why");
+        assert_eq!(error.reason, "AWS.SimpleQueueService.NonExistentQueue");
         assert!(error.is_code("NonExistentQueue") && !error.is_code("why"));
         assert_eq!(
             (answered(418, None).reason.as_str(), answered(418, None).status),
@@ -302,6 +341,6 @@ mod tests {
         let timeout = CallError::new(SdkError::<GetRoleError, _>::timeout_error("too long"));
         assert_eq!((timeout.reason.as_str(), timeout.code, timeout.status), ("no answer", None, None));
         let entry = CallError::of_entry("MalformedDetail", Some("no object"), true);
-        assert_eq!(entry.to_string(), "MalformedDetail: no object");
+        assert_eq!(entry.to_string(), "MalformedDetail");
     }
 }

@@ -84,6 +84,12 @@ impl Aws {
         &self.sdk_config
     }
 
+    /// Whether this is the region of the configuration.
+    #[must_use]
+    pub(crate) fn is_in(&self, region: &str) -> bool {
+        self.sdk_config.region().is_some_and(|own| own.as_ref() == region)
+    }
+
     /// A client of EventBridge.
     #[must_use]
     pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
@@ -100,6 +106,13 @@ impl Aws {
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
         aws_sdk_s3::Client::new(&self.sdk_config)
+    }
+
+    /// A client of S3 in this region.
+    #[must_use]
+    pub fn s3_in(&self, region: impl Into<Cow<'static, str>>) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.sdk_config);
+        aws_sdk_s3::Client::from_conf(config.region(Region::new(region)).build())
     }
 
     /// A client of Secrets Manager.

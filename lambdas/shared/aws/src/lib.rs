@@ -4,12 +4,13 @@
 //! | --- | --- | --- |
 //! | [`eventbridge`] | EventBridge | a bus that events are published on, for router |
 //! | `iam` | IAM and Service Quotas | `dmm_converge`'s ports for roles and their policies |
+//! | `resources` | S3, Glue, Lake Formation, Athena and KMS | `dmm_converge`'s port for what AWS says about resources |
 //! | `s3` | S3 | `dmm_state`'s object store |
 //! | `secrets_manager` | Secrets Manager | `dmm_api`'s source of the API key |
 //! | [`sqs`] | SQS | a FIFO queue that messages are sent to, for feed and router |
 //!
-//! `config` builds all clients, `http` their HTTP client, and `traced` records the results of calls in their spans. Calls with
-//! several entries are split and classified by [`mod@batch`].
+//! `config` builds all clients, `http` their HTTP client, `json` calls services without a client, and `traced` records the
+//! results of calls in their spans. Calls with several entries are split and classified by [`mod@batch`].
 
 pub mod batch;
 mod call_error;
@@ -17,6 +18,7 @@ mod config;
 pub mod eventbridge;
 mod http;
 mod iam;
+mod json;
 mod resources;
 mod s3;
 mod secrets_manager;

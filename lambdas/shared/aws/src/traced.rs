@@ -16,14 +16,16 @@ use opentelemetry::trace::{FutureExt, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 /// The header with the number of the attempt, `attempt=2; max=4`.
-const ATTEMPT: &str = "amz-sdk-request";
+pub(crate) const ATTEMPT: &str = "amz-sdk-request";
 /// The headers with AWS's id of the request. S3 has its own.
-const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
+pub(crate) const REQUEST_IDS: [&str; 2] = ["x-amzn-requestid", "x-amz-request-id"];
 /// The largest error answer whose code is looked for, in bytes. AWS's are much smaller.
 const LARGEST_ERROR: u64 = 64 * 1024;
 
 /// The HTTP status `Not Found`.
 const NOT_FOUND: u16 = 404;
+/// The codes of answers that say the same with another status, of IAM, Glue and KMS.
+const NOT_FOUND_CODES: [&str; 3] = ["NoSuchEntity", "EntityNotFoundException", "NotFoundException"];
 
 /// An HTTP client whose results are recorded in the current span.
 #[derive(Debug)]
@@ -100,7 +102,7 @@ fn record(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
                 return;
             }
             let code = response.body().bytes().and_then(code).unwrap_or_else(|| status.to_string());
-            if status == NOT_FOUND || code == "NoSuchEntity" {
+            if status == NOT_FOUND || NOT_FOUND_CODES.contains(&code.as_str()) {
                 // Not an error: the caller asks whether the resource exists.
                 span.set_attribute(KeyValue::new("error.type", code));
                 return;

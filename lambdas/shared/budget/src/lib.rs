@@ -117,6 +117,13 @@ pub mod agreement {
     /// The time at the end of an invocation that is reserved for the answer, including the export of spans, when a run is cut
     /// off.
     pub const ANSWER_RESERVE: Duration = Duration::from_secs(2);
+    /// How much later the second look is that has to confirm that an agreement does not exist. Longer than a wrong answer of
+    /// a gateway or a restarting server usually lasts, and shorter than the interval of `iam-reconcile`.
+    pub const SECOND_LOOK: Duration = Duration::from_mins(5);
+    /// The time in which events may take access away from only so many agreements.
+    pub const REVOCATION_WINDOW: Duration = Duration::from_hours(1);
+    /// How long a process believes that the API key still belongs to the same organization.
+    pub const ORGANIZATION_CHECK_INTERVAL: Duration = Duration::from_mins(5);
 }
 
 /// A run of `iam-reconcile`.

@@ -40,7 +40,7 @@ impl Brake {
 pub struct Revocation {
     /// The agreement as `kind id`.
     pub agreement: String,
-    /// `ended`, `missing`, or the code of the refusal, for example `ProductGone`.
+    /// `ended`, `missing`, `elsewhere` (the role is now in an account that another stack serves), or the code of the refusal, for example `ProductGone`.
     pub reason: String,
 }
 
@@ -53,6 +53,11 @@ impl Plan {
     /// Adds an agreement. It is not counted twice.
     pub fn add(&mut self, revocation: Revocation) {
         self.0.insert(revocation);
+    }
+
+    /// Removes an agreement.
+    pub fn remove(&mut self, agreement: &str) {
+        self.0.retain(|revocation| revocation.agreement != agreement);
     }
 
     /// The revocations, in the order of their agreements.
@@ -79,7 +84,7 @@ impl Plan {
         // Quoted, because an id may contain anything, even line breaks.
         let lines =
             self.0.iter().map(|Revocation { agreement, reason }| format!("{agreement:?} {reason:?}\n"));
-        sha256_hex(&lines.collect::<String>())
+        sha256_hex(lines.collect::<String>())
     }
 }
 

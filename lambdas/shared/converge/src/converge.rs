@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use dmm_access::entitlement::{Observed, Place};
+use dmm_access::entitlement::{Entitlements, Observed, Place};
 use dmm_access::name::record_key;
 use dmm_access::provisioning::ProvisioningState;
 use dmm_access::record::Cause;
+use dmm_access::refusal::Refusal;
 use dmm_access::target::Desired;
-use dmm_access::transition::{Finish, ROUNDS};
+use dmm_access::transition::{Finish, Postponement, ROUNDS};
 use dmm_mesh::{AgreementKind, AgreementRef};
 
 use crate::error::Error;
-use crate::outcome::{Convergence, Outcome};
+use crate::outcome::{Altered, Convergence, Outcome};
 use run::Run;
 
 mod converger;
@@ -26,6 +27,13 @@ struct Totals {
     rounds: usize,
     changed: bool,
     was_known: bool,
+    postponed: Option<Postponement>,
+    /// What the agreement gave when the run began.
+    before: Option<Entitlements>,
+    unread: Option<String>,
+    findings: Vec<Refusal>,
+    /// The consumer of an agreement that is not in force is in an account that another stack serves, as far as is known.
+    is_elsewhere: bool,
 }
 
 impl Converger<'_> {
@@ -37,6 +45,9 @@ impl Converger<'_> {
     ///
     /// `found` is a place where something with the name of the agreement `asked` was found. It is cleared unless it is
     /// where the access should be, even if neither the agreement nor its record names it.
+    ///
+    /// If the agreement is not in force, its record alone decides what is deleted. The consumer is read afterwards, to
+    /// find what was given without a record; if that fails, [`Convergence::unread`] says so.
     ///
     /// # Errors
     ///
@@ -61,23 +72,27 @@ impl Converger<'_> {
                 }
             };
             totals.rounds += run.rounds();
+            totals.before.get_or_insert_with(|| run.before().clone());
             if let Some(finish) = &finish {
-                totals.changed |= finish.changed;
-                totals.was_known |= finish.was_known;
+                totals.add(finish);
             }
             if let Some(elsewhere) = run.found_elsewhere() {
                 current = elsewhere;
                 continue;
             }
             let Some(finish) = finish else { continue };
-            for kind in AgreementKind::ALL.into_iter().filter(|kind| *kind != current.kind) {
-                let other = AgreementRef { kind, id: current.id.clone() };
-                let usual = run.usual_places().map(|place| place.for_agreement(&other));
-                let cleared = self.clear(&other, usual.chain(found(&other)).collect(), cause).await?;
-                totals.changed |= cleared;
-                totals.was_known |= cleared;
+            totals.findings = run.findings().to_vec();
+            if let Err(error) = self.clear_leftovers(&run, &current, found, cause, &mut totals).await {
+                self.report_failure(run.agreement(), &error).await;
+                return Err(error);
             }
-            if self.report_result(&run, &finish, totals.was_known).await? && run.was_overtaken().await? {
+            // The state in Data Mesh Manager belongs to another stack if the access was never given here.
+            let is_anothers = totals.is_elsewhere && !totals.was_known;
+            if totals.postponed.is_none()
+                && !is_anothers
+                && self.report_result(&run, &finish, totals.was_known).await?
+                && run.was_overtaken().await?
+            {
                 // Another run worked and reported in the meantime, so this report was late and may be wrong.
                 continue;
             }
@@ -86,29 +101,74 @@ impl Converger<'_> {
         Err(Error::TooManyConflicts { agreement: current.to_string() })
     }
 
-    /// Takes away what was given under the name of a generation in which the agreement is not found, and returns
-    /// whether there was anything. Looks at `places` besides those in the record.
-    async fn clear(
+    /// Takes away what was given without a record or under the names of other generations than `current`.
+    async fn clear_leftovers(
         &self,
-        other: &AgreementRef,
-        places: BTreeSet<Place>,
+        run: &Run<'_>,
+        current: &AgreementRef,
+        found: impl Fn(&AgreementRef) -> Option<Place>,
         cause: &Cause,
-    ) -> Result<bool, Error> {
-        let mut exists = self.records.get(&record_key(other)).await?.is_some();
-        for place in &places {
-            exists = exists || self.places.look(place).await? != Observed::Absent;
+        totals: &mut Totals,
+    ) -> Result<(), Error> {
+        let is_in_force = run.agreement().is_some_and(dmm_mesh::Agreement::is_in_force);
+        let usual = match run.agreement() {
+            Some(agreement) if !is_in_force => match self.read_afterwards(agreement).await {
+                Ok(target) => {
+                    totals.is_elsewhere = target.desired == Desired::Elsewhere;
+                    target.usual_places
+                }
+                Err(error) => {
+                    totals.cannot_read(&error);
+                    totals.is_elsewhere = true;
+                    BTreeSet::new()
+                }
+            },
+            _ => run.usual_places().clone(),
+        };
+        for kind in AgreementKind::ALL {
+            let name = AgreementRef { kind, id: current.id.clone() };
+            let is_current = name == *current;
+            let mut places: BTreeSet<Place> = usual.iter().map(|place| place.for_agreement(&name)).collect();
+            if is_current {
+                // The run has looked at the places in the record, and if the agreement is in force, at all of them.
+                places.retain(|place| !is_in_force && !run.knows(place));
+            } else {
+                places.extend(found(&name));
+            }
+            let has_record = !is_current && self.records.get(&record_key(&name)).await?.is_some();
+            let mut exists = has_record;
+            match self.is_anything_at(&places).await {
+                Ok(found) => exists |= found,
+                Err(error) if is_in_force => return Err(error),
+                Err(error) => totals.cannot_read(&error),
+            }
+            if exists {
+                let mut clearing = Run::new(self, &name, places, cause);
+                // The agreement is found under another name, and nothing says that there was ever one under this name.
+                clearing.trusts_absence = !has_record && run.agreement().is_some();
+                let finish = clearing.finish().await?;
+                // A record of another generation in which nothing is left does not make the agreement known, and what
+                // waits for a second look under another name says nothing about this one.
+                let postponed = finish.postponed.filter(|_| is_current || run.agreement().is_none());
+                totals.add(&Finish { was_known: finish.changed, postponed, ..finish });
+            }
         }
-        if !exists {
-            return Ok(false);
+        Ok(())
+    }
+
+    async fn is_anything_at(&self, places: &BTreeSet<Place>) -> Result<bool, Error> {
+        for place in places {
+            if self.places.look(place).await? != Observed::Absent {
+                return Ok(true);
+            }
         }
-        let finish = Run::new(self, other, places, cause).finish().await?;
-        Ok(finish.changed)
+        Ok(false)
     }
 
     /// Reports the result, and returns whether there was anything to report.
     async fn report_result(&self, run: &Run<'_>, finish: &Finish, was_known: bool) -> Result<bool, Error> {
         let Some(agreement) = run.agreement() else { return Ok(false) };
-        match ProvisioningState::after(agreement, &finish.desired, was_known) {
+        match ProvisioningState::after(agreement, &finish.desired, was_known, finish.is_kept) {
             Some(state) => self.report(agreement, &state).await,
             None => Ok(false),
         }
@@ -116,14 +176,34 @@ impl Converger<'_> {
 }
 
 impl Totals {
+    fn add(&mut self, finish: &Finish) {
+        self.changed |= finish.changed;
+        self.was_known |= finish.was_known;
+        self.postponed = self.postponed.or(finish.postponed);
+    }
+
+    fn cannot_read(&mut self, error: &Error) {
+        self.unread.get_or_insert_with(|| dmm_telemetry::causes(error));
+    }
+
     fn end(self, finish: Finish) -> Convergence {
-        let outcome = match finish.desired {
-            Desired::Refused(refusal) => Outcome::Refused(refusal),
-            _ if !self.changed => Outcome::Unchanged,
-            Desired::Grant(_) => Outcome::Granted,
-            Desired::Nothing | Desired::Elsewhere => Outcome::Revoked,
+        let before = self.before.unwrap_or_default();
+        let altered = Altered::between(&before, finish.desired.entitlements());
+        let outcome = match (finish.desired, self.postponed) {
+            (_, Some(postponement)) => Outcome::Postponed(postponement),
+            (Desired::Refused(refusal), None) => Outcome::Refused(refusal),
+            (_, None) if !self.changed => Outcome::Unchanged,
+            (Desired::Grant(_), None) => Outcome::Granted,
+            (Desired::Nothing | Desired::Elsewhere, None) => Outcome::Revoked,
         };
-        Convergence { outcome, rounds: self.rounds }
+        Convergence {
+            outcome,
+            rounds: self.rounds,
+            had_access: !before.is_empty(),
+            altered,
+            findings: self.findings,
+            unread: self.unread,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a run could not be completed.
 
+use dmm_access::arn::Arn;
 use dmm_access::name::PolicyName;
 use dmm_access::packing::record::PackRecordError;
 use dmm_access::record::RecordError;
@@ -7,6 +8,8 @@ use dmm_access::role::RoleName;
 use dmm_mesh::EventError;
 use dmm_state::StateError;
 use thiserror::Error;
+
+use crate::organization::OrganizationError;
 
 /// AWS could not be made to match an agreement. The grant record holds what was done so far, so the same event can
 /// simply be handled again.
@@ -35,6 +38,9 @@ pub enum Error {
     /// A grant record cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The API key is not one of this stack's organization, or that could not be found out.
+    #[error(transparent)]
+    Organization(#[from] OrganizationError),
     /// The agreement or its record changed again and again.
     #[error("{agreement} or its grant record changed too often during this run; a retry continues")]
     TooManyConflicts {
@@ -57,6 +63,7 @@ impl Error {
             Error::Mesh(error) => error.is_retryable(),
             Error::Aws(error) => error.is_retryable(),
             Error::State(error) => error.is_retryable(),
+            Error::Organization(error) => error.is_retryable(),
             Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) => false,
             Error::TooManyConflicts { .. } | Error::OutOfTime { .. } => true,
         }
@@ -136,6 +143,18 @@ pub enum AwsError {
         #[source]
         source: Source,
     },
+    /// The configuration forbids to change the role, but the role still has a policy. The text is shown to people.
+    #[error(
+        "The IAM role {role} still has the policy {policy}, but the configuration of this integration does not allow it \
+         to change the role. Either ask the operator of the integration to allow the role (allowedRoles and \
+         protectedRoles) and to send the event again, or delete the policy yourself."
+    )]
+    RoleForbidden {
+        /// The role.
+        role: RoleName,
+        /// The policy.
+        policy: PolicyName,
+    },
     /// AWS lets nobody change the role. The text is shown to people.
     #[error("AWS does not allow {action} on the IAM role {role}.")]
     Unmodifiable {
@@ -157,6 +176,37 @@ pub enum AwsError {
         /// The cause.
         #[source]
         source: Source,
+    },
+    /// The role of this function may not ask who owns a resource of its account. The text is shown to people.
+    #[error(
+        "This integration is not allowed to call {action} on {resource}. Ask the operator of the integration to check \
+         the policies of its functions, permissions boundaries and service control policies."
+    )]
+    ResourceDenied {
+        /// The action.
+        action: &'static str,
+        /// The resource.
+        resource: Arn,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+    /// AWS did not say who owns a resource: it did not answer, throttled the call, or failed.
+    #[error("{action} on {resource} failed")]
+    Resource {
+        /// The action.
+        action: &'static str,
+        /// The resource.
+        resource: Arn,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
+    /// It is not known how to ask AWS about such a resource. A kind of port that names it needs an adapter that asks.
+    #[error("this integration does not know how to read the tags of {resource}")]
+    ResourceUnknown {
+        /// The resource.
+        resource: Arn,
     },
     /// The record of the role's managed policies changed again and again.
     #[error(
@@ -190,10 +240,13 @@ impl AwsError {
         match self {
             AwsError::Quota { is_retryable, .. } => *is_retryable,
             AwsError::State(error) => error.is_retryable(),
-            AwsError::Failed { .. } | AwsError::TooManyConflicts { .. } => true,
+            AwsError::Failed { .. } | AwsError::Resource { .. } | AwsError::TooManyConflicts { .. } => true,
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
+            | AwsError::RoleForbidden { .. }
             | AwsError::Unmodifiable { .. }
+            | AwsError::ResourceDenied { .. }
+            | AwsError::ResourceUnknown { .. }
             | AwsError::Record(_) => false,
         }
     }
@@ -202,8 +255,14 @@ impl AwsError {
     /// reported.
     pub(crate) fn is_for_people(&self) -> bool {
         match self {
-            AwsError::Denied { .. } | AwsError::OptedOut { .. } | AwsError::Unmodifiable { .. } => true,
+            AwsError::Denied { .. }
+            | AwsError::OptedOut { .. }
+            | AwsError::RoleForbidden { .. }
+            | AwsError::Unmodifiable { .. }
+            | AwsError::ResourceDenied { .. } => true,
             AwsError::Failed { .. }
+            | AwsError::Resource { .. }
+            | AwsError::ResourceUnknown { .. }
             | AwsError::TooManyConflicts { .. }
             | AwsError::Quota { .. }
             | AwsError::State(_)

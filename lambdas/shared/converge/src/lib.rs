@@ -3,20 +3,26 @@
 //! - [`ports`]: the traits that this crate needs, for adapters to implement.
 //! - [`converge`]: makes AWS match one agreement.
 //! - [`adapters`]: selects the adapter for a kind of place; [`packing`] is the adapter for the policies of roles.
-//! - [`brake`]: stops a mass revocation; [`Mode`]: act, or only watch.
+//! - [`brake`]: how many revocations are too many; [`gate`]: what is asked before each; [`window`]: the gate for events.
+//! - [`organization`]: whose API key this is. [`Mode`]: act, or only watch; [`dry_run`]: what a run would change.
 //! - [`reconcile`]: goes through all agreements, without any event.
 
 pub mod adapters;
 pub mod brake;
 mod conflict;
 pub mod converge;
+pub mod dry_run;
 pub mod error;
+pub mod gate;
 pub mod mode;
+pub mod organization;
 mod outcome;
 pub mod packing;
 pub mod ports;
 pub mod reconcile;
+mod rejected;
 pub mod trace;
+pub mod window;
 
 pub use brake::Brake;
 pub use converge::Converger;

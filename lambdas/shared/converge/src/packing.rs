@@ -6,7 +6,8 @@
 //! together with other grants of the role. How many of those a role may have is a quota of the account. When there is
 //! room again, the grant moves back to an inline policy the next time that somebody looks at its agreement.
 //!
-//! Policies that this software did not write are counted and never changed.
+//! Policies that this software did not write are counted and never changed, and neither are those of another stack
+//! ([`inline`]). What is read from the state bucket is checked before it reaches IAM ([`stored`]).
 //!
 //! [`dmm_access::packing`] decides; this module carries it out.
 
@@ -15,138 +16,63 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, RolePolicy};
-use dmm_access::managed_policy::ManagedPolicy;
+use dmm_access::guardrails::Guardrails;
 use dmm_access::name::PolicyName;
-use dmm_access::packing::protocol::{Limits, ObservedPolicy, Packer, PackingOutcome, PackingState, Step};
-use dmm_access::packing::record::{self, PackRecord};
+use dmm_access::packing::protocol::PackingOutcome;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::RoleName;
 use dmm_access::size;
+use dmm_access::stack::Stack;
 use dmm_budget::Backoff;
 use dmm_mesh::AgreementRef;
-use dmm_state::{ObjectStore, Precondition, StateError};
+use dmm_state::{ObjectKeys, ObjectStore};
 use dmm_telemetry::metrics;
 use jiff::Timestamp;
-use uuid::Uuid;
 
-use crate::conflict;
 use crate::error::AwsError;
 use crate::ports::{InlinePolicies, ManagedPolicies, Places, Put, Roles};
+use inline::Inline;
+
+mod inline;
+mod managed;
+mod stored;
 
 /// Operators are warned when this share of a role's room is used, in percent.
 const WARN_FROM: f64 = 80.0;
+
+/// Stores records, and lists them.
+pub trait Records: ObjectStore + ObjectKeys {}
+
+impl<T: ObjectStore + ObjectKeys> Records for T {}
 
 /// Stores each grant in an inline policy or a managed policy of its role.
 pub struct Packing<R> {
     /// IAM.
     pub iam: R,
-    /// Holds the records of the managed policies.
-    pub records: Arc<dyn ObjectStore>,
+    /// Holds the records of the managed policies, and the grant records.
+    pub records: Arc<dyn Records>,
+    /// Which roles may be changed.
+    pub guardrails: Guardrails,
+    /// The stack that this is.
+    pub stack: Stack,
+    /// Whether inline policies that no record knows and that state no stack belong to this stack if they have the name of
+    /// an agreement. This is for the policies of the predecessor of this software, which kept no records.
+    pub adopts_unmarked: bool,
     /// The current time, for records.
     pub clock: fn() -> Timestamp,
     /// How long a run waits before it starts again because another run wrote the record.
     pub conflict_backoff: Backoff,
 }
 
+/// What may be changed on a role when an agreement loses its access.
+enum Changeable {
+    Everything,
+    /// Only what this stack wrote, beyond doubt: the role is not among the allowed roles any more.
+    OnlyMarked,
+    Nothing,
+}
+
 impl<R: Roles + InlinePolicies + ManagedPolicies> Packing<R> {
-    /// The record of this role, and its version.
-    async fn record(&self, role: &RoleName) -> Result<(Option<PackingState>, Precondition), AwsError> {
-        let object = self.records.get(&record::key(role)).await?;
-        let version = Precondition::unchanged(object.as_ref());
-        let record = object.map(|object| PackRecord::read(role, &object.body)).transpose()?;
-        Ok((record.map(|record| record.state), version))
-    }
-
-    /// Packs this document into a managed policy, or with `None`, takes the grant out of the managed policies.
-    async fn pack(
-        &self,
-        policy: &RolePolicy,
-        document: Option<&Document>,
-    ) -> Result<PackingOutcome, AwsError> {
-        let role = &policy.role;
-        let mut packer = Packer::new(policy.policy.clone(), document.cloned(), Limits::default());
-        let mut version = Precondition::Absent;
-        loop {
-            match packer.next_step() {
-                Step::ReadRecord => {
-                    let (state, read) = self.record(role).await?;
-                    version = read;
-                    packer.record_read(state.unwrap_or_default());
-                }
-                Step::CountSlots => packer.slots_counted(self.slots(role).await?),
-                Step::Look(number) => packer.looked(number, self.look_at(role, number).await?),
-                Step::Write(state) => {
-                    let revision = Uuid::new_v4().to_string();
-                    let body = PackRecord::new(role.clone(), state, (self.clock)(), revision).to_json();
-                    match self.records.put(&record::key(role), body, &version).await {
-                        Ok(etag) => {
-                            version = Precondition::Matches(etag);
-                            packer.written();
-                        }
-                        Err(StateError::Conflict { .. }) => {
-                            tracing::info!(
-                                %role,
-                                "another run works on the managed policies of this role; starting again"
-                            );
-                            packer.conflict();
-                            conflict::wait(&self.conflict_backoff, packer.rounds()).await;
-                        }
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                Step::Put(number, document) => {
-                    let managed = ManagedPolicy { role: role.clone(), number };
-                    match self.iam.put_managed(&managed, &document).await? {
-                        Put::Done => {
-                            tracing::info!(%role, number, "managed policy put");
-                            packer.done();
-                        }
-                        Put::Rejected(refusal) => packer.rejected(refusal),
-                    }
-                }
-                Step::Delete(number) => {
-                    self.iam.delete_managed(&ManagedPolicy { role: role.clone(), number }).await?;
-                    tracing::info!(%role, number, "managed policy deleted");
-                    packer.done();
-                }
-                Step::Finish(outcome) => return Ok(outcome),
-                Step::GiveUp => return Err(AwsError::TooManyConflicts { role: role.clone() }),
-            }
-        }
-    }
-
-    /// How many managed policies of this software the role may have: the rest of the quota.
-    async fn slots(&self, role: &RoleName) -> Result<usize, AwsError> {
-        let others = self.iam.attached(role).await?.others;
-        Ok(self.iam.quota().await?.saturating_sub(others))
-    }
-
-    async fn look_at(&self, role: &RoleName, number: u32) -> Result<ObservedPolicy, AwsError> {
-        let document = self.iam.managed(&ManagedPolicy { role: role.clone(), number }).await?;
-        let is_attached = self.iam.attached(role).await?.ours.contains(&number);
-        Ok(ObservedPolicy { document, is_attached })
-    }
-
-    /// Whether the managed policies in IAM are exactly what the record says.
-    async fn matches_iam(&self, role: &RoleName, state: &PackingState) -> Result<bool, AwsError> {
-        if !state.uncertain.is_empty() {
-            return Ok(false);
-        }
-        let mut numbers = state.layout.numbers().peekable();
-        if numbers.peek().is_none() {
-            return Ok(true);
-        }
-        let ours = self.iam.attached(role).await?.ours;
-        for number in numbers {
-            let document = self.iam.managed(&ManagedPolicy { role: role.clone(), number }).await?;
-            let observed = ObservedPolicy { document, is_attached: ours.contains(&number) };
-            if !observed.matches(state.layout.document(number).as_ref()) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// The size of all other inline policies of the role, in characters.
     async fn other_inline_size(&self, policy: &RolePolicy) -> Result<usize, AwsError> {
         let mut sum = 0;
@@ -162,9 +88,10 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Packing<R> {
     /// consequence, because the grant does not depend on it.
     async fn measure(&self, role: &RoleName, inline: usize) {
         let measured = async {
-            let (state, slots) = (self.record(role).await?.0.unwrap_or_default(), self.slots(role).await?);
+            let (packs, slots) = (self.packs(role).await?, self.slots(role).await?);
             let room = size::INLINE_TOTAL + slots * size::MANAGED;
-            Ok::<f64, AwsError>(percentage(inline + state.layout.size(), room))
+            let packed = packs.state.map_or(0, |state| state.layout.size());
+            Ok::<f64, AwsError>(percentage(inline + packed, room))
         };
         match measured.await {
             Ok(percent) => {
@@ -180,12 +107,15 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Packing<R> {
         }
     }
 
-    /// Writes the grant where there is room for it.
+    /// Writes the grant where there is room for it. If an inline policy with its name belongs to somebody else, such as
+    /// another stack that serves the same agreement, the grant goes into a managed policy.
     async fn store(&self, policy: &RolePolicy, document: &Document) -> Result<Put, AwsError> {
+        let is_free = !matches!(self.inline(policy).await?, Inline::Foreign);
+        let marked = self.stack.mark(document);
         let others = self.other_inline_size(policy).await?;
-        let inline = others + size::of(document.as_str());
-        if inline <= size::INLINE_TOTAL {
-            match self.iam.put_inline(policy, document).await? {
+        let inline = others + size::of(marked.as_str());
+        if is_free && inline <= size::INLINE_TOTAL {
+            match self.iam.put_inline(policy, &marked).await? {
                 Put::Done => {
                     self.pack(policy, None).await?;
                     // Below this share, the role is not nearly full, and IAM is not asked for more.
@@ -201,7 +131,9 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Packing<R> {
         }
         match self.pack(policy, Some(document)).await? {
             PackingOutcome::Done => {
-                self.iam.delete_inline(policy).await?;
+                if is_free {
+                    self.iam.delete_inline(policy).await?;
+                }
                 self.measure(&policy.role, others).await;
                 Ok(Put::Done)
             }
@@ -209,32 +141,66 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Packing<R> {
             PackingOutcome::Rejected(refusal) => Ok(Put::Rejected(refusal)),
         }
     }
+
+    /// What may be changed on this role. A record in the state bucket can name any role, so the guardrails are asked
+    /// again. If IAM does not say what it knows about the role, that does not delay the end of the access: the policy has
+    /// the name of the agreement in any case, and the functions' own permissions exclude the stack's roles.
+    async fn changeable(&self, role: &RoleName) -> Changeable {
+        match self.iam.role(role).await {
+            Ok(Some(found)) => match self.guardrails.check_change(&found) {
+                Ok(()) => Changeable::Everything,
+                Err(Refusal::RoleNotAllowed { .. }) => Changeable::OnlyMarked,
+                Err(_) => Changeable::Nothing,
+            },
+            Ok(None) => Changeable::Everything,
+            Err(error) => {
+                let error = dmm_telemetry::causes(&error);
+                tracing::warn!(%role, error, "the role could not be read before its policy is deleted");
+                Changeable::Everything
+            }
+        }
+    }
+
+    /// Whether the grant is packed, or may be because the record is lost.
+    async fn may_be_packed(&self, place: &RolePolicy) -> Result<bool, AwsError> {
+        Ok(match self.packs(&place.role).await?.state {
+            Some(state) => state.layout.number_of(&place.policy).is_some(),
+            None => !self.iam.attached(&place.role).await?.ours.is_empty(),
+        })
+    }
 }
 
 #[async_trait]
 impl<R: Roles + InlinePolicies + ManagedPolicies> Places<RolePolicy> for Packing<R> {
     /// A grant is present if it is an inline policy, or correctly packed into a managed policy. If the managed policies
     /// of the role differ from the record in any way, everything on the role is misplaced: the next run for any of its
-    /// grants then puts or deletes that grant, which repairs all managed policies of the role. A packed grant that would fit into an
-    /// inline policy is misplaced, too.
+    /// grants then puts or deletes that grant, which repairs all managed policies of the role. A packed grant that would
+    /// fit into an inline policy is misplaced, too, and so is an inline policy that does not state its stack yet.
     async fn look(&self, place: &RolePolicy) -> Result<Observed, AwsError> {
-        let inline = self.iam.inline(place).await?;
-        let (Some(state), _) = self.record(&place.role).await? else { return Ok(inline.into()) };
+        let inline = self.inline(place).await?;
+        let state = match self.packs(&place.role).await?.state {
+            Some(state) => state,
+            None if self.iam.attached(&place.role).await?.ours.is_empty() => return Ok(inline.into()),
+            None => return Ok(Observed::Misplaced),
+        };
         let packed = state.layout.grants().find(|(name, _)| **name == place.policy);
         if !self.matches_iam(&place.role, &state).await? {
             return Ok(Observed::Misplaced);
         }
         match (inline, packed) {
             (inline, None) => Ok(inline.into()),
-            (None, Some((_, document))) => {
-                let inline_size = self.other_inline_size(place).await? + size::of(document.as_str());
+            (Inline::None, Some((_, document))) => {
+                let marked = self.stack.mark(document);
+                let inline_size = self.other_inline_size(place).await? + size::of(marked.as_str());
                 if inline_size <= size::INLINE_TOTAL {
                     return Ok(Observed::Misplaced);
                 }
                 Ok(Observed::Present(document.clone()))
             }
+            // The name of the inline policy is taken.
+            (Inline::Foreign, Some((_, document))) => Ok(Observed::Present(document.clone())),
             // It is stored twice.
-            (Some(_), Some(_)) => Ok(Observed::Misplaced),
+            (Inline::Ours(_) | Inline::Earlier, Some(_)) => Ok(Observed::Misplaced),
         }
     }
 
@@ -248,34 +214,51 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Places<RolePolicy> for Packing
     }
 
     async fn delete(&self, place: &RolePolicy) -> Result<(), AwsError> {
-        self.iam.delete_inline(place).await?;
-        match self.pack(place, None).await {
-            Ok(_) => {
-                let RolePolicy { role, policy } = place;
-                tracing::info!(%role, %policy, "policy deleted");
-                Ok(())
-            }
-            Err(AwsError::Denied { action, role, source }) => match self.iam.role(&role).await? {
-                Some(found) if !found.has_opted_in => {
-                    Err(AwsError::OptedOut { role, policy: place.policy.clone(), source })
+        let RolePolicy { role, policy } = place;
+        let inline = self.inline(place).await?;
+        let is_forbidden = match (self.changeable(role).await, &inline) {
+            (Changeable::Everything, _) => false,
+            (Changeable::OnlyMarked, inline) => *inline == Inline::Earlier,
+            (Changeable::Nothing, Inline::Ours(_) | Inline::Earlier) => true,
+            (Changeable::Nothing, Inline::None | Inline::Foreign) => {
+                if !self.may_be_packed(place).await? {
+                    return Ok(());
                 }
-                _ => Err(AwsError::Denied { action, role, source }),
-            },
-            Err(error) => Err(error),
+                true
+            }
+        };
+        if is_forbidden {
+            return Err(AwsError::RoleForbidden { role: role.clone(), policy: policy.clone() });
         }
+        // IAM's answers lag behind, so a policy that does not seem to exist is deleted as well.
+        if inline != Inline::Foreign {
+            self.iam.delete_inline(place).await?;
+        }
+        self.pack(place, None).await?;
+        tracing::info!(%role, %policy, "policy deleted");
+        Ok(())
     }
 
     /// The inline policies and the packed grants.
     async fn list_ours(&self, role: &RoleName) -> Result<Vec<(AgreementRef, RolePolicy)>, AwsError> {
-        let mut names = self.iam.inline_names(role).await?;
-        let (state, _) = self.record(role).await?;
-        let state = state.unwrap_or_default();
-        let packed = state.layout.grants().map(|(name, _)| name.to_string());
-        names.extend(packed.filter(|name| !names.contains(name)).collect::<Vec<_>>());
-        let ours = names.iter().filter_map(|name| PolicyName::agreement(name));
-        let place =
-            |agreement: &AgreementRef| RolePolicy { role: role.clone(), policy: PolicyName::of(agreement) };
-        Ok(ours.map(|agreement| (agreement.clone(), place(&agreement))).collect())
+        let place = |name: &str| {
+            let agreement = PolicyName::agreement(name)?;
+            let policy = PolicyName::of(&agreement);
+            Some((agreement, RolePolicy { role: role.clone(), policy }))
+        };
+        let mut ours = Vec::new();
+        for (agreement, place) in self.iam.inline_names(role).await?.iter().filter_map(|name| place(name)) {
+            if let Inline::Ours(_) | Inline::Earlier = self.inline(&place).await? {
+                ours.push((agreement, place));
+            }
+        }
+        let state = self.packs(role).await?.state.unwrap_or_default();
+        for found in state.layout.grants().filter_map(|(name, _)| place(name.as_str())) {
+            if !ours.contains(&found) {
+                ours.push(found);
+            }
+        }
+        Ok(ours)
     }
 }
 

@@ -136,6 +136,9 @@ pub trait ManagedPolicies: Send + Sync {
     async fn managed(&self, policy: &ManagedPolicy) -> Result<Option<Document>, AwsError>;
     /// Writes the policy and attaches it to its role.
     async fn put_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError>;
+    /// Writes another document to the policy, and neither attaches nor detaches it. It is not an error if the policy does
+    /// not exist.
+    async fn replace_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<(), AwsError>;
     /// Detaches the policy from its role and deletes it. It is not an error if the policy or the role does not exist.
     async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError>;
 }

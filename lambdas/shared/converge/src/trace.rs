@@ -6,6 +6,7 @@ use dmm_telemetry::{attribute, metrics};
 use jiff::Timestamp;
 use tracing::Span;
 
+use crate::dry_run::Change;
 use crate::outcome::{Convergence, Outcome};
 
 /// The span of one agreement in a run that looks at many.
@@ -43,9 +44,26 @@ pub(crate) fn place(place: &Place) {
     }
 }
 
+/// Logs and counts the changes that a run for this agreement would have made, in the mode `observe`.
+pub fn observed(agreement: &AgreementRef, changes: &[(Change, Place)]) {
+    for (change, place) in changes {
+        tracing::info!(%agreement, change = change.as_str(), %place, "this would be changed");
+    }
+    metrics::observed(changes.len());
+}
+
+/// Logs and counts why an agreement that gets access would be refused if ownership were required.
+pub fn findings(agreement: &AgreementRef, convergence: &Convergence) {
+    for finding in &convergence.findings {
+        let reason = finding.code();
+        tracing::warn!(%agreement, reason, "this access would be refused if ownership were required");
+        metrics::finding(reason);
+    }
+}
+
 /// Records how a run ended and how many rounds it took.
 pub fn outcome(convergence: &Convergence, event_time: Option<Timestamp>) {
-    let Convergence { outcome, rounds } = convergence;
+    let Convergence { outcome, rounds, .. } = convergence;
     match outcome {
         Outcome::Granted => metrics::granted(),
         Outcome::Revoked => metrics::revoked(),
@@ -54,6 +72,7 @@ pub fn outcome(convergence: &Convergence, event_time: Option<Timestamp>) {
             metrics::refused(refusal.code());
             attribute("dmm.refusal.reason", refusal.code());
         }
+        Outcome::Postponed(_) => metrics::revocations_held(1),
     }
     attribute("dmm.outcome", outcome.name());
     attribute("dmm.rounds", i64::try_from(*rounds).unwrap_or(i64::MAX));

@@ -6,9 +6,13 @@ use std::time::Duration;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
+use dmm_access::stack::Stack;
 use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
+use dmm_converge::dry_run::DryRun;
+use dmm_converge::organization::Pin;
 use dmm_converge::ports::{Places, Resources, Roles};
-use dmm_converge::{Converger, Error, Outcome, trace};
+use dmm_converge::window::Window;
+use dmm_converge::{Brake, Converger, Error, Mode, Outcome, trace};
 use dmm_mesh::CloudEvent;
 use dmm_state::ObjectStore;
 use dmm_telemetry::Trigger;
@@ -29,6 +33,10 @@ pub struct AgreementHandler {
     places: Arc<dyn Places>,
     records: Arc<dyn ObjectStore>,
     guardrails: Guardrails,
+    stack: Stack,
+    mode: Mode,
+    brake: Brake,
+    organization: Pin,
 }
 
 impl AgreementHandler {
@@ -38,8 +46,10 @@ impl AgreementHandler {
     ///
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: AgreementConfig) -> Result<AgreementHandler, WiringError> {
-        let AgreementAdapters { api, iam, resources, records, guardrails } = AgreementAdapters::new(config)?;
-        let places = adapters(iam.clone(), &records);
+        let (mode, brake, organization) = (config.mode, config.brake, Pin::new(config.organization.clone()));
+        let AgreementAdapters { api, iam, resources, records, guardrails, stack } =
+            AgreementAdapters::new(config)?;
+        let places = adapters(iam.clone(), &records, &guardrails, &stack, false);
         Ok(AgreementHandler {
             api,
             roles: Arc::new(iam),
@@ -47,6 +57,10 @@ impl AgreementHandler {
             places: Arc::new(places),
             records: Arc::new(records),
             guardrails,
+            stack,
+            mode,
+            brake,
+            organization,
         })
     }
 
@@ -101,7 +115,18 @@ impl AgreementHandler {
         let traceparent = event.as_object().get("traceparent").and_then(Value::as_str).map(str::to_owned);
         let cause = Cause { id: id.to_owned(), event_type: event_type.to_owned(), traceparent };
         let api = self.api.until(deadline);
-        let converger = Converger {
+        let dry_run = DryRun::new(self.places.as_ref(), self.records.as_ref());
+        let window = |store| Window {
+            store,
+            brake: self.brake,
+            clock: Timestamp::now,
+            conflict_backoff: CONFLICT_BACKOFF,
+        };
+        let gate = match self.mode {
+            Mode::Enforce => window(self.records.as_ref()),
+            Mode::Observe => window(&dry_run),
+        };
+        let mut converger = Converger {
             agreements: &api,
             reporter: &api,
             roles: self.roles.as_ref(),
@@ -109,12 +134,32 @@ impl AgreementHandler {
             places: self.places.as_ref(),
             records: self.records.as_ref(),
             guardrails: &self.guardrails,
+            stack: &self.stack,
+            gate: &gate,
             clock: Timestamp::now,
             conflict_backoff: CONFLICT_BACKOFF,
         };
-        let result = timeout_at(deadline, converger.converge(&agreement, None, &cause)).await;
+        if self.mode == Mode::Observe {
+            (converger.reporter, converger.places, converger.records) = (&dry_run, &dry_run, &dry_run);
+        }
+        let run = async {
+            self.organization.check(&api, self.records.as_ref()).await?;
+            converger.converge(&agreement, None, &cause).await
+        };
+        let result = timeout_at(deadline, run).await;
         let convergence = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
-        trace::outcome(&convergence, event.time());
+        match self.mode {
+            Mode::Enforce => trace::outcome(&convergence, event.time()),
+            Mode::Observe => trace::observed(&agreement, &dry_run.take_changes()),
+        }
+        trace::findings(&agreement, &convergence);
+        if let Some(error) = &convergence.unread {
+            tracing::warn!(
+                %agreement,
+                error,
+                "the consumer could not be read, so access that was given without a record may remain"
+            );
+        }
         let outcome = convergence.outcome;
         tracing::info!(
             event.id = id,

@@ -85,15 +85,44 @@ impl Environment<'_> {
         Ok(value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
     }
 
+    /// The same, but there has to be a value.
+    pub(crate) fn required_list(&self, variable: &Variable) -> Result<Vec<String>, VariableError> {
+        let list = self.list(variable)?;
+        let Variable { name, meaning } = *variable;
+        if list.is_empty() { Err(VariableError::Missing { name, meaning }) } else { Ok(list) }
+    }
+
     /// The value as a `T`, whose error says what is wrong with it.
     pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, variable: &Variable) -> Result<T, VariableError> {
         self.required(variable)?.parse().map_err(|problem: T::Err| variable.invalid(problem.to_string()))
     }
 
+    /// The same, or the default of `T` if the variable is not set or blank.
+    pub(crate) fn parsed_or_default<T>(&self, variable: &Variable) -> Result<T, VariableError>
+    where
+        T: FromStr<Err: Display> + Default,
+    {
+        let Some(value) = self.optional(variable)? else { return Ok(T::default()) };
+        value.parse().map_err(|problem: T::Err| variable.invalid(problem.to_string()))
+    }
+
+    /// The value as a number from 0 to `largest`; `None` if the variable is not set or blank.
+    pub(crate) fn number(&self, variable: &Variable, largest: usize) -> Result<Option<usize>, VariableError> {
+        let Some(value) = self.optional(variable)? else { return Ok(None) };
+        match value.parse() {
+            Ok(number) if number <= largest => Ok(Some(number)),
+            _ => Err(variable.invalid(format!("`{value}` is not a whole number from 0 to {largest}"))),
+        }
+    }
+
     /// The value, `true` or `false`.
     pub(crate) fn flag(&self, variable: &Variable) -> Result<bool, VariableError> {
-        let value = self.required(variable)?;
-        value.parse().map_err(|_| variable.invalid(format!("`{value}` is neither true nor false")))
+        as_flag(variable, &self.required(variable)?)
+    }
+
+    /// The same, or `default` if the variable is not set or blank.
+    pub(crate) fn flag_or(&self, variable: &Variable, default: bool) -> Result<bool, VariableError> {
+        self.optional(variable)?.map_or(Ok(default), |value| as_flag(variable, &value))
     }
 
     /// The value as the URL of a FIFO queue.
@@ -124,6 +153,10 @@ impl Environment<'_> {
 }
 
 struct NotUnicode;
+
+fn as_flag(variable: &Variable, value: &str) -> Result<bool, VariableError> {
+    value.parse().map_err(|_| variable.invalid(format!("`{value}` is neither true nor false")))
+}
 
 impl Variable {
     fn invalid(&self, problem: String) -> VariableError {
@@ -188,6 +221,28 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_flag_that_is_not_set_has_its_default() {
+        for default in [true, false] {
+            assert_eq!(in_name(" ", |environment| environment.flag_or(&NAME, default)).unwrap(), default);
+        }
+        assert!(!in_name("false", |environment| environment.flag_or(&NAME, true)).unwrap());
+        assert!(in_name("off", |environment| environment.flag_or(&NAME, true)).is_err());
+    }
+
+    #[test]
+    fn a_number_has_no_sign_and_a_largest_value() {
+        let number = |value| in_name(value, |environment| environment.number(&NAME, 100));
+        assert_eq!(
+            (number("0").unwrap(), number("100").unwrap(), number("").unwrap()),
+            (Some(0), Some(100), None)
+        );
+        for value in ["-1", "101", "1.5", "1e1", "ten"] {
+            let error = number(value).unwrap_err().to_string();
+            assert!(error.contains("NAME") && error.contains(&format!("`{value}`")), "{error}");
+        }
+    }
+
+    #[test]
     fn a_list_contains_the_values_between_commas() {
         let list = in_name("analyst, job/*,, ,loader,", |environment| environment.list(&NAME));
         assert_eq!(list.unwrap(), ["analyst", "job/*", "loader"]);
@@ -203,6 +258,14 @@ pub(crate) mod tests {
             error.contains("NAME") && error.contains("https://") && error.contains("the name"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_parsed_value_that_is_not_set_is_the_default_and_an_invalid_one_is_an_error() {
+        let parsed = |value| in_name(value, |environment| environment.parsed_or_default::<u8>(&NAME));
+        assert_eq!(with(&[], |environment| environment.parsed_or_default::<u8>(&NAME)).unwrap(), 0);
+        assert_eq!((parsed(" ").unwrap(), parsed("7").unwrap()), (0, 7));
+        assert!(parsed("-1").unwrap_err().to_string().contains("NAME"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dmm_access::guardrails::Guardrails;
+use dmm_access::stack::Stack;
 use dmm_api::RetryPolicy;
 use dmm_aws::{Aws, AwsResources, AwsSetupError, IamRoles, S3Store, SecretApiKey};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
@@ -61,6 +62,8 @@ pub struct AgreementAdapters {
     pub records: S3Store,
     /// Who may get access, and to what.
     pub guardrails: Guardrails,
+    /// The stack that this is.
+    pub stack: Stack,
 }
 
 impl AgreementAdapters {
@@ -71,21 +74,38 @@ impl AgreementAdapters {
     /// [`WiringError`], if a client cannot be built.
     pub fn new(config: AgreementConfig) -> Result<AgreementAdapters, WiringError> {
         let aws = Aws::new(config.aws)?;
+        let resources = AwsResources::new(&aws, config.managed_policies.account());
+        let stack = config.managed_policies.stack().clone();
         Ok(AgreementAdapters {
-            api: api_client(config.api, &aws)?,
+            stack,
+            api: api_client(config.api, &aws)?.with_older_generations(config.legacy_generations),
             iam: IamRoles::new(&aws, config.managed_policies, config.opt_in),
-            resources: AwsResources::new(&aws),
+            resources,
             records: S3Store::new(&aws, config.state_bucket),
             guardrails: config.guardrails,
         })
     }
 }
 
-/// The adapters for all kinds of places. The one for policies of roles decides, by the records in the state bucket, whether a
-/// grant is an inline policy or part of a managed policy.
-pub fn adapters<R>(iam: R, records: &S3Store) -> Adapters<Packing<R>> {
-    let records = Arc::new(records.clone());
-    let role_policies = Packing { iam, records, clock: Timestamp::now, conflict_backoff: CONFLICT_BACKOFF };
+/// The adapters for all kinds of places, which call IAM through `iam`. The one for policies of roles decides, by the
+/// records in the state bucket, whether a grant is an inline policy or part of a managed policy. `adopts_unmarked` says
+/// whether policies of the predecessor of this software, which kept no records, belong to this stack.
+pub fn adapters<R>(
+    iam: R,
+    records: &S3Store,
+    guardrails: &Guardrails,
+    stack: &Stack,
+    adopts_unmarked: bool,
+) -> Adapters<Packing<R>> {
+    let role_policies = Packing {
+        iam,
+        records: Arc::new(records.clone()),
+        guardrails: guardrails.clone(),
+        stack: stack.clone(),
+        adopts_unmarked,
+        clock: Timestamp::now,
+        conflict_backoff: CONFLICT_BACKOFF,
+    };
     Adapters { role_policies }
 }
 

@@ -49,6 +49,7 @@ pub fn function(binary: &str, server: &MockServer) -> Command {
         ("DMM_BASE_URL", &address),
         ("DMM_API_KEY_SECRET_ID", "dmm/api-key"),
         ("STATE_BUCKET", "state"),
+        ("OWN_RESOURCES", "arn:aws:s3:::state"),
         ("ALLOWED_ROLES", "consumer-*"),
         ("OPT_IN_PATH", "/dmm-consumers/"),
         ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:iam::123456789012:policy/dmm-test/"),

@@ -120,7 +120,9 @@ impl ArraySplitter {
         Ok(match (self.state, byte) {
             (State::Text, b'\\') => State::Escape,
             (State::Text, b'"') => State::Element,
-            (State::Text | State::Escape, _) => State::Text,
+            (State::Text | State::Escape, _) | (State::First | State::Next | State::Element, b'"') => {
+                State::Text
+            }
             (State::Before, b'[') => State::First,
             (
                 state @ (State::Before | State::First | State::Next | State::After),
@@ -131,7 +133,6 @@ impl ArraySplitter {
             (State::After, _) | (State::First | State::Next, b',' | b']' | b'}') => {
                 return Err(ArrayError::NotDelimitable);
             }
-            (_, b'"') => State::Text,
             (_, b'[') => self.open_bracket(b']')?,
             (_, b'{') => self.open_bracket(b'}')?,
             (_, b']') if self.open.is_empty() => State::After,

@@ -21,7 +21,7 @@ mod tests {
     #[test]
     fn the_name_is_a_string_that_is_not_empty() {
         assert_eq!(organization(br#"{"vanityUrl":"acme","host":"h"}"#).as_deref(), Ok("acme"));
-        for text in [r#"{}"#, r#"{"vanityUrl":""}"#, r#"{"vanityUrl":7}"#, r#"{"vanityUrl":null}"#] {
+        for text in ["{}", r#"{"vanityUrl":""}"#, r#"{"vanityUrl":7}"#, r#"{"vanityUrl":null}"#] {
             assert!(
                 organization(text.as_bytes()).expect_err(text).to_string().contains("`vanityUrl`"),
                 "{text}"

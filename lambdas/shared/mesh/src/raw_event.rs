@@ -62,7 +62,6 @@ impl RawEvent {
     }
 
     /// The bytes, and the JSON value or the reason why there is none.
-    #[must_use]
     pub fn into_parts(self) -> (Vec<u8>, Result<Value, EventDefect>) {
         (self.bytes, self.content)
     }

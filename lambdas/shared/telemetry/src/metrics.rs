@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::names::metric::{
-    AGREEMENTS_CHECKED, AGREEMENTS_FAILED, AGREEMENTS_REFUSED, CONVERGENCE_ROUNDS, EVENT_AGE,
-    EVENTS_DEAD_LETTERED, EVENTS_FAILED, EVENTS_POLLED, EVENTS_PUBLISHED, EVENTS_QUARANTINED, EVENTS_QUEUED,
-    FEED_LAG, GRANTS, Metric, NAMESPACE, REASON, REFUSALS, REVOCATIONS, ROLE, ROLE_POLICY_USAGE, SERVICE,
-    STAGE_DURATION,
+    AGREEMENTS_CHECKED, AGREEMENTS_FAILED, AGREEMENTS_REFUSED, BRAKE_ENGAGED, CHANGES_OBSERVED,
+    CONVERGENCE_ROUNDS, EVENT_AGE, EVENTS_DEAD_LETTERED, EVENTS_FAILED, EVENTS_POLLED, EVENTS_PUBLISHED,
+    EVENTS_QUARANTINED, EVENTS_QUEUED, FEED_LAG, FINDINGS, GRANTS, Metric, NAMESPACE, REASON, REFUSALS,
+    REPAIRS, REVOCATIONS, REVOCATIONS_HELD, ROLE, ROLE_POLICY_USAGE, SERVICE, STAGE_DURATION,
+    STORED_DATA_REJECTED,
 };
 use crate::service;
 
@@ -53,6 +54,32 @@ pub fn refused(reason: &str) {
     emit(&[(REFUSALS, 1.0)], &[(REASON, reason)]);
 }
 
+/// So many revocations wait: for iam-reconcile if this is iam-grant or iam-revoke, else for somebody's confirmation or a
+/// second look.
+pub fn revocations_held(count: usize) {
+    emit_counts(&[(REVOCATIONS_HELD, count)]);
+}
+
+/// The brake has stopped a run of iam-reconcile.
+pub fn brake_engaged() {
+    emit_counts(&[(BRAKE_ENGAGED, 1)]);
+}
+
+/// A run of iam-reconcile repaired the access of so many agreements.
+pub fn repaired(count: usize) {
+    emit_counts(&[(REPAIRS, count)]);
+}
+
+/// In the mode `observe`, so many changes would have been made.
+pub fn observed(count: usize) {
+    emit_counts(&[(CHANGES_OBSERVED, count)]);
+}
+
+/// An agreement gets access, although it would be refused if ownership were required. `reason` is the name of the refusal.
+pub fn finding(reason: &str) {
+    emit(&[(FINDINGS, 1.0)], &[(REASON, reason)]);
+}
+
 /// How often an agreement was read until IAM matched it: 1 unless another run worked on it at the same time.
 pub fn convergence_rounds(rounds: usize) {
     emit_counts(&[(CONVERGENCE_ROUNDS, rounds)]);
@@ -73,6 +100,11 @@ pub fn reconciled(checked: usize, granted: usize, revoked: usize, refused: usize
 /// How much of the policy space of a role is used, in percent. The role is a property of the line.
 pub fn role_policy_usage(role: &str, percent: f64) {
     emit(&[(ROLE_POLICY_USAGE, percent)], &[(ROLE, role)]);
+}
+
+/// An object in the state bucket, or a part of it, is not used because this software could not have written it.
+pub fn stored_data_rejected() {
+    emit_counts(&[(STORED_DATA_REJECTED, 1)]);
 }
 
 /// This function has processed an event that happened at this time; for a batch, the oldest event.

@@ -1,4 +1,4 @@
-//! Teams and data products.
+//! The organisation, teams and data products.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,6 +11,10 @@ use super::extract::{Document, Parameters, Segments};
 use super::page::List;
 use super::problem::Problem;
 use crate::world::{Principal, World};
+
+pub(super) async fn organization(State(app): State<App>) -> Json<Value> {
+    Json(app.world.read(World::organization))
+}
 
 pub(super) async fn teams(State(app): State<App>, parameters: Parameters) -> Result<Response, Problem> {
     let mut teams = app.world.read(World::teams);

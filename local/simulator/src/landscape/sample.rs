@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ConsumerRole, Landscape, PastEvent, Script, ScriptedAgreement};
+use super::{ConsumerRole, Landscape, PastEvent, Resource, Script, ScriptedAgreement};
 use crate::agreement::AgreementKind;
 
 const TEAMS: &str = include_str!("../../data/teams.yaml");
@@ -19,6 +19,7 @@ const DEMO: &str = include_str!("../../data/demo.yaml");
 #[serde(deny_unknown_fields)]
 struct Demo {
     roles: Vec<ConsumerRole>,
+    resources: Vec<Resource>,
     agreements: Vec<ScriptedAgreement>,
 }
 
@@ -38,7 +39,7 @@ impl Landscape {
 
 fn read_sample() -> Result<Landscape, serde_saphyr::Error> {
     let agreements: BTreeMap<AgreementKind, Vec<Value>> = serde_saphyr::from_str(AGREEMENTS)?;
-    let Demo { roles, agreements: scripted } = serde_saphyr::from_str(DEMO)?;
+    let Demo { roles, resources, agreements: scripted } = serde_saphyr::from_str(DEMO)?;
     Ok(Landscape {
         teams: serde_saphyr::from_str(TEAMS)?,
         products: serde_saphyr::from_str(DATA_PRODUCTS)?,
@@ -49,6 +50,7 @@ fn read_sample() -> Result<Landscape, serde_saphyr::Error> {
         history: serde_saphyr::from_str::<Vec<PastEvent>>(HISTORY)?,
         raw: Vec::new(),
         roles,
+        resources,
         script: Script { agreements: scripted },
     })
 }

@@ -60,6 +60,7 @@ pub(super) fn agreement(body: &Value, id: &str) -> Vec<Violation> {
     }
     check.texts("custom");
     check.text_list("tags");
+    check.text_list("roles");
     check.violations
 }
 

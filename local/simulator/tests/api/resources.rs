@@ -97,3 +97,30 @@ async fn the_sample_company_is_there_and_can_be_searched() {
     assert_eq!(count("/api/datausageagreements").await, 2);
     assert_eq!(count("/api/datacontracts").await, 4);
 }
+
+#[tokio::test]
+async fn the_organisation_has_a_name_and_can_become_another_one() {
+    let caller = Caller::of(Landscape::empty()).await;
+    let settings = caller.read("/api/organization/settings").await;
+    assert_eq!(settings["vanityUrl"], "acme");
+    for member in ["host", "fullName", "logoUrl"] {
+        assert!(settings[member].is_string(), "{settings}");
+    }
+    caller.simulator.world().become_organization("other");
+    assert_eq!(caller.read("/api/organization/settings").await["vanityUrl"], "other");
+}
+
+#[tokio::test]
+async fn an_access_shows_its_roles_its_end_date_and_its_state_from_the_start() {
+    let mut seed = access("a");
+    seed["roles"] = json!(["orders.analyst"]);
+    seed["info"]["endDate"] = json!("2099-12-31");
+    let caller = Caller::of(Landscape::empty().with_agreement(AgreementKind::Access, seed.clone())).await;
+    let shown = caller.read("/api/access/a").await;
+    assert_eq!((&shown["roles"], &shown["info"]["endDate"]), (&seed["roles"], &seed["info"]["endDate"]));
+    assert_eq!((&shown["id"], &shown["info"]["status"]), (&json!("a"), &json!("requested")));
+    assert_eq!(shown["info"]["active"], false);
+    seed["roles"] = json!("orders.analyst");
+    problem(caller.put("/api/access/a", &seed).await, 400).await;
+    problem(caller.get("/api/access/b").await, 404).await;
+}

@@ -1,13 +1,15 @@
 //! A small mesh for the tests of the whole stack, and what was sent between its parts.
 
+pub(crate) mod callers;
 pub(crate) mod faults;
 pub(crate) mod operator;
 pub(crate) mod truth;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dmm_local::{Options, Stack};
-use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, WorldHandle};
+use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, Resource, WorldHandle};
 use serde_json::{Value, json};
 
 /// How long a test waits for a condition before it fails. A passing test never waits that long, not even on a
@@ -21,9 +23,11 @@ pub(crate) const ROLE: &str = "forecasting-reader";
 
 /// A provider `orders` with ports for S3 and Glue and two that cannot be granted, a consumer `forecast` with a role, a
 /// consumer `lonely` without one, a consumer `ghost` whose role does not exist, one whose role did not opt in, and a
-/// team that consumes.
+/// team that consumes. Every resource and role says whose it is.
 pub(crate) fn mesh() -> Landscape {
-    Landscape::empty()
+    resources()
+        .into_iter()
+        .fold(Landscape::empty(), Landscape::with_resource)
         .with_team(team("fulfillment", None))
         .with_team(team("planning", Some("planning-analysts")))
         .with_data_product(provider())
@@ -36,8 +40,44 @@ pub(crate) fn mesh() -> Landscape {
         .with_role(role("finance-reader", false))
 }
 
+/// A role of the team `planning`.
 fn role(name: &str, opted_in: bool) -> ConsumerRole {
-    ConsumerRole { name: name.to_owned(), path: "/".to_owned(), opted_in }
+    ConsumerRole {
+        name: name.to_owned(),
+        path: "/".to_owned(),
+        opted_in,
+        tags: owner("dmm-team", "planning"),
+    }
+}
+
+/// The tag with which a role or resource says whose it is.
+pub(crate) fn owner(key: &str, id: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(key.to_owned(), id.to_owned())])
+}
+
+/// The ARN of the key that `orders-encrypted` needs.
+fn key() -> String {
+    format!("arn:aws:kms:eu-central-1:{ACCOUNT}:key/5a3c1f0e-7d2b-4c68-9e41-0f6b2d8a9c17")
+}
+
+/// The resources of the ports of `orders`, each with its owner.
+fn resources() -> [Resource; 6] {
+    let glue = format!("arn:aws:glue:eu-central-1:{ACCOUNT}");
+    let own = owner("dmm-data-product", "orders");
+    [
+        Resource { arn: "arn:aws:s3:::orders-data".to_owned(), tags: own.clone() },
+        Resource {
+            arn: "arn:aws:s3:::forecasting-results".to_owned(),
+            tags: owner("dmm-team", "fulfillment"),
+        },
+        Resource { arn: format!("{glue}:database/orders"), tags: own.clone() },
+        Resource { arn: format!("{glue}:table/orders/lines"), tags: BTreeMap::new() },
+        Resource {
+            arn: format!("arn:aws:athena:eu-central-1:{ACCOUNT}:workgroup/forecasting"),
+            tags: own.clone(),
+        },
+        Resource { arn: key(), tags: own },
+    ]
 }
 
 fn team(id: &str, role: Option<&str>) -> Value {
@@ -64,6 +104,15 @@ pub(crate) fn provider() -> Value {
                     "aws-s3-folder-arn": "arn:aws:s3:::orders-data/lines",
                     "aws-athena-workgroup-arn": format!("arn:aws:athena:eu-central-1:{ACCOUNT}:workgroup/forecasting"),
                     "aws-athena-results-arn": "arn:aws:s3:::forecasting-results/athena",
+                },
+            },
+            {
+                "id": "orders-encrypted", "name": "orders-encrypted", "type": "Glue",
+                "custom": {
+                    "output-port-type": "glue_table",
+                    "aws-glue-table-arn": format!("arn:aws:glue:eu-central-1:{ACCOUNT}:table/orders/lines"),
+                    "aws-s3-folder-arn": "arn:aws:s3:::orders-data/lines",
+                    "aws-kms-key-arn": key(),
                 },
             },
             { "id": "orders-kafka", "name": "orders-kafka", "type": "Kafka", "custom": { "output-port-type": "kafka" } },

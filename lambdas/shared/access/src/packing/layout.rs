@@ -38,6 +38,14 @@ impl Layout {
         self.0.values().flatten()
     }
 
+    /// The packed grants, each with the number of its policy.
+    pub fn entries(&self) -> impl Iterator<Item = (u32, &PolicyName, &Document)> {
+        let of = |(number, grants): (&u32, _)| (*number, grants);
+        self.0.iter().map(of).flat_map(|(number, grants): (u32, &BTreeMap<PolicyName, Document>)| {
+            grants.iter().map(move |(name, document)| (number, name, document))
+        })
+    }
+
     /// The number of the policy that holds this grant.
     #[must_use]
     pub fn number_of(&self, name: &PolicyName) -> Option<u32> {
@@ -74,6 +82,43 @@ impl Layout {
         let mut layout = self.clone();
         for grants in layout.0.values_mut() {
             grants.remove(name);
+        }
+        layout
+    }
+
+    /// The same layout with this document instead of what is packed under this name. If the policy would have more than
+    /// `limit` characters then, the grant is left out.
+    #[must_use]
+    pub fn replacing(&self, name: &PolicyName, document: &Document, limit: usize) -> Layout {
+        let Some(number) = self.number_of(name) else { return self.clone() };
+        let mut layout = self.without(name);
+        let grants = layout.0.entry(number).or_default();
+        grants.insert(name.clone(), document.clone());
+        if size::of(compose(grants).as_str()) > limit {
+            grants.remove(name);
+        }
+        layout
+    }
+
+    /// The layout that explains what is attached to a role, if its record is lost: by the number of each policy, its
+    /// document, and what the agreements of the role were granted. A policy's document has no names, so a grant is found
+    /// by its statements. Statements of no grant are not in the layout.
+    #[must_use]
+    pub fn rebuilt(attached: &BTreeMap<u32, Document>, granted: &BTreeMap<PolicyName, Document>) -> Layout {
+        let mut layout = Layout(attached.keys().map(|number| (*number, BTreeMap::new())).collect());
+        let mut left: BTreeMap<u32, Vec<Value>> =
+            attached.iter().map(|(number, document)| (*number, statements(document))).collect();
+        // Large grants come first: the statements of a small one may be a part of them.
+        let mut grants: Vec<_> =
+            granted.iter().map(|(name, document)| (name, document, statements(document))).collect();
+        grants.sort_by_key(|(_, _, statements)| std::cmp::Reverse(statements.len()));
+        for (name, document, own) in grants {
+            let found =
+                left.iter_mut().find_map(|(number, all)| Some((*number, without_all(all, &own)?, all)));
+            if let Some((number, rest, all)) = found {
+                *all = rest;
+                layout.0.entry(number).or_default().insert(name.clone(), document.clone());
+            }
         }
         layout
     }
@@ -129,16 +174,44 @@ impl Layout {
     }
 }
 
+/// A document that permits nothing, for a policy that cannot be detached. A policy needs a statement
+/// ([grammar](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html)): this one denies an
+/// action that no service has, so it neither gives nor takes anything.
+#[must_use]
+pub fn empty_document() -> Document {
+    let statement = json!({ "Effect": "Deny", "Action": "none:null", "Resource": "*" });
+    Document::from(json!({ "Version": "2012-10-17", "Statement": [statement] }))
+}
+
+/// Whether the document of a policy holds every statement of this grant.
+#[must_use]
+pub fn holds(policy: &Document, grant: &Document) -> bool {
+    without_all(&statements(policy), &statements(grant)).is_some()
+}
+
 /// One document for several grants. It has no `Sid`s: they would have to be unique, and IAM counts their characters.
 fn compose(grants: &BTreeMap<PolicyName, Document>) -> Document {
-    let mut statements = Vec::new();
-    for document in grants.values() {
-        let Value::Object(mut members) = Value::from(document.clone()) else { continue };
-        if let Some(Value::Array(own)) = members.remove("Statement") {
-            statements.extend(own.into_iter().map(without_sid));
-        }
-    }
+    let statements: Vec<Value> = grants.values().flat_map(statements).collect();
     Document::from(json!({ "Version": "2012-10-17", "Statement": statements }))
+}
+
+/// The statements of a document, without their `Sid`s.
+fn statements(document: &Document) -> Vec<Value> {
+    let Value::Object(mut members) = Value::from(document.clone()) else { return Vec::new() };
+    match members.remove("Statement") {
+        Some(Value::Array(statements)) => statements.into_iter().map(without_sid).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What is left of `all` without `some`; `None` if it does not hold all of them, or if there are none.
+fn without_all(all: &[Value], some: &[Value]) -> Option<Vec<Value>> {
+    let mut rest = all.to_vec();
+    for statement in some {
+        let found = rest.iter().position(|one| one == statement)?;
+        rest.remove(found);
+    }
+    (!some.is_empty()).then_some(rest)
 }
 
 fn without_sid(statement: Value) -> Value {
@@ -229,5 +302,62 @@ mod tests {
         assert_eq!((layout.document(1), layout.numbers().collect::<Vec<_>>()), (None, vec![1, 2]));
         let again = layout.with(&name("c"), &grant("c", 4_000), Some(2), size::MANAGED).unwrap();
         assert_eq!(again.number_of(&name("c")), Some(1));
+    }
+
+    fn explained(layout: &Layout, granted: &[(&str, &Document)]) -> Layout {
+        let attached =
+            layout.numbers().filter_map(|number| Some((number, layout.document(number)?))).collect();
+        let granted = granted.iter().map(|(id, document)| (name(id), (*document).clone())).collect();
+        Layout::rebuilt(&attached, &granted)
+    }
+
+    #[test]
+    fn a_lost_layout_is_rebuilt_from_what_is_attached_and_what_is_granted() {
+        let layout = packed(&["a", "b", "c"], 2_000);
+        let (a, b, c) = (&grant("a", 2_000), &grant("b", 2_000), &grant("c", 2_000));
+        assert_eq!(explained(&layout, &[("a", a), ("b", b), ("c", c), ("inline", &grant("d", 0))]), layout);
+        // What no grant explains is not kept.
+        assert_eq!(explained(&layout, &[("a", a), ("c", c)]), layout.without(&name("b")));
+        assert_eq!(
+            explained(&layout, &[("a", a), ("b", &grant("b", 0)), ("c", c)]),
+            layout.without(&name("b"))
+        );
+        let nothing = explained(&layout, &[]);
+        assert_eq!((nothing.grants().count(), nothing.numbers().count()), (0, 2));
+    }
+
+    #[test]
+    fn a_rebuilt_layout_has_each_statement_once() {
+        // Two agreements about the same port have the same document.
+        let layout = packed(&["a"], 0).with(&name("b"), &grant("a", 0), Some(1), size::MANAGED).unwrap();
+        let same = &grant("a", 0);
+        assert_eq!(explained(&layout, &[("a", same), ("b", same)]), layout);
+        let one = layout.without(&name("b"));
+        assert_eq!(explained(&one, &[("a", same), ("b", same)]).grants().count(), 1);
+        // The statements of one grant may be a part of those of another one.
+        let mut large = Value::from(grant("a", 0));
+        large["Statement"].as_array_mut().unwrap().extend(statements(&grant("z", 0)));
+        let large = Document::from(large);
+        let both = packed(&["a"], 0).with(&name("b"), &large, Some(1), size::MANAGED).unwrap();
+        assert_eq!(explained(&both, &[("a", same), ("b", &large)]), both);
+    }
+
+    #[test]
+    fn a_document_is_replaced_where_it_is_if_it_fits() {
+        let layout = packed(&["a", "b", "c"], 2_000);
+        let replaced = layout.replacing(&name("a"), &grant("a", 1_000), size::MANAGED);
+        assert_eq!(replaced.number_of(&name("a")), Some(1));
+        assert!(holds(&replaced.document(1).unwrap(), &grant("a", 1_000)));
+        assert!(!holds(&replaced.document(1).unwrap(), &grant("a", 2_000)));
+        let too_large = layout.replacing(&name("a"), &grant("a", 4_500), size::MANAGED);
+        assert_eq!(too_large, layout.without(&name("a")));
+        assert_eq!(layout.replacing(&name("d"), &grant("d", 0), size::MANAGED), layout);
+    }
+
+    #[test]
+    fn the_empty_document_permits_nothing() {
+        let text = empty_document().to_string();
+        assert!(!text.contains("Allow") && text.contains("none:null"), "{text}");
+        assert!(!holds(&empty_document(), &Document::read("{}")));
     }
 }

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::protocol::PackingState;
 use crate::role::RoleName;
+use crate::stack::Stack;
 
 /// The version of the record's format.
 const VERSION: u32 = 1;
@@ -14,6 +15,9 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackRecord {
     version: u32,
+    /// `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stack: Option<Stack>,
     role: RoleName,
     /// What decisions are based on.
     #[serde(rename = "pack")]
@@ -23,12 +27,13 @@ pub struct PackRecord {
     revision: String,
 }
 
-/// The record of a role cannot be used. Nothing is done based on it.
+/// The record of a role cannot be used.
 #[derive(Debug, Error)]
 pub enum PackRecordError {
-    /// It is not a record.
+    /// This software could not have written it. It is rebuilt from what is attached to the role.
     #[error(
-        "the record {key} of a role's managed policies cannot be read: restore an earlier version of the object"
+        "the record {key} of a role's managed policies is not one that this software wrote: find out who wrote it; the \
+         versions of the object show when"
     )]
     Unreadable {
         /// The object's key.
@@ -37,18 +42,44 @@ pub enum PackRecordError {
         #[source]
         source: serde_json::Error,
     },
-    /// It has another version, or belongs to another role.
+    /// It belongs to another role. It is rebuilt from what is attached to the role.
+    #[error("the record {key} of a role's managed policies belongs to the role {role}")]
+    OtherRole {
+        /// The object's key.
+        key: String,
+        /// Its role.
+        role: RoleName,
+    },
+    /// A newer version of this software wrote it. Nothing is done based on it, and it is not overwritten.
     #[error(
-        "the record {key} of a role's managed policies is not used: it has version {version} and belongs to the role {role}"
+        "the record {key} of a role's managed policies is not used: it has version {version}, and this software reads \
+         version {VERSION}"
     )]
-    Foreign {
+    OtherVersion {
         /// The object's key.
         key: String,
         /// Its version.
         version: u32,
-        /// Its role.
-        role: RoleName,
     },
+    /// It belongs to another stack. Nothing is done based on it, and it is not overwritten.
+    #[error(
+        "the record {key} of a role's managed policies is not used: it belongs to the stack {stack}; two stacks cannot \
+         share a state bucket"
+    )]
+    OtherStack {
+        /// The object's key.
+        key: String,
+        /// Its stack.
+        stack: Stack,
+    },
+}
+
+impl PackRecordError {
+    /// Whether the record is to be rebuilt, because it is lost. A record that belongs to somebody else is left alone.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, PackRecordError::Unreadable { .. } | PackRecordError::OtherRole { .. })
+    }
 }
 
 /// The object's key: `packs/{role}.json`. Every character of a role's name is allowed in a key.
@@ -60,23 +91,38 @@ pub fn key(role: &RoleName) -> String {
 impl PackRecord {
     /// The record to write. `revision` must differ in every record ever written, for example a random UUID.
     #[must_use]
-    pub fn new(role: RoleName, state: PackingState, updated_at: Timestamp, revision: String) -> PackRecord {
-        PackRecord { version: VERSION, role, state, updated_at, revision }
+    pub fn new(
+        stack: &Stack,
+        role: RoleName,
+        state: PackingState,
+        updated_at: Timestamp,
+        revision: String,
+    ) -> PackRecord {
+        PackRecord { version: VERSION, stack: Some(stack.clone()), role, state, updated_at, revision }
     }
 
-    /// Reads the record of this role.
+    /// Reads the record of this role, written by `stack` or by an earlier version, which did not state its stack.
     ///
     /// # Errors
     ///
     /// [`PackRecordError`].
-    pub fn read(role: &RoleName, body: &[u8]) -> Result<PackRecord, PackRecordError> {
-        let key = key(role);
-        let record: PackRecord = serde_json::from_slice(body)
-            .map_err(|source| PackRecordError::Unreadable { key: key.clone(), source })?;
-        if record.version == VERSION && record.role == *role {
-            return Ok(record);
+    pub fn read(role: &RoleName, body: &[u8], stack: &Stack) -> Result<PackRecord, PackRecordError> {
+        #[derive(Deserialize)]
+        struct Header {
+            version: u32,
         }
-        Err(PackRecordError::Foreign { key, version: record.version, role: record.role })
+        let key = key(role);
+        let unreadable = |source| PackRecordError::Unreadable { key: key.clone(), source };
+        let Header { version } = serde_json::from_slice(body).map_err(unreadable)?;
+        if version > VERSION {
+            return Err(PackRecordError::OtherVersion { key, version });
+        }
+        let record: PackRecord = serde_json::from_slice(body).map_err(unreadable)?;
+        match record.stack {
+            Some(other) if other != *stack => Err(PackRecordError::OtherStack { key, stack: other }),
+            _ if record.role != *role => Err(PackRecordError::OtherRole { key, role: record.role }),
+            _ => Ok(record),
+        }
     }
 
     /// The object's body.
@@ -96,20 +142,29 @@ mod tests {
     use super::*;
     use crate::name::PolicyName;
     use crate::packing::layout::Layout;
-    use crate::testing::{access, document, role_name};
+    use crate::testing::{access, document, role_name, stack};
 
-    #[test]
-    fn a_record_is_stored_as_readable_json_and_read_back() {
+    fn record(state: PackingState, revision: &str) -> PackRecord {
+        let updated_at = Timestamp::UNIX_EPOCH;
+        PackRecord::new(&stack(), role_name("consumer"), state, updated_at, revision.to_owned())
+    }
+
+    fn packed() -> PackingState {
         let layout = Layout::default()
             .with(&PolicyName::of(&access("a")), &document("a", 0), Some(1), crate::size::MANAGED)
             .unwrap();
-        let state = PackingState { layout, uncertain: BTreeSet::from([1]) };
-        let record = PackRecord::new(role_name("consumer"), state, Timestamp::UNIX_EPOCH, "r1".to_owned());
-        let json: Value = serde_json::from_slice(&record.to_json()).unwrap();
+        PackingState { layout, uncertain: BTreeSet::from([1]) }
+    }
+
+    #[test]
+    fn a_record_is_stored_as_readable_json_and_read_back() {
+        let first = record(packed(), "r1");
+        let json: Value = serde_json::from_slice(&first.to_json()).unwrap();
         assert_eq!(
             json,
             json!({
                 "version": 1,
+                "stack": "dmm-test",
                 "role": "consumer",
                 "pack": {
                     "policies": { "1": { "DMM_Access_a": Value::from(document("a", 0)) } },
@@ -119,33 +174,40 @@ mod tests {
                 "revision": json["revision"],
             })
         );
-        assert_eq!(PackRecord::read(&role_name("consumer"), &record.to_json()).unwrap(), record);
-        let again = PackRecord::new(
-            role_name("consumer"),
-            record.state.clone(),
-            Timestamp::UNIX_EPOCH,
-            "r2".to_owned(),
-        );
-        assert_ne!(again.to_json(), record.to_json());
+        assert_eq!(PackRecord::read(&role_name("consumer"), &first.to_json(), &stack()).unwrap(), first);
+        assert_ne!(record(packed(), "r2").to_json(), first.to_json());
     }
 
     #[test]
-    fn a_broken_newer_or_foreign_record_is_an_error_that_names_the_object() {
-        let body = PackRecord::new(
-            role_name("consumer"),
-            PackingState::default(),
-            Timestamp::UNIX_EPOCH,
-            "r1".to_owned(),
-        )
-        .to_json();
-        let mut newer: Value = serde_json::from_slice(&body).unwrap();
-        newer["version"] = json!(2);
-        for (body, role) in [
-            (b"{}".to_vec(), role_name("consumer")),
-            (newer.to_string().into_bytes(), role_name("consumer")),
-            (body, role_name("other")),
+    fn a_record_of_the_previous_release_is_read() {
+        let body = r#"{"version":1,"role":"consumer","pack":{"policies":{"1":{"DMM_Access_a":{"Version":"2012-10-17",
+            "Statement":[{"Sid":"Read","Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::orders/*"}]}},
+            "2":{}},"unsure":[]},"updated_at":"2026-11-28T00:00:00Z","revision":"8e7a0b9c"}"#;
+        let read = PackRecord::read(&role_name("consumer"), body.as_bytes(), &stack()).unwrap();
+        assert_eq!(read.state.layout.numbers().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(read.state.layout.number_of(&PolicyName::of(&access("a"))), Some(1));
+        assert!(read.state.uncertain.is_empty());
+    }
+
+    #[test]
+    fn a_record_that_is_not_ours_is_an_error_that_names_the_object() {
+        let body: Value = serde_json::from_slice(&record(packed(), "r1").to_json()).unwrap();
+        let with = |path: &str, value: Value| {
+            let mut body = body.clone();
+            *body.pointer_mut(path).unwrap() = value;
+            body
+        };
+        let planted = json!({ "1": { "x": Value::from(document("a", 0)) } });
+        for (body, role, is_lost) in [
+            (json!({}), "consumer", true),
+            (with("/pack/policies", planted), "consumer", true),
+            (body.clone(), "other", true),
+            (with("/version", json!(2)), "consumer", false),
+            (with("/stack", json!("dmm-other")), "consumer", false),
         ] {
-            let error = PackRecord::read(&role, &body).unwrap_err();
+            let error =
+                PackRecord::read(&role_name(role), body.to_string().as_bytes(), &stack()).unwrap_err();
+            assert_eq!(error.is_lost(), is_lost, "{error}");
             assert!(error.to_string().contains(&format!("packs/{role}.json")), "{error}");
         }
     }

@@ -38,6 +38,17 @@ fn provisioned(roles: &[&str]) -> ProvisioningState {
 }
 
 #[test]
+fn a_failure_says_that_the_access_of_before_remains() {
+    let agreement = access(&json!({}));
+    let full = Desired::Refused(Refusal::AccountFull);
+    let text = |is_kept| match ProvisioningState::after(&agreement, &full, true, is_kept) {
+        Some(ProvisioningState::ProvisioningFailed(text)) => text,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text(true), format!("{} The access that was given before remains.", text(false)));
+}
+
+#[test]
 fn an_access_is_reported_once_per_state_and_cause() {
     let reference = "policy DMM_DataUsageAgreement_a1 on role consumer";
     let cases = [
@@ -86,14 +97,14 @@ fn an_agreement_of_another_platform_is_left_alone() {
     let foreign = access(&json!({ "status": "provisioned", "platform": "snowflake" }));
     let not_ours = Desired::Refused(Refusal::NotOnAws { port: "daily".to_owned() });
     for desired in [&Desired::Nothing, &not_ours] {
-        assert_eq!(ProvisioningState::after(&foreign, desired, false), None);
-        assert!(ProvisioningState::after(&foreign, desired, true).is_some());
+        assert_eq!(ProvisioningState::after(&foreign, desired, false, false), None);
+        assert!(ProvisioningState::after(&foreign, desired, true, false).is_some());
         let ours = access(&json!({ "status": "provisioned", "platform": "aws" }));
-        assert!(ProvisioningState::after(&ours, desired, false).is_some());
+        assert!(ProvisioningState::after(&ours, desired, false, false).is_some());
     }
     let missing = Desired::Refused(Refusal::ConsumerUnknown);
     assert!(matches!(
-        ProvisioningState::after(&foreign, &missing, false),
+        ProvisioningState::after(&foreign, &missing, false, false),
         Some(ProvisioningState::ProvisioningFailed(_))
     ));
 }
@@ -102,7 +113,7 @@ fn an_agreement_of_another_platform_is_left_alone() {
 fn nothing_is_reported_about_a_role_that_another_stack_serves() {
     let theirs = access(&json!({ "status": "provisioned", "platform": "aws" }));
     for was_known in [false, true] {
-        assert_eq!(ProvisioningState::after(&theirs, &Desired::Elsewhere, was_known), None);
+        assert_eq!(ProvisioningState::after(&theirs, &Desired::Elsewhere, was_known, false), None);
     }
 }
 
@@ -152,12 +163,17 @@ fn an_older_agreement_with_the_right_marks_is_not_written() {
         assert_eq!(marked(&older(&body), &state), None, "{state:?}");
     }
     assert_eq!(
-        ProvisioningState::after(&older(&json!({ "tags": ["gold"] })), &Desired::Nothing, false),
+        ProvisioningState::after(&older(&json!({ "tags": ["gold"] })), &Desired::Nothing, false, false),
         None
     );
     assert!(
-        ProvisioningState::after(&older(&json!({ "tags": ["aws-integration"] })), &Desired::Nothing, false)
-            .is_some()
+        ProvisioningState::after(
+            &older(&json!({ "tags": ["aws-integration"] })),
+            &Desired::Nothing,
+            false,
+            false
+        )
+        .is_some()
     );
 }
 

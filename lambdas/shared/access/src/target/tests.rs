@@ -57,7 +57,7 @@ fn target_as(
     Target::of(
         asked,
         agreement,
-        Context {
+        &Context {
             reference,
             role,
             consumer: Some(&consumer()),
@@ -250,7 +250,7 @@ fn a_role_in_another_account_is_the_business_of_another_stack() {
             granted: Entitlements::NONE,
             guardrails: &guardrails(&[]),
         };
-        let target = Target::of(&agreement.reference, &agreement, context);
+        let target = Target::of(&agreement.reference, &agreement, &context);
         assert_eq!(target, Target { desired: Desired::Elsewhere, ..Target::NOTHING });
     }
 }

@@ -7,6 +7,8 @@ use super::*;
 use crate::document::Document;
 use crate::testing::{access, role_name};
 
+mod careful;
+
 fn place(role: &str) -> Place {
     crate::testing::place(role, &access("a1"))
 }
@@ -140,6 +142,7 @@ impl World {
                 is_current = true;
             }
             Step::Write(_) => run.conflict(),
+            Step::Admit(_) => run.admitted(),
             Step::Put(_) | Step::Delete(_) => run.done(),
             Step::Finish(_) => {
                 self.workers[at] = Worker::Ended;
@@ -377,6 +380,7 @@ fn rejected(roles: &[&str]) {
                 assert_eq!(finish.desired, Desired::Refused(refusal));
                 break;
             }
+            Step::Admit(_) => run.admitted(),
             Step::GiveUp => panic!("gave up"),
         }
     }
@@ -413,10 +417,14 @@ fn what_is_misplaced_is_put_again_or_deleted() {
             phase: Phase::Settled,
             granted,
             former: BTreeSet::from([place("r2")]),
+            missing_since: None,
         }));
         run.target_read(target);
         while let Step::Look(place) = run.next_step() {
             run.looked(place, Observed::Misplaced);
+        }
+        if let Step::Admit(_) = run.next_step() {
+            run.admitted();
         }
         run.written();
         run.next_step()

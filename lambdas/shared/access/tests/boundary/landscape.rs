@@ -297,7 +297,7 @@ fn consumer(choices: &mut Choices<'_>) -> (Value, Value, Value) {
     let consumer = match choices.pick_or(0_u8, &[1, 2, 3, 4]) {
         1 | 2 => by_team,
         3 => json!({ "userId": "somebody", "teamId": "marketing" }),
-        4 => json!({}),
+        4 => json!({ "teamId": "unknown" }),
         _ => by_product,
     };
     (consumer, product, team)
@@ -329,7 +329,7 @@ fn agreement(choices: &mut Choices<'_>, product: &str, consumer: &Value) -> Valu
     }
     let roles = if choices.rarely() { json!(["reader"]) } else { json!([]) };
     let provider = json!({ "dataProductId": product, "outputPortId": "daily", "teamId": "claimed" });
-    json!({ "info": info, "provider": provider, "consumer": consumer, "roles": roles })
+    json!({ "id": "a1", "info": info, "provider": provider, "consumer": consumer, "roles": roles })
 }
 
 fn granted(choices: &mut Choices<'_>, role: &Role) -> Entitlements {

@@ -5,7 +5,12 @@
 //! can do. The landscapes are the same in every run. `PROPTEST_RNG_SEED=…` tries others, and a failure prints its seed and
 //! the smallest landscape that fails.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test, a failure is a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test, a failure is a panic"
+)]
 
 mod evaluator;
 mod expected;
@@ -52,7 +57,7 @@ fn decide(landscape: &Landscape) -> Target {
         granted: &landscape.granted,
         guardrails: &guardrails,
     };
-    Target::of(&landscape.asked, agreement, context)
+    Target::of(&landscape.asked, agreement, &context)
 }
 
 /// Decides the landscape of these bytes and judges the result. Returns whether access is given.
@@ -136,6 +141,12 @@ fn list(value: &Value) -> Vec<&str> {
 
 /// The role can do what the port is for, nothing on anything else, and nothing once the agreement or a tag is gone.
 fn check_access(landscape: &Landscape, document: &str, expected: &Expected, offset: usize) {
+    for (data, results) in
+        expected.data.iter().flat_map(|data| expected.results.iter().map(move |one| (data, one)))
+    {
+        assert!(!data.contains(&results.bucket, &results.prefix), "the results are in the data: {document}");
+        assert!(!results.contains(&data.bucket, &data.prefix), "the data is in the results: {document}");
+    }
     let policy = Policy::read(document);
     let now = Situation {
         time: BEFORE_THE_END,
@@ -152,7 +163,7 @@ fn check_access(landscape: &Landscape, document: &str, expected: &Expected, offs
     let allowed_here = landscape.allows_own_account();
     for (number, (request, is_for_port)) in requests::all(expected).into_iter().enumerate() {
         let is_expected = is_for_port && allowed_here;
-        if !is_expected && (number + offset) % SAMPLE != 0 {
+        if !is_expected && !(number + offset).is_multiple_of(SAMPLE) {
             continue;
         }
         assert_eq!(policy.allows(&request, &now), is_expected, "{request:?} {document}");

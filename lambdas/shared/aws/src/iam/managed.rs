@@ -98,6 +98,15 @@ impl ManagedPolicies for IamRoles {
         }
     }
 
+    async fn replace_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<(), AwsError> {
+        match self.add_version(policy, document).await? {
+            Some(error) if !error.is_code(NO_SUCH_ENTITY) => {
+                Err(failure("iam:CreatePolicyVersion", &policy.role, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError> {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let detached =
@@ -119,9 +128,24 @@ impl ManagedPolicies for IamRoles {
 impl IamRoles {
     /// Stores the document as the default version of the policy, which is created if it does not exist.
     async fn write(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {
-        let (arn, role) = (self.arns.arn(policy), &policy.role);
-        let request = self.client.create_policy_version().policy_arn(&arn).set_as_default(true);
-        let request = request.policy_document(document.as_str());
+        let Some(error) = self.add_version(policy, document).await? else { return Ok(Put::Done) };
+        if error.is_code(NO_SUCH_ENTITY) {
+            return self.create(policy, document).await;
+        }
+        match refusal(&error, &policy.role) {
+            Some(refusal) => Ok(Put::Rejected(refusal)),
+            None => Err(failure("iam:CreatePolicyVersion", &policy.role, error)),
+        }
+    }
+
+    /// Stores the document as the default version of the policy. Returns IAM's answer if IAM did not accept it.
+    async fn add_version(
+        &self,
+        policy: &ManagedPolicy,
+        document: &Document,
+    ) -> Result<Option<CallError>, AwsError> {
+        let request = self.client.create_policy_version().policy_arn(self.arns.arn(policy));
+        let request = request.set_as_default(true).policy_document(document.as_str());
         let mut answer = request.clone().send().await.map_err(CallError::new);
         // IAM answers with the same code when the policy has five versions, and when the document is too large. Only the
         // former passes after the old versions are deleted.
@@ -131,14 +155,7 @@ impl IamRoles {
         {
             answer = request.send().await.map_err(CallError::new);
         }
-        let Err(error) = answer else { return Ok(Put::Done) };
-        if error.is_code(NO_SUCH_ENTITY) {
-            return self.create(policy, document).await;
-        }
-        match refusal(&error, role) {
-            Some(refusal) => Ok(Put::Rejected(refusal)),
-            None => Err(failure("iam:CreatePolicyVersion", role, error)),
-        }
+        Ok(answer.err())
     }
 
     async fn create(&self, policy: &ManagedPolicy, document: &Document) -> Result<Put, AwsError> {

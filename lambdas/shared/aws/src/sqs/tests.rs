@@ -143,7 +143,7 @@ async fn each_message_that_was_not_accepted_is_classified() {
         .map(|EntryFailure { index, failure }| (*index, failure.kind, failure.error.reason.clone()))
         .collect();
     let expected =
-        cases.iter().enumerate().map(|(index, (code, _, kind))| (index, *kind, format!("{code}: why")));
+        cases.iter().enumerate().map(|(index, (code, _, kind))| (index, *kind, (*code).to_owned()));
     assert_eq!(found, expected.collect::<Vec<_>>());
 }
 

@@ -4,17 +4,25 @@ use std::collections::BTreeMap;
 
 use dmm_access::entitlement::Entitlements;
 use dmm_access::guardrails::Guardrails;
+use dmm_access::record::Cause;
+use dmm_access::refusal::Refusal;
+use dmm_access::role::{Role, RoleReference};
+use dmm_access::stack::Stack;
 use dmm_access::target::{self, Context, Target};
+use dmm_access::transition::Absence;
 use dmm_budget::Backoff;
+use dmm_budget::agreement::SECOND_LOOK;
 use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct, Team};
 use dmm_state::ObjectStore;
 use jiff::Timestamp;
 
 use crate::error::Error;
+use crate::gate::Gate;
 use crate::ports::{Agreements, Places, Reporter, Resources, Roles};
 use crate::trace;
 
 /// Makes AWS match agreements, after any event about them and in any order.
+#[derive(Clone)]
 pub struct Converger<'a> {
     /// Reads agreements.
     pub agreements: &'a dyn Agreements,
@@ -30,33 +38,41 @@ pub struct Converger<'a> {
     pub records: &'a dyn ObjectStore,
     /// The limits on what may be given.
     pub guardrails: &'a Guardrails,
+    /// The stack that this is, for records.
+    pub stack: &'a Stack,
+    /// Decides whether access may be taken away now.
+    pub gate: &'a dyn Gate,
     /// The current time, for records.
     pub clock: fn() -> Timestamp,
     /// How long a run waits before it starts again because another run wrote the record.
     pub conflict_backoff: Backoff,
 }
 
+/// A consuming data product, the role that the consumer names, and the role in IAM with that name.
+type ConsumerRole = (Option<DataProduct>, Result<RoleReference, Refusal>, Option<Role>);
+
 impl Converger<'_> {
-    /// Reads the agreement and everything that decides what should exist for it under the name `asked`. `granted` is
-    /// what its record says.
+    /// Reads the agreement and, if it is in force, everything that decides what should exist for it under the name
+    /// `asked`. `granted` is what its record says. Nothing else is read for an agreement that is not in force, because
+    /// nothing may keep it from losing its access.
     pub(super) async fn read_target(
         &self,
         asked: &AgreementRef,
         granted: &Entitlements,
-    ) -> Result<(Option<Agreement>, Target), Error> {
-        let Some(agreement) = self.agreements.agreement(asked).await? else {
-            return Ok((None, Target::NOTHING));
-        };
+    ) -> Result<Option<(Agreement, Target)>, Error> {
+        let Some(agreement) = self.agreements.agreement(asked).await? else { return Ok(None) };
         trace::agreement(&agreement);
-        let (product, team) = self.read_consumer(&agreement.consumer).await?;
-        let reference = target::consumer_role(&agreement.consumer, product.as_ref(), team.as_ref());
-        let role = match &reference {
-            Ok(reference) => self.roles.role(reference.name()).await?,
-            Err(_) => None,
-        };
+        if !agreement.is_in_force() || agreement.reference != *asked {
+            return Ok(Some((agreement, Target::NOTHING)));
+        }
+        let (consumer, reference, role) = self.read_role(&agreement.consumer).await?;
         let provider = match &agreement.provider.data_product_id {
-            Some(id) if agreement.is_in_force() => self.agreements.data_product(id).await?,
-            _ => None,
+            Some(id) => {
+                let product = self.agreements.data_product(id).await?;
+                self.gate.sees_product(id, product.is_some());
+                product
+            }
+            None => None,
         };
         let resources = target::resources(&agreement, provider.as_ref());
         let facts =
@@ -64,14 +80,52 @@ impl Converger<'_> {
         let context = Context {
             reference,
             role: role.as_ref(),
-            consumer: product.as_ref(),
+            consumer: consumer.as_ref(),
             provider: provider.as_ref(),
             facts: &facts,
             granted,
             guardrails: self.guardrails,
         };
-        let target = Target::of(asked, &agreement, context);
-        Ok((Some(agreement), target))
+        let target = Target::of(asked, &agreement, &context);
+        Ok(Some((agreement, target)))
+    }
+
+    /// What else is known about an agreement that is not in force, once its access is taken away: where it would be
+    /// written with the role that its consumer names now, because something may exist there without a record.
+    pub(super) async fn read_afterwards(&self, agreement: &Agreement) -> Result<Target, Error> {
+        let (consumer, reference, role) = self.read_role(&agreement.consumer).await?;
+        let context = Context {
+            reference,
+            role: role.as_ref(),
+            consumer: consumer.as_ref(),
+            provider: None,
+            facts: &BTreeMap::new(),
+            granted: Entitlements::NONE,
+            guardrails: self.guardrails,
+        };
+        Ok(Target::of(&agreement.reference, agreement, &context))
+    }
+
+    /// What it means that the agreement was not found now. `missing_since` is what its record says.
+    pub(super) fn absence(&self, missing_since: Option<Timestamp>, cause: &Cause) -> Absence {
+        let seen = (self.clock)();
+        let is_announced = cause.event_type.ends_with("DeletedEvent");
+        let was_missing = missing_since.is_some_and(|since| {
+            let past = seen.duration_since(since);
+            past.is_positive() && past.unsigned_abs() >= SECOND_LOOK
+        });
+        Absence { seen, is_confirmed: is_announced || was_missing || self.gate.trusts_first_look() }
+    }
+
+    /// The consuming data product, the role that the consumer names, and the role in IAM with that name.
+    async fn read_role(&self, consumer: &Consumer) -> Result<ConsumerRole, Error> {
+        let (product, team) = self.read_consumer(consumer).await?;
+        let reference = target::consumer_role(consumer, product.as_ref(), team.as_ref());
+        let role = match &reference {
+            Ok(reference) => self.roles.role(reference.name()).await?,
+            Err(_) => None,
+        };
+        Ok((product, reference, role))
     }
 
     /// The consuming data product, and the team that may name its role.

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use dmm_access::entitlement::Place;
+use dmm_access::entitlement::{Entitlements, Place};
 use dmm_access::name::record_key;
 use dmm_access::record::{Cause, GrantState, Record};
-use dmm_access::transition::{Finish, ROUNDS, RunState, Step};
+use dmm_access::refusal::Refusal;
+use dmm_access::transition::{Finish, Postponement, ROUNDS, RunState, Step};
 use dmm_mesh::{Agreement, AgreementRef};
-use dmm_state::{Precondition, StateError};
+use dmm_state::{Object, Precondition, StateError};
 use uuid::Uuid;
 
 use super::converger::Converger;
-use crate::error::Error;
+use crate::error::{AwsError, Error};
+use crate::gate;
 use crate::ports::Put;
-use crate::{conflict, trace};
+use crate::{conflict, rejected, trace};
 
 /// A run.
 pub(super) struct Run<'a> {
@@ -28,6 +30,13 @@ pub(super) struct Run<'a> {
     /// The agreement as it was last read.
     agreement: Option<Agreement>,
     usual_places: BTreeSet<Place>,
+    findings: Vec<Refusal>,
+    /// What the record granted when it was first read.
+    before: Option<Entitlements>,
+    /// Whether one look is enough to believe that there is no agreement under this name.
+    pub(super) trusts_absence: bool,
+    /// Why something could not be deleted.
+    undeleted: Option<AwsError>,
 }
 
 impl<'a> Run<'a> {
@@ -47,6 +56,10 @@ impl<'a> Run<'a> {
             record_version: Precondition::Absent,
             agreement: None,
             usual_places: BTreeSet::new(),
+            findings: Vec::new(),
+            before: None,
+            trusts_absence: false,
+            undeleted: None,
         }
     }
 
@@ -83,8 +96,23 @@ impl<'a> Run<'a> {
     }
 
     /// The [usual places](dmm_access::target::Target::usual_places) of the agreement.
-    pub(super) fn usual_places(&self) -> impl Iterator<Item = &Place> {
-        self.usual_places.iter()
+    pub(super) fn usual_places(&self) -> &BTreeSet<Place> {
+        &self.usual_places
+    }
+
+    /// The [findings](dmm_access::target::Target::findings) about the agreement.
+    pub(super) fn findings(&self) -> &[Refusal] {
+        &self.findings
+    }
+
+    /// What the record granted when it was first read.
+    pub(super) fn before(&self) -> &Entitlements {
+        self.before.as_ref().unwrap_or(Entitlements::NONE)
+    }
+
+    /// Whether the record names this place, so that the run has looked at it.
+    pub(super) fn knows(&self, place: &Place) -> bool {
+        self.state.knows(place)
     }
 
     /// How many rounds it has taken.
@@ -100,20 +128,28 @@ impl<'a> Run<'a> {
 
     /// Takes one step, and returns the result if it was the last.
     async fn take_step(&mut self) -> Result<Option<Finish>, Error> {
-        match self.state.next_step() {
+        let step = self.state.next_step();
+        if !matches!(step, Step::Put(_) | Step::Delete(_))
+            && let Some(error) = self.undeleted.take()
+        {
+            return Err(error.into());
+        }
+        match step {
             Step::ReadRecord => self.read_record().await?,
-            Step::ReadTarget => {
-                let granted = self.state.granted().clone();
-                let (agreement, target) = self.converger.read_target(self.asked, &granted).await?;
-                self.agreement = agreement;
-                self.usual_places.clone_from(&target.usual_places);
-                self.state.target_read(target);
-            }
+            Step::ReadTarget => self.read_target().await?,
             Step::Look(place) => {
                 let observed = self.converger.places.look(&place).await?;
                 self.state.looked(place, observed);
             }
             Step::Write(record) => self.write_record(record).await?,
+            Step::Admit(desired) => {
+                let revocation = gate::revocation(self.asked, &desired, self.agreement.is_none());
+                if self.converger.gate.admit(&revocation).await? {
+                    self.state.admitted();
+                } else {
+                    self.state.postponed();
+                }
+            }
             Step::Put(entitlement) => {
                 match self.converger.places.put(&entitlement.place, &entitlement.permission).await? {
                     Put::Done => {
@@ -123,30 +159,66 @@ impl<'a> Run<'a> {
                     Put::Rejected(refusal) => self.state.rejected(refusal),
                 }
             }
-            Step::Delete(place) => {
-                self.converger.places.delete(&place).await?;
-                trace::place(&place);
-                self.state.done();
+            // What cannot be deleted must not hold up other deletions.
+            Step::Delete(place) => match self.converger.places.delete(&place).await {
+                Ok(()) => {
+                    trace::place(&place);
+                    self.state.done();
+                }
+                Err(error) => {
+                    self.undeleted.get_or_insert(error);
+                    self.state.not_deleted();
+                }
+            },
+            Step::Finish(finish) => {
+                if finish.postponed == Some(Postponement::SecondLook) {
+                    self.converger.gate.waits_for_second_look(self.asked);
+                }
+                return Ok(Some(finish));
             }
-            Step::Finish(finish) => return Ok(Some(finish)),
             Step::GiveUp => return Err(Error::TooManyConflicts { agreement: self.asked.to_string() }),
         }
         Ok(None)
     }
 
+    async fn read_target(&mut self) -> Result<(), Error> {
+        let granted = self.state.granted().clone();
+        if let Some((agreement, target)) = self.converger.read_target(self.asked, &granted).await? {
+            self.agreement = Some(agreement);
+            self.usual_places.clone_from(&target.usual_places);
+            self.findings.clone_from(&target.findings);
+            self.state.target_read(target);
+        } else {
+            self.agreement = None;
+            self.usual_places.clear();
+            self.findings.clear();
+            let mut absence = self.converger.absence(self.state.missing_since(), self.cause);
+            absence.is_confirmed |= self.trusts_absence;
+            self.state.target_missing(absence);
+        }
+        Ok(())
+    }
+
     async fn read_record(&mut self) -> Result<(), Error> {
         let object = self.converger.records.get(&self.record_key).await?;
         self.record_version = Precondition::unchanged(object.as_ref());
-        let record =
-            object.map(|object| Record::read(&self.record_key, &object.body, self.asked)).transpose()?;
-        self.state.record_read(record.map(|record| record.state));
+        let stack = &self.converger.stack;
+        let read = |object: Object| Record::read(&self.record_key, &object.body, self.asked, stack);
+        let record = object.map(read).transpose()?;
+        for part in record.iter().flat_map(Record::rejected) {
+            rejected::tell(&self.record_key, part);
+        }
+        let state = record.map(|record| record.state);
+        self.before
+            .get_or_insert_with(|| state.as_ref().map(|state| state.granted.clone()).unwrap_or_default());
+        self.state.record_read(state);
         Ok(())
     }
 
     async fn write_record(&mut self, state: GrantState) -> Result<(), Error> {
-        let Converger { records, clock, conflict_backoff, .. } = self.converger;
+        let Converger { records, clock, conflict_backoff, stack, .. } = self.converger;
         let revision = Uuid::new_v4().to_string();
-        let record = Record::new(self.asked, state, self.cause.clone(), clock(), revision);
+        let record = Record::new(stack, self.asked, state, self.cause.clone(), clock(), revision);
         let body = record.to_json(&self.record_key)?;
         match records.put(&self.record_key, body, &self.record_version).await {
             Ok(etag) => {

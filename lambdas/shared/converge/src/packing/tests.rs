@@ -1,11 +1,19 @@
 //! Puts, looks at and deletes grants in an IAM in memory that has IAM's limits.
 
 mod fake;
+mod lost;
+mod planted;
+mod stacks;
 
 use std::sync::Arc;
 
-use dmm_access::testing::{access, document, role_name, role_policy};
-use dmm_state::MemoryStore;
+use dmm_access::entitlement::{Entitlement, Entitlements, Place};
+use dmm_access::managed_policy::ManagedPolicy;
+use dmm_access::name::record_key;
+use dmm_access::packing::layout::empty_document;
+use dmm_access::record::{Cause, GrantState, Phase, Record};
+use dmm_access::testing::{access, document, guardrails, role_name, role_policy, stack};
+use dmm_state::{MemoryStore, Precondition};
 use fake::FakeIam;
 
 use super::*;
@@ -23,18 +31,53 @@ fn packing() -> Packing<FakeIam> {
     Packing {
         iam: FakeIam::default(),
         records: Arc::new(MemoryStore::new()),
+        guardrails: guardrails(&["stack-*"]),
+        stack: stack(),
+        adopts_unmarked: false,
         clock: || Timestamp::UNIX_EPOCH,
         conflict_backoff: NO_WAIT,
     }
 }
 
+/// The state of an agreement whose access on the role `consumer` is this document, or has been taken away.
+fn state(id: &str, phase: Phase, granted: Option<&Document>) -> GrantState {
+    let place = Place::RolePolicy(place(id));
+    let granted: Entitlements = granted
+        .map(|document| Entitlement { place: place.clone(), permission: document.clone().into() })
+        .into_iter()
+        .collect();
+    let former = if granted.is_empty() { [place].into() } else { [].into() };
+    GrantState { phase, granted, former, missing_since: None }
+}
+
 impl Packing<FakeIam> {
+    async fn write(&self, key: &str, body: Vec<u8>) {
+        let current = self.records.get(key).await.unwrap();
+        self.records.put(key, body, &Precondition::unchanged(current.as_ref())).await.unwrap();
+    }
+
+    /// Writes the grant record of an agreement, as its run does.
+    async fn record(&self, id: &str, state: GrantState) {
+        let (key, revision) = (record_key(&access(id)), "r".to_owned());
+        let (cause, now) = (Cause::default(), Timestamp::UNIX_EPOCH);
+        let record = Record::new(&self.stack, &access(id), state, cause, now, revision);
+        self.write(&key, record.to_json(&key).unwrap()).await;
+    }
+
+    /// Gives access as the run of an agreement does: its record is written before and after.
     async fn give(&self, id: &str, length: usize) -> Put {
-        self.put(&place(id), &document(id, length).into()).await.unwrap()
+        let document = document(id, length);
+        self.record(id, state(id, Phase::Changing, Some(&document))).await;
+        let put = self.put(&place(id), &document.clone().into()).await.unwrap();
+        let granted = (put == Put::Done).then_some(&document);
+        self.record(id, state(id, Phase::Settled, granted)).await;
+        put
     }
 
     async fn take(&self, id: &str) {
+        self.record(id, state(id, Phase::Changing, None)).await;
         self.delete(&place(id)).await.unwrap();
+        self.record(id, state(id, Phase::Settled, None)).await;
     }
 
     async fn has(&self, id: &str, length: usize) -> bool {
@@ -171,7 +214,7 @@ async fn a_policy_that_a_late_call_created_again_is_deleted() {
 }
 
 #[tokio::test]
-async fn grants_of_a_role_that_opted_out_are_taken_out_but_its_last_policy_cannot_be_detached() {
+async fn the_last_grant_of_a_role_that_opted_out_ends_although_its_policy_cannot_be_detached() {
     let packing = packing();
     packing.iam.put_foreign("owners-policy", 9_500);
     packing.give("a", 2_000).await;
@@ -179,8 +222,32 @@ async fn grants_of_a_role_that_opted_out_are_taken_out_but_its_last_policy_canno
     packing.iam.opt_out();
     packing.take("a").await;
     assert_eq!(packing.iam.buckets(1), ["b"]);
-    let error = packing.delete(&place("b")).await.unwrap_err();
-    assert!(matches!(&error, AwsError::OptedOut { policy, .. } if *policy == name("b")), "{error:?}");
+    packing.take("b").await;
+    assert_eq!(packing.iam.managed_document(1), Some(empty_document()));
+    assert_eq!(packing.iam.attached_count(), 1);
+    // It counts as deleted, until it can be.
+    let emptied = packing.iam.everything();
+    assert_eq!(packing.look(&place("b")).await.unwrap(), Observed::Absent);
+    packing.take("a").await;
+    assert_eq!(packing.iam.everything(), emptied);
+    packing.iam.opt_in();
+    assert_eq!(packing.look(&place("b")).await.unwrap(), Observed::Misplaced);
+    packing.take("b").await;
+    assert_eq!((packing.iam.managed_count(), packing.iam.attached_count()), (0, 0));
+    assert_eq!(packing.look(&place("b")).await.unwrap(), Observed::Absent);
+}
+
+#[tokio::test]
+async fn an_emptied_policy_is_used_again_when_the_role_opts_in() {
+    let packing = packing();
+    packing.iam.put_foreign("owners-policy", 9_500);
+    packing.give("a", 2_000).await;
+    packing.iam.opt_out();
+    packing.take("a").await;
+    packing.iam.opt_in();
+    assert_eq!(packing.give("b", 2_000).await, Put::Done);
+    assert_eq!(packing.iam.buckets(1), ["b"]);
+    assert!(packing.has("b", 2_000).await);
 }
 
 #[tokio::test]
@@ -195,12 +262,11 @@ async fn nothing_remains_of_a_role_that_does_not_exist() {
 
 #[tokio::test]
 async fn a_role_that_never_needed_a_managed_policy_has_no_record() {
-    let (packing, records) = (packing(), Arc::new(MemoryStore::new()));
-    let packing = Packing { records: records.clone(), ..packing };
+    let packing = packing();
     packing.give("a", 100).await;
     assert!(packing.has("a", 100).await);
     packing.take("a").await;
-    assert_eq!(records.writes(), 0);
+    assert_eq!(packing.records.keys("packs/", None).await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use dmm_state::{ObjectStore, Precondition, StateError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::census::Census;
+
 /// The object's key.
 const KEY: &str = "reconcile/progress.json";
 
@@ -35,6 +37,8 @@ pub enum Position {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
     },
+    /// The revocations that the other stages found.
+    Revocations,
 }
 
 impl Default for Position {
@@ -52,6 +56,17 @@ impl Position {
             None => Position::Records { after: None },
         }
     }
+}
+
+/// How far a pass is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// What comes next.
+    pub position: Position,
+    /// What was found so far.
+    #[serde(default)]
+    pub census: Census,
 }
 
 /// A generation, stored as its name.
@@ -77,6 +92,9 @@ mod kind {
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
     next: Option<Position>,
+    /// Earlier versions of this software did not write it.
+    #[serde(default)]
+    census: Census,
     /// The run that wrote it.
     run: String,
     updated_at: Timestamp,
@@ -86,7 +104,7 @@ struct Stored {
 #[derive(Debug)]
 pub struct Checkpoint {
     /// Where the next run continues.
-    pub next: Option<Position>,
+    pub next: Progress,
     version: Precondition,
 }
 
@@ -100,13 +118,13 @@ impl Checkpoint {
         let object = store.get(KEY).await?;
         let version = Precondition::unchanged(object.as_ref());
         let next = object.and_then(|object| match serde_json::from_slice::<Stored>(&object.body) {
-            Ok(stored) => stored.next,
+            Ok(Stored { next, census, .. }) => next.map(|position| Progress { position, census }),
             Err(error) => {
                 tracing::warn!(key = KEY, %error, "the last run's position cannot be read; starting at the beginning");
                 None
             }
         });
-        Ok(Checkpoint { next, version })
+        Ok(Checkpoint { next: next.unwrap_or_default(), version })
     }
 
     /// Writes the position if it has changed. If another run has written the object in the meantime, its position is
@@ -118,14 +136,16 @@ impl Checkpoint {
     pub async fn write(
         self,
         store: &dyn ObjectStore,
-        next: Option<&Position>,
+        next: &Progress,
         run: &str,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        if self.next.as_ref() == next {
+        if self.next == *next {
             return Ok(());
         }
-        let stored = Stored { next: next.cloned(), run: run.to_owned(), updated_at: now };
+        let Progress { position, census } = next.clone();
+        let next = (*next != Progress::default()).then_some(position);
+        let stored = Stored { next, census, run: run.to_owned(), updated_at: now };
         // A position can always be written as JSON.
         let body = serde_json::to_vec_pretty(&stored).unwrap_or_default();
         match store.put(KEY, body, &self.version).await {
@@ -146,20 +166,27 @@ mod tests {
     use super::*;
 
     async fn write(store: &MemoryStore, checkpoint: Checkpoint, next: Option<&Position>) {
-        checkpoint.write(store, next, "run", Timestamp::UNIX_EPOCH).await.unwrap();
+        let next = next.map_or_else(Progress::default, at);
+        checkpoint.write(store, &next, "run", Timestamp::UNIX_EPOCH).await.unwrap();
+    }
+
+    fn at(position: &Position) -> Progress {
+        let mut census = Census::default();
+        census.grants = 7;
+        Progress { position: position.clone(), census }
     }
 
     #[tokio::test]
     async fn the_next_run_continues_where_the_last_one_stopped() {
         let store = MemoryStore::new();
         let first = Checkpoint::read(&store).await.unwrap();
-        assert_eq!(first.next, None);
+        assert_eq!(first.next, Progress::default());
         let position = Position::Agreements { kind: AgreementKind::Access, page: 3, after: Some("a".into()) };
         write(&store, first, Some(&position)).await;
         let second = Checkpoint::read(&store).await.unwrap();
-        assert_eq!(second.next, Some(position));
+        assert_eq!(second.next, at(&position));
         write(&store, second, None).await;
-        assert_eq!(Checkpoint::read(&store).await.unwrap().next, None);
+        assert_eq!(Checkpoint::read(&store).await.unwrap().next, Progress::default());
     }
 
     #[tokio::test]
@@ -176,7 +203,7 @@ mod tests {
         let position = Position::Records { after: None };
         write(&store, one, Some(&position)).await;
         write(&store, other, Some(&Position::default())).await;
-        assert_eq!(Checkpoint::read(&store).await.unwrap().next, Some(position));
+        assert_eq!(Checkpoint::read(&store).await.unwrap().next, at(&position));
     }
 
     #[tokio::test]
@@ -184,10 +211,19 @@ mod tests {
         let store = MemoryStore::new();
         store.put(KEY, b"{".to_vec(), &Precondition::Absent).await.unwrap();
         let checkpoint = Checkpoint::read(&store).await.unwrap();
-        assert_eq!(checkpoint.next, None);
+        assert_eq!(checkpoint.next, Progress::default());
         let position = Position::Roles { after: Some("consumer".into()) };
         write(&store, checkpoint, Some(&position)).await;
-        assert_eq!(Checkpoint::read(&store).await.unwrap().next, Some(position));
+        assert_eq!(Checkpoint::read(&store).await.unwrap().next, at(&position));
+    }
+
+    #[tokio::test]
+    async fn the_object_of_an_earlier_version_is_continued() {
+        let store = MemoryStore::new();
+        let stored = json!({"next": {"stage": "records"}, "run": "r", "updated_at": "2026-11-28T00:00:00Z"});
+        store.put(KEY, stored.to_string().into_bytes(), &Precondition::Absent).await.unwrap();
+        let next = Checkpoint::read(&store).await.unwrap().next;
+        assert_eq!(next, Progress { position: Position::Records { after: None }, census: Census::default() });
     }
 
     #[test]
@@ -196,6 +232,7 @@ mod tests {
             (Position::default(), json!({"stage": "agreements", "kind": "access", "page": 0})),
             (Position::Records { after: Some("k".into()) }, json!({"stage": "records", "after": "k"})),
             (Position::Roles { after: None }, json!({"stage": "roles"})),
+            (Position::Revocations, json!({"stage": "revocations"})),
         ] {
             assert_eq!(serde_json::to_value(&position).unwrap(), text);
             assert_eq!(serde_json::from_value::<Position>(text).unwrap(), position);

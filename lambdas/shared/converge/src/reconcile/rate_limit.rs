@@ -118,6 +118,10 @@ impl<R: ManagedPolicies> ManagedPolicies for RateLimited<R> {
         self.call(|iam| iam.put_managed(policy, document)).await
     }
 
+    async fn replace_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<(), AwsError> {
+        self.call(|iam| iam.replace_managed(policy, document)).await
+    }
+
     async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError> {
         self.call(|iam| iam.delete_managed(policy)).await
     }

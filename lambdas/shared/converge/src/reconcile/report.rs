@@ -1,12 +1,15 @@
 //! What a run answers.
 
 use dmm_access::entitlement::Place;
+use dmm_access::refusal::Refusal;
 use dmm_mesh::AgreementRef;
 use dmm_telemetry::{attribute, metrics};
 use serde::Serialize;
 
 use super::checkpoint::Position;
-use crate::outcome::Outcome;
+use crate::brake::Revocation;
+use crate::dry_run::Change;
+use crate::outcome::{Altered, Convergence, Outcome};
 
 /// What a run found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,6 +24,21 @@ pub struct Report {
     pub unchanged: usize,
     /// How many agreements in force get nothing. The reasons were reported to Data Mesh Manager.
     pub refused: usize,
+    /// How many revocations wait: the agreement was not found, which a later run has to confirm.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub postponed: usize,
+    /// Accesses that go to another role or to another resource than when they were approved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<Alteration>,
+    /// Why accesses that are given would be refused if ownership were required.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Why the pass stopped before it took anything away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Stop>,
+    /// How many agreements had access, once the pass is complete.
+    #[serde(skip)]
+    pub grants: usize,
     /// What could not be reconciled. The next pass tries again.
     pub failed: Vec<Failure>,
     /// Whether nothing was changed, and the numbers say what would have been changed.
@@ -56,25 +74,64 @@ pub struct Difference {
     pub place: Place,
 }
 
-/// What is done at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// Something is created.
-    Put,
-    /// Something else is there, and is replaced.
-    Replace,
-    /// Something is deleted.
-    Delete,
+/// Somebody changed what an agreement gives after it was approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alteration {
+    /// The agreement as `kind id`.
+    pub agreement: String,
+    /// What is different.
+    pub altered: Altered,
+}
+
+/// Why an access that is given would be refused if ownership were required.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The agreement as `kind id`.
+    pub agreement: String,
+    /// The name of the refusal.
+    pub code: &'static str,
+    /// What is missing, and what to do.
+    pub text: String,
+}
+
+/// The brake has stopped the pass before it took anything away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// Identifies these revocations. `{"confirm": "…"}` carries them out, if a new pass finds the same.
+    pub digest: String,
+    /// How many revocations are allowed.
+    pub limit: usize,
+    /// How many agreements have access.
+    pub grants: usize,
+    /// How many of the data products that provide data do not exist.
+    pub missing_products: usize,
+    /// What would be taken away.
+    pub revocations: Vec<Revocation>,
 }
 
 impl Report {
-    /// Records the attributes of the current span, and metrics unless it was a dry run.
+    /// Records the attributes of the current span, and metrics.
     pub fn record(&self) {
         let Report { checked, granted, revoked, refused, failed, .. } = self;
         let failed = failed.len();
-        if !self.dry_run {
+        if self.dry_run {
+            metrics::observed(self.differences.len());
+        } else {
             metrics::reconciled(*checked, *granted, *revoked, *refused, failed);
+            metrics::repaired(granted + revoked);
+            if let Some(Stop { digest, limit, grants, revocations, .. }) = &self.brake {
+                metrics::brake_engaged();
+                tracing::error!(
+                    digest,
+                    limit,
+                    grants,
+                    revocations = revocations.len(),
+                    "too many agreements would lose their access, so nothing was taken away"
+                );
+            }
+            metrics::revocations_held(
+                self.postponed + self.brake.as_ref().map_or(0, |stop| stop.revocations.len()),
+            );
         }
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         attribute("dmm.reconcile.checked", count(*checked));
@@ -84,13 +141,27 @@ impl Report {
         attribute("dmm.reconcile.failed", count(failed));
     }
 
-    pub(super) fn count(&mut self, outcome: &Outcome) {
-        match outcome {
+    pub(super) fn count(&mut self, agreement: &AgreementRef, convergence: &Convergence) {
+        match &convergence.outcome {
             Outcome::Granted => self.granted += 1,
             Outcome::Revoked => self.revoked += 1,
             Outcome::Refused(refusal) if refusal.is_for_another_platform() => self.unchanged += 1,
             Outcome::Refused(_) => self.refused += 1,
             Outcome::Unchanged => self.unchanged += 1,
+            // It is counted with the revocations of the last stage.
+            Outcome::Postponed(_) => {}
+        }
+        if let Some(altered) = convergence.altered {
+            self.altered.push(Alteration { agreement: agreement.to_string(), altered });
+        }
+        let finding = |refusal: &Refusal| Finding {
+            agreement: agreement.to_string(),
+            code: refusal.code(),
+            text: refusal.to_string(),
+        };
+        self.findings.extend(convergence.findings.iter().map(finding));
+        if let Some(reason) = &convergence.unread {
+            self.add_failure(agreement.to_string(), reason.clone());
         }
     }
 
@@ -112,4 +183,9 @@ impl Report {
     pub(super) fn entries(&self) -> usize {
         self.failed.len() + self.differences.len()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::checkpoint::Position;
 use crate::error::{MeshError, RoleListError, class};
+use crate::organization::OrganizationError;
 
 /// What a run is asked for. The default is a complete pass: the rest of the last one if that stopped early, else a new
 /// one.
@@ -22,6 +23,9 @@ pub struct Request {
     pub limit: Option<NonZeroUsize>,
     /// Start here: the `next` of an earlier report.
     pub from: Option<Position>,
+    /// Carry out the revocations that the brake held up: the `digest` of their report. If this pass finds other
+    /// revocations, it stops again.
+    pub confirm: Option<String>,
 }
 
 impl Request {
@@ -57,6 +61,9 @@ pub enum ReconcileError {
     /// The state bucket could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The API key is not one of this stack's organization, or that could not be found out. Nothing was done.
+    #[error(transparent)]
+    Organization(#[from] OrganizationError),
     /// The account's roles could not be listed.
     #[error(transparent)]
     RoleList(#[from] RoleListError),
@@ -70,6 +77,7 @@ impl ReconcileError {
             ReconcileError::Request(_) | ReconcileError::NoList => false,
             ReconcileError::Mesh(error) => error.is_retryable(),
             ReconcileError::State(error) => error.is_retryable(),
+            ReconcileError::Organization(error) => error.is_retryable(),
             ReconcileError::RoleList(error) => error.is_retryable(),
         })
     }

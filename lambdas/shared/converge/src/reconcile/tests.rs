@@ -8,9 +8,18 @@ use dmm_access::entitlement::Entitlements;
 use dmm_access::record::{GrantState, Phase};
 use dmm_access::testing::{place, role};
 
-use super::report::{Change, Difference};
-use super::*;
+use dmm_access::entitlement::Place;
+use dmm_access::name::record_key;
+use dmm_access::record::Record;
+use dmm_access::role::Role;
+use dmm_budget::reconcile::FAILURES_IN_A_ROW;
+use dmm_mesh::{AgreementKind, AgreementRef};
 
+use super::report::Difference;
+use super::*;
+use crate::dry_run::Change;
+
+mod brake;
 mod mesh;
 mod rate_limit;
 
@@ -71,7 +80,7 @@ async fn the_policy_in_the_record_of_a_deleted_agreement_is_deleted() {
     mesh.run().await;
     mesh.state().agreements.clear();
     mesh.agreement(Access, "a3", true);
-    let report = mesh.run().await;
+    let report = mesh.run_twice().await;
     assert_eq!(mesh.granted(), ["consumer/DMM_Access_a3"]);
     assert_eq!((report.checked, report.revoked, report.unchanged), (5, 4, 1));
 }
@@ -111,6 +120,9 @@ async fn a_policy_that_no_agreement_and_no_record_knows_is_found_on_its_role() {
     ] {
         mesh.policy(on, name);
     }
+    let first = mesh.run().await;
+    assert_eq!((first.granted, first.revoked, first.postponed), (2, 0, 2), "{first:?}");
+    mesh::MINUTES.set(5);
     let report = mesh.run().await;
     let left = [
         "closed/DMM_DataUsageAgreement_gone",
@@ -123,7 +135,7 @@ async fn a_policy_that_no_agreement_and_no_record_knows_is_found_on_its_role() {
     granted.sort_unstable_by_key(|name| left.iter().position(|own| own == name));
     assert_eq!(granted, left);
     // The agreement in force counts as changed once more when its leftover is deleted from the other role.
-    assert_eq!((report.granted, report.failed.len()), (2, 0), "{report:?}");
+    assert_eq!((report.granted, report.revoked, report.failed.len()), (0, 2, 0), "{report:?}");
     mesh.writes();
     mesh.run().await;
     assert!(mesh.writes().iter().all(|write| write.starts_with("mark ")));
@@ -134,7 +146,7 @@ async fn roles_are_left_alone_unless_the_scan_is_configured() {
     let mesh = Mesh::new();
     mesh.policy("consumer", "DMM_DataUsageAgreement_gone");
     let reconciler = Reconciler { role_list: None, ..mesh.reconciler(None) };
-    let (report, result) = reconciler.run(None, None, &cause()).await;
+    let (report, _, result) = reconciler.run(Progress::default(), None, &cause()).await;
     result.unwrap();
     assert!(report.complete);
     assert_eq!(mesh.granted(), ["consumer/DMM_DataUsageAgreement_gone"]);
@@ -153,6 +165,9 @@ async fn a_dry_run_reports_what_a_real_one_does_and_changes_nothing() {
     mesh.state().policies.remove(&("consumer".to_owned(), "DMM_Access_wiped".to_owned()));
     mesh.policy("consumer", "DMM_Access_changed");
     mesh.policy("consumer", "DMM_DataUsageAgreement_leftover");
+    mesh.mark_missing(&reference(Access, "deleted")).await;
+    mesh.mark_missing(&reference(DataUsageAgreement, "leftover")).await;
+    mesh::MINUTES.set(5);
     mesh.writes();
     let (policies, objects) = (mesh.state().policies.clone(), mesh.records.writes());
 
@@ -169,10 +184,11 @@ async fn a_dry_run_reports_what_a_real_one_does_and_changes_nothing() {
         dry_run.differences,
         [
             difference(Change::Replace, Access, "changed"),
-            difference(Change::Delete, Access, "ended"),
             difference(Change::Put, Access, "granted"),
             difference(Change::Put, Access, "wiped"),
+            // What is taken away comes last.
             difference(Change::Delete, Access, "deleted"),
+            difference(Change::Delete, Access, "ended"),
             difference(Change::Delete, DataUsageAgreement, "leftover"),
         ]
     );
@@ -250,6 +266,9 @@ async fn runs_that_stop_early_are_continued_until_the_pass_is_complete() {
     for id in ["x1", "x2"] {
         mesh.policy("consumer", &format!("DMM_DataUsageAgreement_{id}"));
     }
+    // The second look at the agreements that do not exist.
+    mesh.run().await;
+    mesh::MINUTES.set(5);
     mesh.state().policies.remove(&("consumer".to_owned(), "DMM_Access_a5".to_owned()));
     mesh.reads();
     let (mut from, mut runs) = (None, 0);
@@ -280,6 +299,8 @@ async fn the_records_of_agreements_that_an_earlier_run_handled_are_skipped() {
     }
     mesh.run().await;
     mesh.state().agreements.remove(&(Access, "a2".to_owned()));
+    mesh.run().await;
+    mesh::MINUTES.set(5);
     mesh.reads();
     let (report, result) = mesh.run_from(Some(Position::Records { after: None }), None).await;
     result.unwrap();
@@ -304,7 +325,7 @@ async fn after_the_deadline_no_agreement_is_started() {
     let mesh = Mesh::new();
     mesh.agreement(Access, "a1", true);
     let reconciler = Reconciler { deadline: Instant::now(), ..mesh.reconciler(None) };
-    let (report, result) = reconciler.run(None, None, &cause()).await;
+    let (report, _, result) = reconciler.run(Progress::default(), None, &cause()).await;
     result.unwrap();
     assert_eq!((report.checked, report.complete), (0, false));
     assert_eq!(report.next, Some(Position::default()));
@@ -317,7 +338,7 @@ async fn an_agreement_that_hangs_fails_and_the_run_continues() {
     let reconciler = Reconciler { agreement_timeout: Duration::ZERO, ..mesh.reconciler(None) };
     let reconciler =
         Reconciler { converger: Converger { agreements: &Silent, ..reconciler.converger }, ..reconciler };
-    let (report, result) = reconciler.run(None, None, &cause()).await;
+    let (report, _, result) = reconciler.run(Progress::default(), None, &cause()).await;
     result.unwrap();
     assert!(report.complete);
     assert!(report.failed[0].reason.contains("time"), "{:?}", report.failed);
@@ -347,9 +368,10 @@ async fn a_revocation_succeeds_if_the_role_does_not_exist() {
         phase: Phase::Changing,
         granted: Entitlements::default(),
         former: BTreeSet::from([place("long-gone", &deleted)]),
+        missing_since: None,
     };
     mesh.record(&deleted, state).await;
-    let report = mesh.run().await;
+    let report = mesh.run_twice().await;
     assert_eq!((report.revoked, report.failed.len()), (1, 0));
 }
 
@@ -364,7 +386,9 @@ fn a_schedule_or_an_empty_payload_asks_for_a_complete_pass_and_a_misspelt_one_is
     }));
     let from = Position::Agreements { kind: DataContract, page: 7, after: None };
     let limit = NonZeroUsize::new(10);
-    assert_eq!(asked.unwrap(), Request { dry_run: true, limit, from: Some(from) });
+    assert_eq!(asked.unwrap(), Request { dry_run: true, limit, from: Some(from), confirm: None });
+    let confirmed = Request { confirm: Some("4f2e".to_owned()), ..Request::default() };
+    assert_eq!(Request::read(json!({"confirm": "4f2e"})).unwrap(), confirmed);
     for wrong in [json!({"dryRun": true}), json!({"dry_run": "yes"}), json!({"limit": 0}), json!("dry_run")] {
         assert_eq!(Request::read(wrong).unwrap_err().class(), "Permanent");
     }

@@ -1,14 +1,17 @@
 //! Checks the packing of grants into managed policies in every reachable state.
 //!
-//! Two agreements of one role share managed policies. The model drives production's own
+//! Two agreements of one role share managed policies. The role may opt out and in again: while it is out, IAM neither
+//! attaches nor detaches a policy, and a policy that should not exist is emptied instead. The model drives production's own
 //! [`dmm_access::packing::protocol::Packer`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_access::document::Document;
 use dmm_access::name::PolicyName;
+use dmm_access::packing::layout::empty_document;
 use dmm_access::packing::protocol::{Limits, ObservedPolicy, Packer, PackingState, Step};
-use dmm_access::testing::access;
+use dmm_access::refusal::Refusal;
+use dmm_access::testing::{access, role_name};
 use serde_json::{Value, json};
 use stateright::{Checker, Model, Property};
 
@@ -33,6 +36,8 @@ enum Mistake {
 struct PackingModel {
     changes: u8,
     crashes: u8,
+    /// How often the role opts out or in.
+    opts: u8,
     mistake: Mistake,
 }
 
@@ -57,6 +62,8 @@ struct World {
     ever_given: BTreeSet<Document>,
     changes: u8,
     crashes: u8,
+    opts: u8,
+    has_opted_in: bool,
     record: Option<PackingState>,
     /// The managed policies, all of them attached.
     iam: BTreeMap<u32, Document>,
@@ -68,6 +75,8 @@ enum Action {
     Change(usize, Option<Document>),
     Step(usize),
     Crash(usize),
+    /// The role opts out, or in again.
+    Opt,
     Land(usize),
     Retry(usize),
 }
@@ -108,22 +117,38 @@ impl World {
         Run::Working { of, wanted, packer, is_current: false }
     }
 
+    /// While the role is out, nothing exists that the agreements do not give. Otherwise, exactly what they give exists.
     fn is_right(&self) -> bool {
-        resources(self.iam.values()) == resources(self.given.iter().flatten())
+        let given = resources(self.given.iter().flatten());
+        if self.has_opted_in {
+            return resources(self.iam.values()) == given;
+        }
+        let permitted = self.iam.values().filter(|document| **document != empty_document());
+        resources(permitted).iter().all(|resource| given.contains(resource))
     }
 
-    fn reach_iam(&mut self, step: &Step) {
+    /// Makes the call to IAM, and returns whether IAM accepts it.
+    fn reach_iam(&mut self, step: &Step) -> bool {
         match step {
-            Step::Put(number, document) => drop(self.iam.insert(*number, document.clone())),
-            Step::Delete(number) => drop(self.iam.remove(number)),
+            // A version is written in any case, but only an attached policy has an effect.
+            Step::Put(number, document) if self.has_opted_in || self.iam.contains_key(number) => {
+                self.iam.insert(*number, document.clone());
+            }
+            Step::Delete(number) if self.has_opted_in => drop(self.iam.remove(number)),
+            Step::Delete(number) => {
+                if let Some(document) = self.iam.get_mut(number) {
+                    *document = empty_document();
+                }
+            }
             _ => {}
         }
+        self.has_opted_in || !matches!(step, Step::Put(..))
     }
 
     fn step(&mut self, at: usize, mistake: Mistake) {
         let Run::Working { of, wanted, mut packer, mut is_current } = self.runs[at].clone() else { return };
         let step = packer.next_step();
-        self.reach_iam(&step);
+        let is_accepted = self.reach_iam(&step);
         match step {
             Step::ReadRecord => {
                 is_current = true;
@@ -132,7 +157,9 @@ impl World {
             Step::CountSlots => packer.slots_counted(SLOTS),
             Step::Look(number) => {
                 let says = self.record.as_ref().and_then(|pack| pack.layout.document(number));
-                let document = if mistake == Mistake::NoLook { says } else { self.iam.get(&number).cloned() };
+                let exists =
+                    self.iam.get(&number).filter(|found| self.has_opted_in || **found != empty_document());
+                let document = if mistake == Mistake::NoLook { says } else { exists.cloned() };
                 let is_attached = document.is_some();
                 packer.looked(number, ObservedPolicy { document, is_attached });
             }
@@ -147,6 +174,9 @@ impl World {
                 is_current = true;
             }
             Step::Write(_) => packer.conflict(),
+            Step::Put(..) if !is_accepted => {
+                packer.rejected(Refusal::RoleNotOptedIn { role: role_name("consumer") });
+            }
             Step::Put(..) | Step::Delete(_) => packer.done(),
             Step::Finish(_) if wanted == self.given[of] => {
                 self.runs.remove(at);
@@ -175,6 +205,8 @@ impl Model for PackingModel {
             ever_given: BTreeSet::new(),
             changes: self.changes,
             crashes: self.crashes,
+            opts: self.opts,
+            has_opted_in: true,
             record: None,
             iam: BTreeMap::new(),
             runs: Vec::new(),
@@ -186,6 +218,7 @@ impl Model for PackingModel {
             let others = grants(of).into_iter().filter(|grant| *grant != world.given[of]);
             actions.extend(others.map(|grant| Action::Change(of, grant)));
         }
+        actions.extend((world.opts > 0).then_some(Action::Opt));
         for (at, run) in world.runs.iter().enumerate() {
             match run {
                 Run::Working { .. } => {
@@ -216,6 +249,14 @@ impl Model for PackingModel {
                     world.runs[at] = Run::Lost { of: *of, late };
                 }
             }
+            Action::Opt => {
+                world.has_opted_in = !world.has_opted_in;
+                world.opts -= 1;
+                // Opting out causes no event. Sooner or later after that, an agreement is compared with IAM again.
+                if world.has_opted_in {
+                    world.runs.push(world.run(0));
+                }
+            }
             Action::Land(at) => {
                 if let Run::Lost { of, late: Some(step) } = world.runs[at].clone() {
                     world.reach_iam(&step);
@@ -237,42 +278,55 @@ impl Model for PackingModel {
             Property::always(RIGHT, |_, world: &World| !world.runs.is_empty() || world.is_right()),
             Property::always(GIVEN, |_, world: &World| {
                 let given = resources(world.ever_given.iter());
-                resources(world.iam.values()).iter().all(|resource| given.contains(resource))
+                let permitted = world.iam.values().filter(|document| **document != empty_document());
+                resources(permitted).iter().all(|resource| given.contains(resource))
             }),
             Property::sometimes("two grants share a policy", |_, world: &World| {
                 world.iam.values().any(|document| resources([document].into_iter()).len() == 2)
             }),
             Property::sometimes("two policies exist at once", |_, world: &World| world.iam.len() == 2),
             Property::sometimes("two runs are working at once", |_, world: &World| world.runs.len() > 1),
+            Property::sometimes(
+                "a policy is emptied if the role opts out",
+                |model: &PackingModel, world: &World| {
+                    model.opts == 0 || world.iam.values().any(|document| *document == empty_document())
+                },
+            ),
         ]
     }
 }
 
 fn label(model: PackingModel) -> String {
-    format!("packing, {} changes, {} crashes, {:?}", model.changes, model.crashes, model.mistake)
+    let PackingModel { changes, crashes, opts, mistake } = model;
+    format!("packing, {changes} changes, {crashes} crashes, {opts} times out or in, {mistake:?}")
 }
 
-fn assert_sound(changes: u8, crashes: u8) {
-    let model = PackingModel { changes, crashes, mistake: Mistake::None };
+fn assert_sound(changes: u8, crashes: u8, opts: u8) {
+    let model = PackingModel { changes, crashes, opts, mistake: Mistake::None };
     let checker = check(&label(model), model);
     assert!(checker.is_done(), "every state was visited");
     checker.assert_properties();
 }
 
 fn assert_needed(mistake: Mistake) {
-    let model = PackingModel { changes: 2, crashes: 1, mistake };
+    let model = PackingModel { changes: 2, crashes: 1, opts: 0, mistake };
     let path = check(&label(model), model).discovery(RIGHT).expect("the mistake leads to a wrong state");
     println!("{mistake:?} goes wrong after {} actions", path.into_actions().len());
 }
 
 #[test]
 fn managed_policies_end_up_with_what_their_agreements_give() {
-    assert_sound(2, 1);
+    assert_sound(2, 1, 0);
 }
 
 #[test]
 fn two_interrupted_packing_runs_lead_to_the_same_result() {
-    assert_sound(2, 2);
+    assert_sound(2, 2, 0);
+}
+
+#[test]
+fn access_ends_although_the_role_opts_out() {
+    assert_sound(2, 0, 1);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use dmm_access::entitlement::{Entitlement, Observed, Place};
 use dmm_access::record::{GrantState, Phase};
 use dmm_access::target::{Desired, Target};
 use dmm_access::testing::{access, place};
-use dmm_access::transition::{RunState, Step};
+use dmm_access::transition::{Absence, RunState, Step};
+use jiff::Timestamp;
 
 use crate::sorted;
 
@@ -25,6 +26,25 @@ pub(crate) enum Mistake {
     NoCondition,
     /// A settled record forgets former places.
     NoMemory,
+    /// One look is enough to believe that the agreement does not exist.
+    NoSecondLook,
+}
+
+/// What can happen, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How often the agreement may change.
+    pub(crate) changes: u8,
+    /// How many runs may be interrupted.
+    pub(crate) crashes: u8,
+    /// How many events are in transit at the beginning, although nothing has changed.
+    pub(crate) events: usize,
+    /// How often Data Mesh Manager may answer that the agreement does not exist, although it does.
+    pub(crate) wrong_answers: u8,
+    /// How often the brake may hold a revocation up.
+    pub(crate) holds: u8,
+    /// Whether the event says that the agreement was deleted, so that no second look is needed.
+    pub(crate) announces: bool,
 }
 
 /// One invocation of iam-grant, iam-revoke or iam-reconcile: they run the same code.
@@ -56,6 +76,12 @@ fn new_state() -> RunState {
     RunState::new(ROUNDS, BTreeSet::new())
 }
 
+/// What it means that the agreement was not found: a mark in the record is from an earlier run, because a run that
+/// writes one ends.
+fn absence(state: &RunState, is_certain: bool) -> Absence {
+    Absence { seen: Timestamp::UNIX_EPOCH, is_confirmed: is_certain || state.missing_since().is_some() }
+}
+
 /// The state of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
@@ -67,6 +93,14 @@ pub(crate) struct World {
     pub(crate) changes: u8,
     /// How many runs may still be interrupted.
     pub(crate) crashes: u8,
+    /// How often Data Mesh Manager may still answer wrongly.
+    pub(crate) wrong_answers: u8,
+    /// How often the brake may still hold a revocation up.
+    pub(crate) holds: u8,
+    /// Whether a deletion is announced.
+    announces: bool,
+    /// Whether access was taken away although the agreement gave it at that moment.
+    pub(crate) has_lost_access: bool,
     /// The grant record.
     pub(crate) record: Option<GrantState>,
     /// What exists in AWS.
@@ -82,6 +116,10 @@ pub(crate) enum Action {
     Change(Target),
     /// A run takes its next step.
     Step(usize),
+    /// A run reads the agreement, and the answer is wrong: it does not exist.
+    WrongAnswer(usize),
+    /// The brake holds up what a run wants to take away. iam-reconcile looks at it later.
+    Hold(usize),
     /// A run is interrupted before its next step. If that is a call to AWS, the call may arrive later.
     Crash(usize),
     /// The call of an interrupted run arrives.
@@ -128,17 +166,21 @@ pub(crate) fn wide_targets() -> Vec<Target> {
 }
 
 impl World {
-    /// An agreement that was requested, and `events` events that have not arrived: one and its duplicates.
-    pub(crate) fn new(changes: u8, crashes: u8, events: usize) -> World {
-        let runs = vec![Run::new(); events];
+    /// An agreement that was requested, and events that have not arrived: one and its duplicates.
+    pub(crate) fn new(limits: Limits) -> World {
+        let Limits { changes, crashes, events, wrong_answers, holds, announces } = limits;
         World {
             target: ended(),
             ever_given: BTreeSet::new(),
             changes,
             crashes,
+            wrong_answers,
+            holds,
+            announces,
+            has_lost_access: false,
             record: None,
             aws: BTreeMap::new(),
-            runs,
+            runs: vec![Run::new(); events],
         }
     }
 
@@ -165,8 +207,16 @@ impl World {
         }
         for (at, run) in self.runs.iter().enumerate() {
             match run {
-                Run::Working { .. } => {
+                Run::Working { state, .. } => {
                     actions.push(Action::Step(at));
+                    match state.next_step() {
+                        // Without access, a wrong answer only delays it until iam-reconcile looks.
+                        Step::ReadTarget if self.wrong_answers > 0 && !state.granted().is_empty() => {
+                            actions.push(Action::WrongAnswer(at));
+                        }
+                        Step::Admit(_) if self.holds > 0 => actions.push(Action::Hold(at)),
+                        _ => {}
+                    }
                     if self.crashes > 0 {
                         actions.push(Action::Crash(at));
                     }
@@ -190,6 +240,18 @@ impl World {
                 world.runs.push(Run::new());
             }
             Action::Step(at) => world.step(at, mistake),
+            Action::WrongAnswer(at) => {
+                if let Run::Working { state, .. } = &mut world.runs[at] {
+                    world.wrong_answers -= 1;
+                    state.target_missing(absence(state, mistake == Mistake::NoSecondLook));
+                }
+            }
+            Action::Hold(at) => {
+                if let Run::Working { state, .. } = &mut world.runs[at] {
+                    world.holds -= 1;
+                    state.postponed();
+                }
+            }
             Action::Crash(at) => {
                 if let Run::Working { state, .. } = &world.runs[at] {
                     let step = state.next_step();
@@ -227,6 +289,10 @@ impl World {
         };
         let step = state.next_step();
         self.reach_aws(&step);
+        if let Step::Delete(place) = &step {
+            let is_given = self.target.desired.entitlements().at(place).is_some();
+            self.has_lost_access |= is_given && !self.announces;
+        }
         match step {
             Step::ReadRecord => {
                 is_current = true;
@@ -240,7 +306,11 @@ impl World {
                 if mistake == Mistake::NoSecondRead {
                     first_target = Some(read.clone());
                 }
-                state.target_read(read);
+                if read == Target::NOTHING {
+                    state.target_missing(absence(&state, self.announces));
+                } else {
+                    state.target_read(read);
+                }
             }
             Step::Look(place) => {
                 let observed = Observed::from(self.aws.get(&place).cloned());
@@ -263,7 +333,13 @@ impl World {
                 first_target = None;
                 state.conflict();
             }
+            Step::Admit(_) => state.admitted(),
             Step::Put(_) | Step::Delete(_) => state.done(),
+            // A later run looks at it.
+            Step::Finish(finish) if finish.postponed.is_some() => {
+                self.runs[at] = Run::Lost { late: None };
+                return;
+            }
             Step::Finish(_) => {
                 self.runs.remove(at);
                 return;

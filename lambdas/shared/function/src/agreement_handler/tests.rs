@@ -83,6 +83,10 @@ fn handler() -> AgreementHandler {
         places: Arc::new(Silent),
         records: Arc::new(Silent),
         guardrails,
+        stack: "dmm-test".parse().unwrap(),
+        mode: Mode::Enforce,
+        brake: Brake::default(),
+        organization: Pin::default(),
     }
 }
 

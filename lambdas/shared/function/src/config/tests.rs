@@ -1,8 +1,12 @@
+use dmm_access::guardrails::{GuardrailSettings, Guardrails};
+use dmm_access::ownership::Ownership;
+use dmm_converge::{Brake, Mode};
+
 use super::*;
 use crate::environment::tests::with;
 
 /// What Lambda and `pulumi/Pulumi.yaml` set for all functions together.
-const COMPLETE: [(&str, &str); 16] = [
+const COMPLETE: [(&str, &str); 26] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
     ("AWS_REGION", "eu-central-1"),
@@ -15,16 +19,32 @@ const COMPLETE: [(&str, &str); 16] = [
     ("DMM_BASE_URL", "https://api.example.com/"),
     ("EVENTS_QUEUE_URL", "https://sqs.example.com/1/dmm_events.fifo"),
     ("EVENT_BUS_NAME", "dmm"),
+    ("LEGACY_GENERATIONS", "false"),
     ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:iam::123456789012:policy/dmm-test/"),
+    ("MODE", "observe"),
     ("OPT_IN_PATH", "/dmm-consumers/"),
+    ("ORGANIZATION", "acme"),
+    ("OWN_RESOURCES", "arn:aws:sqs:eu-central-1:123456789012:dmm-*,arn:aws:s3:::audit"),
+    ("RESOURCE_OWNERS", r#"{"team:sales":["arn:aws:s3:::sales-*"]}"#),
+    ("RESOURCE_OWNERSHIP", "report"),
+    ("REVOCATION_LIMIT", "3"),
+    ("REVOCATION_LIMIT_PERCENT", "7"),
+    ("ROLE_OWNERSHIP", "off"),
     ("SCAN_ROLES", "true"),
+    ("SERVED_ACCOUNTS", "123456789012,210987654321"),
     ("STATE_BUCKET", "state"),
 ];
 
 /// The names of the variables that each function requires.
 const AWS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"];
 const API: [&str; 2] = ["DMM_BASE_URL", "DMM_API_KEY_SECRET_ID"];
-const AGREEMENT: [&str; 4] = ["STATE_BUCKET", "ALLOWED_ROLES", "MANAGED_POLICY_ARN_PREFIX", "OPT_IN_PATH"];
+const AGREEMENT: [&str; 5] =
+    ["STATE_BUCKET", "ALLOWED_ROLES", "MANAGED_POLICY_ARN_PREFIX", "OPT_IN_PATH", "OWN_RESOURCES"];
+
+/// The value of a variable in [`COMPLETE`].
+fn complete(name: &str) -> &'static str {
+    COMPLETE.iter().find(|(known, _)| *known == name).expect("a known variable").1
+}
 
 /// Reads a configuration from a complete environment, in which this variable has this value or is not set.
 fn read<T>(
@@ -64,10 +84,23 @@ fn an_invalid_value_is_named_with_its_variable() {
         ("ALLOWED_RESOURCE_ACCOUNTS", "12345"),
         ("ALLOWED_ROLES", "consumer /x"),
         ("DMM_BASE_URL", "http://api.example.com"),
+        ("LEGACY_GENERATIONS", "no"),
         ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:s3:::bucket"),
+        ("MODE", "dry-run"),
         ("OPT_IN_PATH", "/"),
+        ("OWN_RESOURCES", "dmm-state"),
+        ("OWN_RESOURCES", ","),
         ("PROTECTED_ROLES", "own /x"),
+        ("RESOURCE_OWNERS", "sales"),
+        ("RESOURCE_OWNERS", r#"{"sales":["arn:aws:s3:::sales"]}"#),
+        ("RESOURCE_OWNERSHIP", "true"),
+        ("REVOCATION_LIMIT", "-1"),
+        ("REVOCATION_LIMIT", "ten"),
+        ("REVOCATION_LIMIT_PERCENT", "101"),
+        ("ROLE_OWNERSHIP", "on"),
         ("SCAN_ROLES", "yes"),
+        ("SERVED_ACCOUNTS", "210987654321"),
+        ("SERVED_ACCOUNTS", "12345"),
         ("SSL_CERT_FILE", "/no/such/file.pem"),
     ] {
         let error = read(name, Some(value), ReconcileConfig::read).expect_err(name);
@@ -95,22 +128,55 @@ fn every_variable_reaches_its_field() {
         ("AKIDEXAMPLE", "s3cret", Some("t0ken"))
     );
     let guardrails = GuardrailSettings {
+        account: "123456789012".to_owned(),
+        served_accounts: ["123456789012", "210987654321"].map(str::to_owned).to_vec(),
         allowed_roles: ["consumer-*", "/data/*"].map(str::to_owned).to_vec(),
         protected_roles: vec!["own-*".to_owned()],
         allowed_resource_accounts: vec!["123456789012".to_owned()],
-        account: "123456789012".to_owned(),
-        ..GuardrailSettings::default()
+        own_resources: [
+            "arn:aws:sqs:eu-central-1:123456789012:dmm-*",
+            "arn:aws:s3:::audit",
+            "arn:aws:s3:::state",
+            "arn:aws:iam::123456789012:policy/dmm-test/*",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        resource_ownership: Ownership::Report,
+        role_ownership: Ownership::Off,
+        resource_owners: complete("RESOURCE_OWNERS").parse().unwrap(),
     };
     assert_eq!(agreement.guardrails, Guardrails::new(guardrails).unwrap());
-    assert_eq!(agreement.managed_policies, COMPLETE[12].1.parse().unwrap());
+    assert_eq!(agreement.managed_policies, complete("MANAGED_POLICY_ARN_PREFIX").parse().unwrap());
     assert_eq!(agreement.opt_in, "/dmm-consumers/".parse().unwrap());
+    assert_eq!(agreement.mode, Mode::Observe);
+    assert_eq!(agreement.brake, Brake { limit: 3, percent: 7 });
+    assert_eq!(agreement.organization.as_deref(), Some("acme"));
+    assert!(!agreement.legacy_generations);
     let config = read("", None, FeedConfig::read).unwrap();
-    assert_eq!((config.events_queue_url.as_str(), config.state_bucket.as_str()), (COMPLETE[10].1, "state"));
+    assert_eq!(
+        (config.events_queue_url.as_str(), config.state_bucket.as_str()),
+        (complete("EVENTS_QUEUE_URL"), "state")
+    );
     let config = read("", None, RouterConfig::read).unwrap();
     assert_eq!(
         (config.event_bus_name.as_str(), config.dead_letter_queue_url.as_str()),
-        ("dmm", COMPLETE[7].1)
+        ("dmm", complete("DEAD_LETTER_QUEUE_URL"))
     );
+}
+
+#[test]
+fn what_is_not_set_has_its_documented_default() {
+    let config = |name| read(name, None, AgreementConfig::read).unwrap();
+    assert_eq!(config("MODE").mode, Mode::Enforce);
+    assert!(config("LEGACY_GENERATIONS").legacy_generations);
+    assert_eq!(config("ORGANIZATION").organization, None);
+    assert_eq!(config("REVOCATION_LIMIT").brake, Brake { limit: 10, percent: 7 });
+    assert_eq!(config("REVOCATION_LIMIT_PERCENT").brake, Brake { limit: 3, percent: 5 });
+    // The owners of resources and roles are required.
+    for name in ["RESOURCE_OWNERSHIP", "ROLE_OWNERSHIP"] {
+        let required = read(name, Some("require"), AgreementConfig::read).unwrap();
+        assert_eq!(config(name).guardrails, required.guardrails, "{name}");
+    }
 }
 
 #[test]

@@ -94,6 +94,16 @@ metrics! {
     GRANTS = "Grants", Count, &[];
     /// access that was revoked; from iam-reconcile, without an event
     REVOCATIONS = "Revocations", Count, &[];
+    /// revocations that wait; from iam-grant and iam-revoke, for iam-reconcile, because too many agreements lost their access within an hour or an agreement was not found; from iam-reconcile, for a confirmation or a second look
+    REVOCATIONS_HELD = "RevocationsHeld", Count, &[];
+    /// runs that the brake stopped before they revoked anything, because too many agreements would lose their access
+    BRAKE_ENGAGED = "BrakeEngaged", Count, &[];
+    /// agreements whose access a run repaired: it was not what the agreement gives, and no event had repaired it
+    REPAIRS = "Repairs", Count, &[];
+    /// in the mode `observe`, changes in IAM that would have been made
+    CHANGES_OBSERVED = "ChangesObserved", Count, &[];
+    /// reasons, by name, for which an agreement would be refused if ownership were required
+    FINDINGS = "Findings", Count, &[REASON];
     /// active agreements that get nothing, by reason, for example `RoleNotOptedIn`
     REFUSALS = "Refusals", Count, &[REASON];
     /// how often an agreement was read until IAM matched it; more than 1 if another run worked on it at the same time
@@ -106,6 +116,8 @@ metrics! {
     AGREEMENTS_FAILED = "AgreementsFailed", Count, &[];
     /// how much of the policy space of a role is used; the property `role` names the role
     ROLE_POLICY_USAGE = "RolePolicyUsage", Percent, &[];
+    /// objects in the state bucket, or parts of them, that are not used because this software could not have written them
+    STORED_DATA_REJECTED = "StoredDataRejected", Count, &[];
     /// time from the event's `time` until this stage has processed it; for a batch, that of the oldest event
     EVENT_AGE = "EventAge", Seconds, &[];
     /// duration of an invocation

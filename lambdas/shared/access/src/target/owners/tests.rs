@@ -80,7 +80,7 @@ impl Case {
             granted: &self.granted,
             guardrails: &Guardrails::new(self.settings.clone()).unwrap(),
         };
-        Target::of(&reference, &agreement, context)
+        Target::of(&reference, &agreement, &context)
     }
 
     fn refusal(&self) -> Refusal {

@@ -171,6 +171,22 @@ async fn an_existing_policy_gets_a_new_version_and_is_attached() {
 }
 
 #[tokio::test]
+async fn a_document_is_replaced_without_attaching_the_policy() {
+    let (server, client) = iam(&[VERSION_WRITTEN]).await;
+    client.replace_managed(&policy(), &document()).await.unwrap();
+    assert_eq!(calls(&server).await, ["CreatePolicyVersion"]);
+    let (server, client) = iam(&[("CreatePolicyVersion", 404, &failed("NoSuchEntity"))]).await;
+    client.replace_managed(&policy(), &document()).await.unwrap();
+    assert_eq!(calls(&server).await, ["CreatePolicyVersion"], "a missing policy is not created");
+    for (code, is_retryable) in [("AccessDenied", false), ("Throttling", true)] {
+        let (_server, client) = iam(&[("CreatePolicyVersion", 400, &failed(code))]).await;
+        let error = client.replace_managed(&policy(), &document()).await.unwrap_err();
+        assert_eq!(error.is_retryable(), is_retryable, "{error:?}");
+        assert!(error.to_string().contains("iam:CreatePolicyVersion"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_policy_is_created_below_the_stacks_path() {
     let missing = failed("NoSuchEntity");
     let answers =

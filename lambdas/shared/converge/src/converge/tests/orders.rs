@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::task::Poll;
 
-use super::world::{State, poll, reference};
+use super::world::{State, deletion, poll, reference};
 use super::*;
 
 /// A change of the agreement or of what it depends on.
@@ -31,10 +31,10 @@ fn the_retry_of_a_run_that_is_interrupted_at_any_call_repairs_everything() {
         let mut interruptions = 0;
         for at in 0..LONGEST {
             let world = World::new(Access);
-            world.run(Access).unwrap();
+            world.run_after_deletion(Access).unwrap();
             change(&mut world.state());
             interruptions += usize::from(world.interrupt(Access, at));
-            world.run(Access).unwrap();
+            world.run_after_deletion(Access).unwrap();
             assert_eq!(granted(&world), expected, "interrupted at {at}");
         }
         assert!(interruptions > 5 && interruptions < LONGEST, "{interruptions}");
@@ -48,7 +48,7 @@ fn the_retry_of_a_run_that_is_interrupted_while_the_agreement_changes_repairs_ev
             let world = World::new(Access);
             world.interrupt(Access, at);
             change(&mut world.state());
-            world.run(Access).unwrap();
+            world.run_after_deletion(Access).unwrap();
             assert_eq!(granted(&world), expected, "interrupted at {at}");
         }
     }
@@ -60,12 +60,12 @@ fn after_a_change_at_any_moment_of_a_run_its_own_event_leads_to_the_right_result
         for at in 0..LONGEST {
             let world = World::new(Access);
             world.state().changes.insert(at, Box::new(change));
-            world.run(Access).unwrap();
+            world.run_after_deletion(Access).unwrap();
             let rest: Vec<_> = std::mem::take(&mut world.state().changes).into_values().collect();
             for change in rest {
                 change(&mut world.state());
             }
-            world.run(Access).unwrap();
+            world.run_after_deletion(Access).unwrap();
             assert_eq!(granted(&world), expected, "changed at {at}");
         }
     }
@@ -75,13 +75,13 @@ fn after_a_change_at_any_moment_of_a_run_its_own_event_leads_to_the_right_result
 fn a_run_sees_an_end_of_the_agreement_before_its_second_read() {
     let world = World::new(Access);
     let calls = {
-        world.run(Access).unwrap();
+        world.run_after_deletion(Access).unwrap();
         world.state().take_calls()
     };
     let put = calls.iter().position(|call| call == "put_policy").unwrap();
     let world = World::new(Access);
     world.state().changes.insert(put + 1, Box::new(|state| state.set_active(false)));
-    assert_eq!(world.run(Access).unwrap(), Outcome::Revoked);
+    assert_eq!(world.run_after_deletion(Access).unwrap(), Outcome::Revoked);
     assert_eq!(granted(&world), Vec::<String>::new());
     assert_eq!(reports(&world), ["deprovisioned"]);
 }
@@ -90,7 +90,7 @@ fn a_run_sees_an_end_of_the_agreement_before_its_second_read() {
 /// its end, then the second. The change happens just before the second run starts, because that is its event.
 fn interleave(world: &World, change: Change, switches: &[usize]) {
     let converger = world.converger();
-    let (asked, cause) = (reference(Access), Cause::default());
+    let (asked, cause) = (reference(Access), deletion());
     let mut first = pin!(converger.converge(&asked, None, &cause));
     let mut second = pin!(converger.converge(&asked, None, &cause));
     let (mut first_ended, mut second_ended) = (false, false);
@@ -136,7 +136,7 @@ fn two_runs_at_once_on_existing_access_lead_to_the_right_result() {
         for first in 0..LONGEST / 2 {
             for second in 0..LONGEST / 2 {
                 let world = World::new(Access);
-                world.run(Access).unwrap();
+                world.run_after_deletion(Access).unwrap();
                 interleave(&world, change, &[first, second]);
                 assert_eq!(granted(&world), expected, "{first} {second}");
             }

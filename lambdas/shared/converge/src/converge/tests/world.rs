@@ -1,6 +1,7 @@
 //! Data Mesh Manager, AWS and the state bucket in memory. Every call of them waits once before it takes effect, so that a
 //! test decides which run continues when, and where a run is interrupted.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -14,15 +15,18 @@ use dmm_access::guardrails::Guardrails;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
-use dmm_access::testing::{granted_document, guardrails, role};
+use dmm_access::stack::Stack;
+use dmm_access::testing::{granted_document, guardrails, role, stack};
 use dmm_mesh::{Agreement, DataProduct, Marks, ProvisioningReport, ProvisioningTransition, Team};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::*;
+use crate::brake::Revocation;
 use crate::conflict::NO_WAIT;
 use crate::error::{AwsError, MeshError};
+use crate::gate::Gate;
 use crate::ports::{Agreements, Places, Put, Reporter, Resources, Roles};
 
 type Change = Box<dyn FnOnce(&mut State) + Send>;
@@ -46,16 +50,36 @@ pub(super) struct State {
     pub(super) api_failure: Option<(&'static str, MeshError)>,
     pub(super) aws_failure: Option<(&'static str, AwsError)>,
     pub(super) rejection: Option<Refusal>,
+    /// The documents that are not rejected nevertheless.
+    pub(super) accepted: Vec<Document>,
+    /// Whether the brake holds revocations up, and how often it was asked.
+    pub(super) brake: bool,
+    pub(super) asked: Vec<Revocation>,
     revision: u64,
 }
 
 pub(super) struct World {
     state: Mutex<State>,
     guardrails: Guardrails,
+    stack: Stack,
 }
 
 pub(super) fn reference(kind: AgreementKind) -> AgreementRef {
     AgreementRef { kind, id: "a1".to_owned() }
+}
+
+/// The event that the agreement was deleted.
+pub(super) fn deletion() -> Cause {
+    Cause { event_type: "AccessDeletedEvent".to_owned(), ..Cause::default() }
+}
+
+thread_local! {
+    /// The time of a test, in minutes.
+    pub(super) static MINUTES: Cell<i64> = const { Cell::new(0) };
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(MINUTES.get() * 60).unwrap()
 }
 
 pub(super) fn document(prefix: &str) -> Document {
@@ -70,7 +94,8 @@ pub(super) fn document(prefix: &str) -> Document {
 impl World {
     /// An active agreement of this kind from the port of `orders` for the role `consumer`.
     pub(super) fn new(kind: AgreementKind) -> World {
-        let world = World { state: Mutex::new(State::default()), guardrails: guardrails(&[]) };
+        let world =
+            World { state: Mutex::new(State::default()), guardrails: guardrails(&[]), stack: stack() };
         let mut state = world.state();
         state.agreements.insert(
             (kind, "a1".to_owned()),
@@ -106,22 +131,31 @@ impl World {
             places: self,
             records: self,
             guardrails: &self.guardrails,
-            clock: || Timestamp::UNIX_EPOCH,
+            stack: &self.stack,
+            gate: self,
+            clock: now,
             conflict_backoff: NO_WAIT,
         }
     }
 
     /// One run from an event about this agreement, to its end.
     pub(super) fn run(&self, kind: AgreementKind) -> Result<Outcome, Error> {
-        let converger = self.converger();
-        let (asked, cause) = (reference(kind), Cause::default());
-        to_the_end(converger.converge(&asked, None, &cause)).map(|convergence| convergence.outcome)
+        self.convergence(kind, &Cause::default()).map(|convergence| convergence.outcome)
+    }
+
+    /// One run from the event that the agreement was deleted.
+    pub(super) fn run_after_deletion(&self, kind: AgreementKind) -> Result<Outcome, Error> {
+        self.convergence(kind, &deletion()).map(|convergence| convergence.outcome)
+    }
+
+    pub(super) fn convergence(&self, kind: AgreementKind, cause: &Cause) -> Result<Convergence, Error> {
+        to_the_end(self.converger().converge(&reference(kind), None, cause))
     }
 
     /// A run that is interrupted before the call with this number, counted from 0. Returns whether it was.
     pub(super) fn interrupt(&self, kind: AgreementKind, at: usize) -> bool {
         let converger = self.converger();
-        let (asked, cause) = (reference(kind), Cause::default());
+        let (asked, cause) = (reference(kind), deletion());
         let mut run = pin!(converger.converge(&asked, None, &cause));
         (0..=at).all(|_| poll(run.as_mut()).is_pending())
     }
@@ -291,7 +325,8 @@ impl Places for World {
     async fn put(&self, place: &Place, permission: &Permission) -> Result<Put, AwsError> {
         let mut state = self.turn("put_policy").await;
         state.fail_aws("put_policy")?;
-        if let Some(refusal) = state.rejection.clone() {
+        let is_accepted = state.accepted.contains(&permission.document);
+        if let Some(refusal) = state.rejection.clone().filter(|_| !is_accepted) {
             return Ok(Put::Rejected(refusal));
         }
         state.policies.insert(key(place), permission.document.clone());
@@ -307,6 +342,15 @@ impl Places for World {
 
     async fn list_ours(&self, _: &RoleName) -> Result<Vec<(AgreementRef, Place)>, AwsError> {
         panic!("a run for one agreement lists nothing");
+    }
+}
+
+#[async_trait::async_trait]
+impl Gate for World {
+    async fn admit(&self, revocation: &Revocation) -> Result<bool, StateError> {
+        let mut state = self.turn("admit").await;
+        state.asked.push(revocation.clone());
+        Ok(!state.brake)
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use serde_json::Value;
-
+use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::role::Role;
+use serde_json::Value;
 
 use super::*;
 use crate::ports::Attached;
@@ -21,6 +21,8 @@ pub(super) struct State {
     inline_limit: usize,
     exists: bool,
     has_opted_in: bool,
+    /// Whether reading the role fails.
+    is_hidden: bool,
 }
 
 pub(super) struct FakeIam(Mutex<State>);
@@ -36,6 +38,7 @@ impl Default for FakeIam {
             inline_limit: size::INLINE_TOTAL,
             exists: true,
             has_opted_in: true,
+            is_hidden: false,
         }))
     }
 }
@@ -76,7 +79,35 @@ impl FakeIam {
     }
 
     pub(super) fn put_foreign(&self, name: &str, length: usize) {
-        self.state().inline.insert(name.to_owned(), document("foreign", length));
+        self.put_document(name, document("foreign", length));
+    }
+
+    /// Writes an inline policy, whoever it belongs to.
+    pub(super) fn put_document(&self, name: &str, document: Document) {
+        self.state().inline.insert(name.to_owned(), document);
+    }
+
+    /// The inline policy, whoever it belongs to.
+    pub(super) fn document(&self, name: &str) -> Option<Document> {
+        self.state().inline.get(name).cloned()
+    }
+
+    /// The managed policy, attached or not.
+    pub(super) fn managed_document(&self, number: u32) -> Option<Document> {
+        self.state().managed.get(&number).cloned()
+    }
+
+    pub(super) fn put_managed_document(&self, number: u32, document: Document) {
+        self.state().managed.insert(number, document);
+    }
+
+    /// IAM does not answer what it knows about the role.
+    pub(super) fn hide_role(&self) {
+        self.state().is_hidden = true;
+    }
+
+    pub(super) fn opt_in(&self) {
+        self.state().has_opted_in = true;
     }
 
     pub(super) fn attach_foreign(&self, count: usize) {
@@ -130,6 +161,9 @@ fn denied(role: &RoleName) -> AwsError {
 impl Roles for FakeIam {
     async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         let state = self.state();
+        if state.is_hidden {
+            return Err(denied(name));
+        }
         Ok(state.exists.then(|| Role {
             name: name.clone(),
             arn: format!("arn:aws:iam::123456789012:role/{name}"),
@@ -205,6 +239,13 @@ impl ManagedPolicies for FakeIam {
         }
         state.attached.insert(policy.number);
         Ok(Put::Done)
+    }
+
+    async fn replace_managed(&self, policy: &ManagedPolicy, document: &Document) -> Result<(), AwsError> {
+        if let Some(existing) = self.state().managed.get_mut(&policy.number) {
+            *existing = document.clone();
+        }
+        Ok(())
     }
 
     async fn delete_managed(&self, policy: &ManagedPolicy) -> Result<(), AwsError> {

@@ -1,5 +1,6 @@
 //! Data Mesh Manager, AWS and the state bucket in memory.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
@@ -13,15 +14,18 @@ use dmm_access::name::PolicyName;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::record::GrantState;
 use dmm_access::role::RoleName;
-use dmm_access::testing::{guardrails, place, role};
+use dmm_access::stack::Stack;
+use dmm_access::testing::{guardrails, place, role, stack};
 use dmm_mesh::{Agreement, AgreementPage, DataProduct, Marks, ProvisioningReport, Team};
 use dmm_state::{MemoryStore, ObjectStore, Precondition};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::*;
+use super::{AgreementKind, AgreementRef, Place, Record, Role, record_key};
 use crate::conflict::NO_WAIT;
 use crate::error::{AwsError, MeshError, RoleListError};
+use crate::gate::Open;
 use crate::ports::{Agreements, Places, Put, Reporter, Resources, Roles};
 
 /// The number of agreements on a page.
@@ -32,6 +36,7 @@ pub(super) struct Mesh {
     state: Mutex<State>,
     pub(super) records: MemoryStore,
     guardrails: Guardrails,
+    stack: Stack,
 }
 
 #[derive(Default)]
@@ -47,6 +52,24 @@ pub(super) struct State {
     pub(super) writes: Vec<String>,
     /// The agreements that were read, in order.
     pub(super) reads: Vec<String>,
+    /// The bucket of every port; `orders-data` if it is empty.
+    pub(super) bucket: String,
+    /// Data products that do not exist.
+    pub(super) gone: BTreeSet<String>,
+    /// Where the last run stopped.
+    pub(super) next: Progress,
+}
+
+/// A gate that lets everything pass.
+static OPEN: Open = Open { trusts_first_look: false };
+
+thread_local! {
+    /// The time of a test, in minutes.
+    pub(super) static MINUTES: Cell<i64> = const { Cell::new(0) };
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_second(MINUTES.get() * 60).unwrap()
 }
 
 impl Mesh {
@@ -55,6 +78,7 @@ impl Mesh {
             state: Mutex::default(),
             records: MemoryStore::new(),
             guardrails: guardrails(&["stack-*"]),
+            stack: stack(),
         };
         mesh.state().roles.insert("consumer".to_owned(), role("consumer"));
         mesh
@@ -73,6 +97,14 @@ impl Mesh {
             "consumer": { "dataProductId": "promotions" },
         });
         self.state().agreements.insert((kind, id.to_owned()), agreement);
+    }
+
+    /// An agreement in force about a port of this data product.
+    pub(super) fn agreement_about(&self, id: &str, product: &str) {
+        self.agreement(Access, id, true);
+        let mut state = self.state();
+        let agreement = state.agreements.get_mut(&(Access, id.to_owned())).unwrap();
+        agreement["provider"]["dataProductId"] = json!(product);
     }
 
     pub(super) fn policy(&self, role: &str, policy: &str) {
@@ -104,12 +136,37 @@ impl Mesh {
         limit: Option<usize>,
     ) -> (Report, Result<(), ReconcileError>) {
         let limit = limit.and_then(NonZeroUsize::new);
-        self.reconciler(None).run(from, limit, &cause()).await
+        let stored = std::mem::take(&mut self.state().next);
+        let start = from.map_or_else(Progress::default, |position| Progress {
+            position,
+            census: if limit.is_some() { stored.census } else { Census::default() },
+        });
+        let (report, next, result) = self.reconciler(None).run(start, limit, &cause()).await;
+        self.state().next = next;
+        (report, result)
+    }
+
+    /// A run that continues the last one, in which somebody confirms this plan.
+    pub(super) async fn run_confirmed(&self, digest: &str) -> Report {
+        let mut start = std::mem::take(&mut self.state().next);
+        start.census.confirmed = Some(digest.to_owned());
+        let (report, next, result) = self.reconciler(None).run(start, None, &cause()).await;
+        result.unwrap();
+        self.state().next = next;
+        report
+    }
+
+    /// Two runs, the second some minutes later: the second look at agreements that do not exist.
+    pub(super) async fn run_twice(&self) -> Report {
+        self.run().await;
+        MINUTES.set(MINUTES.get() + 5);
+        self.run().await
     }
 
     pub(super) async fn dry_run(&self) -> Report {
         let dry_run = DryRun::new(self, &self.records);
-        let (report, result) = self.reconciler(Some(&dry_run)).run(None, None, &cause()).await;
+        let (report, _, result) =
+            self.reconciler(Some(&dry_run)).run(Progress::default(), None, &cause()).await;
         result.unwrap();
         report
     }
@@ -123,7 +180,9 @@ impl Mesh {
             places: self,
             records: &self.records,
             guardrails: &self.guardrails,
-            clock: || Timestamp::UNIX_EPOCH,
+            stack: &self.stack,
+            gate: &OPEN,
+            clock: now,
             conflict_backoff: NO_WAIT,
         };
         if let Some(dry_run) = dry_run {
@@ -131,6 +190,8 @@ impl Mesh {
         }
         Reconciler {
             converger,
+            brake: Brake::default(),
+            trusts_first_look: false,
             agreement_lists: self,
             record_keys: &self.records,
             role_list: Some(self),
@@ -140,10 +201,18 @@ impl Mesh {
         }
     }
 
+    /// The first look at an agreement that does not exist, as another run would have taken it.
+    pub(super) async fn mark_missing(&self, agreement: &AgreementRef) {
+        let reconciler = self.reconciler(None);
+        let place = place("consumer", agreement);
+        let convergence = reconciler.converger.converge(agreement, Some(&place), &cause()).await.unwrap();
+        assert_eq!(convergence.outcome.name(), "postponed");
+    }
+
     /// Writes a record, as a run would have.
     pub(super) async fn record(&self, agreement: &AgreementRef, state: GrantState) {
         let key = record_key(agreement);
-        let body = Record::new(agreement, state, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
+        let body = Record::new(&self.stack, agreement, state, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
             .to_json(&key)
             .unwrap();
         self.records.put(&key, body, &Precondition::Absent).await.unwrap();
@@ -188,7 +257,13 @@ impl Agreements for Mesh {
     }
 
     async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, MeshError> {
-        let port = json!({ "output-port-type": "s3_bucket", "aws-bucket-arn": "arn:aws:s3:::orders-data" });
+        if self.state().gone.contains(id) {
+            return Ok(None);
+        }
+        let bucket = self.state().bucket.clone();
+        let bucket = if bucket.is_empty() { "orders-data".to_owned() } else { bucket };
+        let arn = format!("arn:aws:s3:::{bucket}");
+        let port = json!({ "output-port-type": "s3_bucket", "aws-bucket-arn": arn });
         Ok(DataProduct::from_value(&json!({
             "id": id, "info": {}, "custom": { "aws-role-name": "consumer" },
             "outputPorts": [{ "id": "daily", "custom": port }],

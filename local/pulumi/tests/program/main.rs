@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
+mod resource_policies;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +28,9 @@ fn begin(config: &[(&str, &str)]) -> Result<Evaluation, Error> {
 
 fn invoke(token: &str, _: &Value) -> Result<Value, String> {
     match token {
-        "aws:getCallerIdentity" => Ok(json!({"accountId": "123456789012", "id": "123456789012"})),
+        "aws:getCallerIdentity" => Ok(json!({
+            "accountId": "123456789012", "id": "123456789012", "userId": "AROAEXAMPLE:session",
+        })),
         "aws:getPartition" => Ok(json!({"partition": "aws", "id": "aws"})),
         "aws:getRegion" => Ok(json!({"region": "eu-central-1", "id": "eu-central-1"})),
         other => Err(format!("nobody answers {other}")),
@@ -41,6 +45,7 @@ fn made(resource: &Resource) -> Map<String, Value> {
     let arn = |service: &str, rest: String| json!(format!("arn:aws:{service}:{rest}"));
     let regional = |kind: &str| format!("eu-central-1:123456789012:{kind}{name}");
     let outputs = match resource.token() {
+        "aws:cloudwatch:EventArchive" => json!({"id": name, "arn": arn("events", regional("archive/"))}),
         "aws:cloudwatch:EventBus" => json!({"id": name, "arn": arn("events", regional("event-bus/"))}),
         "aws:cloudwatch:EventRule" => json!({"id": name, "arn": arn("events", regional("rule/"))}),
         "aws:cloudwatch:LogGroup" => json!({"id": name, "arn": arn("logs", regional("log-group:"))}),
@@ -145,11 +150,49 @@ fn every_config_key_and_variable_is_used() {
         }
         let name = line.strip_prefix("  ").and_then(|rest| rest.split_once(':')).map_or("", |(name, _)| name);
         let declares = ["config", "variables"].contains(&section) && name.starts_with(char::is_alphabetic);
-        if declares && !text.contains(&format!("${{{name}}}")) {
+        let is_used = ["}", "."].iter().any(|end| text.contains(&format!("${{{name}{end}")));
+        if declares && !is_used {
             unused.push(name);
         }
     }
     assert_eq!(unused, Vec::<&str>::new());
+}
+
+/// The functions refuse to give access to whatever is in this list.
+#[test]
+fn everything_of_the_stack_is_one_of_its_own_resources() {
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/state";
+    let (resources, _) = deploy(&[("kmsKeys", &format!(r#"["{key}"]"#))]);
+    let own = named(&resources, "iamGrant").properties_json()["environment"]["variables"]["OWN_RESOURCES"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
+    let is_own = |arn: &str| {
+        own.split(',').any(|own| match own.strip_suffix('*') {
+            Some(beginning) => arn.starts_with(beginning),
+            None => arn == own,
+        })
+    };
+    assert!(is_own(key), "{own}");
+    assert!(is_own("arn:aws:iam::123456789012:policy/datamesh-manager-aws-production/p"), "{own}");
+    for token in [
+        "aws:cloudwatch:EventArchive",
+        "aws:cloudwatch:EventBus",
+        "aws:cloudwatch:EventRule",
+        "aws:cloudwatch:LogGroup",
+        "aws:iam:Role",
+        "aws:lambda:Function",
+        "aws:s3:Bucket",
+        "aws:secretsmanager:Secret",
+        "aws:sqs:Queue",
+    ] {
+        assert!(of_type(&resources, token).count() > 0, "{token}");
+        for resource in of_type(&resources, token) {
+            let outputs = made(resource);
+            let arn = outputs["arn"].as_str().expect("a text");
+            assert!(is_own(arn), "{arn} is not in {own}");
+        }
+    }
 }
 
 #[test]
@@ -160,10 +203,19 @@ fn config_reaches_what_it_is_about() {
         ("architecture", "x86_64"),
         ("schedule", "rate(5 minutes)"),
         ("reconcileSchedule", "rate(6 hours)"),
-        ("scanRoles", "false"),
+        ("scanRoles", "true"),
         ("logRetentionDays", "7"),
         ("allowedRoles", "data-*"),
         ("allowedResourceAccounts", "111122223333"),
+        ("servedAccounts", "123456789012,111122223333"),
+        ("resourceOwnership", "report"),
+        ("roleOwnership", "off"),
+        ("resourceOwners", r#"{"team:sales":["arn:aws:s3:::sales"]}"#),
+        ("mode", "observe"),
+        ("organization", "acme"),
+        ("revocationLimit", "7"),
+        ("revocationLimitPercent", "3"),
+        ("legacyGenerations", "false"),
         ("baseUrl", "https://dmm.example.com"),
     ];
     let (resources, _) = deploy(&config);
@@ -172,7 +224,7 @@ fn config_reaches_what_it_is_about() {
     assert_eq!(property("bus", "name"), "mesh");
     assert_eq!(property("polling", "scheduleExpression"), "rate(5 minutes)");
     assert_eq!(property("reconciling", "scheduleExpression"), "rate(6 hours)");
-    assert_eq!(property("iamReconcile", "environment")["variables"]["SCAN_ROLES"], "false");
+    assert_eq!(property("iamReconcile", "environment")["variables"]["SCAN_ROLES"], "true");
     for function in of_type(&resources, "aws:lambda:Function") {
         assert_eq!(function.properties_json()["architectures"], json!(["x86_64"]));
     }
@@ -182,7 +234,20 @@ fn config_reaches_what_it_is_about() {
     for function in ["iamGrant", "iamRevoke", "iamReconcile"] {
         let variables = property(function, "environment")["variables"].clone();
         assert_eq!(variables["ALLOWED_ROLES"], "data-*");
-        assert_eq!(variables["ALLOWED_RESOURCE_ACCOUNTS"], "111122223333");
+        for (variable, value) in [
+            ("ALLOWED_RESOURCE_ACCOUNTS", "111122223333"),
+            ("SERVED_ACCOUNTS", "123456789012,111122223333"),
+            ("RESOURCE_OWNERSHIP", "report"),
+            ("ROLE_OWNERSHIP", "off"),
+            ("RESOURCE_OWNERS", r#"{"team:sales":["arn:aws:s3:::sales"]}"#),
+            ("MODE", "observe"),
+            ("ORGANIZATION", "acme"),
+            ("REVOCATION_LIMIT", "7"),
+            ("REVOCATION_LIMIT_PERCENT", "3"),
+            ("LEGACY_GENERATIONS", "false"),
+        ] {
+            assert_eq!(variables[variable], value, "{function}: {variable}");
+        }
         assert_eq!(variables["PROTECTED_ROLES"], "datamesh-manager-aws-production-*");
         assert_eq!(variables["DMM_BASE_URL"], "https://dmm.example.com");
     }
@@ -192,11 +257,13 @@ fn config_reaches_what_it_is_about() {
 fn every_function_runs_its_own_binary_in_its_own_role() {
     let (resources, _) = deploy(&[]);
     let functions: Vec<&Resource> = of_type(&resources, "aws:lambda:Function").collect();
-    let archives: Vec<&Path> = functions.iter().filter_map(|function| function.archive("code")).collect();
+    let archives: BTreeSet<&Path> =
+        functions.iter().filter_map(|function| function.archive("code")).collect();
     let binaries: Vec<_> = ["feed", "router", "iam-grant", "iam-revoke", "iam-reconcile"]
         .map(|function| format!("../target/lambda/arm64/{function}.zip"))
         .into();
-    assert_eq!(archives, binaries.iter().map(Path::new).collect::<Vec<_>>());
+    assert_eq!(archives, binaries.iter().map(Path::new).collect::<BTreeSet<_>>());
+    assert_eq!(archives.len(), functions.len());
     let roles: BTreeSet<String> = functions.iter().map(|f| f.properties_json()["role"].to_string()).collect();
     assert_eq!(roles.len(), functions.len());
 }
@@ -213,6 +280,7 @@ fn policies_allow_named_actions_on_named_resources_only() {
             // Actions that cannot be restricted to a resource.
             let whole = [
                 json!("iam:ListRoles"),
+                json!("lakeformation:ListPermissions"),
                 json!("servicequotas:GetServiceQuota"),
                 json!(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
             ];

@@ -1,6 +1,6 @@
 //! AWS, the state bucket and Data Mesh Manager as they would be after the changes of a run.
 //!
-//! A dry run is the same convergence as any other, with ports that keep all changes in memory. Its result can therefore
+//! A dry run, and every run in the mode `observe`, is the same convergence as any other, with ports that keep all changes in memory. Its result can therefore
 //! differ from a real run only where AWS would have rejected a change.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,34 @@ use dmm_access::entitlement::{Observed, Permission, Place};
 use dmm_access::role::RoleName;
 use dmm_mesh::{Agreement, AgreementRef, Marks, ProvisioningReport};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
+use serde::Serialize;
 
-use super::report::Change;
 use crate::error::{AwsError, MeshError};
 use crate::ports::{Places, Put, Reporter};
+
+/// What is done at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Something is created.
+    Put,
+    /// Something else is there, and is replaced.
+    Replace,
+    /// Something is deleted.
+    Delete,
+}
+
+impl Change {
+    /// `put`, `replace` or `delete`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::Put => "put",
+            Change::Replace => "replace",
+            Change::Delete => "delete",
+        }
+    }
+}
 
 /// Reads what exists, and keeps in memory what is written.
 pub struct DryRun<'a> {
