@@ -92,7 +92,7 @@ fn target() {
             granted: Entitlements::NONE,
             guardrails: &guardrails,
         };
-        let target = Target::of(&asked, &agreement, context);
+        let target = Target::of(&asked, &agreement, &context);
         match &target.desired {
             Desired::Nothing | Desired::Elsewhere => {}
             Desired::Refused(refusal) => assert!(!refusal.to_string().is_empty()),
@@ -177,7 +177,8 @@ fn check_statement(statement: &Value) {
         // A location's objects are the only pattern: below a bucket or a prefix, never a part of a name.
         let exact = resource.strip_suffix("/*").unwrap_or(resource);
         let arn: Arn = exact.parse().unwrap_or_else(|_| panic!("an ARN without a pattern: {exact}"));
-        let is_own = |own: &&str| *own == exact || exact.strip_prefix(*own).is_some_and(|rest| rest.starts_with('/'));
+        let is_own =
+            |own: &&str| *own == exact || exact.strip_prefix(*own).is_some_and(|rest| rest.starts_with('/'));
         assert!(!OWN.iter().any(|own| is_own(&own)), "{resource}");
         assert!(["", ACCOUNT].contains(&arn.account()), "{resource}");
     }
