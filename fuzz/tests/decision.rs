@@ -179,7 +179,7 @@ fn check_statement(statement: &Value) {
         let arn: Arn = exact.parse().unwrap_or_else(|_| panic!("an ARN without a pattern: {exact}"));
         let is_own =
             |own: &&str| *own == exact || exact.strip_prefix(*own).is_some_and(|rest| rest.starts_with('/'));
-        assert!(!OWN.iter().any(|own| is_own(own)), "{resource}");
+        assert!(!OWN.iter().any(is_own), "{resource}");
         assert!(["", ACCOUNT].contains(&arn.account()), "{resource}");
     }
 }
