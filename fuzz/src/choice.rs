@@ -37,13 +37,13 @@ impl<'a> Choice<'a> {
         let text = self.one_of(usual).to_owned();
         match self.0.arbitrary::<u8>().unwrap_or(0) {
             0..=199 => text,
-            200..=239 => self.changed(text),
+            200..=239 => self.changed(&text),
             _ => self.0.arbitrary::<String>().unwrap_or_default(),
         }
     }
 
     /// The text with something inserted, removed or repeated.
-    fn changed(&mut self, text: String) -> String {
+    fn changed(&mut self, text: &str) -> String {
         let characters: Vec<char> = text.chars().collect();
         let at = self.up_to(characters.len());
         let (head, tail) = characters.split_at(at);

