@@ -28,7 +28,7 @@ enum Use {
 const AWS: &str = "needs an AWS account and the Pulumi CLI";
 
 /// Every line of the README's `sh` blocks, in order.
-const COMMANDS: [(&str, Use); 14] = [
+const COMMANDS: [(&str, Use); 17] = [
     (
         "cargo run -p dmm-local -- demo",
         Use::Run(&["dmm_events create", "IAM.PutRolePolicy", "0 quarantined"]),

@@ -90,8 +90,7 @@ impl Client {
     pub async fn agreement(&self, reference: &AgreementRef) -> Result<Option<Agreement>, ApiError> {
         if reference.kind != AgreementKind::Access && self.has_older_generations {
             match self.agreement_at(reference).await {
-                Ok(None) => {}
-                Err(ApiError::Document { problem: DocumentError::DataContract { .. }, .. }) => {}
+                Ok(None) | Err(ApiError::Document { problem: DocumentError::DataContract { .. }, .. }) => {}
                 found => return found,
             }
         }

@@ -15,7 +15,7 @@ const PORTION_WITHOUT_ID: usize = 4 * PORTION;
 /// Collects the events of a page.
 #[derive(Default)]
 pub(crate) struct Events {
-    events: Vec<RawEvent>,
+    taken: Vec<RawEvent>,
     size: usize,
     /// Whether one of them has an id, after which the feed can be read further.
     has_id: bool,
@@ -25,7 +25,7 @@ impl Events {
     fn push(&mut self, event: RawEvent) {
         self.size += event.bytes().len();
         self.has_id |= event.id().is_some();
-        self.events.push(event);
+        self.taken.push(event);
     }
 }
 
@@ -59,6 +59,6 @@ impl Elements for Events {
     }
 
     fn finish(self) -> Vec<RawEvent> {
-        self.events
+        self.taken
     }
 }

@@ -208,7 +208,7 @@ fn read(response: &HttpResponse) -> Result<Value, OrchestratorError<ServiceError
             .map_err(|_| OrchestratorError::response(Unusable("the answer is not JSON").into()));
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let member = |names: [&str; 2]| names.into_iter().find_map(|name| body[name].as_str());
+    let member = |names: [&str; 2]| names.into_iter().find_map(|name| body.get(name)?.as_str());
     let code = response.headers().get("x-amzn-errortype").or_else(|| member(["__type", "code"]));
     let mut metadata = ErrorMetadata::builder();
     if let Some(code) = code {

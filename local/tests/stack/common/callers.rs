@@ -58,7 +58,8 @@ where
     E: std::error::Error + 'static,
     R: std::fmt::Debug,
 {
-    let error = answer.err().unwrap_or_else(|| panic!("{what} is allowed"));
+    assert!(answer.is_err(), "{what} is allowed");
+    let error = answer.err().unwrap();
     let text = DisplayErrorContext(&error).to_string();
     assert!(text.contains("AccessDenied"), "{what}: {text}");
 }
