@@ -89,7 +89,7 @@ fn target() {
             consumer: consumer.as_ref(),
             provider: provider.as_ref(),
             facts: &facts,
-            granted: Entitlements::NONE,
+            role_ids: &BTreeMap::new(),
             guardrails: &guardrails,
         };
         let target = Target::of(&asked, &agreement, &context);

@@ -126,6 +126,14 @@ impl Entitlements {
         self.0.keys()
     }
 
+    /// The id of each role that they are for, as far as it is known.
+    pub(crate) fn role_ids(&self) -> impl Iterator<Item = (RoleName, String)> {
+        self.iter().filter_map(|(place, permission)| {
+            let Place::RolePolicy(RolePolicy { role, .. }) = place;
+            Some((role.clone(), permission.role_id.clone()?))
+        })
+    }
+
     /// What is permitted at this place.
     #[must_use]
     pub fn at(&self, place: &Place) -> Option<&Permission> {

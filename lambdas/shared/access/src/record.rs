@@ -4,7 +4,7 @@
 //! that work on the same agreement from undoing each other's work unnoticed (see
 //! [`transition`](crate::transition)).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use dmm_mesh::AgreementRef;
@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::entitlement::{Entitlements, Place};
 use crate::name::record_key;
+use crate::role::RoleName;
 use crate::stack::Stack;
 use stored::Stored;
 
@@ -46,6 +47,10 @@ pub struct GrantState {
     /// look that agrees leads to a revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
+    /// The [id](crate::role::Role::id) of each role that access was ever given to, by the role's name. It stays when the
+    /// access is taken away: another role of the same name is not that role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub role_ids: BTreeMap<RoleName, String>,
 }
 
 impl GrantState {
@@ -56,6 +61,7 @@ impl GrantState {
             granted: Entitlements::default(),
             former: BTreeSet::new(),
             missing_since: None,
+            role_ids: BTreeMap::new(),
         }
     }
 

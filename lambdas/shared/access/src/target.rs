@@ -12,7 +12,7 @@ use crate::ownership::{Owner, ResourceFacts};
 use crate::policy::{self, Limits};
 use crate::port::{self, PortAccess};
 use crate::refusal::Refusal;
-use crate::role::{Role, RoleReference};
+use crate::role::{Role, RoleName, RoleReference};
 use crate::size;
 
 mod owners;
@@ -78,8 +78,8 @@ pub struct Context<'a> {
     pub provider: Option<&'a DataProduct>,
     /// What AWS says about the resources of [`resources`].
     pub facts: &'a BTreeMap<Arn, ResourceFacts>,
-    /// What the agreement gave before, according to its record.
-    pub granted: &'a Entitlements,
+    /// The id of each role that the agreement ever gave access to, according to its record.
+    pub role_ids: &'a BTreeMap<RoleName, String>,
     /// The limits.
     pub guardrails: &'a Guardrails,
 }

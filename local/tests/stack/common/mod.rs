@@ -61,11 +61,12 @@ fn key() -> String {
 }
 
 /// The resources of the ports of `orders`, each with its owner.
-fn resources() -> [Resource; 6] {
+fn resources() -> [Resource; 7] {
     let glue = format!("arn:aws:glue:eu-central-1:{ACCOUNT}");
     let own = owner("dmm-data-product", "orders");
     [
         Resource { arn: "arn:aws:s3:::orders-data".to_owned(), tags: own.clone() },
+        Resource { arn: "arn:aws:s3:::orders-moved".to_owned(), tags: own.clone() },
         Resource {
             arn: "arn:aws:s3:::forecasting-results".to_owned(),
             tags: owner("dmm-team", "fulfillment"),

@@ -121,7 +121,11 @@ pub(crate) async fn put_secret(stack: &Stack, key: &str) {
 
 /// Adds the tag by which a role opts in.
 pub(crate) async fn opt_in(stack: &Stack, role: &str) {
-    let tag = aws_sdk_iam::types::Tag::builder().key("dmm-integration").value("enabled").build().unwrap();
+    tag_role(stack, role, "dmm-integration", "enabled").await;
+}
+
+async fn tag_role(stack: &Stack, role: &str, key: &str, value: &str) {
+    let tag = aws_sdk_iam::types::Tag::builder().key(key).value(value).build().unwrap();
     stack.view().clients().iam.tag_role().role_name(role).tags(tag).send().await.unwrap();
 }
 
@@ -145,7 +149,7 @@ pub(crate) async fn delete_role(stack: &Stack, role: &str) {
     iam.delete_role().role_name(role).send().await.unwrap();
 }
 
-/// Creates a role that has opted in.
+/// Creates a role of the team `planning` that has opted in.
 pub(crate) async fn create_role(stack: &Stack, role: &str) {
     let trust = json!({
         "Version": "2012-10-17",
@@ -155,5 +159,6 @@ pub(crate) async fn create_role(stack: &Stack, role: &str) {
     });
     let iam = &stack.view().clients().iam;
     iam.create_role().role_name(role).assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    tag_role(stack, role, "dmm-team", "planning").await;
     opt_in(stack, role).await;
 }

@@ -91,13 +91,13 @@ async fn asked_for(stack: &Stack) -> Policies {
                 continue;
             }
             let product = world.data_product(agreement["provider"]["dataProductId"].as_str().unwrap());
-            let given = product.as_ref().and_then(|product| port(product, &agreement)).and_then(promised);
-            let role = match (given.is_some(), role(stack, &agreement)) {
-                (true, Some(role)) if opted_in(stack, &role).await => role,
-                _ => continue,
-            };
-            let name = format!("{}{}", prefix(kind), agreement["id"].as_str().unwrap());
-            policies.insert((role, name), given.unwrap_or_default());
+            let Some(role) = role(stack, &agreement) else { continue };
+            let port = product.as_ref().and_then(|product| port(product, &agreement));
+            let Some(given) = port.and_then(|port| promised(port, &role)) else { continue };
+            if opted_in(stack, &role).await {
+                let name = format!("{}{}", prefix(kind), agreement["id"].as_str().unwrap());
+                policies.insert((role, name), given);
+            }
         }
     }
     policies
@@ -115,14 +115,15 @@ fn port<'a>(product: &'a Value, agreement: &Value) -> Option<&'a Value> {
     product["outputPorts"].as_array()?.iter().find(|port| port["id"] == agreement["provider"]["outputPortId"])
 }
 
-/// The resources that the port grants. `None` if the port cannot be granted.
-fn promised(port: &Value) -> Option<BTreeSet<String>> {
+/// The resources that the port grants to the role. `None` if the port cannot be granted.
+fn promised(port: &Value, role: &str) -> Option<BTreeSet<String>> {
     let custom = port["custom"].as_object()?;
     if !matches!(custom.get("output-port-type")?.as_str()?, "s3_bucket" | "glue_table") {
         return None;
     }
     let mut promised = BTreeSet::new();
-    for (_, arn) in custom.iter().filter(|(field, _)| field.starts_with("aws") && field.ends_with("arn")) {
+    for (field, arn) in custom.iter().filter(|(field, _)| field.starts_with("aws") && field.ends_with("arn"))
+    {
         let arn = arn.as_str()?;
         if let Some((account, table)) = arn.split_once(":table/") {
             let (database, _) = table.split_once('/')?;
@@ -134,7 +135,10 @@ fn promised(port: &Value) -> Option<BTreeSet<String>> {
             promised.insert(format!("{account}:database/{database}"));
         } else if let Some(location) = arn.strip_prefix("arn:aws:s3:::") {
             let (bucket, _) = location.split_once('/').unwrap_or((location, ""));
-            promised.extend([format!("{arn}/*"), format!("arn:aws:s3:::{bucket}")]);
+            // Each consumer has its own query results.
+            let objects =
+                if field.ends_with("results-arn") { format!("{arn}/{role}/*") } else { format!("{arn}/*") };
+            promised.extend([objects, format!("arn:aws:s3:::{bucket}")]);
         } else {
             promised.insert(arn.to_owned());
         }

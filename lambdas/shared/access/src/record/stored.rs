@@ -1,6 +1,6 @@
 //! Records as they are stored, before their content is checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_mesh::{AgreementKind, AgreementRef};
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use super::{Cause, GrantState, Phase, Problem, Record, RecordError, RecordedAgre
 use crate::entitlement::{Entitlement, Entitlements, Place};
 use crate::name::PolicyName;
 use crate::policy;
+use crate::role::RoleName;
 use crate::stack::Stack;
 
 /// A record of any version that is still read.
@@ -26,6 +27,8 @@ pub(super) struct Stored {
     former: Vec<Map<String, Value>>,
     #[serde(default)]
     missing_since: Option<Timestamp>,
+    #[serde(default)]
+    role_ids: BTreeMap<RoleName, String>,
     event: Cause,
     updated_at: Timestamp,
     revision: String,
@@ -88,6 +91,7 @@ impl Stored {
             granted,
             former,
             missing_since,
+            role_ids,
             event,
             updated_at,
             revision,
@@ -129,7 +133,7 @@ impl Stored {
         }
         let granted = Entitlements::try_from(entitlements).map_err(serde_json::Error::custom)?;
         let phase = if rejected.is_empty() { phase } else { Phase::Changing };
-        let state = GrantState { phase, granted, former: places, missing_since };
+        let state = GrantState { phase, granted, former: places, missing_since, role_ids };
         Ok(Record { version, stack, agreement: recorded, state, event, updated_at, revision, rejected })
     }
 }

@@ -21,6 +21,7 @@ fn record(revision: &str) -> Record {
         granted: [granted].into_iter().collect(),
         former: BTreeSet::from([place("old", &agreement)]),
         missing_since: None,
+        role_ids: [].into(),
     };
     let event = Cause { id: "e1".into(), event_type: "AccessActivatedEvent".into(), traceparent: None };
     Record::new(&stack(), &agreement, state, event, Timestamp::UNIX_EPOCH, revision.to_owned())
@@ -171,6 +172,7 @@ fn a_document_that_is_not_ours_is_rejected_and_its_place_is_written_again() {
         granted: Entitlements::default(),
         former: former.into(),
         missing_since: None,
+        role_ids: [].into(),
     };
     assert_eq!(read.state, state);
     assert_eq!(read.rejected(), [Rejected { member: "granted[0]".into(), problem: Problem::Document }]);

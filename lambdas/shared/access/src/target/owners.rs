@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use crate::arn::Arn;
-use crate::entitlement::{Place, RolePolicy};
 use crate::ownership::{Owner, Ownership, Proof, ResourceFacts};
 use crate::port::PortAccess;
 use crate::refusal::Refusal;
@@ -85,11 +84,7 @@ pub(super) fn of_role(owner: &Owner, role: &Role, context: &Context<'_>) -> Resu
         return Ok(None);
     }
     let (name, remedy) = (role.name.clone(), owner.remedy(&format!("IAM role {}", role.name)));
-    let got_before = context.granted.iter().filter_map(|(place, permission)| {
-        let Place::RolePolicy(RolePolicy { role: recorded, .. }) = place;
-        permission.role_id.as_ref().filter(|_| *recorded == role.name)
-    });
-    if got_before.into_iter().any(|id| *id != role.id) {
+    if context.role_ids.get(&role.name).is_some_and(|id| *id != role.id) {
         return Err(Refusal::RoleRecreated { role: name, remedy });
     }
     if context.guardrails.resource_owners.prove(owner, &role.arn).is_some() {

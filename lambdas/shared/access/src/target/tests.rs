@@ -63,7 +63,7 @@ fn target_as(
             consumer: Some(&consumer()),
             provider,
             facts: &BTreeMap::new(),
-            granted: Entitlements::NONE,
+            role_ids: &BTreeMap::new(),
             guardrails: &guardrails(&["protected"]),
         },
     )
@@ -247,7 +247,7 @@ fn a_role_in_another_account_is_the_business_of_another_stack() {
             consumer: Some(&elsewhere),
             provider: Some(&provider()),
             facts: &BTreeMap::new(),
-            granted: Entitlements::NONE,
+            role_ids: &BTreeMap::new(),
             guardrails: &guardrails(&[]),
         };
         let target = Target::of(&agreement.reference, &agreement, &context);

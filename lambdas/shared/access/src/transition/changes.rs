@@ -1,10 +1,11 @@
 //! The changes that a run has to make.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::RunState;
 use crate::entitlement::{Entitlement, Entitlements, Observed, Place};
 use crate::record::{GrantState, Phase};
+use crate::role::RoleName;
 
 /// A change in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,15 @@ pub(super) enum Change {
 pub(super) struct Unseen(pub(super) Place);
 
 impl RunState {
+    /// The id of each role that access was given to, according to the record.
+    #[must_use]
+    pub fn role_ids(&self) -> BTreeMap<RoleName, String> {
+        let mut role_ids = self.record.as_ref().map(|record| record.role_ids.clone()).unwrap_or_default();
+        // Records of earlier versions say it only with what is granted.
+        role_ids.extend(self.granted().role_ids());
+        role_ids
+    }
+
     pub(super) fn recorded_places(&self) -> impl Iterator<Item = &Place> {
         self.record.iter().flat_map(GrantState::places)
     }
@@ -33,7 +43,9 @@ impl RunState {
         });
         let places = self.recorded_places().chain(&self.touched).chain(deleted);
         let former = places.filter(|place| wanted.at(place).is_none()).cloned().collect();
-        GrantState { phase: Phase::Changing, granted: wanted.clone(), former, missing_since: None }
+        let mut role_ids = self.role_ids();
+        role_ids.extend(wanted.role_ids());
+        GrantState { phase: Phase::Changing, granted: wanted.clone(), former, missing_since: None, role_ids }
     }
 
     /// The changes in AWS after which `wanted` exists and nothing else: first what is put, then what is deleted.

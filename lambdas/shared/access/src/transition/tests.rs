@@ -418,6 +418,7 @@ fn what_is_misplaced_is_put_again_or_deleted() {
             granted,
             former: BTreeSet::from([place("r2")]),
             missing_since: None,
+            role_ids: [].into(),
         }));
         run.target_read(target);
         while let Step::Look(place) = run.next_step() {

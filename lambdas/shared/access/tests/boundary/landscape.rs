@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 
 use dmm_access::arn::Arn;
-use dmm_access::entitlement::{Entitlement, Entitlements, Permission};
 use dmm_access::guardrails::GuardrailSettings;
 use dmm_access::ownership::{Ownership, ResourceFacts, Tags};
-use dmm_access::role::Role;
+use dmm_access::role::{Role, RoleName};
 use dmm_access::testing;
 use dmm_mesh::{Agreement, AgreementKind, AgreementRef, DataProduct, Team};
 use serde_json::{Value, json};
@@ -91,7 +90,7 @@ pub(crate) struct Landscape {
     pub(crate) consumer: Option<DataProduct>,
     pub(crate) team: Option<Team>,
     pub(crate) role: Role,
-    pub(crate) granted: Entitlements,
+    pub(crate) role_ids: BTreeMap<RoleName, String>,
 }
 
 /// The ARN of a bucket.
@@ -146,7 +145,7 @@ impl Landscape {
             asked,
             consumer: DataProduct::from_value(&consumer_document),
             team: Team::from_value(&team_document),
-            granted: granted(choices, &role),
+            role_ids: role_ids(choices, &role),
             role,
         }
     }
@@ -332,14 +331,11 @@ fn agreement(choices: &mut Choices<'_>, product: &str, consumer: &Value) -> Valu
     json!({ "id": "a1", "info": info, "provider": provider, "consumer": consumer, "roles": roles })
 }
 
-fn granted(choices: &mut Choices<'_>, role: &Role) -> Entitlements {
+fn role_ids(choices: &mut Choices<'_>, role: &Role) -> BTreeMap<RoleName, String> {
     if !choices.rarely() {
-        return Entitlements::default();
+        return BTreeMap::new();
     }
-    let role_id = choices.pick(&[Some("AROANOW"), Some("AROAFORMER"), None]).map(str::to_owned);
-    let permission = Permission { role_id, ..Permission::from(testing::document("a", 0)) };
-    let place = testing::place(role.name.as_str(), &testing::access("a1"));
-    [Entitlement { place, permission }].into_iter().collect()
+    [(role.name.clone(), choices.pick(&["AROANOW", "AROAFORMER"]).to_owned())].into()
 }
 
 fn settings(choices: &mut Choices<'_>, product: &str) -> GuardrailSettings {

@@ -54,7 +54,7 @@ fn decide(landscape: &Landscape) -> Target {
         consumer,
         provider: Some(&landscape.provider),
         facts: &facts,
-        granted: &landscape.granted,
+        role_ids: &landscape.role_ids,
         guardrails: &guardrails,
     };
     Target::of(&landscape.asked, agreement, &context)
@@ -92,8 +92,7 @@ fn check_role(landscape: &Landscape) {
     let has = |name: &str, value: &str| tags.get(name).is_some_and(|tag| tag == value);
     let by_product = landscape.agreement.raw()["consumer"]["dataProductId"] == "promotions";
     let is_owned = (by_product && has("dmm-data-product", "promotions")) || has("dmm-team", "marketing");
-    let recreated =
-        landscape.granted.iter().any(|(_, permission)| permission.role_id.as_deref() == Some("AROAFORMER"));
+    let recreated = landscape.role_ids.values().any(|id| id == "AROAFORMER");
     assert!(is_owned || (landscape.settings.role_ownership != Ownership::Require && !recreated));
 }
 

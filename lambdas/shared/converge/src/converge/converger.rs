@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dmm_access::entitlement::Entitlements;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::refusal::Refusal;
-use dmm_access::role::{Role, RoleReference};
+use dmm_access::role::{Role, RoleName, RoleReference};
 use dmm_access::stack::Stack;
 use dmm_access::target::{self, Context, Target};
 use dmm_access::transition::Absence;
@@ -53,12 +52,12 @@ type ConsumerRole = (Option<DataProduct>, Result<RoleReference, Refusal>, Option
 
 impl Converger<'_> {
     /// Reads the agreement and, if it is in force, everything that decides what should exist for it under the name
-    /// `asked`. `granted` is what its record says. Nothing else is read for an agreement that is not in force, because
+    /// `asked`. `role_ids` is what its record says. Nothing else is read for an agreement that is not in force, because
     /// nothing may keep it from losing its access.
     pub(super) async fn read_target(
         &self,
         asked: &AgreementRef,
-        granted: &Entitlements,
+        role_ids: &BTreeMap<RoleName, String>,
     ) -> Result<Option<(Agreement, Target)>, Error> {
         let Some(agreement) = self.agreements.agreement(asked).await? else { return Ok(None) };
         trace::agreement(&agreement);
@@ -83,7 +82,7 @@ impl Converger<'_> {
             consumer: consumer.as_ref(),
             provider: provider.as_ref(),
             facts: &facts,
-            granted,
+            role_ids,
             guardrails: self.guardrails,
         };
         let target = Target::of(asked, &agreement, &context);
@@ -100,7 +99,7 @@ impl Converger<'_> {
             consumer: consumer.as_ref(),
             provider: None,
             facts: &BTreeMap::new(),
-            granted: Entitlements::NONE,
+            role_ids: &BTreeMap::new(),
             guardrails: self.guardrails,
         };
         Ok(Target::of(&agreement.reference, agreement, &context))

@@ -182,8 +182,9 @@ impl<'a> Run<'a> {
     }
 
     async fn read_target(&mut self) -> Result<(), Error> {
-        let granted = self.state.granted().clone();
-        if let Some((agreement, target)) = self.converger.read_target(self.asked, &granted).await? {
+        if let Some((agreement, target)) =
+            self.converger.read_target(self.asked, &self.state.role_ids()).await?
+        {
             self.agreement = Some(agreement);
             self.usual_places.clone_from(&target.usual_places);
             self.findings.clone_from(&target.findings);

@@ -47,7 +47,7 @@ fn state(id: &str, phase: Phase, granted: Option<&Document>) -> GrantState {
         .into_iter()
         .collect();
     let former = if granted.is_empty() { [place].into() } else { [].into() };
-    GrantState { phase, granted, former, missing_since: None }
+    GrantState { phase, granted, former, missing_since: None, role_ids: [].into() }
 }
 
 impl Packing<FakeIam> {

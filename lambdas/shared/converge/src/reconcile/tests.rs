@@ -369,6 +369,7 @@ async fn a_revocation_succeeds_if_the_role_does_not_exist() {
         granted: Entitlements::default(),
         former: BTreeSet::from([place("long-gone", &deleted)]),
         missing_since: None,
+        role_ids: [].into(),
     };
     mesh.record(&deleted, state).await;
     let report = mesh.run_twice().await;

@@ -3,10 +3,9 @@ use serde_json::{Value, json};
 
 use super::super::{Desired, Target, consumer_role, resources};
 use super::*;
-use crate::document::Document;
-use crate::entitlement::{Entitlement, Entitlements, Permission};
 use crate::guardrails::{GuardrailSettings, Guardrails};
-use crate::testing::{access, place, role, settings};
+use crate::role::RoleName;
+use crate::testing::{role, settings};
 
 const BUCKET: &str = "arn:aws:s3:::orders-data";
 const DATABASE: &str = "arn:aws:glue:eu-central-1:123456789012:database/orders";
@@ -21,7 +20,7 @@ struct Case {
     facts: BTreeMap<Arn, ResourceFacts>,
     role: Role,
     consumer: Value,
-    granted: Entitlements,
+    role_ids: BTreeMap<RoleName, String>,
 }
 
 /// A case in which all resources and the role carry the tags of their owners.
@@ -35,7 +34,7 @@ fn case() -> Case {
         facts: BTreeMap::new(),
         role: role("consumer"),
         consumer: json!({ "dataProductId": "promotions", "teamId": "claimed" }),
-        granted: Entitlements::default(),
+        role_ids: BTreeMap::new(),
     };
     for arn in [BUCKET, DATABASE, WORKGROUP, KEY] {
         case.tag(arn, "dmm-data-product", "orders");
@@ -77,7 +76,7 @@ impl Case {
             consumer: Some(&consumer),
             provider: Some(&provider),
             facts: &self.facts,
-            granted: &self.granted,
+            role_ids: &self.role_ids,
             guardrails: &Guardrails::new(self.settings.clone()).unwrap(),
         };
         Target::of(&reference, &agreement, &context)
@@ -226,19 +225,15 @@ fn a_role_that_was_created_again_gets_nothing_until_it_carries_the_tag_in_every_
         let mut case = case();
         case.settings.role_ownership = mode;
         case.role.tags.remove("dmm-data-product");
-        let granted = |id: Option<&str>| {
-            let document = Document::read("{}");
-            let permission = Permission { role_id: id.map(str::to_owned), ..Permission::from(document) };
-            [Entitlement { place: place("consumer", &access("a1")), permission }].into_iter().collect()
-        };
-        case.granted = granted(Some("AROAformer"));
+        let former = BTreeMap::from([(case.role.name.clone(), "AROAformer".to_owned())]);
+        case.role_ids.clone_from(&former);
         let refusal = case.refusal();
         assert!(matches!(refusal, Refusal::RoleRecreated { .. }), "{mode:?} {refusal:?}");
         assert!(refusal.to_string().contains("`dmm-data-product` with the value `promotions`"), "{refusal}");
         // A record of an earlier version does not have the id.
-        case.granted = granted(None);
+        case.role_ids.clear();
         assert_eq!(matches!(case.target().desired, Desired::Grant(_)), mode != Ownership::Require);
-        case.granted = granted(Some("AROAformer"));
+        case.role_ids = former;
         case.role.tags.insert("dmm-data-product".to_owned(), "promotions".to_owned());
         assert!(matches!(case.target().desired, Desired::Grant(_)));
     }

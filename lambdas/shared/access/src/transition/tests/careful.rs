@@ -1,6 +1,7 @@
 //! When access is not taken away, or not yet.
 
 use super::*;
+use crate::entitlement::Permission;
 
 fn grant_state(phase: Phase, role: &str, document: &str) -> GrantState {
     let granted = active(role, document).desired.entitlements().clone();
@@ -103,6 +104,30 @@ fn only_a_run_that_takes_all_access_away_asks_first() {
     let mut run = run_with(grant_state(Phase::Settled, "r1", "1"));
     run.target_read(active("r2", "1"));
     assert!(matches!(look(&mut run), Step::Write(_)));
+}
+
+#[test]
+fn the_id_of_a_role_is_remembered_after_its_access_is_taken_away() {
+    let with_id = |id: &str| {
+        let permission = Permission { role_id: Some(id.to_owned()), ..Document::read("1").into() };
+        [Entitlement { place: place("r1"), permission }].into_iter().collect::<Entitlements>()
+    };
+    let ids = |id: &str| BTreeMap::from([(role_name("r1"), id.to_owned())]);
+    // A record of an earlier version has the id only with what is granted.
+    let mut run = run_with(GrantState { granted: with_id("AROAFORMER"), ..GrantState::nothing() });
+    assert_eq!(run.role_ids(), ids("AROAFORMER"));
+    run.target_read(deleted());
+    assert!(matches!(look(&mut run), Step::Admit(_)));
+    run.admitted();
+    let Step::Write(intent) = look(&mut run) else { panic!("{:?}", run.next_step()) };
+    assert_eq!((&intent.granted, &intent.role_ids), (Entitlements::NONE, &ids("AROAFORMER")));
+    // Only access for another role of this name replaces it.
+    let mut run = run_with(GrantState { phase: Phase::Settled, ..intent });
+    assert_eq!(run.role_ids(), ids("AROAFORMER"));
+    let desired = Desired::Grant(with_id("AROANOW"));
+    run.target_read(Target { desired, ..active("r1", "1") });
+    let Step::Write(intent) = look(&mut run) else { panic!("{:?}", run.next_step()) };
+    assert_eq!(intent.role_ids, ids("AROANOW"));
 }
 
 #[test]
