@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dmm_lambda_test::{Answered, IAM, answer, answered, function, hand};
 use serde_json::{Value, json};
-use wiremock::matchers::{body_string_contains, method, path, path_regex};
+use wiremock::matchers::{body_string_contains, method, path, path_regex, query_param_contains};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_iam-grant");
@@ -86,20 +86,34 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
         "<GetRoleResponse {IAM}><GetRoleResult><Role><Path>/</Path><RoleName>consumer-1</RoleName>\
          <RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/consumer-1</Arn>\
          <CreateDate>2023-06-01T00:00:00Z</CreateDate><Tags><member><Key>dmm-integration</Key>\
-         <Value>enabled</Value></member></Tags></Role></GetRoleResult></GetRoleResponse>"
+         <Value>enabled</Value></member><member><Key>dmm-data-product</Key><Value>promotions</Value></member></Tags></Role></GetRoleResult></GetRoleResponse>"
     );
     iam(&server, "GetRole", ResponseTemplate::new(200).set_body_string(role)).await;
     let missing = format!("<ErrorResponse {IAM}><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
     iam(&server, "GetRolePolicy", ResponseTemplate::new(404).set_body_string(missing.clone())).await;
     iam(&server, "ListRolePolicies", ResponseTemplate::new(404).set_body_string(missing)).await;
+    // There is no record of packed policies, so those that are attached are looked at.
+    let attached = format!(
+        "<ListAttachedRolePoliciesResponse {IAM}><ListAttachedRolePoliciesResult><IsTruncated>false</IsTruncated>\
+         <AttachedPolicies/></ListAttachedRolePoliciesResult></ListAttachedRolePoliciesResponse>"
+    );
+    iam(&server, "ListAttachedRolePolicies", ResponseTemplate::new(200).set_body_string(attached)).await;
     let put = format!("<PutRolePolicyResponse {IAM}/>");
     iam(&server, "PutRolePolicy", ResponseTemplate::new(200).set_body_string(put)).await;
+    let tags =
+        "<Tagging><TagSet><Tag><Key>dmm-data-product</Key><Value>orders</Value></Tag></TagSet></Tagging>";
+    Mock::given(method("GET"))
+        .and(path_regex("orders-data"))
+        .and(query_param_contains("tagging", ""))
+        .respond_with(ResponseTemplate::new(200).set_body_string(tags))
+        .mount(&server)
+        .await;
     let record = "grants/access/a1.json";
     bucket(&server).await;
 
     let mut running = function(BINARY, &server).spawn().unwrap();
-    let Answered { succeeded, requests, .. } = answered(&server, &mut running).await;
-    assert!(succeeded);
+    let Answered { succeeded, body: answer, requests } = answered(&server, &mut running).await;
+    assert!(succeeded, "{answer}");
 
     let position = |wanted: &dyn Fn(&Request) -> bool| requests.iter().position(wanted);
     let is_record =

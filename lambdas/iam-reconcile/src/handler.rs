@@ -105,7 +105,7 @@ impl ReconcileHandler {
         let observes = self.mode == Mode::Observe;
         let dry_run = DryRun::new(&self.places, &self.records);
         let dry_run = (request.dry_run || observes).then_some(&dry_run);
-        self.check_organization(&api, dry_run).await?;
+        let api = api.only_for(self.organization(&api, dry_run).await?);
         let iam = &self.places.role_policies.iam;
         let mut converger = Converger {
             agreements: &api,
@@ -169,15 +169,15 @@ impl ReconcileHandler {
         result.map(|()| report)
     }
 
-    /// Whether the API key is one of the organization that this stack serves.
-    async fn check_organization(
+    /// The name of the organization that this stack serves.
+    async fn organization(
         &self,
         api: &dmm_api::Client,
         dry_run: Option<&DryRun<'_>>,
-    ) -> Result<(), OrganizationError> {
+    ) -> Result<String, OrganizationError> {
         match dry_run {
-            Some(dry_run) => self.organization.check(api, dry_run).await,
-            None => self.organization.check(api, &self.records).await,
+            Some(dry_run) => self.organization.name(api, dry_run).await,
+            None => self.organization.name(api, &self.records).await,
         }
     }
 }

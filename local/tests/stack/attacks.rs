@@ -3,10 +3,11 @@
 
 use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape, Resource};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::common::faults::{grant, owners_policy, quiet};
-use crate::common::operator::{look_again, reconcile};
+use crate::common::operator::{look_again, put_secret, reconcile, try_to_look_again};
 use crate::common::{
     ACCOUNT, ROLE, TIMEOUT, agreement, forecast, mesh, mesh_with_access, owner, provider, stack, standing,
     world,
@@ -236,13 +237,22 @@ async fn a_key_of_another_organization_revokes_nothing() {
     reconcile(&stack, &json!({})).await.unwrap();
     let before = standing(&stack).await;
     assert_eq!(before.len(), 1);
-    // The other organization has none of these agreements.
-    world(&stack).become_organization("somebody-else");
-    world(&stack).delete(Access, "a-1").unwrap();
-    let answer = reconcile(&stack, &json!({})).await;
-    assert!(answer.is_err(), "{answer:?}");
+    // Somebody stores the key of another organization, which has none of these agreements, and the old key ends.
+    let own = "dmm_local_own";
+    let world = world(&stack);
+    world.become_organization("somebody-else");
+    world.set_api_key(SecretString::from("dmm_local_foreign"));
+    put_secret(&stack, "dmm_local_foreign").await;
+    world.delete(Access, "a-1").unwrap();
+    let error = try_to_look_again(&stack, "AccessDeletedEvent", "a-1").await.unwrap_err();
+    assert!(error.contains("another organization"), "{error}");
+    let error = reconcile(&stack, &json!({})).await.unwrap_err();
+    assert!(error.contains("another organization"), "{error}");
     assert_eq!(standing(&stack).await, before);
-    world(&stack).become_organization("acme");
+    // Warm functions use the right key as soon as it is stored.
+    world.become_organization("acme");
+    world.set_api_key(SecretString::from(own));
+    put_secret(&stack, own).await;
     reconcile(&stack, &json!({})).await.unwrap();
 }
 

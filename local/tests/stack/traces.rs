@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::common::callers::as_function;
 use crate::common::operator::redrive_dead_letters;
 use crate::common::{
     ROLE, TIMEOUT, announce, assert_no_violations, dead_letters, ids, log_when, mesh_with_access, published,
@@ -244,14 +245,14 @@ async fn a_replayed_event_stays_in_its_trace_without_a_trace_header() {
     traces_when(&stack, stack.collector().store(), is_granted).await;
     let (detail_type, detail) =
         published(&stack).into_iter().find(|(name, _)| name == "AccessActivatedEvent").unwrap();
-    // A replay from an EventBridge archive has the event but not the trace header.
+    // A replay from an EventBridge archive has the event but not the trace header. Only router may put events.
     let replayed = PutEventsRequestEntry::builder()
         .event_bus_name(stack.deployed().outputs["busName"].as_str().unwrap())
         .source("com.datamesh-manager")
         .detail_type(detail_type)
         .detail(detail.to_string())
         .build();
-    stack.view().clients().events.put_events().entries(replayed).send().await.unwrap();
+    as_function(&stack, "router").events.put_events().entries(replayed).send().await.unwrap();
     let id = detail["id"].as_str().unwrap();
     let both = |traces: &[Trace]| {
         of_events(traces)[id].iter().any(|trace| {

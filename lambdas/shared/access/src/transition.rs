@@ -33,6 +33,7 @@
 //! - *Second look.* An agreement that is not found may exist nevertheless: an answer may be wrong. Unless somebody
 //!   announced the deletion, the first run that would take access away for this reason only marks the record
 //!   ([`missing_since`](GrantState::missing_since)), and a later one acts. A run that finds the agreement removes the mark.
+//!   If the record says that nothing exists, no access was given, and what a late call has left is deleted at once.
 //! - *Brake.* Before a run takes all access of an agreement away, it asks ([`Step::Admit`]). If the answer is no, it ends
 //!   without having changed anything. A run that has already changed AWS for this agreement does not ask: it has to
 //!   complete what it began.
@@ -164,7 +165,10 @@ impl RunState {
 
     /// What to do before all access is taken away; `None` if nothing speaks against it.
     fn caution(&self, desired: &Desired) -> Option<Step> {
-        if let Some(Absence { seen, is_confirmed: false }) = self.absence {
+        let has_access = !self.record.as_ref().is_some_and(GrantState::says_nothing_exists);
+        if let Some(Absence { seen, is_confirmed: false }) = self.absence
+            && has_access
+        {
             let mut record = self.record.clone().unwrap_or_else(GrantState::nothing);
             if record.missing_since.is_some() {
                 return Some(self.finish(desired.clone(), Some(Postponement::SecondLook)));

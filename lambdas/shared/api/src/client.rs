@@ -12,6 +12,7 @@ use crate::error::ApiError;
 use crate::events::Events;
 use crate::keys::ApiKeySource;
 use crate::list;
+use crate::organization::VerifiedKey;
 use crate::retry::RetryPolicy;
 use crate::transport::{Call, Transport};
 use dmm_mesh::{
@@ -38,7 +39,8 @@ impl Client {
         keys: Arc<dyn ApiKeySource>,
         retry: RetryPolicy,
     ) -> Client {
-        let transport = Transport { http, base_url, keys, retry, deadline: None };
+        let (deadline, organization, verified) = (None, None, VerifiedKey::default());
+        let transport = Transport { http, base_url, keys, retry, deadline, organization, verified };
         Client { transport, has_older_generations: true }
     }
 
@@ -56,6 +58,16 @@ impl Client {
     pub fn until(&self, deadline: Instant) -> Client {
         let mut client = self.clone();
         client.transport.deadline = Some(deadline);
+        client
+    }
+
+    /// The same client, which uses an API key only after Data Mesh Manager has said that the key belongs to the organization
+    /// with this [name](Client::organization). Calls with the key of another one fail with
+    /// [`ApiError::OtherOrganization`]. Clones share what is known about a key.
+    #[must_use]
+    pub fn only_for(&self, organization: String) -> Client {
+        let mut client = self.clone();
+        client.transport.organization = Some(organization);
         client
     }
 
@@ -159,7 +171,7 @@ impl Client {
     ///
     /// [`ApiError`]; [`ApiError::Document`] if `vanityUrl` is not a non-empty string.
     pub async fn organization(&self) -> Result<String, ApiError> {
-        let call = Call::get(self.transport.address(&["api", "organization", "settings"])?);
+        let call = self.transport.organization_settings()?;
         self.transport.send(&call).await?.document(&call, dmm_mesh::organization)
     }
 

@@ -27,6 +27,16 @@ pub enum ApiError {
         /// Where the key comes from.
         origin: String,
     },
+    /// The API key belongs to another organization than the one that is served, even after it was read again.
+    #[error(
+        "the API key belongs to another organization than the one that this stack serves, so nothing was done: check that \
+         {origin} holds a key of the right organization. If the stack shall serve another one from now on, set \
+         ORGANIZATION to its vanity URL, or delete organization.json in the state bucket"
+    )]
+    OtherOrganization {
+        /// Where the key comes from.
+        origin: String,
+    },
     /// The server answered with another error status.
     #[error("Data Mesh Manager answers {status} for {path}{}", origin_of(*is_problem))]
     Status {
@@ -130,7 +140,7 @@ pub enum ApiError {
 
 impl ApiError {
     /// Whether the same call can succeed later without anybody changing the agreement, the data product or the team. That
-    /// includes a missing or refused key: the next call reads it again, so that everything continues as soon as the key is
+    /// includes a missing, refused or foreign key: the next call reads it again, so that everything continues as soon as the key is
     /// right.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -139,6 +149,7 @@ impl ApiError {
             ApiError::Key(_)
             | ApiError::Changed { .. }
             | ApiError::Refused { .. }
+            | ApiError::OtherOrganization { .. }
             | ApiError::Connection { .. }
             | ApiError::TimedOut { .. }
             | ApiError::OutOfTime { .. }
@@ -159,11 +170,17 @@ impl ApiError {
         matches!(self, ApiError::Status { status: 404 | 410, is_problem: true, .. })
     }
 
+    /// Whether another key may help.
+    pub(crate) fn is_about_the_key(&self) -> bool {
+        matches!(self, ApiError::Refused { .. } | ApiError::OtherOrganization { .. })
+    }
+
     /// The name of the error's kind, for `error.type` in traces.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             ApiError::Key(_) => "Key",
             ApiError::Refused { .. } => "Refused",
+            ApiError::OtherOrganization { .. } => "OtherOrganization",
             ApiError::Status { .. } => "Status",
             ApiError::Connection { .. } => "Connection",
             ApiError::TimedOut { .. } => "TimedOut",
@@ -186,6 +203,7 @@ impl ApiError {
             ApiError::Connection { .. } | ApiError::TimedOut { .. } => true,
             ApiError::Key(_)
             | ApiError::Refused { .. }
+            | ApiError::OtherOrganization { .. }
             | ApiError::OutOfTime { .. }
             | ApiError::NotJson { .. }
             | ApiError::Unexpected { .. }

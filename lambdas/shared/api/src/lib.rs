@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod keys;
 mod list;
+mod organization;
 mod ports;
 mod retry;
 #[cfg(feature = "testing")]

@@ -15,6 +15,7 @@ use crate::base_url::BaseUrl;
 use crate::body::{Body, Whole};
 use crate::error::ApiError;
 use crate::keys::{ApiKeySource, KeyError};
+use crate::organization::VerifiedKey;
 use crate::retry::{RetryPolicy, retry_after};
 use crate::trace;
 use dmm_budget::api::LONGEST_RETRY_AFTER;
@@ -29,6 +30,9 @@ pub(crate) struct Transport {
     pub(crate) keys: Arc<dyn ApiKeySource>,
     pub(crate) retry: RetryPolicy,
     pub(crate) deadline: Option<Instant>,
+    /// `None` if keys of any organization are used.
+    pub(crate) organization: Option<String>,
+    pub(crate) verified: VerifiedKey,
 }
 
 /// A request, without the key.
@@ -128,12 +132,12 @@ impl Transport {
         let mut sent = 0;
         loop {
             sent += 1;
-            let failure = match self.attempt(call, &key, sent, body()).await {
+            let failure = match self.verified_attempt(call, &key, sent, body()).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            if matches!(failure.error, ApiError::Refused { .. }) && !refreshed {
-                tracing::warn!(path = call.url.path(), "the API key was refused and is read again");
+            if failure.error.is_about_the_key() && !refreshed {
+                tracing::warn!(path = call.url.path(), error = %failure.error, "the API key is read again");
                 key = self.in_time(call, self.keys.refresh()).await??;
                 refreshed = true;
                 continue;
@@ -146,6 +150,30 @@ impl Transport {
             self.wait(call, attempt, failure, backoff).await?;
             attempt += 1;
         }
+    }
+
+    /// One attempt with a key of the right organization.
+    async fn verified_attempt<B: Body>(
+        &self,
+        call: &Call,
+        key: &SecretString,
+        number: u32,
+        body: B,
+    ) -> Result<Answer<B::Content>, Failure> {
+        if let Some(name) = self.organization.as_ref().filter(|name| !self.verified.is(name, key)) {
+            let settings = self.organization_settings()?;
+            let answer = self.attempt(&settings, key, number, Whole::default()).await?;
+            if answer.document(&settings, dmm_mesh::organization)? != *name {
+                return Err(ApiError::OtherOrganization { origin: self.keys.origin() }.into());
+            }
+            self.verified.remember(name, key);
+        }
+        self.attempt(call, key, number, body).await
+    }
+
+    /// The call that asks for the organization of the key.
+    pub(crate) fn organization_settings(&self) -> Result<Call, ApiError> {
+        self.address(&["api", "organization", "settings"]).map(Call::get)
     }
 
     /// Waits before the next attempt, or gives up at once if the deadline comes first.

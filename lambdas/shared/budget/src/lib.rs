@@ -122,8 +122,8 @@ pub mod agreement {
     pub const SECOND_LOOK: Duration = Duration::from_mins(5);
     /// The time in which events may take access away from only so many agreements.
     pub const REVOCATION_WINDOW: Duration = Duration::from_hours(1);
-    /// How long a process believes that the API key still belongs to the same organization.
-    pub const ORGANIZATION_CHECK_INTERVAL: Duration = Duration::from_mins(5);
+    /// How long a process remembers which organization the stack is pinned to.
+    pub const PIN_LIFETIME: Duration = Duration::from_mins(5);
 }
 
 /// A run of `iam-reconcile`.

@@ -38,7 +38,7 @@ pub enum Error {
     /// A grant record cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The API key is not one of this stack's organization, or that could not be found out.
+    /// It is not known which organization this stack serves.
     #[error(transparent)]
     Organization(#[from] OrganizationError),
     /// The agreement or its record changed again and again.

@@ -1,8 +1,8 @@
-//! The organization that this stack serves. The API key of another one does nothing but fail.
+//! The organization that this stack serves. Keys of another one are not used.
 
 use std::sync::{Mutex, PoisonError};
 
-use dmm_budget::agreement::ORGANIZATION_CHECK_INTERVAL;
+use dmm_budget::agreement::PIN_LIFETIME;
 use dmm_state::{ObjectStore, Precondition, StateError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -14,24 +14,18 @@ use crate::ports::Organization;
 /// The object with the organization whose key was used first.
 const KEY: &str = "organization.json";
 
-/// The organization that the stack is pinned to, and when the key was last compared with it.
+/// The organization that the stack is pinned to.
 #[derive(Debug, Default)]
 pub struct Pin {
     /// `ORGANIZATION`; `None` pins the organization whose key is used first.
     configured: Option<String>,
-    checked: Mutex<Option<Instant>>,
+    /// What the object said, and when.
+    stored: Mutex<Option<(Instant, String)>>,
 }
 
-/// The key cannot be used.
+/// It is not known which organization this stack serves.
 #[derive(Debug, Error)]
 pub enum OrganizationError {
-    /// It belongs to another organization.
-    #[error(
-        "the API key belongs to another organization than the one that this stack serves, so nothing was done. Store a \
-         key of the right organization. If the stack shall serve another one from now on, set ORGANIZATION to its \
-         vanity URL, or delete organization.json in the state bucket"
-    )]
-    Other,
     /// The object is not valid.
     #[error(
         "organization.json in the state bucket cannot be read: restore an earlier version, or delete the object to pin \
@@ -55,7 +49,7 @@ impl OrganizationError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            OrganizationError::Other | OrganizationError::Unreadable { .. } => false,
+            OrganizationError::Unreadable { .. } => false,
             OrganizationError::Mesh(error) => error.is_retryable(),
             OrganizationError::State(error) => error.is_retryable(),
         }
@@ -72,37 +66,37 @@ impl Pin {
     /// Pins this organization, or the one whose key is used first.
     #[must_use]
     pub fn new(configured: Option<String>) -> Pin {
-        Pin { configured, checked: Mutex::default() }
+        Pin { configured, stored: Mutex::default() }
     }
 
-    /// Compares the organization of the API key with the pinned one, unless that was done in the last minutes.
+    /// The name of the organization that this stack serves. If there is none yet, it becomes the one of the API key. Whether
+    /// the key is one of this organization has to be checked by whoever uses the key.
+    ///
+    /// The object in the state bucket is read every few minutes, because an operator may delete it.
     ///
     /// # Errors
     ///
     /// [`OrganizationError`]. Nothing may be done then.
-    pub async fn check(
+    pub async fn name(
         &self,
         api: &dyn Organization,
         store: &dyn ObjectStore,
-    ) -> Result<(), OrganizationError> {
-        let checked = *self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if checked.is_some_and(|at| at.elapsed() < ORGANIZATION_CHECK_INTERVAL) {
-            return Ok(());
+    ) -> Result<String, OrganizationError> {
+        if let Some(configured) = &self.configured {
+            return Ok(configured.clone());
         }
-        let pinned = match &self.configured {
-            Some(configured) => Some(configured.clone()),
-            None => pinned(store).await?,
-        };
-        let actual = api.organization().await?;
-        let pinned = match pinned {
+        let recent = self.stored.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, name)) = recent
+            && at.elapsed() < PIN_LIFETIME
+        {
+            return Ok(name);
+        }
+        let name = match pinned(store).await? {
             Some(pinned) => pinned,
-            None => pin(store, &actual).await?,
+            None => pin(store, &api.organization().await?).await?,
         };
-        if pinned != actual {
-            return Err(OrganizationError::Other);
-        }
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        Ok(())
+        *self.stored.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), name.clone()));
+        Ok(name)
     }
 }
 
@@ -152,50 +146,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_key_pins_its_organization_and_another_one_fails() {
+    async fn the_first_key_pins_its_organization() {
         let store = MemoryStore::new();
-        Pin::default().check(&key("acme"), &store).await.unwrap();
-        Pin::default().check(&key("acme"), &store).await.unwrap();
-        let error = Pin::default().check(&key("other"), &store).await.unwrap_err();
-        assert!(matches!(error, OrganizationError::Other) && !error.is_retryable());
-        assert!(!error.to_string().contains("acme") && error.to_string().contains("organization.json"));
+        assert_eq!(Pin::default().name(&key("acme"), &store).await.unwrap(), "acme");
         assert_eq!(store.get(KEY).await.unwrap().unwrap().body, br#"{"vanityUrl":"acme"}"#);
+        let other = key("other");
+        assert_eq!(Pin::default().name(&other, &store).await.unwrap(), "acme");
+        assert_eq!(other.calls.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
     async fn a_configured_organization_counts_whatever_was_pinned() {
         let store = MemoryStore::new();
-        Pin::default().check(&key("acme"), &store).await.unwrap();
+        Pin::default().name(&key("acme"), &store).await.unwrap();
         let pin = Pin::new(Some("other".to_owned()));
-        assert!(matches!(pin.check(&key("acme"), &store).await, Err(OrganizationError::Other)));
-        pin.check(&key("other"), &store).await.unwrap();
+        assert_eq!(pin.name(&key("acme"), &store).await.unwrap(), "other");
     }
 
     #[tokio::test]
-    async fn a_key_is_checked_again_after_some_minutes() {
-        let (store, pin, key) = (MemoryStore::new(), Pin::default(), key("acme"));
-        for _ in 0..3 {
-            pin.check(&key, &store).await.unwrap();
-        }
-        assert_eq!(key.calls.load(Ordering::Relaxed), 1);
-        *pin.checked.lock().unwrap() = Instant::now().checked_sub(ORGANIZATION_CHECK_INTERVAL);
-        pin.check(&key, &store).await.unwrap();
-        assert_eq!(key.calls.load(Ordering::Relaxed), 2);
-    }
-
-    #[tokio::test]
-    async fn a_wrong_key_is_not_remembered_as_checked() {
-        let (store, pin) = (MemoryStore::new(), Pin::new(Some("acme".to_owned())));
-        for _ in 0..2 {
-            assert!(pin.check(&key("other"), &store).await.is_err());
-        }
+    async fn the_object_is_read_again_after_some_minutes() {
+        let (store, pin) = (MemoryStore::new(), Pin::default());
+        pin.name(&key("acme"), &store).await.unwrap();
+        let changed = br#"{"vanityUrl":"other"}"#.to_vec();
+        let current = store.get(KEY).await.unwrap();
+        store.put(KEY, changed, &Precondition::unchanged(current.as_ref())).await.unwrap();
+        assert_eq!(pin.name(&key("acme"), &store).await.unwrap(), "acme");
+        pin.stored.lock().unwrap().as_mut().unwrap().0 = Instant::now().checked_sub(PIN_LIFETIME).unwrap();
+        assert_eq!(pin.name(&key("acme"), &store).await.unwrap(), "other");
     }
 
     #[tokio::test]
     async fn an_object_that_cannot_be_read_is_an_error_and_not_overwritten() {
         let store = MemoryStore::new();
         store.put(KEY, b"{}".to_vec(), &Precondition::Absent).await.unwrap();
-        let error = Pin::default().check(&key("acme"), &store).await.unwrap_err();
+        let error = Pin::default().name(&key("acme"), &store).await.unwrap_err();
         assert!(matches!(error, OrganizationError::Unreadable { .. }), "{error:?}");
         assert_eq!(store.writes(), 1);
     }

@@ -126,24 +126,24 @@ impl AgreementHandler {
             Mode::Enforce => window(self.records.as_ref()),
             Mode::Observe => window(&dry_run),
         };
-        let mut converger = Converger {
-            agreements: &api,
-            reporter: &api,
-            roles: self.roles.as_ref(),
-            resources: self.resources.as_ref(),
-            places: self.places.as_ref(),
-            records: self.records.as_ref(),
-            guardrails: &self.guardrails,
-            stack: &self.stack,
-            gate: &gate,
-            clock: Timestamp::now,
-            conflict_backoff: CONFLICT_BACKOFF,
-        };
-        if self.mode == Mode::Observe {
-            (converger.reporter, converger.places, converger.records) = (&dry_run, &dry_run, &dry_run);
-        }
         let run = async {
-            self.organization.check(&api, self.records.as_ref()).await?;
+            let api = api.only_for(self.organization.name(&api, self.records.as_ref()).await?);
+            let mut converger = Converger {
+                agreements: &api,
+                reporter: &api,
+                roles: self.roles.as_ref(),
+                resources: self.resources.as_ref(),
+                places: self.places.as_ref(),
+                records: self.records.as_ref(),
+                guardrails: &self.guardrails,
+                stack: &self.stack,
+                gate: &gate,
+                clock: Timestamp::now,
+                conflict_backoff: CONFLICT_BACKOFF,
+            };
+            if self.mode == Mode::Observe {
+                (converger.reporter, converger.places, converger.records) = (&dry_run, &dry_run, &dry_run);
+            }
             converger.converge(&agreement, None, &cause).await
         };
         let result = timeout_at(deadline, run).await;

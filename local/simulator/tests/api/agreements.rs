@@ -231,7 +231,7 @@ async fn the_list_of_accesses_is_filtered_by_provider_and_consumer() {
     let count =
         async |query: &str| caller.read(&format!("/api/access?{query}")).await.as_array().unwrap().len();
     assert_eq!(count("providerDataProductId=payments").await, 1);
-    assert_eq!(count("consumerDataProductId=demand-forecast").await, 2);
+    assert_eq!(count("consumerDataProductId=demand-forecast").await, 3);
     assert_eq!(count("consumerType=team").await, 2);
     assert_eq!(count("consumerType=user").await, 1);
     for wrong in ["pageSize=1", "pageSize=10001", "p=-1", "consumerType=robot"] {

@@ -92,7 +92,7 @@ async fn the_sample_company_is_there_and_can_be_searched() {
     assert!(count("/api/teams").await >= 8);
     assert_eq!(count("/api/teams?email=NINA@example.com").await, 1);
     assert_eq!(count("/api/dataproducts?q=stock%20LEVELS").await, 1);
-    assert_eq!(count("/api/dataproducts?teamId=finance&teamId=marketing").await, 2);
+    assert_eq!(count("/api/dataproducts?teamId=finance&teamId=marketing").await, 3);
     assert_eq!(count("/api/dataproducts?status=retired").await, 0);
     assert_eq!(count("/api/datausageagreements").await, 2);
     assert_eq!(count("/api/datacontracts").await, 4);

@@ -61,7 +61,7 @@ pub enum ReconcileError {
     /// The state bucket could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The API key is not one of this stack's organization, or that could not be found out. Nothing was done.
+    /// It is not known which organization this stack serves. Nothing was done.
     #[error(transparent)]
     Organization(#[from] OrganizationError),
     /// The account's roles could not be listed.
