@@ -185,3 +185,25 @@ async fn events_that_can_never_be_sent_are_quarantined_and_do_not_block_the_feed
     assert_eq!(dead_letters(&stack).await, 0);
     assert_no_violations(&stack);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_not_valid_json_is_quarantined_by_itself() {
+    let stack = stack(Landscape::empty()).await;
+    let events = announce(&stack, 3);
+    // The second event of the page gets a number that no JSON reader can represent.
+    let spoil = |mut answer: dmm_proxy::Answer| {
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        let at = text.match_indices("\"specversion\"").nth(1).unwrap().0;
+        answer.body = format!("{}\"huge\":1e400,{}", &text[..at], &text[at..]).into();
+        answer
+    };
+    let kind = FaultKind::RewriteResponse(std::sync::Arc::new(spoil));
+    stack.proxy().inject(Fault::new("dmm", EVENTS, kind));
+    stack.poll(TIMEOUT).await.unwrap();
+    assert_eq!(queued(&stack), [events[0].clone(), events[2].clone()]);
+    assert_eq!(stack.view().cursor().await.unwrap().as_ref(), events.last());
+    let quarantined = stack.view().quarantined().await.unwrap();
+    let [held] = &quarantined.values().collect::<Vec<_>>()[..] else { panic!("{quarantined:?}") };
+    assert!(held["event_base64"].is_string() && held["reason"].as_str().unwrap().contains("JSON"), "{held}");
+    assert_eq!(dead_letters(&stack).await, 0);
+}

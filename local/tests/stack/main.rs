@@ -8,6 +8,7 @@
 
 mod access;
 mod attacks;
+mod caution;
 mod commands;
 mod common;
 mod crash;
