@@ -81,6 +81,9 @@ async fn grants_that_do_not_fit_inline_are_packed_and_all_are_revoked() {
     assert_eq!(standing(&stack).await.len(), 12);
     assert!((3..12).contains(&inline) && packed > 0, "{inline} inline, {packed} managed policies");
     cancel(&stack, 1..=12).await;
+    // So many ends at once are more than the events may carry out.
+    assert_eq!(standing(&stack).await.len(), 2);
+    reconciled(&stack).await;
     assert_right(&stack).await;
     assert_eq!((standing(&stack).await, managed(&stack).await), (vec![], vec![]));
 }
@@ -136,7 +139,9 @@ async fn an_access_that_fits_nowhere_is_refused_with_advice_and_the_others_stay(
 
     // After the owner makes room, the next run of iam-reconcile grants what was refused.
     let iam = &stack.view().clients().iam;
-    iam.detach_role_policy().role_name(ROLE).policy_arn(&others[0]).send().await.unwrap();
+    for other in &others[..2] {
+        iam.detach_role_policy().role_name(ROLE).policy_arn(other).send().await.unwrap();
+    }
     reconciled(&stack).await;
     quiet(&stack).await;
     assert_right(&stack).await;
