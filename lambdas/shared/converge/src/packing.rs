@@ -1,13 +1,13 @@
 //! The adapter for the policies of roles: a grant becomes an inline policy while there is room, else a part of a managed
 //! policy.
 //!
-//! All inline policies of a role share [10,240 characters](size::INLINE_TOTAL), which is about six complete grants of a
+//! All inline policies of a role share [10,240 characters](size::INLINE_TOTAL), which is room for three complete grants of a
 //! Glue table. A grant that does not fit goes into a customer managed policy of [6,144 characters](size::MANAGED),
 //! together with other grants of the role. How many of those a role may have is a quota of the account. When there is
 //! room again, the grant moves back to an inline policy the next time that somebody looks at its agreement.
 //!
 //! Policies that this software did not write are counted and never changed, and neither are those of another stack
-//! ([`inline`]). What is read from the state bucket is checked before it reaches IAM ([`stored`]).
+//! (`inline`). What is read from the state bucket is checked before it reaches IAM (`stored`).
 //!
 //! [`dmm_access::packing`] decides; this module carries it out.
 

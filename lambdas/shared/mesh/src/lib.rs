@@ -1,7 +1,7 @@
 //! Data Mesh Manager's documents (also sold as Entropy Data), read from JSON. No I/O.
 //!
 //! - [`CloudEvent`]: an event of the feed, with every member as received.
-//! - [`RawEvent`]: an entry of the feed before it is known to be an event; [`array`] tells the entries apart.
+//! - [`RawEvent`]: an entry of the feed before it is known to be an event; [`mod@array`] tells the entries apart.
 //! - [`Agreement`], [`DataProduct`], [`Team`]: answers of the API. What is written back loses nothing.
 //! - [`AgreementPage`]: a page of a list of agreements.
 //! - [`ProvisioningReport`], [`Marks`]: what is written to the API about a grant.
