@@ -46,7 +46,8 @@ fn collect(folder: &Path, endings: &[&str], found: &mut Vec<String>) {
         let name = entry.file_name().into_string().unwrap();
         let is_ours = !name.starts_with('.') || name == ".ci" || name == ".github";
         if entry.file_type().unwrap().is_dir() {
-            if is_ours && name != "target" {
+            // Cargo marks its target folder; a module may be called `target`.
+            if is_ours && !entry.path().join("CACHEDIR.TAG").exists() {
                 collect(&entry.path(), endings, found);
             }
         } else if endings.iter().any(|ending| name.ends_with(ending)) {
