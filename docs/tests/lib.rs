@@ -46,8 +46,9 @@ fn collect(folder: &Path, endings: &[&str], found: &mut Vec<String>) {
         let name = entry.file_name().into_string().unwrap();
         let is_ours = !name.starts_with('.') || name == ".ci" || name == ".github";
         if entry.file_type().unwrap().is_dir() {
-            // Cargo marks its target folder; a module may be called `target`.
-            if is_ours && !entry.path().join("CACHEDIR.TAG").exists() {
+            // Cargo's folder; a module of that name is in a folder `src`.
+            let is_build_output = name == "target" && !folder.components().any(|it| it.as_os_str() == "src");
+            if is_ours && !is_build_output {
                 collect(&entry.path(), endings, found);
             }
         } else if endings.iter().any(|ending| name.ends_with(ending)) {
