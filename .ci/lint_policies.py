@@ -3,6 +3,7 @@
 Usage: lint_policies.py PREVIEW.json DEMO.json: what `dmm-local preview --json` and `dmm-local demo --json` print.
 """
 
+import fnmatch
 import json
 import sys
 
@@ -16,10 +17,27 @@ IDENTITY_POLICIES = {"aws:iam:RolePolicy", "aws:iam:Policy"}
 ONE_TYPE_IS_ENOUGH = {"athena:ListTagsForResource"}
 
 
-def is_expected(finding):
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def is_covered(document, action, required_format):
+    """Whether any statement of the policy allows the action on a resource of this form. Resources that carry a tag are in a
+    statement of their own, and AWS decides about each resource of a call separately."""
+    return any(
+        action in as_list(statement["Action"]) and fnmatch.fnmatchcase(resource, required_format)
+        for statement in json.loads(document)["Statement"]
+        for resource in as_list(statement["Resource"])
+    )
+
+
+def is_expected(document, finding):
     details = finding.detail if isinstance(finding.detail, list) else []
-    actions = {detail.get("action") for detail in details if isinstance(detail, dict)}
-    return finding.issue == "RESOURCE_MISMATCH" and bool(actions) and actions <= ONE_TYPE_IS_ENOUGH
+    missing = [(detail["action"], detail["required_format"]) for detail in details if isinstance(detail, dict)]
+    return finding.issue == "RESOURCE_MISMATCH" and bool(missing) and all(
+        action in ONE_TYPE_IS_ENOUGH or is_covered(document, action, required_format)
+        for action, required_format in missing
+    )
 
 
 def policies(preview, demo):
@@ -37,7 +55,7 @@ def main():
         f"{name}: {finding.issue}: {finding.title or ''} {finding.detail} {finding.location}"
         for name, document in documents.items()
         for finding in map(parliament.enhance_finding, parliament.analyze_policy_string(document).findings)
-        if not is_expected(finding)
+        if not is_expected(document, finding)
     ]
     print("\n".join([*found, f"{len(documents)} policies, {len(found)} findings"]))
     sys.exit(bool(found) or not documents)

@@ -69,6 +69,8 @@ pub enum Observed {
     /// Something that has to be written again or deleted, even if it says what it should: it is not stored as it should
     /// be, for example in a managed policy that somebody detached.
     Misplaced,
+    /// Nothing, but what other agreements have on the same role is not stored as it should be. A deletion here repairs it.
+    Unsettled,
 }
 
 impl Place {

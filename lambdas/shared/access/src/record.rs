@@ -65,11 +65,6 @@ impl GrantState {
         }
     }
 
-    /// Whether all access was taken away, and nothing has been changed since.
-    pub(crate) fn says_nothing_exists(&self) -> bool {
-        self.phase == Phase::Settled && self.granted.is_empty() && self.missing_since.is_none()
-    }
-
     /// Every place in the record.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         self.granted.places().chain(&self.former)

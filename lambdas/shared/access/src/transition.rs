@@ -33,10 +33,11 @@
 //! - *Second look.* An agreement that is not found may exist nevertheless: an answer may be wrong. Unless somebody
 //!   announced the deletion, the first run that would take access away for this reason only marks the record
 //!   ([`missing_since`](GrantState::missing_since)), and a later one acts. A run that finds the agreement removes the mark.
-//!   If the record says that nothing exists, no access was given, and what a late call has left is deleted at once.
 //! - *Brake.* Before a run takes all access of an agreement away, it asks ([`Step::Admit`]). If the answer is no, it ends
 //!   without having changed anything. A run that has already changed AWS for this agreement does not ask: it has to
 //!   complete what it began.
+//!
+//! Neither applies to what gives no access: the record says that nothing was given, and nothing but remains is found.
 //!
 //! # Why the new comes before the old
 //!
@@ -165,10 +166,10 @@ impl RunState {
 
     /// What to do before all access is taken away; `None` if nothing speaks against it.
     fn caution(&self, desired: &Desired) -> Option<Step> {
-        let has_access = !self.record.as_ref().is_some_and(GrantState::says_nothing_exists);
-        if let Some(Absence { seen, is_confirmed: false }) = self.absence
-            && has_access
-        {
+        if !self.may_have_access() {
+            return None;
+        }
+        if let Some(Absence { seen, is_confirmed: false }) = self.absence {
             let mut record = self.record.clone().unwrap_or_else(GrantState::nothing);
             if record.missing_since.is_some() {
                 return Some(self.finish(desired.clone(), Some(Postponement::SecondLook)));
@@ -181,6 +182,20 @@ impl RunState {
             None => Some(Step::Admit(desired.clone())),
             Some(true) => None,
             Some(false) => Some(self.finish(desired.clone(), Some(Postponement::Brake))),
+        }
+    }
+
+    /// Whether anybody can have access because of the agreement. A settled record is certain; without a record, what was
+    /// observed counts. A record with a mark may be there for the mark only.
+    fn may_have_access(&self) -> bool {
+        match &self.record {
+            Some(record) if record.phase == Phase::Changing || !record.granted.is_empty() => true,
+            Some(record) if record.missing_since.is_none() => false,
+            _ => {
+                let gives_nothing =
+                    |observed: &Observed| matches!(observed, Observed::Absent | Observed::Unsettled);
+                !self.observed.values().all(gives_nothing)
+            }
         }
     }
 

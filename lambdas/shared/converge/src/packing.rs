@@ -173,8 +173,8 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Packing<R> {
 #[async_trait]
 impl<R: Roles + InlinePolicies + ManagedPolicies> Places<RolePolicy> for Packing<R> {
     /// A grant is present if it is an inline policy, or correctly packed into a managed policy. If the managed policies
-    /// of the role differ from the record in any way, everything on the role is misplaced: the next run for any of its
-    /// grants then puts or deletes that grant, which repairs all managed policies of the role. A packed grant that would
+    /// of the role differ from the record in any way, everything on the role is misplaced or unsettled: the next run for any
+    /// of its agreements then puts or deletes the grant, which repairs all managed policies of the role. A packed grant that would
     /// fit into an inline policy is misplaced, too, and so is an inline policy that does not state its stack yet.
     async fn look(&self, place: &RolePolicy) -> Result<Observed, AwsError> {
         let inline = self.inline(place).await?;
@@ -185,7 +185,8 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Places<RolePolicy> for Packing
         };
         let packed = state.layout.grants().find(|(name, _)| **name == place.policy);
         if !self.matches_iam(&place.role, &state).await? {
-            return Ok(Observed::Misplaced);
+            let is_here = packed.is_some() || matches!(inline, Inline::Ours(_) | Inline::Earlier);
+            return Ok(if is_here { Observed::Misplaced } else { Observed::Unsettled });
         }
         match (inline, packed) {
             (inline, None) => Ok(inline.into()),

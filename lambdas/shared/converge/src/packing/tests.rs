@@ -192,7 +192,7 @@ async fn a_managed_policy_that_somebody_detached_changed_or_deleted_is_repaired_
         assert_eq!(packing.iam.everything(), right);
         // A grant that is not packed finds it as well, and its deletion repairs it.
         spoil(&packing.iam);
-        assert_eq!(packing.look(&place("ended")).await.unwrap(), Observed::Misplaced);
+        assert_eq!(packing.look(&place("ended")).await.unwrap(), Observed::Unsettled);
         packing.take("ended").await;
         assert_eq!(packing.look(&place("ended")).await.unwrap(), Observed::Absent);
         assert_eq!(packing.iam.everything(), right);
@@ -208,7 +208,7 @@ async fn a_policy_that_a_late_call_created_again_is_deleted() {
     assert_eq!(packing.look(&place("a")).await.unwrap(), Observed::Absent);
     let late = ManagedPolicy { role: role_name("consumer"), number: 1 };
     packing.iam.put_managed(&late, &document("a", 2_000)).await.unwrap();
-    assert_eq!(packing.look(&place("a")).await.unwrap(), Observed::Misplaced);
+    assert_eq!(packing.look(&place("a")).await.unwrap(), Observed::Unsettled);
     packing.take("a").await;
     assert_eq!((packing.iam.managed_count(), packing.iam.attached_count()), (0, 0));
 }
@@ -231,7 +231,7 @@ async fn the_last_grant_of_a_role_that_opted_out_ends_although_its_policy_cannot
     packing.take("a").await;
     assert_eq!(packing.iam.everything(), emptied);
     packing.iam.opt_in();
-    assert_eq!(packing.look(&place("b")).await.unwrap(), Observed::Misplaced);
+    assert_eq!(packing.look(&place("b")).await.unwrap(), Observed::Unsettled);
     packing.take("b").await;
     assert_eq!((packing.iam.managed_count(), packing.iam.attached_count()), (0, 0));
     assert_eq!(packing.look(&place("b")).await.unwrap(), Observed::Absent);

@@ -107,6 +107,29 @@ fn only_a_run_that_takes_all_access_away_asks_first() {
 }
 
 #[test]
+fn what_gives_no_access_is_deleted_without_asking() {
+    let settled = GrantState { former: BTreeSet::from([place("r1")]), ..GrantState::nothing() };
+    for (record, observed, asks) in [
+        // A late call wrote after the access had been taken away.
+        (Some(settled.clone()), Observed::Misplaced, false),
+        // The run is for another name of an agreement, and another agreement of the role is being packed.
+        (None, Observed::Unsettled, false),
+        (None, Observed::Misplaced, true),
+        (None, Observed::Present(Document::read("1")), true),
+    ] {
+        let mut run = new_run(ROUNDS);
+        run.record_read(record);
+        run.target_read(ended("r1"));
+        while let Step::Look(place) = run.next_step() {
+            run.looked(place, observed.clone());
+        }
+        let step = run.next_step();
+        assert_eq!(matches!(step, Step::Admit(_)), asks, "{observed:?}: {step:?}");
+        assert!(asks || matches!(step, Step::Write(_)), "{observed:?}: {step:?}");
+    }
+}
+
+#[test]
 fn the_id_of_a_role_is_remembered_after_its_access_is_taken_away() {
     let with_id = |id: &str| {
         let permission = Permission { role_id: Some(id.to_owned()), ..Document::read("1").into() };
