@@ -118,15 +118,15 @@ impl Places {
     /// Returns the place after a token, if Event Ruler shares it with the patterns that it knows already.
     fn known(&self, current: usize, token: Token, is_known: bool) -> Option<usize> {
         let from = self.all.get(current)?;
-        let mut next = match token {
+        let next = match token {
             Token::Wildcard => &from.after_any,
             Token::Byte(byte, _) => from.after.get(&byte)?,
-        }
-        .iter()
-        .filter(|next| **next != current);
-        let next = *next.next()?;
+        };
+        let next = next.iter().copied().filter(|next| *next != current);
+        let (next, follows_wildcard) =
+            next.filter_map(|next| Some((next, self.all.get(next)?.follows_wildcard))).min_by_key(|(_, follows)| *follows)?;
         let is_shared = match token {
-            _ if !self.all.get(next)?.follows_wildcard => true,
+            _ if !follows_wildcard => true,
             // After a wildcard, only if no second way could lead to the same place: by an empty wildcard or by another case.
             Token::Wildcard | Token::Byte(_, Part::Continuation) => is_known,
             Token::Byte(_, Part::Letter) => false,

@@ -4,7 +4,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::pools::{
+    ADDRESSES, CASES, INEXACT, NAMES, NETWORKS, NO_NETWORKS, NO_WILDCARDS, NUMBERS, TEXTS, WILDCARDS, WORDS,
+};
 use crate::tree::Tree;
+use crate::writer::Writer;
 
 /// A pattern, and what its events are made of.
 #[derive(Clone, Debug)]
@@ -14,7 +18,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Returns the events. Each repeats the pattern with values that are similar to those in the pattern, plus fields at random.
+    /// Returns the events. Each repeats the pattern with values that are similar to those in the pattern, plus values at random.
     pub(crate) fn events(&self) -> impl Iterator<Item = Tree> {
         self.events.iter().map(|(choices, others)| {
             let mut writer = Writer { choices: choices.iter().copied(), others };
@@ -23,89 +27,32 @@ impl Case {
     }
 }
 
-/// Names of fields. Few, so that they occur again.
-const NAMES: [&str; 9] = ["a", "b", "c", "detail", "a.b", "prefix", "=", "é", "$or"];
-
-/// Strings: similar to each other, and each one special in some way.
-const TEXTS: [&str; 31] = [
-    "a", "", "b", "ab", "aa", "aab", "ba", "abc", "A", "aB", "AB", "a/b/c", "arn:x:y", "x", "N", "é", "É", "éa", "😀", "a\"", "\"a",
-    "\"", "*", "a*b", "\\", "a\\b", "true", "null", "300", "12:30", "s",
-];
-/// Strings with characters whose other case is special: several characters, another number of bytes, or a third case.
-const CASES: [&str; 23] = [
-    "ß", "SS", "ss", "ſ", "K", "k", "İ", "i", "i\u{307}", "Σ", "σ", "ς", "ǅ", "ǆ", "Ǆ", "ŉ", "ʼN", "ⱥ", "Ⱥ", "ΰ", "😀", "??", "éa",
-];
-const WILDCARDS: [&str; 26] = [
-    "*", "a*", "*a", "*a*", "a*b", "*a*b", "*a*b*", "*ab*ab*", "a*a*a", "*aaaa*", "*a*a*a*", "*:*:*", "arn:*:*", "*b*/c", "**",
-    "a**b", "a\\*b", "\\*", "a\\\\*", "\\a", "a\\", "é*", "*é", "😀*", "\"*", "*\"*",
-];
-const NUMBERS: [&str; 44] = [
-    "1", "0", "-0", "0.0", "-1", "10", "15", "1.5", "300", "300.0", "3e2", "3E+2", "30.0e1", "0.1", "1e-1", "0.10", "-0.1", "100",
-    "1000000", "0.000001", "1e-7", "0.0000001", "5e9", "5000000000", "5000000001", "-5000000001", "1700000000000", "1.7e12",
-    "9007199254740992", "9007199254740993", "9007199254740993.0", "12345678901234567890", "1e100", "1E+100", "1e308", "1e400",
-    "1E400", "-1e400", "1e-400", "0e5", "2", "2.0", "20", "3",
-];
-const ADDRESSES: [&str; 16] = [
-    "10.0.0.1", "10.0.0.7", "10.0.0.6", "10.0.0.255", "10.0.1.0", "11.0.0.1", "203.0.113.9", "::1", "0:0:0:0:0:0:0:1", "::",
-    "2001:db8::5", "2001:DB8:0:1::5", "2001:db9::", "a00::1", "::ffff:a00:1", "::ffff:a00:7",
-];
-const NETWORKS: [&str; 24] = [
-    "10.0.0.0/8", "10.0.0.0/24", "10.0.0.7/31", "10.0.0.7/32", "10.0.0.7/30", "10.0.0.0/15", "0.0.0.0/0", "0.0.0.0/1",
-    "128.0.0.0/1", "16.0.0.0/4", "::/0", "2001:db8::/32", "2001:db8::/127", "2001:db8::/128", "a00::/8", "::ffff:a00:0/24",
-    "::ffff:a00:0/104", "10.0.0.0/33", "10.0.0.0", "10.0.0/8", "10.0.0.0/8/", "/8", "10.0.0.0/-1", "10.0.0.0/+8",
-];
-const WORDS: [&str; 3] = ["true", "false", "null"];
-const OPERATORS: [&str; 7] =
-    ["prefix", "suffix", "exactly", "anything-but", "numeric", "cidr", "exists"];
+/// The operators of a pattern. Event Ruler confuses some of them if the same field has them (`defects.rs`), so each pattern
+/// has those of one family.
+#[derive(Clone, Copy, PartialEq)]
+enum Family {
+    /// With wildcards. Strings are ASCII.
+    Wildcards,
+    /// Ignoring case.
+    IgnoringCase,
+    /// With ranges of all numbers; without strings and without numbers that are compared as text.
+    Numbers,
+    /// With networks; without numbers.
+    Addresses,
+}
 
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
     let family = |family| {
         let event = (vec(any::<u8>(), 0..24), vec(scalar(family), 1..4));
         (object(3, family), vec(event, 6))
     };
-    prop_oneof![family(Family::Wildcards), family(Family::IgnoringCase), family(Family::Numbers), family(Family::Addresses)].prop_map(|(pattern, events)| Case { pattern, events })
-}
-
-fn text(family: Family) -> impl Strategy<Value = Tree> {
-    let special = match family {
-        Family::Wildcards | Family::Numbers => &TEXTS[..],
-        Family::IgnoringCase => &CASES[..],
-        Family::Addresses => &ADDRESSES[..],
-    };
     prop_oneof![
-        4 => select(&TEXTS[..]).prop_map(Tree::text),
-        4 => select(special).prop_map(Tree::text),
-        2 => "[ab]{0,4}".prop_map(Tree::Text),
+        3 => family(Family::Wildcards),
+        3 => family(Family::IgnoringCase),
+        2 => family(Family::Numbers),
+        2 => family(Family::Addresses),
     ]
-}
-
-fn number() -> impl Strategy<Value = Tree> {
-    prop_oneof![
-        6 => select(&NUMBERS[..]).prop_map(Tree::plain),
-        1 => (-20..20_i32).prop_map(|number| Tree::Plain(number.to_string())),
-        1 => (-999_999..999_999_i32, 0..4_i32).prop_map(|(number, exponent)| Tree::Plain(format!("{number}e-{exponent}"))),
-    ]
-}
-
-fn scalar(family: Family) -> impl Strategy<Value = Tree> {
-    prop_oneof![4 => text(family), 3 => number(), 1 => words()]
-}
-
-fn words() -> impl Strategy<Value = Tree> {
-    select(&WORDS[..]).prop_map(Tree::plain)
-}
-
-/// The operators of a pattern. Event Ruler confuses some if the same field has them, see `defects.rs`.
-#[derive(Clone, Copy, PartialEq)]
-enum Family {
-    /// No operator that ignores case, and no range that contains zero.
-    Wildcards,
-    /// No wildcard, and no range that contains zero.
-    IgnoringCase,
-    /// Neither of these operators, and no string.
-    Numbers,
-    /// Neither of these operators, and no number.
-    Addresses,
+    .prop_map(|(pattern, events)| Case { pattern, events })
 }
 
 /// An object of a pattern.
@@ -142,175 +89,132 @@ fn object(depth: u32, family: Family) -> BoxedStrategy<Tree> {
 fn list(family: Family) -> impl Strategy<Value = Tree> {
     let scalar = match family {
         Family::Wildcards | Family::IgnoringCase => scalar(family).boxed(),
-        Family::Numbers => prop_oneof![number(), words()].boxed(),
-        Family::Addresses => prop_oneof![3 => text(family), 1 => words()].boxed(),
+        Family::Numbers => exact_number().boxed(),
+        Family::Addresses => prop_oneof![3 => text(family), 1 => word()].boxed(),
     };
     vec(prop_oneof![2 => scalar, 3 => operator(family)], 1..4).prop_map(Tree::List)
 }
 
 fn operator(family: Family) -> impl Strategy<Value = Tree> {
-    let named = |name: &'static str, argument: BoxedStrategy<Tree>| argument.prop_map(move |argument| Tree::member(name, argument)).boxed();
-    let ignoring_case = || named("equals-ignore-case", text(family).boxed());
-    let wildcard = || select(&WILDCARDS[..]).prop_map(Tree::text);
-    let texts = |one: BoxedStrategy<Tree>| prop_oneof![one.clone(), vec(one, 1..4).prop_map(Tree::List)].boxed();
-    let special = match family {
-        Family::Wildcards => named("wildcard", texts(prop_oneof![2 => wildcard(), 1 => text(family)].boxed())),
-        Family::IgnoringCase => named("equals-ignore-case", texts(text(family).boxed())),
-        Family::Numbers => texts(number().boxed()),
-        Family::Addresses => texts(text(family).boxed()),
+    let of_family = match family {
+        Family::Wildcards => named("wildcard", wildcard()),
+        Family::IgnoringCase => {
+            let equal = || named("equals-ignore-case", text(family));
+            prop_oneof![equal(), named("prefix", equal()), named("suffix", equal())].boxed()
+        }
+        Family::Numbers => named("numeric", range(true)),
+        Family::Addresses => named("cidr", network()),
     };
-    let excluded = prop_oneof![
-        1 => texts(text(family).boxed()),
-        1 => if family == Family::Addresses { texts(text(family).boxed()) } else { texts(number().boxed()) },
-        1 => named("prefix", texts(text(family).boxed())),
-        1 => named("suffix", texts(text(family).boxed())),
-        3 => special,
-    ];
-    // A range that contains zero consists of negative and positive numbers.
-    let bound = move || number().prop_filter("a range without zero", move |bound| family == Family::Numbers || matches!(bound, Tree::Plain(text) if text.parse().is_ok_and(|bound: f64| bound > 0.0)));
-    let signs = if family == Family::Numbers { &["=", "<", "<=", ">", ">="][..] } else { &["=", ">", ">="][..] };
-    let comparison = move || (select(signs), bound()).prop_map(|(sign, bound)| Tree::List(vec![Tree::text(sign), bound]));
-    let range = (select(&[">", ">="][..]), bound(), select(&["<", "<="][..]), bound()).prop_map(|(from, bottom, to, top)| {
-        Tree::List(vec![Tree::text(from), bottom, Tree::text(to), top])
-    });
-    let special = match family {
-        Family::Wildcards => named("wildcard", prop_oneof![4 => wildcard(), 1 => text(family)].boxed()).boxed(),
-        Family::IgnoringCase => prop_oneof![
-            ignoring_case(),
-            named("prefix", ignoring_case()),
-            named("suffix", ignoring_case()),
-        ]
-        .boxed(),
-        Family::Numbers => named("numeric", comparison().boxed()).boxed(),
-        Family::Addresses => named("cidr", select(&NETWORKS[..]).prop_map(Tree::text).boxed()).boxed(),
-    };
-    let special_or = |other: BoxedStrategy<Tree>, is_other: bool| if is_other { other } else { special.clone() };
-    let exists = prop_oneof![Just(Tree::plain("true")), Just(Tree::plain("false"))];
-    let mistake = (select(&OPERATORS[..]), prop_oneof![scalar(family), texts(scalar(family).boxed()), comparison()]);
+    let numeric = if family == Family::Addresses { of_family.clone() } else { named("numeric", range(false)) };
+    let exactly = if family == Family::Numbers { of_family.clone() } else { named("exactly", text(family)) };
+    let argument = prop_oneof![scalar(family), vec(scalar(family), 0..3).prop_map(Tree::List)];
+    let mistake = (select(&["prefix", "suffix", "exactly", "anything-but", "numeric", "cidr", "exists"][..]), argument);
     prop_oneof![
-        8 => special.clone(),
-        3 => named("prefix", text(family).boxed()),
-        3 => named("suffix", text(family).boxed()),
-        1 => if family == Family::Numbers { words().boxed() } else { named("exactly", text(family).boxed()).boxed() },
-        8 => named("anything-but", excluded.boxed()),
-        4 => special_or(named("numeric", comparison().boxed()), family != Family::Addresses),
-        4 => special_or(named("numeric", range.boxed()), family != Family::Addresses),
-        4 => named("exists", exists.boxed()),
+        40 => of_family,
+        15 => named("prefix", text(family)),
+        15 => named("suffix", text(family)),
+        5 => exactly,
+        40 => named("anything-but", excluded(family)),
+        30 => numeric,
+        20 => named("exists", word().prop_filter("true or false", |word| *word != Tree::plain("null"))),
         1 => mistake.prop_map(|(name, argument)| Tree::member(name, argument)),
     ]
 }
 
-/// Writes an event for a pattern. Every decision is a number, so that an event with fewer numbers is simpler.
-struct Writer<'a, I> {
-    choices: I,
-    /// Values at random.
-    others: &'a [Tree],
+/// The argument of `anything-but`.
+fn excluded(family: Family) -> impl Strategy<Value = Tree> {
+    let beginning = || {
+        let text = text(family).prop_filter("not empty", |text| *text != Tree::text(""));
+        prop_oneof![60 => text, 1 => Just(Tree::text(""))]
+    };
+    let values = if family == Family::Addresses { text(family).boxed() } else { exact_number().boxed() };
+    let of_family = match family {
+        Family::Wildcards => named("wildcard", one_or_more(wildcard())),
+        Family::IgnoringCase => named("equals-ignore-case", one_or_more(text(family))),
+        Family::Numbers | Family::Addresses => one_or_more(values.clone()),
+    };
+    prop_oneof![
+        3 => of_family,
+        1 => one_or_more(text(family)),
+        1 => one_or_more(values),
+        1 => named("prefix", one_or_more(beginning())),
+        1 => named("suffix", one_or_more(beginning())),
+    ]
 }
 
-impl<I: Iterator<Item = u8>> Writer<'_, I> {
-    /// Returns a number below `limit`; 0 if there are no more choices.
-    fn choose(&mut self, limit: usize) -> usize {
-        self.choices.next().map_or(0, |choice| usize::from(choice) % limit)
-    }
+/// The argument of `numeric`.
+fn range(with_zero: bool) -> impl Strategy<Value = Tree> {
+    let bound = move || {
+        // A range contains zero if a bound is negative or missing.
+        let exact = exact_number().prop_filter("positive", move |bound| with_zero || value(bound) > 0.0);
+        prop_oneof![60 => exact, 1 => select(&INEXACT[..]).prop_map(Tree::plain)]
+    };
+    let signs = if with_zero { &["=", "<", "<=", ">", ">="][..] } else { &["=", ">", ">="][..] };
+    let one = (select(signs), bound()).prop_map(|(sign, bound)| vec![Tree::text(sign), bound]);
+    let between = (select(&[">", ">="][..]), bound(), select(&["<", "<="][..]), bound(), 0..60_u8);
+    let between = between.prop_map(|(from, bottom, to, top, mistake)| {
+        let (bottom, top) = if value(&bottom) < value(&top) || mistake == 0 { (bottom, top) } else { (top, bottom) };
+        vec![Tree::text(from), bottom, Tree::text(to), top]
+    });
+    prop_oneof![one, between].prop_map(Tree::List)
+}
 
-    fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        let index = self.choose(all.len().max(1));
-        all.get(index)
-    }
+fn scalar(family: Family) -> impl Strategy<Value = Tree> {
+    prop_oneof![4 => text(family), 3 => number(), 1 => word()]
+}
 
-    /// Returns the members of an event's object for an object of the pattern.
-    fn members(&mut self, pattern: &Tree) -> Vec<(String, Tree)> {
-        let Tree::Object(fields) = pattern else { return Vec::new() };
-        let mut members = Vec::new();
-        for (name, value) in fields {
-            match value {
-                Tree::List(alternatives) if name == "$or" => {
-                    if let Some(alternative) = self.one_of(alternatives) {
-                        members.extend(self.members(alternative));
-                    }
-                    if self.choose(4) == 3 {
-                        members.extend(alternatives.first().map(|first| self.members(first)).unwrap_or_default());
-                    }
-                }
-                Tree::List(operators) => match self.choose(12) {
-                    11 => {}
-                    10 => members.push((name.clone(), self.several(operators))),
-                    9 => members.push((name.clone(), Tree::member("a", self.value(operators)))),
-                    _ => members.push((name.clone(), self.value(operators))),
-                },
-                Tree::Object(_) => {
-                    let inner = Tree::Object(self.members(value));
-                    let inner = match self.choose(8) {
-                        7 => Tree::List(vec![inner, Tree::Object(self.members(value))]),
-                        6 => Tree::List(vec![Tree::Object(self.members(value)), Tree::List(vec![inner]), self.other()]),
-                        _ => inner,
-                    };
-                    members.push((name.clone(), inner));
-                }
-                _ => {}
-            }
-        }
-        members
-    }
+fn text(family: Family) -> impl Strategy<Value = Tree> {
+    let special = match family {
+        Family::Wildcards | Family::Numbers => &TEXTS[..],
+        Family::IgnoringCase => &CASES[..],
+        Family::Addresses => &ADDRESSES[..],
+    };
+    prop_oneof![
+        4 => select(&TEXTS[..]).prop_map(Tree::text),
+        4 => select(special).prop_map(Tree::text),
+        2 => "[ab]{0,4}".prop_map(Tree::Text),
+    ]
+}
 
-    fn several(&mut self, operators: &[Tree]) -> Tree {
-        let items = (0..self.choose(3)).map(|_| self.value(operators)).collect();
-        if self.choose(3) == 2 { Tree::List(vec![Tree::List(items), self.other()]) } else { Tree::List(items) }
-    }
+fn wildcard() -> impl Strategy<Value = Tree> {
+    let plain = select(&TEXTS[..]).prop_map(|text| text.replace('\\', ""));
+    let wildcard = || select(&WILDCARDS[..]).prop_map(str::to_owned);
+    let mistake = select(&NO_WILDCARDS[..]).prop_map(str::to_owned);
+    prop_oneof![40 => wildcard(), 10 => plain, 10 => "(a|b|/)?(\\*(a|b|/)){0,3}\\*?", 1 => mistake].prop_map(Tree::Text)
+}
 
-    fn other(&mut self) -> Tree {
-        self.one_of(self.others).cloned().unwrap_or_else(|| Tree::plain("null"))
-    }
+fn number() -> impl Strategy<Value = Tree> {
+    prop_oneof![6 => exact_number(), 1 => select(&INEXACT[..]).prop_map(Tree::plain)]
+}
 
-    /// Returns a value that is similar to those in one of the operators.
-    fn value(&mut self, operators: &[Tree]) -> Tree {
-        let Some(operator) = self.one_of(operators) else { return self.other() };
-        let scalars = operator.scalars();
-        let candidates: Vec<&Tree> =
-            scalars.into_iter().filter(|scalar| !matches!(scalar, Tree::Text(text) if text.contains(['<', '>', '=']))).collect();
-        if self.choose(8) == 7 {
-            return self.other();
-        }
-        let like = self.one_of(&candidates).copied().cloned();
-        match like {
-            Some(Tree::Text(text)) => self.similar_text(&text),
-            Some(Tree::Plain(text)) if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
-                self.similar_number(&text)
-            }
-            Some(other) if self.choose(2) == 0 => other,
-            _ => self.other(),
-        }
-    }
+/// A number that is compared by its value.
+fn exact_number() -> impl Strategy<Value = Tree> {
+    let decimal = (-999_999..999_999_i32, 0..4_i32);
+    prop_oneof![
+        6 => select(&NUMBERS[..]).prop_map(Tree::plain),
+        1 => (-20..20_i32).prop_map(|number| Tree::Plain(number.to_string())),
+        1 => decimal.prop_map(|(number, exponent)| Tree::Plain(format!("{number}e-{exponent}"))),
+    ]
+}
 
-    fn similar_text(&mut self, text: &str) -> Tree {
-        let more = if let Tree::Text(other) = self.other() { other } else { "a".to_owned() };
-        Tree::Text(match self.choose(12) {
-            1 => format!("{text}{more}"),
-            2 => format!("{more}{text}"),
-            3 => text.to_lowercase(),
-            4 => text.to_uppercase(),
-            5 => text.replace('*', ""),
-            6 => text.replace('*', &more),
-            7 => text.replace("\\*", "*").replace("\\\\", "\\"),
-            8 => text.split('/').next().unwrap_or_default().to_owned(),
-            9 => text.chars().skip(1).collect(),
-            10 => text.replace('*', "ab"),
-            11 => text.chars().rev().skip(1).collect::<Vec<_>>().into_iter().rev().collect(),
-            _ => text.to_owned(),
-        })
-    }
+fn network() -> impl Strategy<Value = Tree> {
+    prop_oneof![60 => select(&NETWORKS[..]), 1 => select(&NO_NETWORKS[..])].prop_map(Tree::text)
+}
 
-    fn similar_number(&mut self, text: &str) -> Tree {
-        let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
-        let negative = text.strip_prefix('-').map_or_else(|| format!("-{text}"), str::to_owned);
-        match self.choose(8) {
-            1 if is_whole => Tree::Plain(format!("{text}.0")),
-            2 if is_whole && text != "0" => Tree::Plain(format!("{text}0e-1")),
-            3 if is_whole => Tree::Plain(format!("{text}.5")),
-            4 => Tree::Plain(negative),
-            5 => Tree::text(text),
-            6 if is_whole && text != "0" => Tree::Plain(format!("{text}1")),
-            _ => Tree::plain(text),
-        }
-    }
+fn word() -> impl Strategy<Value = Tree> {
+    select(&WORDS[..]).prop_map(Tree::plain)
+}
+
+/// A value, or a list of values.
+fn one_or_more(one: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Tree> {
+    let one = one.boxed();
+    prop_oneof![one.clone(), vec(one, 1..4).prop_map(Tree::List)].boxed()
+}
+
+fn named(name: &'static str, argument: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Tree> {
+    argument.prop_map(move |argument| Tree::member(name, argument)).boxed()
+}
+
+fn value(number: &Tree) -> f64 {
+    if let Tree::Plain(text) = number { text.parse().unwrap_or(f64::NAN) } else { f64::NAN }
 }
