@@ -58,7 +58,7 @@ impl Engine {
 
     fn spawn() -> std::io::Result<Engine> {
         let mut process = Command::new("java")
-            .args(["-XX:+UseSerialGC", "-Xmx1g", "-cp", &format!("{HOME}:{HOME}/lib/*"), "Ruler"])
+            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &format!("{HOME}:{HOME}/lib/*"), "Ruler"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -44,7 +44,8 @@ enum Family {
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
     let family = |family| {
         let event = (vec(any::<u8>(), 0..24), vec(scalar(family), 1..4));
-        (object(3, family), vec(event, 6))
+        let pattern = prop_oneof![6 => object(1, family), 1 => object(2, family)];
+        (pattern, vec(event, 6))
     };
     prop_oneof![
         3 => family(Family::Wildcards),
@@ -76,7 +77,7 @@ fn object(depth: u32, family: Family) -> BoxedStrategy<Tree> {
         vec(scalar(family), 2).prop_map(|items| Tree::List(vec![Tree::List(items)])),
     ];
     prop_oneof![
-        60 => vec(member.clone(), 1..4).prop_map(Tree::Object),
+        60 => vec(member.clone(), 1..3).prop_map(Tree::Object),
         1 => (vec(member, 0..2), name(), mistake).prop_map(|(mut members, name, mistake)| {
             members.push((name, mistake));
             Tree::Object(members)

@@ -16,8 +16,8 @@ import software.amazon.event.ruler.MachineComplexityEvaluator;
  * else {"complexity": N, "matches": [true, false, ...]}.
  */
 public final class Ruler {
-    /** The complexity is not computed beyond this. */
-    private static final int HIGHEST_COMPLEXITY = 100;
+    /** A complexity that EventBridge rejects. Higher ones take long to compute. */
+    private static final int HIGHEST_COMPLEXITY = 11;
 
     private Ruler() {}
 
