@@ -23,6 +23,13 @@ impl Event {
         Json::parse(text).map(Event)
     }
 
+    /// Returns a member of the envelope that is a string, e.g. `detail-type`.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let Json::Object(members) = &self.0 else { return None };
+        members.iter().find(|(known, _)| known == name)?.1.as_text()
+    }
+
     pub(crate) fn json(&self) -> &Json {
         &self.0
     }

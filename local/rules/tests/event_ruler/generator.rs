@@ -33,6 +33,8 @@ impl Case {
 enum Family {
     /// With wildcards. Strings are ASCII.
     Wildcards,
+    /// The same, with lists of wildcards in `anything-but` and without `$or`.
+    WildcardLists,
     /// Ignoring case.
     IgnoringCase,
     /// With ranges of all numbers; without strings and without numbers that are compared as text.
@@ -49,6 +51,7 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
     };
     prop_oneof![
         3 => family(Family::Wildcards),
+        1 => family(Family::WildcardLists),
         3 => family(Family::IgnoringCase),
         2 => family(Family::Numbers),
         2 => family(Family::Addresses),
@@ -58,16 +61,21 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
 
 /// An object of a pattern.
 fn object(depth: u32, family: Family) -> BoxedStrategy<Tree> {
-    let name = || prop_oneof![12 => select(&NAMES[..5]), 1 => select(&NAMES[..])].prop_map(str::to_owned);
+    let all = if family == Family::WildcardLists { &NAMES[..NAMES.len() - 1] } else { &NAMES[..] };
+    let name = move || prop_oneof![12 => select(&NAMES[..5]), 1 => select(all)].prop_map(str::to_owned);
     let field = (name(), list(family));
     if depth == 0 {
         return vec(field, 1..3).prop_map(Tree::Object).boxed();
     }
-    let alternatives = vec(object(depth - 1, family), 2..4).prop_map(Tree::List);
+    let alternatives = if family == Family::WildcardLists {
+        (name(), object(depth - 1, family)).boxed()
+    } else {
+        (Just("$or".to_owned()), vec(object(depth - 1, family), 2..4).prop_map(Tree::List)).boxed()
+    };
     let member = prop_oneof![
         6 => field,
         2 => (name(), object(depth - 1, family)),
-        1 => (Just("$or".to_owned()), alternatives),
+        1 => alternatives,
     ];
     let mistake = prop_oneof![
         Just(Tree::Object(Vec::new())),
@@ -89,7 +97,7 @@ fn object(depth: u32, family: Family) -> BoxedStrategy<Tree> {
 /// The list of a field: what its value can be.
 fn list(family: Family) -> impl Strategy<Value = Tree> {
     let scalar = match family {
-        Family::Wildcards | Family::IgnoringCase => scalar(family).boxed(),
+        Family::Wildcards | Family::WildcardLists | Family::IgnoringCase => scalar(family).boxed(),
         Family::Numbers => exact_number().boxed(),
         Family::Addresses => prop_oneof![3 => text(family), 1 => word()].boxed(),
     };
@@ -98,7 +106,7 @@ fn list(family: Family) -> impl Strategy<Value = Tree> {
 
 fn operator(family: Family) -> impl Strategy<Value = Tree> {
     let of_family = match family {
-        Family::Wildcards => named("wildcard", wildcard()),
+        Family::Wildcards | Family::WildcardLists => named("wildcard", wildcard()),
         Family::IgnoringCase => {
             let equal = || named("equals-ignore-case", text(family));
             prop_oneof![equal(), named("prefix", equal()), named("suffix", equal())].boxed()
@@ -130,7 +138,8 @@ fn excluded(family: Family) -> impl Strategy<Value = Tree> {
     };
     let values = if family == Family::Addresses { text(family).boxed() } else { exact_number().boxed() };
     let of_family = match family {
-        Family::Wildcards => named("wildcard", one_or_more(wildcard())),
+        Family::Wildcards => named("wildcard", wildcard()),
+        Family::WildcardLists => named("wildcard", one_or_more(wildcard())),
         Family::IgnoringCase => named("equals-ignore-case", one_or_more(text(family))),
         Family::Numbers | Family::Addresses => one_or_more(values.clone()),
     };
@@ -166,7 +175,7 @@ fn scalar(family: Family) -> impl Strategy<Value = Tree> {
 
 fn text(family: Family) -> impl Strategy<Value = Tree> {
     let special = match family {
-        Family::Wildcards | Family::Numbers => &TEXTS[..],
+        Family::Wildcards | Family::WildcardLists | Family::Numbers => &TEXTS[..],
         Family::IgnoringCase => &CASES[..],
         Family::Addresses => &ADDRESSES[..],
     };

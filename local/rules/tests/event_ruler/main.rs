@@ -16,7 +16,7 @@ use engine::{Answer, Engine};
 use generator::cases;
 
 /// How many patterns each test compares, each with six events.
-const PATTERNS: u32 = 30_000;
+const PATTERNS: u32 = 26_000;
 /// The highest complexity of a pattern that EventBridge accepts.
 const MOST_COMPLEX: usize = 10;
 /// How often Event Ruler is asked again if its answer may be a matter of chance.
