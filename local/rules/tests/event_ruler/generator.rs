@@ -27,7 +27,7 @@ impl Case {
     }
 }
 
-/// The operators of a pattern. Event Ruler confuses some of them if the same field has them (`defects.rs`), so each pattern
+/// The operators of a pattern. Event Ruler confuses some of them if the same field has them (`differences.rs`), so each pattern
 /// has those of one family.
 #[derive(Clone, Copy, PartialEq)]
 enum Family {

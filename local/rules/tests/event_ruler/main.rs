@@ -1,6 +1,7 @@
 //! The evaluator equals Event Ruler, the engine that EventBridge uses and that AWS publishes: for patterns and events at random,
 //! both give the same verdicts.
 
+mod differences;
 mod engine;
 mod generator;
 mod pools;
