@@ -123,8 +123,9 @@ impl Places {
             Token::Byte(byte, _) => from.after.get(&byte)?,
         };
         let next = next.iter().copied().filter(|next| *next != current);
-        let (next, follows_wildcard) =
-            next.filter_map(|next| Some((next, self.all.get(next)?.follows_wildcard))).min_by_key(|(_, follows)| *follows)?;
+        let (next, follows_wildcard) = next
+            .filter_map(|next| Some((next, self.all.get(next)?.follows_wildcard)))
+            .min_by_key(|(_, follows)| *follows)?;
         let is_shared = match token {
             _ if !follows_wildcard => true,
             // After a wildcard, only if no second way could lead to the same place: by an empty wildcard or by another case.
@@ -178,7 +179,8 @@ impl Places {
     /// empty.
     fn size(&self, current: &BTreeSet<usize>) -> usize {
         let count = |place: usize| self.all.get(place).map_or(0, |place| place.patterns.len());
-        let following = current.iter().filter_map(|place| self.all.get(*place)).flat_map(|place| &place.after_any);
+        let following =
+            current.iter().filter_map(|place| self.all.get(*place)).flat_map(|place| &place.after_any);
         let all = current.iter().chain(following.filter(|place| !current.contains(place)));
         all.copied().map(count).sum()
     }
@@ -195,7 +197,8 @@ fn tokens(wildcard: &Wildcard) -> Vec<Token> {
             tokens.push(Token::Wildcard);
         }
         for character in piece.chars() {
-            let is_letter = character.len_utf16() == 1 && !character.to_lowercase().eq(character.to_uppercase());
+            let is_letter =
+                character.len_utf16() == 1 && !character.to_lowercase().eq(character.to_uppercase());
             let first = if is_letter { Part::Letter } else { Part::Other };
             let bytes = character.encode_utf8(&mut [0; 4]).bytes().collect::<Vec<_>>();
             let parts = std::iter::once(first).chain(std::iter::repeat(Part::Continuation));

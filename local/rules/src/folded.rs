@@ -49,7 +49,9 @@ impl Folded {
         let mut rests = vec![text];
         for cases in &self.characters {
             let mut next = Vec::new();
-            for rest in rests.iter().flat_map(|rest| cases.iter().filter_map(|case| rest.strip_prefix(case.as_str()))) {
+            for rest in
+                rests.iter().flat_map(|rest| cases.iter().filter_map(|case| rest.strip_prefix(case.as_str())))
+            {
                 if !next.contains(&rest) {
                     next.push(rest);
                 }

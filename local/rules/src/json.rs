@@ -59,7 +59,9 @@ fn from_raw(raw: &RawValue, depth: usize) -> serde_json::Result<Json> {
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text)?;
-            Json::List(items.into_iter().map(|raw| from_raw(raw, depth + 1)).collect::<serde_json::Result<_>>()?)
+            Json::List(
+                items.into_iter().map(|raw| from_raw(raw, depth + 1)).collect::<serde_json::Result<_>>()?,
+            )
         }
         Some(b'"') => Json::Text(serde_json::from_str(text)?),
         Some(b't' | b'f') => Json::Bool(serde_json::from_str(text)?),

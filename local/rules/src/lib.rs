@@ -1,9 +1,10 @@
 //! EventBridge's event patterns: tells whether a pattern matches an event and, if not, why.
 //!
 //! The operators are documented in
-//! [EventBridge's user guide](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html). Where
-//! the guide is silent (arrays, validation of patterns, fields that occur twice), this crate behaves like
-//! [Event Ruler](https://github.com/aws/event-ruler), the engine that AWS published.
+//! [EventBridge's user guide](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html). This crate
+//! behaves like [Event Ruler](https://github.com/aws/event-ruler), the engine that AWS publishes, also where the guide is silent
+//! (arrays, fields that occur twice) or says something else: AWS answers that 300 and 300.0 are equal, and compares numbers beyond
+//! 5e9. `tests/event_ruler` compares both; `tests/event_ruler/differences.rs` lists the differences that are on purpose.
 //!
 //! ```
 //! use dmm_rules::{Event, Pattern};

@@ -44,7 +44,11 @@ impl Question {
     /// Returns the states that can follow if an operator matches.
     fn next(&self, identity: &str) -> impl Iterator<Item = usize> {
         let from = (identity.to_owned(), 0);
-        self.answers.range(from..).map(|(key, _)| key).take_while(move |key| key.0 == identity).map(|key| key.1)
+        self.answers
+            .range(from..)
+            .map(|(key, _)| key)
+            .take_while(move |key| key.0 == identity)
+            .map(|key| key.1)
     }
 }
 
@@ -69,7 +73,9 @@ impl Machine {
                 for key in self.extend(state, field) {
                     next.insert(key.1);
                     if let Some(answer) = self.answer(state, &field.path, &key) {
-                        sharing.extend(if is_last { &answer.ending } else { &answer.continuing }.iter().copied());
+                        sharing.extend(
+                            if is_last { &answer.ending } else { &answer.continuing }.iter().copied(),
+                        );
                     }
                     steps.push((state, field, key, is_last));
                 }
@@ -109,7 +115,8 @@ impl Machine {
                 let next = if wildcards.is_empty() {
                     question.next(&identity).next().unwrap_or(follows)
                 } else {
-                    let add = |follows, wildcard: &&Wildcard| question.places.add(&identity, wildcard, follows);
+                    let add =
+                        |follows, wildcard: &&Wildcard| question.places.add(&identity, wildcard, follows);
                     wildcards.iter().fold(follows, add)
                 };
                 created = created.max(next + 1);

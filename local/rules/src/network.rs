@@ -37,7 +37,8 @@ impl Network {
             IpAddr::V6(address) => u128::from(address),
         };
         let host = u128::MAX >> (128 - width + bits);
-        let digits = |number: u128| if width == 32 { format!("{number:08X}") } else { format!("{number:032X}") };
+        let digits =
+            |number: u128| if width == 32 { format!("{number:08X}") } else { format!("{number:032X}") };
         Ok(Network { first: digits(number & !host), last: digits(number | host) })
     }
 

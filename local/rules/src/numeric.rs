@@ -67,7 +67,9 @@ impl Range {
             [(Comparison::Equal, _)] => {}
             [(_, bound)] if bound.abs() < f64::MAX => {}
             [(_, bound)] => {
-                return Err(format!("{bound:e} is the limit of the numbers that EventBridge compares: write = or two bounds"));
+                return Err(format!(
+                    "{bound:e} is the limit of the numbers that EventBridge compares: write = or two bounds"
+                ));
             }
             [(lower, from), (upper, to)]
                 if lower.is_lower_bound() && matches!(upper, Comparison::Less | Comparison::LessOrEqual) =>
@@ -88,7 +90,9 @@ impl Range {
 
     /// Returns whether a number is in the range.
     pub(crate) fn holds(&self, number: &Number) -> bool {
-        number.value().is_some_and(|number| self.terms.iter().all(|(comparison, bound)| comparison.holds(number, *bound)))
+        number.value().is_some_and(|number| {
+            self.terms.iter().all(|(comparison, bound)| comparison.holds(number, *bound))
+        })
     }
 }
 

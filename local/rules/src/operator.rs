@@ -98,7 +98,9 @@ impl Operator {
     /// `is_numeric` tells whether an operator of the same field compares numbers.
     pub(crate) fn holds(&self, value: &Json, is_numeric: bool) -> bool {
         match self {
-            Operator::Exact(Json::Number(wanted)) => value.as_number().is_some_and(|number| number.equals(wanted)),
+            Operator::Exact(Json::Number(wanted)) => {
+                value.as_number().is_some_and(|number| number.equals(wanted))
+            }
             Operator::Exact(wanted) => value == wanted,
             Operator::Text(operator) => value.as_text().is_some_and(|text| operator.holds(text)),
             Operator::Numeric(range) => value.as_number().is_some_and(|number| range.holds(number)),
@@ -175,7 +177,9 @@ impl Operator {
             Operator::AnythingButNumbers(numbers) => {
                 set(numbers.iter().filter_map(Number::value).map(|value| value.to_string()).collect())
             }
-            Operator::AnythingButText(operators) => set(operators.iter().map(TextOperator::identity).collect()),
+            Operator::AnythingButText(operators) => {
+                set(operators.iter().map(TextOperator::identity).collect())
+            }
         }]
     }
 }
@@ -187,13 +191,20 @@ fn ignoring_case(name: &str, members: &[(String, Json)]) -> Result<TextOperator,
         return Err(format!("{name} needs a string or equals-ignore-case, not {inner}"));
     }
     let text = Folded::new(string(inner, argument)?);
-    Ok(if name == "prefix" { TextOperator::PrefixIgnoreCase(text) } else { TextOperator::SuffixIgnoreCase(text) })
+    Ok(if name == "prefix" {
+        TextOperator::PrefixIgnoreCase(text)
+    } else {
+        TextOperator::SuffixIgnoreCase(text)
+    })
 }
 
 /// Parses the argument of `anything-but`: a value, a list of values of one type, or a string operator with a string or a
 /// list of strings.
 fn anything_but(argument: &Json) -> Result<Operator, String> {
-    let kinds = format!("anything-but needs only strings, only numbers, or one of {}", TextOperator::NEGATABLE.join(", "));
+    let kinds = format!(
+        "anything-but needs only strings, only numbers, or one of {}",
+        TextOperator::NEGATABLE.join(", ")
+    );
     match argument {
         Json::Object(members) => anything_but_operator(members),
         Json::List(values) if values.is_empty() => Err("the list of anything-but is empty".to_owned()),
@@ -207,7 +218,8 @@ fn anything_but_values(values: &[Json]) -> Option<Result<Operator, String>> {
     if let Some(texts) = texts {
         return Some(Ok(Operator::AnythingButTexts(texts)));
     }
-    let numbers: Vec<Number> = values.iter().map(|value| value.as_number().cloned()).collect::<Option<_>>()?;
+    let numbers: Vec<Number> =
+        values.iter().map(|value| value.as_number().cloned()).collect::<Option<_>>()?;
     Some(match numbers.iter().find(|number| number.value().is_none()) {
         Some(number) => Err(inexact(number)),
         None => Ok(Operator::AnythingButNumbers(numbers)),

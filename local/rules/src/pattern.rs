@@ -172,8 +172,9 @@ impl Reader {
                     }
                 }
                 other => {
-                    let problem =
-                        format!("must be an object or a list; for a single value, write \"{name}\": [{other}]");
+                    let problem = format!(
+                        "must be an object or a list; for a single value, write \"{name}\": [{other}]"
+                    );
                     return Err(invalid(&place, problem));
                 }
             }
@@ -223,7 +224,8 @@ fn is_recent(item: &Json) -> bool {
         Json::Object(members) => members.first().cloned(),
         _ => None,
     };
-    let inner = only(item).filter(|(name, _)| name == "anything-but").and_then(|(_, argument)| only(&argument));
+    let inner =
+        only(item).filter(|(name, _)| name == "anything-but").and_then(|(_, argument)| only(&argument));
     inner.is_some_and(|(name, argument)| {
         name == "wildcard" || matches!(argument, Json::List(_) if name == "prefix" || name == "suffix")
     })

@@ -132,7 +132,9 @@ fn hint(operators: &[Operator], value: &Json) -> &'static str {
     for operator in operators {
         match (operator, value) {
             (Operator::Numeric(_), Json::Text(_)) => return " (a string; numeric compares numbers only)",
-            (Operator::Numeric(_) | Operator::Exact(Json::Number(_)), Json::Number(found)) if found.value().is_none() => {
+            (Operator::Numeric(_) | Operator::Exact(Json::Number(_)), Json::Number(found))
+                if found.value().is_none() =>
+            {
                 return " (compared as it is written, because a 64-bit floating-point number does not represent it exactly)";
             }
             (Operator::Text(_), value) if value.as_text().is_none() => return " (not a string)",

@@ -37,7 +37,11 @@ fn a_value_fits_when_it_is_one_of_the_list() {
 fn the_values_of_numbers_are_compared() {
     // AWS answers so, although the user guide says that 300, 300.0 and 3.0e2 are not equal.
     assert_fits(&json!([300]), &[json!(300), json!(300.0), json!(3.0e2)], &[json!("300"), json!(301)]);
-    assert_fits(&json!([{"numeric": ["=", 300]}]), &[json!(300), json!(300.0), json!(3.0e2)], &[json!("300")]);
+    assert_fits(
+        &json!([{"numeric": ["=", 300]}]),
+        &[json!(300), json!(300.0), json!(3.0e2)],
+        &[json!("300")],
+    );
 }
 
 #[test]
@@ -187,7 +191,11 @@ fn anything_but_texts() {
     );
     for operator in ["wildcard", "equals-ignore-case"] {
         assert_fits(&json!([{"anything-but": {operator: ""}}]), &[json!("a"), json!(5)], &[json!("")]);
-        assert_fits(&json!([{"anything-but": {operator: ["", "b"]}}]), &[json!("a")], &[json!(""), json!("b")]);
+        assert_fits(
+            &json!([{"anything-but": {operator: ["", "b"]}}]),
+            &[json!("a")],
+            &[json!(""), json!("b")],
+        );
     }
     assert_fits(
         &json!([{"anything-but": {"wildcard": ["*/lib/*", "*/bin/*"]}}]),

@@ -127,7 +127,10 @@ fn members_that_occur_twice_all_count_but_of_the_same_field_the_last() {
     let last = r#"{"a": [1], "a": [2]}"#;
     assert!(check(last, json!({"a": 2})) && !check(last, json!({"a": 1})));
     let event = Event::parse(r#"{"a": 1, "a": 2}"#).expect("an event");
-    assert!(pattern(&json!({"a": [1]})).check(&event).is_ok() && pattern(&json!({"a": [2]})).check(&event).is_ok());
+    assert!(
+        pattern(&json!({"a": [1]})).check(&event).is_ok()
+            && pattern(&json!({"a": [2]})).check(&event).is_ok()
+    );
 }
 
 #[test]
@@ -228,10 +231,7 @@ fn a_mismatch_says_what_is_found_and_what_is_wanted() {
             json!({"detail": {"data": {"id": [{"anything-but": {"prefix": ["a", "b"]}}]}}}),
             "detail.data.id is \"a\", but must not begin with \"a\" or begin with \"b\"",
         ),
-        (
-            json!({"detail": {"data": {"number": [4]}}}),
-            "detail.data.number is 3.0, but must be 4",
-        ),
+        (json!({"detail": {"data": {"number": [4]}}}), "detail.data.number is 3.0, but must be 4"),
         (
             json!({"detail": {"team": [{"wildcard": "*-eu"}]}}),
             "detail.team is missing, but must match \"*-eu\"",

@@ -86,7 +86,10 @@ fn the_complexity_of_known_patterns_is_on_the_right_side_of_the_limit() {
         (r#"{"EventBusArn":[{"wildcard":"*:*:*:*:*:event-bus/*"}]}"#.to_owned(), 11),
     ] {
         let answer = engine.ask(&pattern, &[]);
-        assert!(matches!(answer, Answer::Verdicts { complexity, .. } if complexity == expected), "{pattern}: {answer:?}");
+        assert!(
+            matches!(answer, Answer::Verdicts { complexity, .. } if complexity == expected),
+            "{pattern}: {answer:?}"
+        );
         assert_eq!(ours(&pattern, &[]) == Verdict::Refused, expected > super::MOST_COMPLEX, "{pattern}");
     }
 }

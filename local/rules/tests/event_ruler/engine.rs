@@ -58,7 +58,13 @@ impl Engine {
 
     fn spawn() -> std::io::Result<Engine> {
         let mut process = Command::new("java")
-            .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &format!("{HOME}:{HOME}/lib/*"), "Ruler"])
+            .args([
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                &format!("{HOME}:{HOME}/lib/*"),
+                "Ruler",
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -70,7 +76,8 @@ impl Engine {
     /// Asks about a pattern and events.
     pub(crate) fn ask(&mut self, pattern: &str, events: &[String]) -> Answer {
         let question = json!({ "pattern": pattern, "events": events });
-        writeln!(self.questions.as_mut().expect("its standard input"), "{question}").expect("it reads the question");
+        writeln!(self.questions.as_mut().expect("its standard input"), "{question}")
+            .expect("it reads the question");
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("it answers");
         serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{question}: {answer:?}: {error}"))

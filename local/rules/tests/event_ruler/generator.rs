@@ -114,10 +114,12 @@ fn operator(family: Family) -> impl Strategy<Value = Tree> {
         Family::Numbers => named("numeric", range(true)),
         Family::Addresses => named("cidr", network()),
     };
-    let numeric = if family == Family::Addresses { of_family.clone() } else { named("numeric", range(false)) };
+    let numeric =
+        if family == Family::Addresses { of_family.clone() } else { named("numeric", range(false)) };
     let exactly = if family == Family::Numbers { of_family.clone() } else { named("exactly", text(family)) };
     let argument = prop_oneof![scalar(family), vec(scalar(family), 0..3).prop_map(Tree::List)];
-    let mistake = (select(&["prefix", "suffix", "exactly", "anything-but", "numeric", "cidr", "exists"][..]), argument);
+    let mistake =
+        (select(&["prefix", "suffix", "exactly", "anything-but", "numeric", "cidr", "exists"][..]), argument);
     prop_oneof![
         40 => of_family,
         15 => named("prefix", text(family)),
@@ -163,7 +165,8 @@ fn range(with_zero: bool) -> impl Strategy<Value = Tree> {
     let one = (select(signs), bound()).prop_map(|(sign, bound)| vec![Tree::text(sign), bound]);
     let between = (select(&[">", ">="][..]), bound(), select(&["<", "<="][..]), bound(), 0..60_u8);
     let between = between.prop_map(|(from, bottom, to, top, mistake)| {
-        let (bottom, top) = if value(&bottom) < value(&top) || mistake == 0 { (bottom, top) } else { (top, bottom) };
+        let (bottom, top) =
+            if value(&bottom) < value(&top) || mistake == 0 { (bottom, top) } else { (top, bottom) };
         vec![Tree::text(from), bottom, Tree::text(to), top]
     });
     prop_oneof![one, between].prop_map(Tree::List)
@@ -190,7 +193,8 @@ fn wildcard() -> impl Strategy<Value = Tree> {
     let plain = select(&TEXTS[..]).prop_map(|text| text.replace('\\', ""));
     let wildcard = || select(&WILDCARDS[..]).prop_map(str::to_owned);
     let mistake = select(&NO_WILDCARDS[..]).prop_map(str::to_owned);
-    prop_oneof![40 => wildcard(), 10 => plain, 10 => "(a|b|/)?(\\*(a|b|/)){0,3}\\*?", 1 => mistake].prop_map(Tree::Text)
+    prop_oneof![40 => wildcard(), 10 => plain, 10 => "(a|b|/)?(\\*(a|b|/)){0,3}\\*?", 1 => mistake]
+        .prop_map(Tree::Text)
 }
 
 fn number() -> impl Strategy<Value = Tree> {

@@ -56,7 +56,9 @@ enum Verdict {
 impl From<Answer> for Verdict {
     fn from(answer: Answer) -> Verdict {
         match answer {
-            Answer::Verdicts { complexity, matches } if complexity <= MOST_COMPLEX => Verdict::Matches(matches),
+            Answer::Verdicts { complexity, matches } if complexity <= MOST_COMPLEX => {
+                Verdict::Matches(matches)
+            }
             _ => Verdict::Refused,
         }
     }
@@ -83,7 +85,8 @@ fn compare(seed: [u8; 32]) {
     let Some(mut engine) = Engine::start() else { return };
     let mut ask = |pattern: &str, events: &[String]| Verdict::from(engine.ask(pattern, events));
     let state = RefCell::new((&mut ask, Counts::default()));
-    let config = Config { cases: PATTERNS, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let config =
+        Config { cases: PATTERNS, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
     let result = runner.run(&cases(), |case| {
         let (ask, counts) = &mut *state.borrow_mut();

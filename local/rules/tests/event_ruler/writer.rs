@@ -31,7 +31,9 @@ impl<I: Iterator<Item = u8>> Writer<'_, I> {
                         members.extend(self.members(alternative));
                     }
                     if self.choose(4) == 3 {
-                        members.extend(alternatives.first().map(|first| self.members(first)).unwrap_or_default());
+                        members.extend(
+                            alternatives.first().map(|first| self.members(first)).unwrap_or_default(),
+                        );
                     }
                 }
                 Tree::List(operators) => match self.choose(12) {
@@ -44,7 +46,11 @@ impl<I: Iterator<Item = u8>> Writer<'_, I> {
                     let inner = Tree::Object(self.members(value));
                     let inner = match self.choose(8) {
                         7 => Tree::List(vec![inner, Tree::Object(self.members(value))]),
-                        6 => Tree::List(vec![Tree::Object(self.members(value)), Tree::List(vec![inner]), self.other()]),
+                        6 => Tree::List(vec![
+                            Tree::Object(self.members(value)),
+                            Tree::List(vec![inner]),
+                            self.other(),
+                        ]),
                         _ => inner,
                     };
                     members.push((name.clone(), inner));
@@ -57,7 +63,11 @@ impl<I: Iterator<Item = u8>> Writer<'_, I> {
 
     fn several(&mut self, operators: &[Tree]) -> Tree {
         let items = (0..self.choose(3)).map(|_| self.value(operators)).collect();
-        if self.choose(3) == 2 { Tree::List(vec![Tree::List(items), self.other()]) } else { Tree::List(items) }
+        if self.choose(3) == 2 {
+            Tree::List(vec![Tree::List(items), self.other()])
+        } else {
+            Tree::List(items)
+        }
     }
 
     fn other(&mut self) -> Tree {
@@ -68,15 +78,19 @@ impl<I: Iterator<Item = u8>> Writer<'_, I> {
     fn value(&mut self, operators: &[Tree]) -> Tree {
         let Some(operator) = self.one_of(operators) else { return self.other() };
         let scalars = operator.scalars();
-        let candidates: Vec<&Tree> =
-            scalars.into_iter().filter(|scalar| !matches!(scalar, Tree::Text(text) if text.contains(['<', '>', '=']))).collect();
+        let candidates: Vec<&Tree> = scalars
+            .into_iter()
+            .filter(|scalar| !matches!(scalar, Tree::Text(text) if text.contains(['<', '>', '='])))
+            .collect();
         if self.choose(8) == 7 {
             return self.other();
         }
         let like = self.one_of(&candidates).copied().cloned();
         match like {
             Some(Tree::Text(text)) => self.similar_text(&text),
-            Some(Tree::Plain(text)) if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) => {
+            Some(Tree::Plain(text))
+                if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) =>
+            {
                 self.similar_number(&text)
             }
             Some(other) if self.choose(2) == 0 => other,
