@@ -52,7 +52,10 @@ pub fn run(args: &RulesTest) -> Result<bool, RulesTestError> {
     let events = match &args.event {
         Some(path) => from_file(path)?,
         None if args.recorded => recorded()?,
-        None => dmm_schemas::samples().into_iter().map(|(name, event)| (name.to_owned(), Event::from(&event))).collect(),
+        None => dmm_schemas::samples()
+            .into_iter()
+            .map(|(name, event)| (name.to_owned(), Event::from(&event)))
+            .collect(),
     };
     let verdicts: Vec<(String, Result<(), Mismatch>)> =
         events.iter().map(|(name, event)| (name.clone(), pattern.check(event))).collect();

@@ -95,7 +95,9 @@ impl Pattern {
         }?;
         let mut machine = Machine::new();
         let mut branches: Vec<Branch> = branches.into_iter().filter(|branch| machine.add(branch)).collect();
-        branches.iter_mut().for_each(|branch| machine.set_numeric(branch));
+        for branch in &mut branches {
+            machine.set_numeric(branch);
+        }
         if machine.is_too_complex() {
             return Err(PatternError::TooComplex);
         }

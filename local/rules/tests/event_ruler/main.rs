@@ -1,6 +1,13 @@
 //! The evaluator equals Event Ruler, the engine that EventBridge uses and that AWS publishes: for patterns and events at random,
 //! both give the same verdicts.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test helpers: a panic fails the test"
+)]
+
 mod differences;
 mod engine;
 mod generator;
