@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use dmm_rules::{Mismatch, Pattern, PatternError};
-use serde_json::Value;
+use dmm_rules::{Event, Mismatch, Pattern, PatternError};
+use serde_json::value::RawValue;
 
 use crate::artifacts;
 use crate::cli::RulesTest;
@@ -52,7 +52,10 @@ pub fn run(args: &RulesTest) -> Result<bool, RulesTestError> {
     let events = match &args.event {
         Some(path) => from_file(path)?,
         None if args.recorded => recorded()?,
-        None => dmm_schemas::samples().into_iter().map(|(name, event)| (name.to_owned(), event)).collect(),
+        None => dmm_schemas::samples()
+            .into_iter()
+            .map(|(name, event)| (name.to_owned(), Event::from(&event)))
+            .collect(),
     };
     let verdicts: Vec<(String, Result<(), Mismatch>)> =
         events.iter().map(|(name, event)| (name.clone(), pattern.check(event))).collect();
@@ -84,7 +87,7 @@ fn is_about_type_only(mismatch: &Mismatch) -> bool {
 }
 
 /// Returns the recorded events of the last run.
-fn recorded() -> Result<Vec<(String, Value)>, RulesTestError> {
+fn recorded() -> Result<Vec<(String, Event)>, RulesTestError> {
     let path = artifacts::file(None, artifacts::EVENTS).map_err(RulesTestError::Recorded)?;
     if let Err(missing) = path.metadata() {
         return Err(RulesTestError::Recorded(missing));
@@ -93,16 +96,19 @@ fn recorded() -> Result<Vec<(String, Value)>, RulesTestError> {
 }
 
 /// Returns the events in a file, each with a name that identifies it.
-fn from_file(path: &Path) -> Result<Vec<(String, Value)>, RulesTestError> {
-    let mut events = Vec::new();
-    for value in serde_json::Deserializer::from_str(&read(path)?).into_iter() {
-        match value.map_err(|source| RulesTestError::Event { path: path.to_owned(), source })? {
-            Value::Array(list) => events.extend(list),
-            event => events.push(event),
+fn from_file(path: &Path) -> Result<Vec<(String, Event)>, RulesTestError> {
+    let mut events: Vec<Event> = Vec::new();
+    let invalid = |source| RulesTestError::Event { path: path.to_owned(), source };
+    for value in serde_json::Deserializer::from_str(&read(path)?).into_iter::<Box<RawValue>>() {
+        let value = value.map_err(invalid)?;
+        if value.get().starts_with('[') {
+            events.extend(serde_json::from_str::<Vec<Event>>(value.get()).map_err(invalid)?);
+        } else {
+            events.push(Event::parse(value.get()).map_err(invalid)?);
         }
     }
-    let name = |(index, event): (usize, &Value)| {
-        let part = |member: &str| event.get(member).and_then(Value::as_str).unwrap_or("?").to_owned();
+    let name = |(index, event): (usize, &Event)| {
+        let part = |member: &str| event.text(member).unwrap_or("?").to_owned();
         format!("{} {} ({})", index + 1, part("detail-type"), part("id"))
     };
     let names: Vec<String> = events.iter().enumerate().map(name).collect();

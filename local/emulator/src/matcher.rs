@@ -6,9 +6,8 @@ use std::io;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use dmm_rules::Pattern;
+use dmm_rules::{Event, Pattern};
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -24,7 +23,7 @@ struct Question {
     /// The pattern, as it was passed to `PutRule`.
     pattern: String,
     /// The event, as targets receive it. If `None`, only the pattern is checked.
-    event: Option<Value>,
+    event: Option<Event>,
 }
 
 impl Matcher {

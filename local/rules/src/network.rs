@@ -1,12 +1,17 @@
-//! The operator `cidr`: addresses in a network (RFC 4632, RFC 4291).
+//! Internet addresses: the operator `cidr` (RFC 4632, RFC 4291), and strings that are addresses.
+//!
+//! EventBridge writes an address as hexadecimal digits, 8 for IPv4 and 32 for IPv6, and looks for the first digit that
+//! decides. This explains what would surprise otherwise: the IPv6 address `a00::` is in the network `10.0.0.0/8`, and so is
+//! the number 10 in `0.0.0.0/0`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An IPv4 or IPv6 network.
+/// The addresses between two addresses, inclusive.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Network {
-    address: IpAddr,
-    bits: u32,
+    /// Both as hexadecimal digits; equally many.
+    first: String,
+    last: String,
 }
 
 impl Network {
@@ -15,33 +20,102 @@ impl Network {
         let wrong = |what: &str| {
             format!("{text:?} is not a valid network: {what}, e.g. 10.0.0.0/24 or 2001:db8::/32")
         };
-        let (address, bits) = text.split_once('/').ok_or_else(|| wrong("write ADDRESS/BITS"))?;
-        let address: IpAddr = address.parse().map_err(|_| wrong("the address is neither IPv4 nor IPv6"))?;
-        let most = width(address);
-        let bits: u32 = bits.parse().map_err(|_| wrong("the number of bits is not a number"))?;
-        if bits > most {
-            return Err(wrong(&format!("an address has only {most} bits")));
+        // EventBridge ignores slashes at the end.
+        let (address, bits) =
+            text.trim_end_matches('/').split_once('/').ok_or_else(|| wrong("write ADDRESS/BITS"))?;
+        let address = address_of(address).ok_or_else(|| wrong("the address is neither IPv4 nor IPv6"))?;
+        let width: u32 = if address.is_ipv4() { 32 } else { 128 };
+        let bits: i32 = bits.parse().map_err(|_| wrong("the number of bits is not a number"))?;
+        let bits = u32::try_from(bits).map_err(|_| wrong("the number of bits is negative"))?;
+        if bits >= width {
+            return Err(wrong(&format!(
+                "an address has {width} bits, and EventBridge needs fewer; for a single address, write the address as a string",
+            )));
         }
-        Ok(Network { address, bits })
-    }
-
-    /// Returns whether a text is an address in the network.
-    pub(crate) fn contains(&self, text: &str) -> bool {
-        text.parse::<IpAddr>().is_ok_and(|address| {
-            width(address) == width(self.address) && self.prefix(address) == self.prefix(self.address)
-        })
-    }
-
-    fn prefix(&self, address: IpAddr) -> u128 {
         let number = match address {
             IpAddr::V4(address) => u128::from(u32::from(address)),
             IpAddr::V6(address) => u128::from(address),
         };
-        // `checked_shr` fails if all bits are shifted out.
-        number.checked_shr(width(address) - self.bits).unwrap_or(0)
+        let host = u128::MAX >> (128 - width + bits);
+        let digits =
+            |number: u128| if width == 32 { format!("{number:08X}") } else { format!("{number:032X}") };
+        Ok(Network { first: digits(number & !host), last: digits(number | host) })
+    }
+
+    /// Returns the network that consists of one address, if the text is an address.
+    pub(crate) fn of_address(text: &str) -> Option<Network> {
+        let digits = digits(text)?;
+        Some(Network { first: digits.clone(), last: digits })
+    }
+
+    /// Returns whether a string is an address in the network.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        digits(text).is_some_and(|digits| self.decides(&digits))
+    }
+
+    /// Returns whether the text of a number begins with the digits of an address in the network.
+    pub(crate) fn contains_number(&self, text: &str) -> bool {
+        self.decides(text)
+    }
+
+    /// Compares digit by digit, until a digit is between the two addresses or outside.
+    fn decides(&self, digits: &str) -> bool {
+        let (mut at_first, mut at_last) = (true, true);
+        let mut digits = digits.bytes();
+        for (first, last) in self.first.bytes().zip(self.last.bytes()) {
+            let Some(digit) = digits.next().filter(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F')) else {
+                return false;
+            };
+            if (at_first && digit < first) || (at_last && digit > last) {
+                return false;
+            }
+            at_first &= digit == first;
+            at_last &= digit == last;
+            if !at_first && !at_last {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// Returns a text that is equal for equal networks.
+    pub(crate) fn identity(&self) -> String {
+        format!("{}-{}", self.first, self.last)
     }
 }
 
-fn width(address: IpAddr) -> u32 {
-    if address.is_ipv4() { 32 } else { 128 }
+/// Returns an address as hexadecimal digits, if the text is one.
+fn digits(text: &str) -> Option<String> {
+    Some(match address_of(text)? {
+        IpAddr::V4(address) => format!("{:08X}", u32::from(address)),
+        IpAddr::V6(address) => format!("{:032X}", u128::from(address)),
+    })
+}
+
+/// Reads an address like EventBridge: leading zeros are ignored, and an IPv6 address that contains an IPv4 address
+/// (`::ffff:a00:1`) is that address. IPv4 notation within IPv6 is not supported.
+fn address_of(text: &str) -> Option<IpAddr> {
+    if text.contains(':') {
+        if text.contains('.') {
+            return None;
+        }
+        let groups: Vec<&str> = text.split(':').map(|group| short(group, 4)).collect();
+        let address: Ipv6Addr = groups.join(":").parse().ok()?;
+        return Some(address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4));
+    }
+    if text.len() > LONGEST_IPV4 {
+        return None;
+    }
+    let parts: Vec<&str> = text.split('.').map(|part| short(part, 1)).collect();
+    parts.join(".").parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+}
+
+/// The length of `255.255.255.255`.
+const LONGEST_IPV4: usize = 15;
+
+/// Removes leading zeros until at most so many digits are left.
+fn short(digits: &str, most: usize) -> &str {
+    let surplus = digits.len().saturating_sub(most);
+    let zeros = digits.bytes().take(surplus).take_while(|digit| *digit == b'0').count();
+    digits.get(zeros..).unwrap_or(digits)
 }

@@ -2,12 +2,8 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
-/// The largest absolute value that EventBridge compares.
-const LIMIT: f64 = 5.0e9;
-/// EventBridge compares six digits after the decimal point.
-const SCALE: f64 = 1.0e6;
+use crate::json::Json;
+use crate::number::{Number, same};
 
 /// A range of numbers: one or two comparisons that must hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +30,6 @@ impl Comparison {
     ];
 
     fn holds(self, value: f64, bound: f64) -> bool {
-        let (value, bound) = (scaled(value), scaled(bound));
         match self {
             Comparison::Equal => same(value, bound),
             Comparison::Less => value < bound,
@@ -49,52 +44,37 @@ impl Comparison {
     }
 }
 
-/// Returns whether EventBridge treats two numbers as equal.
-pub(crate) fn equal(one: f64, other: f64) -> bool {
-    same(scaled(one), scaled(other))
-}
-
-fn scaled(value: f64) -> f64 {
-    (value * SCALE).round()
-}
-
-#[expect(clippy::float_cmp, reason = "both values have been rounded to whole numbers")]
-fn same(one: f64, other: f64) -> bool {
-    one == other
-}
-
-/// Returns the value if it is a number that EventBridge can compare.
-pub(crate) fn comparable(value: &Value) -> Option<f64> {
-    value.as_f64().filter(|number| number.abs() <= LIMIT)
-}
-
 impl Range {
     /// Reads what follows `"numeric":`.
-    pub(crate) fn parse(value: &Value) -> Result<Range, String> {
-        let items = value
-            .as_array()
-            .filter(|items| !items.is_empty())
-            .ok_or("numeric needs a list, e.g. [\">\", 0, \"<=\", 5]")?;
+    pub(crate) fn parse(value: &Json) -> Result<Range, String> {
+        let Json::List(items) = value else { return Err(LIST.to_owned()) };
+        if items.is_empty() {
+            return Err(LIST.to_owned());
+        }
         let mut terms = Vec::new();
         for pair in items.chunks(2) {
-            let sign = pair.first().and_then(Value::as_str).unwrap_or_default();
+            let sign = pair.first().and_then(Json::as_text).unwrap_or_default();
             let Some((_, comparison)) = Comparison::ALL.into_iter().find(|(known, _)| *known == sign) else {
                 let found = pair.first().unwrap_or(value);
                 return Err(format!("{found} is not a comparison of numeric: use =, <, <=, > or >="));
             };
-            let bound = pair.get(1).filter(|bound| bound.is_number());
+            let bound = pair.get(1).and_then(Json::as_number);
             let bound = bound.ok_or_else(|| format!("{sign} must be followed by a number"))?;
-            let bound = comparable(bound).ok_or_else(|| {
-                format!("{bound} is out of range: numeric compares numbers from -5.0e9 to 5.0e9")
-            })?;
+            let bound = bound.value().ok_or_else(|| inexact(bound))?;
             terms.push((comparison, bound));
         }
         match terms.as_slice() {
-            [_] => {}
+            [(Comparison::Equal, _)] => {}
+            [(_, bound)] if bound.abs() < f64::MAX => {}
+            [(_, bound)] => {
+                return Err(format!(
+                    "{bound:e} is the limit of the numbers that EventBridge compares: write = or two bounds"
+                ));
+            }
             [(lower, from), (upper, to)]
                 if lower.is_lower_bound() && matches!(upper, Comparison::Less | Comparison::LessOrEqual) =>
             {
-                if scaled(*from) >= scaled(*to) {
+                if from >= to {
                     return Err(format!("the range is empty: {from} is not less than {to}"));
                 }
             }
@@ -103,12 +83,24 @@ impl Range {
         Ok(Range { terms })
     }
 
-    /// Returns whether a value is a number in the range.
-    pub(crate) fn holds(&self, value: &Value) -> bool {
-        comparable(value).is_some_and(|number| {
+    /// Returns the range that consists of one number.
+    pub(crate) fn only(number: f64) -> Range {
+        Range { terms: vec![(Comparison::Equal, number)] }
+    }
+
+    /// Returns whether a number is in the range.
+    pub(crate) fn holds(&self, number: &Number) -> bool {
+        number.value().is_some_and(|number| {
             self.terms.iter().all(|(comparison, bound)| comparison.holds(number, *bound))
         })
     }
+}
+
+const LIST: &str = "numeric needs a list, e.g. [\">\", 0, \"<=\", 5]";
+
+/// The error for a number that EventBridge can compare only as text.
+pub(crate) fn inexact(number: &Number) -> String {
+    format!("{number} cannot be compared: a 64-bit floating-point number does not represent it exactly")
 }
 
 impl fmt::Display for Range {

@@ -47,6 +47,11 @@ impl Wildcard {
         &self.source
     }
 
+    /// Returns the literal parts between the wildcards; at least one.
+    pub(crate) fn pieces(&self) -> &[String] {
+        &self.pieces
+    }
+
     /// Returns whether the whole text matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let [first, between @ .., last] = self.pieces.as_slice() else {

@@ -36,14 +36,20 @@ fn an_invalid_pattern_is_rejected_with_the_place_and_the_reason() {
         (r#"{"a": [{"wildcard": "x\\"}]}"#, "a backslash must be followed by"),
         (r#"{"a": [{"exists": "true"}]}"#, r#"a: exists must be true or false, not "true""#),
         (r#"{"a": [{"cidr": "10.0.0.0"}]}"#, "write ADDRESS/BITS"),
-        (r#"{"a": [{"cidr": "10.0.0.0/33"}]}"#, "an address has only 32 bits"),
+        (r#"{"a": [{"cidr": "10.0.0.0/33"}]}"#, "an address has 32 bits, and EventBridge needs fewer"),
+        (r#"{"a": [{"cidr": "10.0.0.7/32"}]}"#, "for a single address, write the address as a string"),
+        (r#"{"a": [{"cidr": "2001:db8::/128"}]}"#, "an address has 128 bits"),
+        (r#"{"a": [{"cidr": "10.0.0.0/-1"}]}"#, "the number of bits is negative"),
         (r#"{"a": [{"cidr": "10.0.0/8"}]}"#, "neither IPv4 nor IPv6"),
-        (r#"{"a": [{"cidr": "2001:db8::/129"}]}"#, "an address has only 128 bits"),
+        (r#"{"a": [{"cidr": "2001:db8::/129"}]}"#, "an address has 128 bits"),
         (r#"{"a": [{"numeric": []}]}"#, "a: numeric needs a list"),
         (r#"{"a": [{"numeric": ["==", 1]}]}"#, r#"a: "==" is not a comparison of numeric"#),
         (r#"{"a": [{"numeric": [">"]}]}"#, "a: > must be followed by a number"),
         (r#"{"a": [{"numeric": [">", "1"]}]}"#, "a: > must be followed by a number"),
-        (r#"{"a": [{"numeric": ["<", 5000000001]}]}"#, "out of range"),
+        (r#"{"a": [{"numeric": ["<", 1e400]}]}"#, "1e400 cannot be compared"),
+        (r#"{"a": [{"numeric": ["=", 9007199254740993]}]}"#, "9007199254740993 cannot be compared"),
+        (r#"{"a": [{"anything-but": [1, 1e400]}]}"#, "1e400 cannot be compared"),
+        (r#"{"a": [{"numeric": [">=", 1.7976931348623157e308]}]}"#, "is the limit of the numbers"),
         (r#"{"a": [{"numeric": [">", 5, "<", 5]}]}"#, "the range is empty"),
         (
             r#"{"a": [{"numeric": ["<", 5, ">", 1]}]}"#,
@@ -69,7 +75,12 @@ fn an_invalid_pattern_is_rejected_with_the_place_and_the_reason() {
         ),
         (r#"{"a": [{"anything-but": {"exists": "x"}}]}"#, "a: anything-but does not support exists"),
         (r#"{"$or": [{"a": [1]}]}"#, "$or: must be a list of at least two objects"),
-        (r#"{"$or": {"a": [1]}}"#, "$or: must be a list of at least two objects"),
+        (r#"{"$or": [{"a": [1]}, {"=": [1]}]}"#, "=: a field inside $or cannot have the name"),
+        (r#"{"$or": [{"a": [1]}, {"regex": [1]}]}"#, "regex: a field inside $or cannot have the name"),
+        (
+            r#"{"$or": ["x"], "a": [{"anything-but": {"wildcard": "*"}}]}"#,
+            "$or: must be a list of at least two objects",
+        ),
         (r#"{"x": {"$or": [{"a": [1]}, 5]}}"#, "x.$or[1]: must be an object"),
         (
             r#"{"$or": [{"numeric": [123]}, {"prefix": ["abc"]}]}"#,
@@ -104,6 +115,33 @@ fn the_combinations_of_or_are_limited() {
 
 #[test]
 fn the_length_is_limited() {
-    let text = format!(r#"{{"a": ["{}"]}}"#, "x".repeat(4096));
-    assert!(matches!(Pattern::parse(&text), Err(PatternError::TooLong(_))));
+    let pattern = |length: usize| format!(r#"{{"a": ["{}"]}}"#, "x".repeat(length - r#"{"a": [""]}"#.len()));
+    assert!(Pattern::parse(&pattern(2048)).is_ok());
+    let error = Pattern::parse(&pattern(2049)).expect_err("it is too long");
+    assert!(matches!(error, PatternError::TooLong(2049)), "{error}");
+    assert!(error.to_string().contains("\"Event pattern size\""), "{error}");
+}
+
+#[test]
+fn the_complexity_of_wildcards_is_limited() {
+    // AWS is known to have accepted and rejected patterns like these.
+    let stacks = |names: &[&str]| {
+        let wildcards = names.iter().map(|name| format!(r#"{{"wildcard": "*:stack/{name}/*"}}"#));
+        format!(r#"{{"detail": {{"id": [{}]}}}}"#, wildcards.collect::<Vec<_>>().join(","))
+    };
+    assert!(Pattern::parse(&stacks(&["Alpha", "Beta", "Gamma"])).is_ok());
+    for text in [
+        stacks(&["Alpha", "Beta", "Gamma", "Delta"]),
+        r#"{"detail": {"EventBusArn": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}}"#.to_owned(),
+        r#"{"detail": {"f": [{"anything-but": {"wildcard": ["*:*:*:*:*:event-bus/*"]}}]}}"#.to_owned(),
+    ] {
+        assert!(matches!(Pattern::parse(&text), Err(PatternError::TooComplex)), "{text}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_rejected() {
+    let text = format!("{}[1]{}", r#"{"a":"#.repeat(200), "}".repeat(200));
+    let error = Pattern::parse(&text).expect_err("it is too deep").to_string();
+    assert!(error.contains("nested more than 128 levels deep"), "{error}");
 }
