@@ -128,11 +128,11 @@ outputs: {o: '${header.Authorization}', p: '${r.headers}', q: '${r.digest}', s: 
 
 #[test]
 fn a_secret_is_never_part_of_an_error() {
-    let text = "config: {key: {type: string, secret: true}}\noutputs: {o: {fn::fromJSON: '${key}'}}";
+    let text = "config: {key: {type: string, secret: true}}\noutputs: {o: {fn::fromBase64: '${key}-'}}";
     let error = evaluation(text, &[("key", "hunter2")])
         .expect("an evaluation")
         .outputs(&nothing)
-        .expect_err("no JSON");
+        .expect_err("no Base64");
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     let settings = Settings {
         config: BTreeMap::from([("key".to_owned(), "hunter2".to_owned())]),
