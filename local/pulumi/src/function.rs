@@ -242,7 +242,12 @@ fn to_json(value: &Value) -> Option<Value> {
     }
     let mut json = is_json(value).then(|| value.to_json(Secrets::Revealed))?;
     json.sort_all_objects();
-    Some(Value::String(json.to_string()))
+    // In JSON, these characters occur only inside strings. Pulumi escapes them (<https://pkg.go.dev/encoding/json#Marshal>).
+    let mut escaped = json.to_string();
+    for character in ['<', '>', '&', '\u{2028}', '\u{2029}'] {
+        escaped = escaped.replace(character, &format!("\\u{:04x}", u32::from(character)));
+    }
+    Some(Value::String(escaped))
 }
 
 #[cfg(test)]
@@ -269,6 +274,7 @@ mod tests {
                 json!({"b": [1, null], "a": {"d": "é", "c": true}}),
                 json!(r#"{"a":{"c":true,"d":"é"},"b":[1,null]}"#),
             ),
+            ("toJSON", json!("<a & b>"), json!(r#""\u003ca \u0026 b\u003e""#)),
             ("length", json!("abc"), json!(3)),
             ("length", json!([1, 2]), json!(2)),
             ("length", json!({"a": 1}), json!(1)),
