@@ -46,9 +46,9 @@ fn collect(folder: &Path, endings: &[&str], found: &mut Vec<String>) {
         let name = entry.file_name().into_string().unwrap();
         let is_ours = !name.starts_with('.') || name == ".ci" || name == ".github";
         if entry.file_type().unwrap().is_dir() {
-            // Cargo's folder; a module of that name is in a folder `src`.
-            let is_build_output = name == "target" && !folder.components().any(|it| it.as_os_str() == "src");
-            if is_ours && !is_build_output {
+            // A module may be called `target`, too; cargo's folder is beside a manifest.
+            let is_cargos = name == "target" && folder.join("Cargo.toml").exists();
+            if is_ours && !is_cargos {
                 collect(&entry.path(), endings, found);
             }
         } else if endings.iter().any(|ending| name.ends_with(ending)) {

@@ -14,6 +14,8 @@ pub(crate) struct Key {
     kind: Option<Kind>,
     default: Option<Json>,
     secret: bool,
+    /// What the comment above the key says.
+    pub(crate) description: Option<String>,
 }
 
 /// The type of a value.
@@ -34,7 +36,14 @@ impl Key {
     pub(crate) fn parse(name: &str, declaration: &Json, location: Location) -> Result<Key, Error> {
         let Json::Object(members) = declaration else {
             let default = Some(declaration.clone()).filter(|value| !value.is_null());
-            return Ok(Key { name: name.to_owned(), location, kind: None, default, secret: false });
+            return Ok(Key {
+                name: name.to_owned(),
+                location,
+                kind: None,
+                default,
+                secret: false,
+                description: None,
+            });
         };
         json::only(members, &["type", "items", "default", "value", "description", "secret"], &location)?;
         let kind = kind(members, &location)?;
@@ -46,7 +55,7 @@ impl Key {
             json::text(text, &location.key("description"))?;
         }
         let default = members.get("value").or_else(|| members.get("default")).cloned();
-        let key = Key { name: name.to_owned(), location, kind, default, secret };
+        let key = Key { name: name.to_owned(), location, kind, default, secret, description: None };
         match (&key.kind, &key.default) {
             (None, None) => Err(Error::Missing { location: key.location.key("type") }),
             (Some(kind), Some(default)) if !kind.holds(default) => Err(key.mistyped(kind)),
@@ -58,6 +67,7 @@ impl Key {
     pub(crate) fn value(&self, given: Option<&str>) -> Result<Value, Error> {
         let json = match (given, &self.default) {
             (Some(text), _) => self.read(text)?,
+            (None, Some(Json::String(default))) => untyped(default),
             (None, Some(default)) => default.clone(),
             (None, None) => return Err(Error::MissingConfig { location: self.location.clone() }),
         };
@@ -71,7 +81,7 @@ impl Key {
             (None, default) => default.as_ref().map_or(Kind::String, Kind::of),
         };
         if kind == Kind::String {
-            return Ok(text.into());
+            return Ok(untyped(text));
         }
         // The parser's error would quote the text, which may be a secret.
         let json = serde_json::from_str(text).ok().filter(|json| kind.holds(json));
@@ -104,6 +114,27 @@ fn kind(members: &serde_json::Map<String, Json>, location: &Location) -> Result<
         }
     };
     Ok(Some(kind))
+}
+
+/// Reads a value of the type string like Pulumi: whatever looks like another type is a value of that type. Therefore, a program
+/// that needs text must write it (`fn::toJSON`), and the elements of a list have a type of their own.
+fn untyped(text: &str) -> Json {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let starts_like_octal = unsigned.starts_with('0') && unsigned.len() > 1 && !unsigned.starts_with("0.");
+    match text {
+        "true" | "True" | "TRUE" => return Json::Bool(true),
+        "false" | "False" | "FALSE" => return Json::Bool(false),
+        _ => {}
+    }
+    let is_number = unsigned.starts_with(|first: char| first.is_ascii_digit()) && !starts_like_octal;
+    if let Some(float) = is_number.then(|| text.parse::<f64>().ok()).flatten() {
+        // Written and read again, because 1.0 is 1.
+        return serde_json::from_str(&float.to_string()).unwrap_or_else(|_| text.into());
+    }
+    match serde_json::from_str::<Json>(text) {
+        Ok(json @ (Json::Object(_) | Json::Array(_))) => json,
+        _ => text.into(),
+    }
 }
 
 impl Kind {
@@ -166,7 +197,14 @@ mod tests {
     #[test]
     fn a_value_that_was_given_is_read_as_its_type() {
         let cases = [
-            (json!({"type": "string"}), "30", json!("30")),
+            (json!({"type": "string"}), "a", json!("a")),
+            (json!({"type": "string"}), "30", json!(30)),
+            (json!({"type": "string"}), "0.5", json!(0.5)),
+            (json!({"type": "string"}), "012", json!("012")),
+            (json!({"type": "string"}), "true", json!(true)),
+            (json!({"type": "string"}), "{}", json!({})),
+            (json!({"type": "string"}), "", json!("")),
+            (json!({"type": "array", "items": {"type": "string"}}), r#"["30"]"#, json!(["30"])),
             (json!({"type": "integer"}), "30", json!(30)),
             (json!({"type": "number"}), "0.5", json!(0.5)),
             (json!({"type": "boolean"}), "true", json!(true)),

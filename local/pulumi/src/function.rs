@@ -17,8 +17,8 @@ pub(crate) enum Function {
     FileArchive,
     FileAsset,
     FromBase64,
-    FromJson,
     Join,
+    Length,
     ReadFile,
     Secret,
     Select,
@@ -34,8 +34,8 @@ const FUNCTIONS: [(&str, Function); 14] = [
     ("fileArchive", Function::FileArchive),
     ("fileAsset", Function::FileAsset),
     ("fromBase64", Function::FromBase64),
-    ("fromJSON", Function::FromJson),
     ("join", Function::Join),
+    ("length", Function::Length),
     ("readFile", Function::ReadFile),
     ("secret", Function::Secret),
     ("select", Function::Select),
@@ -46,8 +46,9 @@ const FUNCTIONS: [(&str, Function); 14] = [
     ("toJSON", Function::ToJson),
 ];
 
-/// Functions that need Pulumi or a network, each with what to do instead.
-const NOT_SUPPORTED: [(&str, &str); 5] = [
+/// Functions that need Pulumi or a network, or that Pulumi does not define for YAML, each with what to do instead.
+const NOT_SUPPORTED: [(&str, &str); 6] = [
+    ("fromJSON", "write the value as YAML, because Pulumi takes this name for a key of an object"),
     ("getResource", "write the resource's outputs as config keys"),
     ("method", "write the value as a config key"),
     ("remoteArchive", "keep the archive beside the program and use fn::fileArchive"),
@@ -89,7 +90,17 @@ impl Function {
     /// Calls the function. The result is a secret if the argument contains one.
     pub(crate) fn call(self, argument: Value, folder: &Path, location: &Location) -> Result<Value, Error> {
         let secret = argument.is_secret();
-        let value = self.plain(argument.revealed(), folder, location)?;
+        let value = match (self, argument.revealed()) {
+            // Like Pulumi, this error quotes the text, so that programs can use the function as an assertion.
+            (Function::FromBase64, Value::String(text)) => from_base64(&text).ok_or_else(|| {
+                let text = if secret { "[secret]" } else { &text };
+                self.problem(
+                    location,
+                    format!("needs a Base64 string that contains UTF-8, not: {}", text.trim()),
+                )
+            })?,
+            (_, argument) => self.plain(argument, folder, location)?,
+        };
         Ok(value.secret_if(secret))
     }
 
@@ -98,20 +109,10 @@ impl Function {
             Function::ToJson => {
                 to_json(&argument).ok_or_else(|| self.needs(location, "a value without assets"))
             }
-            Function::FromJson => {
-                // The parser's error would quote the text, which may be a secret.
-                let json: Json = serde_json::from_str(self.text(&argument, location)?)
-                    .map_err(|_| self.needs(location, "a string that contains JSON"))?;
-                Ok(json.into())
-            }
             Function::ToBase64 => Ok(Value::String(STANDARD.encode(self.text(&argument, location)?))),
-            Function::FromBase64 => STANDARD
-                .decode(self.text(&argument, location)?)
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok())
-                .map(Value::String)
-                .ok_or_else(|| self.needs(location, "a Base64 string that contains UTF-8")),
+            Function::FromBase64 => Err(self.needs(location, "a Base64 string that contains UTF-8")),
             Function::Join => self.join(argument, location),
+            Function::Length => self.length(&argument, location),
             Function::Split => self.split(argument, location),
             Function::Select => self.select(argument, location),
             Function::SingleOrNone => match argument {
@@ -149,13 +150,33 @@ impl Function {
         let (Value::String(delimiter), Value::List(items)) = (delimiter, items) else {
             return Err(self.needs(location, expected));
         };
-        let texts: Option<Vec<String>> = items.iter().map(Value::text).collect();
+        // Pulumi does not accept numbers or booleans here.
+        let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
         texts.map(|texts| Value::String(texts.join(&delimiter))).ok_or_else(|| self.needs(location, expected))
+    }
+
+    /// The number of elements of a list, of members of an object, or of characters of a string.
+    fn length(self, argument: &Value, location: &Location) -> Result<Value, Error> {
+        let count = match argument {
+            Value::List(items) => items.len(),
+            Value::Map(map) => map.iter().count(),
+            // Pulumi counts what a reader takes for one character. In other texts, that can be several of Unicode's.
+            Value::String(text) if text.is_ascii() => text.len(),
+            Value::String(_) => {
+                return Err(self.needs(location, "a string of ASCII characters, without Pulumi"));
+            }
+            _ => return Err(self.needs(location, "a list, an object or a string")),
+        };
+        Ok(Value::Number(count.into()))
     }
 
     fn split(self, argument: Value, location: &Location) -> Result<Value, Error> {
         match pair(argument) {
-            Some((Value::String(delimiter), Value::String(text))) if !delimiter.is_empty() => {
+            // An empty delimiter splits the text into its characters.
+            Some((Value::String(delimiter), Value::String(text))) if delimiter.is_empty() => {
+                Ok(Value::List(text.chars().map(|character| Value::String(character.into())).collect()))
+            }
+            Some((Value::String(delimiter), Value::String(text))) => {
                 Ok(Value::List(text.split(&delimiter).map(|part| Value::String(part.to_owned())).collect()))
             }
             _ => Err(self.needs(location, "a list of a delimiter and a string")),
@@ -198,6 +219,11 @@ pub(crate) fn is_function(key: &str) -> bool {
     key.starts_with("fn::")
 }
 
+fn from_base64(text: &str) -> Option<Value> {
+    let bytes = STANDARD.decode(text).ok()?;
+    String::from_utf8(bytes).ok().map(Value::String)
+}
+
 fn pair(value: Value) -> Option<(Value, Value)> {
     let Value::List(items) = value else { return None };
     let [first, second] = <[Value; 2]>::try_from(items).ok()?;
@@ -216,7 +242,12 @@ fn to_json(value: &Value) -> Option<Value> {
     }
     let mut json = is_json(value).then(|| value.to_json(Secrets::Revealed))?;
     json.sort_all_objects();
-    Some(Value::String(json.to_string()))
+    // In JSON, these characters occur only inside strings. Pulumi escapes them (<https://pkg.go.dev/encoding/json#Marshal>).
+    let mut escaped = json.to_string();
+    for character in ['<', '>', '&', '\u{2028}', '\u{2029}'] {
+        escaped = escaped.replace(character, &format!("\\u{:04x}", u32::from(character)));
+    }
+    Some(Value::String(escaped))
 }
 
 #[cfg(test)]
@@ -243,12 +274,17 @@ mod tests {
                 json!({"b": [1, null], "a": {"d": "é", "c": true}}),
                 json!(r#"{"a":{"c":true,"d":"é"},"b":[1,null]}"#),
             ),
-            ("fromJSON", json!(r#"{"b": 1, "a": [true]}"#), json!({"b": 1, "a": [true]})),
+            ("toJSON", json!("<a & b>"), json!(r#""\u003ca \u0026 b\u003e""#)),
+            ("length", json!("abc"), json!(3)),
+            ("length", json!([1, 2]), json!(2)),
+            ("length", json!({"a": 1}), json!(1)),
             ("toBase64", json!("Hello, World!"), json!("SGVsbG8sIFdvcmxkIQ==")),
             ("fromBase64", json!("SGVsbG8sIFdvcmxkIQ=="), json!("Hello, World!")),
-            ("join", json!(["-", ["a", 1, true]]), json!("a-1-true")),
+            ("join", json!(["-", ["a", "1", ""]]), json!("a-1-")),
             ("join", json!(["", []]), json!("")),
             ("split", json!([",", "a,b,"]), json!(["a", "b", ""])),
+            ("split", json!(["", "añ"]), json!(["a", "ñ"])),
+            ("split", json!(["", ""]), json!([])),
             ("select", json!([1, ["a", "b", "c"]]), json!("b")),
             ("singleOrNone", json!([]), json!(null)),
             ("singleOrNone", json!(["a"]), json!("a")),
@@ -265,12 +301,15 @@ mod tests {
     #[test]
     fn an_invalid_argument_is_rejected_with_what_the_function_needs() {
         let cases = [
-            ("fromJSON", json!("{"), "JSON"),
             ("toBase64", json!(1), "a string, not a number"),
             ("fromBase64", json!("/w=="), "UTF-8"),
+            ("fromBase64", json!("a is not right. "), "not: a is not right."),
+            ("length", json!("é"), "ASCII"),
+            ("length", json!(1), "a list"),
+            ("join", json!([",", [1]]), "strings"),
             ("join", json!([1, ["a"]]), "delimiter"),
             ("join", json!([",", [["a"]]]), "strings"),
-            ("split", json!(["", "a"]), "delimiter"),
+            ("split", json!([1, "a"]), "delimiter"),
             ("select", json!([3, ["a"]]), "inside"),
             ("select", json!([-1, ["a"]]), "inside"),
             ("select", json!(["0", ["a"]]), "index"),
@@ -300,8 +339,8 @@ mod tests {
 
     #[test]
     fn no_error_quotes_a_secret() {
-        let secret = || Value::String("hunter2".to_owned()).secret();
-        for function in [Function::FromJson, Function::FromBase64, Function::Split, Function::SingleOrNone] {
+        let secret = || Value::String("hunter2-é".to_owned()).secret();
+        for function in [Function::Length, Function::FromBase64, Function::Split, Function::SingleOrNone] {
             let error = function.call(secret(), Path::new("."), &location()).expect_err("a wrong argument");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }

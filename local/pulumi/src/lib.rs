@@ -36,6 +36,7 @@
 //! rejected with an error that names them, and so is everything that the language does not define. Nothing is skipped silently.
 //! A value that is computed from a secret is a secret; see [`Value::Secret`].
 
+mod comment;
 mod config;
 mod error;
 mod evaluate;
@@ -50,7 +51,7 @@ mod resource;
 mod value;
 
 pub use error::{Error, Location};
-pub use evaluate::{Evaluation, Invoke, Settings};
+pub use evaluate::{Evaluation, Invoke, Setting, Settings};
 pub use program::Program;
 pub use resource::Resource;
 pub use value::{Archive, Asset, Map, Secrets, Value};

@@ -11,7 +11,7 @@ use crate::error::{Error, Location};
 use crate::evaluate::{Evaluation, Settings};
 use crate::program::Program;
 use crate::resource::{Declaration, expressions};
-use crate::{graph, json};
+use crate::{comment, graph, json};
 
 /// The keys of a project file that an evaluation uses.
 /// <https://www.pulumi.com/docs/iac/concepts/projects/project-file/>
@@ -66,7 +66,10 @@ impl Program {
         };
         let json: Json = serde_saphyr::from_str_with_options(text, options)
             .map_err(|source| Error::Syntax { path: file.to_owned(), source: Box::new(source) })?;
-        let program = Program::read(&json, file)?;
+        let mut program = Program::read(&json, file)?;
+        for key in &mut program.config {
+            key.description = comment::above(text, "config", &key.name);
+        }
         graph::check(&program)?;
         Ok(program)
     }

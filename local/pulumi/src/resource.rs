@@ -24,6 +24,8 @@ pub(crate) struct Declaration {
     pub(crate) depends_on: Vec<Reference>,
     /// Outputs that are always secrets.
     pub(crate) secret_outputs: Vec<String>,
+    /// Whether Pulumi refuses to delete or replace it.
+    pub(crate) protect: Expression,
 }
 
 /// What an option of a resource means for this crate.
@@ -35,6 +37,8 @@ enum Meaning {
     /// It is an object whose values refer to resources.
     ResourcesByKey,
     SecretOutputs,
+    /// A value, which may refer to config keys.
+    Protect,
     NotSupported(&'static str),
 }
 
@@ -44,6 +48,7 @@ fn meaning(option: &str) -> Option<Meaning> {
         "dependsOn" | "parent" | "provider" | "deletedWith" | "replaceWith" => Meaning::Resources,
         "providers" => Meaning::ResourcesByKey,
         "additionalSecretOutputs" => Meaning::SecretOutputs,
+        "protect" => Meaning::Protect,
         "import" => Meaning::NotSupported("remove it after the resource was imported"),
         "hooks" => Meaning::NotSupported("remove the hooks"),
         "aliases"
@@ -53,7 +58,6 @@ fn meaning(option: &str) -> Option<Meaning> {
         | "hideDiffs"
         | "ignoreChanges"
         | "pluginDownloadURL"
-        | "protect"
         | "replaceOnChanges"
         | "replacementTrigger"
         | "retainOnDelete"
@@ -96,6 +100,7 @@ impl Declaration {
             properties: expressions(members.get("properties"), &location.key("properties"))?,
             depends_on: Vec::new(),
             secret_outputs: Vec::new(),
+            protect: Expression::Bool(false),
             location,
         };
         declaration.read_options(members.get("options"))?;
@@ -118,6 +123,7 @@ impl Declaration {
                         self.depends_on.extend(references_to_resources(value, &location.key(key))?);
                     }
                 }
+                Some(Meaning::Protect) => self.protect = Expression::parse(value, &location)?,
                 Some(Meaning::SecretOutputs) => self.secret_outputs.extend(json::texts(value, &location)?),
                 Some(Meaning::NotSupported(instead)) => {
                     return Err(Error::NotSupported {
@@ -139,6 +145,7 @@ impl Declaration {
             found.values.extend(values);
             found.resources.extend(resources);
         }
+        found.values.extend(self.protect.references().values);
         found.resources.extend(&self.depends_on);
         found
     }
@@ -164,9 +171,16 @@ pub struct Resource {
     pub(crate) urn: String,
     pub(crate) properties: Map,
     pub(crate) dependencies: Vec<String>,
+    pub(crate) protected: bool,
 }
 
 impl Resource {
+    /// Returns whether Pulumi refuses to delete or replace it.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.protected
+    }
+
     /// Returns its name in the program.
     #[must_use]
     pub fn name(&self) -> &str {

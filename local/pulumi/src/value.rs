@@ -180,11 +180,18 @@ impl Value {
         }
     }
 
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns a string, number or boolean as text, to be inserted into another text. Secrets must be revealed before.
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(number) => Some(number_text(number)),
             Value::Bool(flag) => Some(flag.to_string()),
             _ => None,
         }
@@ -203,6 +210,20 @@ impl Value {
             Value::Archive(_) => "an archive",
             Value::Secret(_) => "a secret",
         }
+    }
+}
+
+/// Writes a number like Pulumi does inside a text: with an exponent from a million on, and below a ten-thousandth
+/// (Go's format `%v`, <https://pkg.go.dev/fmt>).
+fn number_text(number: &serde_json::Number) -> String {
+    let exponential = number.as_f64().map(|float| format!("{float:e}")).unwrap_or_default();
+    let Some((digits, exponent)) = exponential.split_once('e') else { return number.to_string() };
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..6).contains(&exponent) && digits.parse() != Ok(0.0) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+        }
+        _ => number.as_f64().map_or_else(|| number.to_string(), |float| float.to_string()),
     }
 }
 
@@ -288,6 +309,23 @@ mod tests {
         assert!(landscape().is_secret());
         assert!(!landscape().revealed().is_secret());
         assert!(matches!(Value::Null.secret().secret(), Value::Secret(inner) if *inner == Value::Null));
+    }
+
+    #[test]
+    fn a_number_in_a_text_has_an_exponent_if_it_is_large_or_small() {
+        let cases = [
+            (json!(10), "10"),
+            (json!(-0.5), "-0.5"),
+            (json!(1.0), "1"),
+            (json!(999_999), "999999"),
+            (json!(1_209_600), "1.2096e+06"),
+            (json!(111_122_223_333_u64), "1.11122223333e+11"),
+            (json!(0.00001), "1e-05"),
+            (json!(0), "0"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(Value::from(number.clone()).text().as_deref(), Some(text), "{number}");
+        }
     }
 
     #[test]
