@@ -31,10 +31,10 @@ const AWS: &str = "needs an AWS account and the Pulumi CLI";
 const COMMANDS: [(&str, Use); 17] = [
     (
         "cargo run -p dmm-local -- demo",
-        Use::Run(&["dmm_events create", "IAM.PutRolePolicy", "0 quarantined"]),
+        Use::Run(&["create dmm_events", "IAM.PutRolePolicy", "0 quarantined"]),
     ),
     ("cargo test --workspace", Use::Skip("this test is part of it")),
-    ("cargo run -p dmm-local -- trace", Use::Run(&["dmm_events create", "dmm_events process", "iam-"])),
+    ("cargo run -p dmm-local -- trace", Use::Run(&["create dmm_events", "process dmm_events", "iam-"])),
     (
         "cargo run -p dmm-local -- package",
         Use::Skip(

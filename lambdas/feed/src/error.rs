@@ -3,6 +3,7 @@
 use dmm_api::ApiError;
 use dmm_budget::feed::MARGIN;
 use dmm_state::StateError;
+use dmm_telemetry::ErrorClass;
 use lambda_runtime::Diagnostic;
 use thiserror::Error;
 
@@ -76,6 +77,17 @@ impl FeedError {
                 FeedError::StaleCursor { id: id.to_owned(), source }
             }
             _ => FeedError::Api(source),
+        }
+    }
+}
+
+impl ErrorClass for FeedError {
+    fn error_class(&self) -> &'static str {
+        match self {
+            FeedError::Api(error) | FeedError::StaleCursor { source: error, .. } => error.class(),
+            FeedError::NoTime | FeedError::Queue(QueueError::OutOfTime) => "timeout",
+            _ if self.is_retryable() => "unavailable",
+            _ => "invalid",
         }
     }
 }

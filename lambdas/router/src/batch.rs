@@ -53,9 +53,9 @@ impl Batch {
     /// # Errors
     ///
     /// [`RouterError`], if a message has no id.
-    pub(crate) fn new(event: SqsEvent) -> Result<Batch, RouterError> {
+    pub(crate) fn new(event: SqsEvent, bus: &str) -> Result<Batch, RouterError> {
         let messages = event.records.into_iter().map(Message::try_from);
-        let items = messages.map(|message| message.map(Item::new)).collect::<Result<Vec<Item>, _>>()?;
+        let items = messages.map(|message| Ok(Item::new(message?, bus))).collect::<Result<Vec<Item>, _>>()?;
         let queues = GroupQueues::new(items.iter().map(|item| item.message.group.as_str()));
         Ok(Batch { items, queues, published: 0, dead_lettered: 0 })
     }
@@ -89,7 +89,7 @@ impl Batch {
 }
 
 impl Item {
-    fn new(message: Message) -> Item {
+    fn new(message: Message, bus: &str) -> Item {
         let event = match parse(&message.body) {
             Ok(event) => event,
             Err(reason) => {
@@ -103,14 +103,15 @@ impl Item {
             }
         };
         let Message { id, queue, trace_header, body, .. } = &message;
-        let span = EventSpan::process(queue, id, trace_header.as_deref(), &telemetry::facts(&event));
+        let mut span = EventSpan::process(queue, id, trace_header.as_deref(), &telemetry::facts(&event));
         let time = event.time();
         let mut bus_event = bus_event(&event, body);
-        if let Ok(bus_event) = &mut bus_event
-            && bus_event.trace_header.is_none()
-        {
-            // The event names no trace: the span continues that of the message, or has started one.
-            bus_event.trace_header = span.context().map(|context| context.xray);
+        if let Ok(bus_event) = &mut bus_event {
+            // Functions continue the trace here. The event keeps its own context, for replays without a header.
+            span.send(bus);
+            if let Some(context) = span.context() {
+                bus_event.trace_header = Some(context.xray);
+            }
         }
         Item { message, event: bus_event, span, time, attempts: 0 }
     }

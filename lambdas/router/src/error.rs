@@ -3,6 +3,7 @@
 use dmm_aws::CallError;
 use dmm_mesh::EventProblem;
 use dmm_mesh::strict::InvalidJson;
+use dmm_telemetry::ErrorClass;
 use lambda_runtime::Diagnostic;
 use thiserror::Error;
 
@@ -16,6 +17,14 @@ pub enum RouterError {
         "a message of the batch has no messageId: the event does not come from an SQS event source mapping"
     )]
     NoMessageId,
+}
+
+impl ErrorClass for RouterError {
+    fn error_class(&self) -> &'static str {
+        match self {
+            RouterError::NoMessageId => "invalid",
+        }
+    }
 }
 
 impl From<RouterError> for Diagnostic {

@@ -24,7 +24,8 @@ async fn run() -> Result<(), Error> {
     let config = RouterConfig::from_env()?;
     let aws = Aws::new(config.aws)?;
     let router = Router {
-        bus: Arc::new(EventBridgeBus::new(&aws, config.event_bus_name)?),
+        bus: Arc::new(EventBridgeBus::new(&aws, config.event_bus_name.clone())?),
+        bus_name: config.event_bus_name,
         dead_letters: Arc::new(SqsQueue::new(&aws, config.dead_letter_queue_url)),
         backoff: batch::BACKOFF,
     };

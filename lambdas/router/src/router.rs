@@ -20,6 +20,8 @@ use crate::ports::{DeadLetterQueue, EventBus};
 pub struct Router {
     /// The bus that events are published on.
     pub bus: Arc<dyn EventBus>,
+    /// The name of the bus, for traces.
+    pub bus_name: String,
     /// The queue for messages that can never be published.
     pub dead_letters: Arc<dyn DeadLetterQueue>,
     /// The waits before events that failed for a transient reason are published again.
@@ -45,7 +47,7 @@ impl Router {
     ) -> Result<SqsBatchResponse, RouterError> {
         let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
         let stop = Instant::now() + left.saturating_sub(MARGIN);
-        let mut batch = Batch::new(event).inspect_err(|error| {
+        let mut batch = Batch::new(event, &self.bus_name).inspect_err(|error| {
             tracing::error!({ log::ERROR } = dmm_telemetry::causes(error), "the batch cannot be routed");
         })?;
         let count = i64::try_from(batch.items.len()).unwrap_or(i64::MAX);

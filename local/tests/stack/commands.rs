@@ -81,7 +81,7 @@ fn the_demonstration_grants_and_revokes_everything_and_leaves_nothing_behind() {
     assert!(report["seconds"].as_f64().unwrap() > 0.0);
     let (id, waterfall) =
         (report["trace"]["id"].as_str().unwrap(), report["trace"]["waterfall"].as_str().unwrap());
-    for part in [id, "dmm_events create", "dmm_events process", "iam-grant", "IAM.PutRolePolicy", "granted"] {
+    for part in [id, "create dmm_events", "process dmm_events", "iam-grant", "IAM.PutRolePolicy", "granted"] {
         assert!(waterfall.contains(part), "{part:?} is missing in:\n{waterfall}");
     }
     let shown = dmm_local(&["trace", id, "--traces", kept]);

@@ -26,3 +26,4 @@ mod tampering;
 mod throttling;
 mod traces;
 mod upgrade;
+mod xray;

@@ -40,7 +40,12 @@ async fn route_with(
     left: Duration,
 ) -> Routed {
     let (bus, dead_letters) = (Arc::new(bus), Arc::new(dead_letters));
-    let router = Router { bus: bus.clone(), dead_letters: dead_letters.clone(), backoff: AT_ONCE };
+    let router = Router {
+        bus: bus.clone(),
+        bus_name: "bus".to_owned(),
+        dead_letters: dead_letters.clone(),
+        backoff: AT_ONCE,
+    };
     let answer = router.route(sqs_event(records), SystemTime::now() + left).await.unwrap();
     let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
     Routed { failed: failed.collect(), calls: bus.calls(), letters: dead_letters.letters() }
@@ -222,6 +227,7 @@ async fn the_wait_for_a_bus_that_does_not_answer_ends_with_the_time() {
 #[tokio::test]
 async fn a_message_without_an_id_fails_the_whole_batch() {
     let router = Router {
+        bus_name: "bus".to_owned(),
         bus: Arc::new(FakeBus::default()),
         dead_letters: Arc::new(FakeDeadLetterQueue::default()),
         backoff: AT_ONCE,
@@ -235,6 +241,7 @@ async fn a_message_without_an_id_fails_the_whole_batch() {
 #[tokio::test]
 async fn the_answer_has_the_form_that_lambda_expects() {
     let router = |bus| Router {
+        bus_name: "bus".to_owned(),
         bus: Arc::new(bus),
         dead_letters: Arc::new(FakeDeadLetterQueue::default()),
         backoff: AT_ONCE,

@@ -175,6 +175,18 @@ impl ApiError {
         matches!(self, ApiError::Refused { .. } | ApiError::OtherOrganization { .. })
     }
 
+    /// What the error means, for `exception.type` in traces.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            ApiError::Status { status: 429, .. } => "throttled",
+            ApiError::Key(_) | ApiError::Refused { .. } | ApiError::OtherOrganization { .. } => "denied",
+            _ if self.is_not_found() => "not_found",
+            _ if self.is_retryable() => "unavailable",
+            _ => "invalid",
+        }
+    }
+
     /// The name of the error's kind, for `error.type` in traces.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

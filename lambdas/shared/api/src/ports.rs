@@ -14,6 +14,8 @@ impl From<ApiError> for MeshError {
     fn from(error: ApiError) -> MeshError {
         if error.is_not_found() {
             MeshError::NotFound(error.into())
+        } else if error.is_about_the_key() || matches!(error, ApiError::Key(_)) {
+            MeshError::Denied(error.into())
         } else if error.is_retryable() {
             MeshError::Unavailable(error.into())
         } else {

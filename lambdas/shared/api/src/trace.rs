@@ -8,7 +8,10 @@ use tracing::{Span, field};
 
 use crate::error::ApiError;
 
-/// The span of the attempt with this number, from 1.
+/// The name of the system that is called. X-Ray takes the name of the node from it.
+const PEER: &str = "Data Mesh Manager";
+
+/// The span of the attempt with this number, from 1. Numbers are recorded as `i64`: other integers become text.
 pub(crate) fn span(method: &Method, url: &Url, attempt: u32) -> Span {
     let template = template(url.path());
     tracing::info_span!(
@@ -17,13 +20,14 @@ pub(crate) fn span(method: &Method, url: &Url, attempt: u32) -> Span {
         otel.name = format!("{method} {template}"),
         otel.kind = "client",
         http.request.method = method.as_str(),
-        http.request.resend_count = (attempt > 1).then(|| attempt - 1),
+        http.request.resend_count = (attempt > 1).then(|| i64::from(attempt) - 1),
         http.response.status_code = field::Empty,
         error.type = field::Empty,
         server.address = url.host_str(),
-        server.port = url.port_or_known_default(),
+        server.port = url.port_or_known_default().map(i64::from),
         url.full = url.as_str(),
         url.template = template,
+        peer.service = PEER,
     )
 }
 
@@ -31,19 +35,21 @@ pub(crate) fn span(method: &Method, url: &Url, attempt: u32) -> Span {
 pub(crate) fn ended(result: Result<u16, &ApiError>) {
     let error = match result {
         Ok(status) => {
-            Span::current().record("http.response.status_code", status);
+            Span::current().record("http.response.status_code", i64::from(status));
             return;
         }
         Err(error) => error,
     };
+    let class = error.class();
     let (kind, message) = match error {
         ApiError::Status { status, .. } | ApiError::Refused { status, .. } => {
-            Span::current().record("http.response.status_code", status);
             if error.is_not_found() {
-                // Not an error: the caller asks whether the resource exists.
+                // Not an error: the caller asks whether the resource exists. X-Ray shows every span with a status of 4xx as
+                // one, so the status is recorded as the kind of the answer only.
                 Span::current().record("error.type", status.to_string());
                 return;
             }
+            Span::current().record("http.response.status_code", i64::from(*status));
             (status.to_string(), format!("HTTP status {status}"))
         }
         other => (other.kind().to_owned(), other.to_string()),
@@ -53,7 +59,7 @@ pub(crate) fn ended(result: Result<u16, &ApiError>) {
     span.set_attribute(KeyValue::new("error.type", kind.clone()));
     span.add_event(
         "exception",
-        vec![KeyValue::new("exception.type", kind), KeyValue::new("exception.message", message.clone())],
+        vec![KeyValue::new("exception.type", class), KeyValue::new("exception.message", message.clone())],
     );
     span.set_status(Status::error(message));
 }

@@ -37,6 +37,19 @@ impl CallErrorKind {
         }
     }
 
+    /// Its name in traces.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            CallErrorKind::Throttled => "throttled",
+            CallErrorKind::Denied => "denied",
+            CallErrorKind::Expired => "expired",
+            CallErrorKind::Invalid => "invalid",
+            CallErrorKind::NotFound => "not_found",
+            CallErrorKind::Unavailable => "unavailable",
+        }
+    }
+
     /// The meaning of a failure with this code, or else with this HTTP status. Neither is known if there was no answer.
     pub(crate) fn of(code: Option<&str>, status: Option<u16>) -> CallErrorKind {
         let of_status = || status.map_or(CallErrorKind::Unavailable, CallErrorKind::of_status);

@@ -12,8 +12,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use opentelemetry::trace::{FutureExt, Status, TraceContextExt};
+use opentelemetry::trace::{FutureExt, SpanRef, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
+
+use crate::call_error::CallErrorKind;
 
 /// The header with the number of the attempt, `attempt=2; max=4`.
 pub(crate) const ATTEMPT: &str = "amz-sdk-request";
@@ -24,6 +26,8 @@ const LARGEST_ERROR: u64 = 64 * 1024;
 
 /// The HTTP status `Not Found`.
 const NOT_FOUND: u16 = 404;
+/// The HTTP status `Too Many Requests`.
+const TOO_MANY_REQUESTS: i64 = 429;
 /// The codes of answers that say the same with another status, of IAM, Glue and KMS.
 const NOT_FOUND_CODES: [&str; 3] = ["NoSuchEntity", "EntityNotFoundException", "NotFoundException"];
 
@@ -55,8 +59,8 @@ impl HttpConnector for Traced<SharedHttpConnector> {
         }
         let is_first = request.headers().get(ATTEMPT).is_none_or(|header| header.starts_with("attempt=1"));
         let uri = request.uri().parse::<http::Uri>().ok();
-        if let Some(host) = uri.as_ref().and_then(http::Uri::host) {
-            span.set_attribute(KeyValue::new("server.address", host.to_owned()));
+        if let Some(uri) = &uri {
+            describe(&span, uri);
         }
         let call = self.0.call(request);
         let recorded = async move {
@@ -87,14 +91,14 @@ async fn readable(mut response: HttpResponse) -> Result<HttpResponse, ConnectorE
 fn record(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
     let context = Context::current();
     let span = context.span();
-    let (kind, message) = match result {
+    let (kind, class, message) = match result {
         Ok(response) => {
             let status = response.status().as_u16();
-            span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
             if let Some(id) = REQUEST_IDS.iter().find_map(|name| response.headers().get(*name)) {
                 span.set_attribute(KeyValue::new("aws.request_id", id.to_owned()));
             }
             if !response.status().is_client_error() && !response.status().is_server_error() {
+                set_status_code(&span, status.into());
                 if !is_first {
                     // The previous attempt has set the status to an error.
                     span.set_status(Status::Ok);
@@ -103,21 +107,44 @@ fn record(result: &Result<HttpResponse, ConnectorError>, is_first: bool) {
             }
             let code = response.body().bytes().and_then(code).unwrap_or_else(|| status.to_string());
             if status == NOT_FOUND || NOT_FOUND_CODES.contains(&code.as_str()) {
-                // Not an error: the caller asks whether the resource exists.
+                // Not an error: the caller asks whether the resource exists. X-Ray shows every span with a status of 4xx as
+                // one, so the span has none.
                 span.set_attribute(KeyValue::new("error.type", code));
                 return;
             }
-            (code, format!("HTTP status {status}"))
+            // X-Ray shows only this status as a throttle. Most of AWS's services answer 400 or 503 instead.
+            let class = CallErrorKind::of(Some(&code), Some(status));
+            let is_throttle = class == CallErrorKind::Throttled;
+            set_status_code(&span, if is_throttle { TOO_MANY_REQUESTS } else { status.into() });
+            (code, class, format!("HTTP status {status}"))
         }
-        Err(error) if error.is_timeout() => ("timeout".to_owned(), "no answer in time".to_owned()),
-        Err(error) => ("connection".to_owned(), error.to_string()),
+        Err(error) if error.is_timeout() => {
+            ("timeout".to_owned(), CallErrorKind::Unavailable, "no answer in time".to_owned())
+        }
+        Err(error) => ("connection".to_owned(), CallErrorKind::Unavailable, error.to_string()),
     };
     span.set_attribute(KeyValue::new("error.type", kind.clone()));
     span.add_event(
         "exception",
-        vec![KeyValue::new("exception.type", kind.clone()), KeyValue::new("exception.message", message)],
+        vec![
+            KeyValue::new("exception.type", class.name()),
+            KeyValue::new("exception.message", format!("{kind}: {message}")),
+        ],
     );
     span.set_status(Status::error(kind));
+}
+
+/// Records the address of a call, without the query.
+fn describe(span: &SpanRef<'_>, uri: &http::Uri) {
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return };
+    span.set_attribute(KeyValue::new("server.address", authority.host().to_owned()));
+    let port = authority.port_u16().unwrap_or(if scheme == "http" { 80 } else { 443 });
+    span.set_attribute(KeyValue::new("server.port", i64::from(port)));
+    span.set_attribute(KeyValue::new("url.full", format!("{scheme}://{authority}{}", uri.path())));
+}
+
+fn set_status_code(span: &SpanRef<'_>, status: i64) {
+    span.set_attribute(KeyValue::new("http.response.status_code", status));
 }
 
 /// The error code in an answer: `<Code>` in XML, `__type` in JSON, without its namespace.

@@ -7,6 +7,7 @@ use dmm_access::record::RecordError;
 use dmm_access::role::RoleName;
 use dmm_mesh::EventError;
 use dmm_state::StateError;
+use dmm_telemetry::ErrorClass;
 use thiserror::Error;
 
 use crate::organization::OrganizationError;
@@ -76,6 +77,30 @@ impl Error {
     }
 }
 
+impl ErrorClass for Error {
+    fn error_class(&self) -> &'static str {
+        match self {
+            Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) => "invalid",
+            Error::Mesh(error) => error.error_class(),
+            Error::Aws(error) => error.error_class(),
+            Error::State(error) => state_class(error),
+            Error::Organization(error) => error.error_class(),
+            Error::TooManyConflicts { .. } => "conflict",
+            Error::OutOfTime { .. } => "timeout",
+        }
+    }
+}
+
+/// The [class](ErrorClass) of an error of the state bucket.
+pub(crate) fn state_class(error: &StateError) -> &'static str {
+    match error {
+        StateError::Conflict { .. } => "conflict",
+        StateError::Denied { .. } => "denied",
+        StateError::Rejected { .. } => "invalid",
+        StateError::Unavailable { .. } => "unavailable",
+    }
+}
+
 pub(crate) fn class(is_retryable: bool) -> &'static str {
     if is_retryable { "Retryable" } else { "Permanent" }
 }
@@ -92,16 +117,30 @@ pub enum MeshError {
     /// It did not answer, or not as expected; a retry may succeed.
     #[error(transparent)]
     Unavailable(Source),
+    /// There is no API key that may do this. A retry reads the key again.
+    #[error(transparent)]
+    Denied(Source),
     /// It rejects the request; a retry fails in the same way.
     #[error(transparent)]
     Rejected(Source),
+}
+
+impl ErrorClass for MeshError {
+    fn error_class(&self) -> &'static str {
+        match self {
+            MeshError::NotFound(_) => "not_found",
+            MeshError::Unavailable(_) => "unavailable",
+            MeshError::Denied(_) => "denied",
+            MeshError::Rejected(_) => "invalid",
+        }
+    }
 }
 
 impl MeshError {
     /// Whether a retry may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, MeshError::Unavailable(_))
+        matches!(self, MeshError::Unavailable(_) | MeshError::Denied(_))
     }
 
     /// Whether the document does not exist.
@@ -231,6 +270,22 @@ pub enum AwsError {
     /// The record of the role's managed policies cannot be used.
     #[error(transparent)]
     Record(#[from] PackRecordError),
+}
+
+impl ErrorClass for AwsError {
+    fn error_class(&self) -> &'static str {
+        match self {
+            AwsError::Denied { .. }
+            | AwsError::OptedOut { .. }
+            | AwsError::RoleForbidden { .. }
+            | AwsError::Unmodifiable { .. }
+            | AwsError::ResourceDenied { .. } => "denied",
+            AwsError::Failed { .. } | AwsError::Resource { .. } | AwsError::Quota { .. } => "unavailable",
+            AwsError::TooManyConflicts { .. } => "conflict",
+            AwsError::State(error) => state_class(error),
+            AwsError::ResourceUnknown { .. } | AwsError::Record(_) => "invalid",
+        }
+    }
 }
 
 impl AwsError {

@@ -4,11 +4,12 @@ use std::sync::{Mutex, PoisonError};
 
 use dmm_budget::agreement::PIN_LIFETIME;
 use dmm_state::{ObjectStore, Precondition, StateError};
+use dmm_telemetry::ErrorClass;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::error::MeshError;
+use crate::error::{MeshError, state_class};
 use crate::ports::Organization;
 
 /// The object with the organization whose key was used first.
@@ -52,6 +53,16 @@ impl OrganizationError {
             OrganizationError::Unreadable { .. } => false,
             OrganizationError::Mesh(error) => error.is_retryable(),
             OrganizationError::State(error) => error.is_retryable(),
+        }
+    }
+}
+
+impl ErrorClass for OrganizationError {
+    fn error_class(&self) -> &'static str {
+        match self {
+            OrganizationError::Unreadable { .. } => "invalid",
+            OrganizationError::Mesh(error) => error.error_class(),
+            OrganizationError::State(error) => state_class(error),
         }
     }
 }

@@ -4,27 +4,18 @@ use dmm_access::entitlement::{Place, RolePolicy};
 use dmm_mesh::{Agreement, AgreementRef, Consumer};
 use dmm_telemetry::{attribute, metrics};
 use jiff::Timestamp;
-use tracing::Span;
 
 use crate::dry_run::Change;
 use crate::outcome::{Convergence, Outcome};
-
-/// The span of one agreement in a run that looks at many.
-pub(crate) fn one_of_many(agreement: &AgreementRef) -> Span {
-    tracing::info_span!(
-        target: "otel",
-        "agreement",
-        otel.name = "agreement",
-        dmm.agreement.id = agreement.id,
-        dmm.agreement.kind = agreement.kind.as_str(),
-    )
-}
 
 /// Records the state of the agreement and who takes part in it.
 pub(crate) fn agreement(agreement: &Agreement) {
     attribute("dmm.agreement.status", if agreement.is_in_force() { "active" } else { "ended" });
     if let Some(id) = &agreement.provider.data_product_id {
         attribute("dmm.provider.data_product.id", id.clone());
+    }
+    if let Some(id) = &agreement.provider.output_port_id {
+        attribute("dmm.provider.output_port.id", id.clone());
     }
     match &agreement.consumer {
         Consumer::DataProduct { id, .. } => attribute("dmm.consumer.data_product.id", id.clone()),
@@ -61,21 +52,26 @@ pub fn findings(agreement: &AgreementRef, convergence: &Convergence) {
     }
 }
 
-/// Records how a run ended and how many rounds it took.
+/// Records in the current span how a run ended and how many rounds it took.
+pub(crate) fn result(Convergence { outcome, rounds, .. }: &Convergence) {
+    if let Outcome::Refused(refusal) = outcome {
+        attribute("dmm.refusal.reason", refusal.code());
+    }
+    attribute("dmm.outcome", outcome.name());
+    attribute("dmm.rounds", i64::try_from(*rounds).unwrap_or(i64::MAX));
+}
+
+/// Records and counts how a run ended and how many rounds it took.
 pub fn outcome(convergence: &Convergence, event_time: Option<Timestamp>) {
     let Convergence { outcome, rounds, .. } = convergence;
     match outcome {
         Outcome::Granted => metrics::granted(),
         Outcome::Revoked => metrics::revoked(),
         Outcome::Unchanged => {}
-        Outcome::Refused(refusal) => {
-            metrics::refused(refusal.code());
-            attribute("dmm.refusal.reason", refusal.code());
-        }
+        Outcome::Refused(refusal) => metrics::refused(refusal.code()),
         Outcome::Postponed(_) => metrics::revocations_held(1),
     }
-    attribute("dmm.outcome", outcome.name());
-    attribute("dmm.rounds", i64::try_from(*rounds).unwrap_or(i64::MAX));
+    result(convergence);
     metrics::convergence_rounds(*rounds);
     if let Some(time) = event_time {
         metrics::event_age(time);

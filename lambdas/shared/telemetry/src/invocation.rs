@@ -1,6 +1,5 @@
 //! An invocation of a function: its span, its duration, and the export of its spans before the answer.
 
-use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,7 +11,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::context::{context_of_event, context_of_xray, span_context_of};
 use crate::event_facts::EventFacts;
 use crate::names::{attribute, span as name};
-use crate::span::{record_error, record_event};
+use crate::span::{EVENTBRIDGE_SYSTEM, ErrorClass, LOCAL_ROOT, record_error, record_event};
 use crate::{metrics, processor, service};
 
 /// What started the function:
@@ -56,7 +55,10 @@ impl Invocation<'_> {
     /// # Errors
     ///
     /// The error of `work`, which the span records.
-    pub async fn run<T, E: Error + 'static>(self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn run<T, E: ErrorClass + 'static>(
+        self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let span = self.span();
         drop(span.set_parent(context_of_xray(self.trace_header)));
         self.finish(span, work).await
@@ -69,7 +71,7 @@ impl Invocation<'_> {
     /// # Errors
     ///
     /// The error of `work`, which the span records.
-    pub async fn run_for_event<T, E: Error + 'static>(
+    pub async fn run_for_event<T, E: ErrorClass + 'static>(
         self,
         event: &EventFacts<'_>,
         work: impl Future<Output = Result<T, E>>,
@@ -79,7 +81,8 @@ impl Invocation<'_> {
             parent_and_link(context_of_event(event.members), context_of_xray(self.trace_header));
         drop(span.set_parent(parent));
         span.add_link(span_context_of(&linked));
-        span.set_attribute(attribute::MESSAGING_SYSTEM, "aws_eventbridge");
+        span.set_attribute(attribute::MESSAGING_SYSTEM, EVENTBRIDGE_SYSTEM);
+        span.set_attribute(attribute::XRAY_REMOTE_SERVICE, name::EVENTBRIDGE);
         span.set_attribute(attribute::MESSAGING_OPERATION_NAME, name::PROCESS);
         span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, name::PROCESS);
         span.record(attribute::EVENT_ID, event.id);
@@ -101,12 +104,14 @@ impl Invocation<'_> {
             { attribute::FAAS_INVOCATION_ID } = self.request_id,
             { attribute::FAAS_COLDSTART } = IS_COLD.swap(false, Ordering::Relaxed),
             { attribute::LAMBDA_INVOKED_ARN } = self.function_arn,
+            { attribute::XRAY_SPAN_KIND } = LOCAL_ROOT,
+            { attribute::XRAY_LOCAL_SERVICE } = service::name(),
             { attribute::EVENT_ID } = field::Empty,
             { attribute::AGREEMENT_ID } = field::Empty,
         )
     }
 
-    async fn finish<T, E: Error + 'static>(
+    async fn finish<T, E: ErrorClass + 'static>(
         &self,
         span: Span,
         work: impl Future<Output = Result<T, E>>,

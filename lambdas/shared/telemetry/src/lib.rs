@@ -11,6 +11,7 @@
 //! | [`names`] | the names of all attributes, metrics and log fields |
 //! | `invocation` | the span of an invocation, and the export of its spans before the answer |
 //! | `span` | the spans of an event, and what every span can record |
+//! | `own_trace` | a trace of its own for one of many agreements |
 //! | `context` | the trace context in both of its formats |
 //! | `tracer`, `resource` | OpenTelemetry's SDK, configured from the environment |
 //! | `processor` | queues ended spans and exports them in batches |
@@ -29,6 +30,7 @@ mod level;
 mod line;
 pub mod metrics;
 pub mod names;
+mod own_trace;
 mod processor;
 mod resource;
 mod service;
@@ -55,7 +57,8 @@ pub use invocation::{Invocation, Trigger};
 use level::level_of;
 use line::Line;
 use names::{log, span as name};
-pub use span::{EventSpan, attribute, current};
+pub use own_trace::OwnTrace;
+pub use span::{ErrorClass, EventSpan, attribute, current, failed};
 
 /// The crates, besides the function's own, that `LOG_LEVEL` applies to without restriction.
 const OUR_CRATES: [&str; 5] = ["dmm_api", "dmm_aws", "dmm_converge", "dmm_function", "dmm_telemetry"];

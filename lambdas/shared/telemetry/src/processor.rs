@@ -3,14 +3,14 @@
 //! Lambda freezes a process as soon as it has answered, so a background thread cannot export spans. This processor keeps
 //! ended spans in a queue, and exports them when a batch is full and before the invocation answers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use dmm_budget::telemetry::{ANSWER_RESERVE, EXPORTER_BACKOFF, FLUSH_TIMEOUT};
-use opentelemetry::trace::SpanKind;
-use opentelemetry::{Context, Value};
+use opentelemetry::trace::{SpanKind, TraceId};
+use opentelemetry::{Context, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
@@ -19,11 +19,15 @@ use tokio::time::{Instant, timeout};
 
 use crate::error::{ExportError, causes};
 use crate::exporter::Exporter;
-use crate::names::attribute::RPC_SYSTEM;
+use crate::names::attribute::{
+    AGREEMENT_ID, ANNOTATIONS, EVENT_ID, FAAS_INVOCATION_ID, RPC_SYSTEM, STACK, XRAY_ANNOTATIONS,
+};
 use crate::names::log;
 
 /// The number of ended spans that starts an export.
 const MAX_EXPORT_BATCH_SIZE: usize = 256;
+/// A span with one of these is that of an invocation, an event or an agreement.
+const SEARCHED: [&str; 3] = [FAAS_INVOCATION_ID, EVENT_ID, AGREEMENT_ID];
 /// The maximum number of spans in the queue. Spans beyond it are dropped and counted.
 const MAX_QUEUE_SIZE: usize = 4096;
 
@@ -33,11 +37,22 @@ static CURRENT: OnceLock<Arc<SpanQueue>> = OnceLock::new();
 /// The queue of ended spans, with the exporter that empties it.
 #[derive(Debug)]
 pub(crate) struct SpanQueue {
-    spans: Mutex<Vec<SpanData>>,
+    spans: Mutex<Spans>,
     dropped: AtomicUsize,
     exporter: tokio::sync::Mutex<BackoffExporter>,
+    /// The resource's attribute `dmm.stack`, if it has one.
+    stack: OnceLock<Value>,
     /// Whether the current failure of the exporter has been logged.
     is_failure_logged: AtomicBool,
+}
+
+/// Ended spans.
+#[derive(Debug, Default)]
+struct Spans {
+    /// Those to export.
+    ready: Vec<SpanData>,
+    /// Those of traces of which it is not known yet whether they are worth exporting.
+    held: HashMap<TraceId, Vec<SpanData>>,
 }
 
 /// The exporter, and when it is used again after a failure.
@@ -57,6 +72,7 @@ impl SpanQueue {
             spans: Mutex::default(),
             dropped: AtomicUsize::new(0),
             exporter: tokio::sync::Mutex::new(BackoffExporter { exporter, backoff_until: None }),
+            stack: OnceLock::new(),
             is_failure_logged: AtomicBool::new(false),
         })
     }
@@ -95,9 +111,45 @@ impl SpanQueue {
         }
     }
 
-    /// Takes all spans out of the queue.
+    /// Takes all spans out of the queue, except those that are held.
     pub(crate) fn drain(&self) -> Vec<SpanData> {
-        std::mem::take(&mut *self.spans.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.lock().ready)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Spans> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on, keeps the spans of this trace back.
+    pub(crate) fn hold(&self, trace: TraceId) {
+        self.lock().held.insert(trace, Vec::new());
+    }
+
+    /// Queues the spans that were kept back, or drops them.
+    pub(crate) fn release(self: &Arc<Self>, trace: TraceId, is_worth_exporting: bool) {
+        let Some(held) = self.lock().held.remove(&trace) else { return };
+        if is_worth_exporting {
+            held.into_iter().for_each(|span| self.push(span));
+        }
+    }
+
+    fn push(self: &Arc<Self>, span: SpanData) {
+        let mut spans = self.lock();
+        if let Some(held) = spans.held.get_mut(&span.span_context.trace_id()) {
+            held.push(span);
+            return;
+        }
+        if spans.ready.len() >= MAX_QUEUE_SIZE {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        spans.ready.push(span);
+        let is_batch = spans.ready.len() == MAX_EXPORT_BATCH_SIZE;
+        drop(spans);
+        if let (true, Ok(runtime)) = (is_batch, Handle::try_current()) {
+            let queue = Arc::clone(self);
+            runtime.spawn(async move { queue.export().await });
+        }
     }
 
     /// Logs a failure once; the next one is logged after an export has succeeded.
@@ -117,6 +169,11 @@ pub(crate) async fn flush(deadline: SystemTime) {
     flush_queue(queue, deadline).await;
 }
 
+/// The queue of this process; `None` if its spans are not exported.
+pub(crate) fn current() -> Option<&'static Arc<SpanQueue>> {
+    CURRENT.get()
+}
+
 async fn flush_queue(queue: &SpanQueue, deadline: SystemTime) {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     let limit = left.saturating_sub(ANSWER_RESERVE).min(FLUSH_TIMEOUT);
@@ -134,18 +191,7 @@ impl SpanProcessor for BatchSpanProcessor {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
-        let mut spans = self.0.spans.lock().unwrap_or_else(PoisonError::into_inner);
-        if spans.len() >= MAX_QUEUE_SIZE {
-            self.0.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        spans.push(finished(span));
-        let is_batch = spans.len() == MAX_EXPORT_BATCH_SIZE;
-        drop(spans);
-        if let (true, Ok(runtime)) = (is_batch, Handle::try_current()) {
-            let queue = Arc::clone(&self.0);
-            runtime.spawn(async move { queue.export().await });
-        }
+        self.0.push(finished(span, self.0.stack.get()));
     }
 
     /// Does nothing, because this function cannot await: [`flush`] exports.
@@ -158,6 +204,9 @@ impl SpanProcessor for BatchSpanProcessor {
     }
 
     fn set_resource(&mut self, resource: &Resource) {
+        if let Some(stack) = resource.get(&Key::from_static_str(STACK)) {
+            self.0.stack.get_or_init(|| stack);
+        }
         // Called before any export, so the lock is free.
         if let Ok(mut state) = self.0.exporter.try_lock() {
             state.exporter.set_resource(resource);
@@ -167,7 +216,11 @@ impl SpanProcessor for BatchSpanProcessor {
 
 /// A span as it is exported. The SDK keeps every value that an attribute was set to: the last one counts. And the AWS SDK
 /// does not mark the spans of its calls as client spans.
-fn finished(mut span: SpanData) -> SpanData {
+///
+/// The span of an invocation, event or agreement names the attributes by which X-Ray finds its trace. X-Ray makes them
+/// annotations and shows all other attributes as metadata, which it does not search
+/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-annotations>).
+fn finished(mut span: SpanData, stack: Option<&Value>) -> SpanData {
     let mut seen = HashSet::new();
     span.attributes.reverse();
     span.attributes.retain(|it| seen.insert(it.key.clone()));
@@ -177,6 +230,16 @@ fn finished(mut span: SpanData) -> SpanData {
         span.span_kind = SpanKind::Client;
         // A random number that identifies the call in the SDK's own log, which is not written.
         span.attributes.retain(|it| it.key.as_str() != "sdk_invocation_id");
+    }
+    let is_searched = |it: &KeyValue| SEARCHED.contains(&it.key.as_str());
+    if span.attributes.iter().any(is_searched) {
+        span.attributes.extend(stack.map(|stack| KeyValue::new(STACK, stack.clone())));
+        let annotations = span.attributes.iter().map(|it| it.key.as_str());
+        let annotations: Vec<StringValue> = annotations
+            .filter(|name| ANNOTATIONS.contains(name))
+            .map(|name| StringValue::from(name.to_owned()))
+            .collect();
+        span.attributes.push(KeyValue::new(XRAY_ANNOTATIONS, Value::Array(annotations.into())));
     }
     span
 }

@@ -14,16 +14,27 @@ use crate::context::{TraceContext, context_of_event, context_of_xray, span_conte
 use crate::error::causes;
 use crate::event_facts::EventFacts;
 use crate::names::{attribute, span as name};
+use crate::service;
 
-/// The span of one event. It ends when this is dropped.
+/// The value of `aws.span.kind` for a span with which a service starts its work. X-Ray makes a segment of it, and for a
+/// producer or consumer a subsegment for the queue.
+pub(crate) const LOCAL_ROOT: &str = "LOCAL_ROOT";
+/// The value of `messaging.system` for EventBridge.
+pub(crate) const EVENTBRIDGE_SYSTEM: &str = "aws_eventbridge";
+
+/// The span of one event, and within it the span for sending the event. They end when this is dropped.
 #[derive(Debug)]
-pub struct EventSpan(Span);
+pub struct EventSpan {
+    // The inner span ends first.
+    sending: Span,
+    span: Span,
+}
 
 impl EventSpan {
     /// No span.
     #[must_use]
     pub fn none() -> EventSpan {
-        EventSpan(Span::none())
+        EventSpan { sending: Span::none(), span: Span::none() }
     }
 
     /// A producer span for an event that is put into a queue. It starts a new trace, or continues the trace that the
@@ -40,20 +51,38 @@ impl EventSpan {
         start(name::PROCESS, "consumer", queue, Some(message_id), event, header)
     }
 
+    /// Starts a producer span in this one for sending the event to a bus. Whoever receives the event continues there.
+    pub fn send(&mut self, bus: &str) {
+        self.sending = tracing::info_span!(
+            target: name::TARGET,
+            parent: &self.span,
+            "send",
+            otel.name = name::of_operation(name::SEND, bus),
+            otel.kind = "producer",
+            { attribute::MESSAGING_SYSTEM } = EVENTBRIDGE_SYSTEM,
+            { attribute::MESSAGING_DESTINATION } = bus,
+            { attribute::MESSAGING_OPERATION_NAME } = name::SEND,
+            { attribute::MESSAGING_OPERATION_TYPE } = name::SEND,
+            { attribute::XRAY_REMOTE_SERVICE } = name::EVENTBRIDGE,
+        );
+    }
+
     /// The context to pass on with the event; `None` if tracing is disabled.
     #[must_use]
     pub fn context(&self) -> Option<TraceContext> {
-        TraceContext::of(&self.0.context())
+        let innermost = if self.sending.is_none() { &self.span } else { &self.sending };
+        TraceContext::of(&innermost.context())
     }
 
-    /// Ends the span before this is dropped.
+    /// Ends the spans before this is dropped.
     pub fn end(&mut self) {
-        self.0 = Span::none();
+        self.sending = Span::none();
+        self.span = Span::none();
     }
 
     /// Records a failure: `kind` is one of a few names, `reason` is for people.
     pub fn fail(&self, kind: &'static str, reason: &str) {
-        record_failure(&self.0, kind, reason);
+        record_failure(&self.span, kind, reason);
     }
 }
 
@@ -70,13 +99,16 @@ fn start(
         target: name::TARGET,
         parent: None,
         "event",
-        otel.name = name::of_queue(queue, operation),
+        otel.name = name::of_operation(operation, name::of_queue(queue)),
         otel.kind = kind,
         { attribute::MESSAGING_SYSTEM } = "aws_sqs",
         { attribute::MESSAGING_DESTINATION } = queue,
         { attribute::MESSAGING_MESSAGE_ID } = message_id,
         { attribute::MESSAGING_OPERATION_NAME } = operation,
         { attribute::MESSAGING_OPERATION_TYPE } = operation,
+        { attribute::XRAY_SPAN_KIND } = LOCAL_ROOT,
+        { attribute::XRAY_LOCAL_SERVICE } = service::name(),
+        { attribute::XRAY_REMOTE_SERVICE } = name::of_queue(queue),
         { attribute::EVENT_ID } = event.id,
         { attribute::AGREEMENT_ID } = field::Empty,
     );
@@ -86,7 +118,7 @@ fn start(
     drop(span.set_parent(parent));
     span.add_link(span_context_of(&Span::current().context()));
     record_event(&span, event);
-    EventSpan(span)
+    EventSpan { sending: Span::none(), span }
 }
 
 /// Records the event and the agreement that it is about.
@@ -115,9 +147,21 @@ pub fn current() -> Option<TraceContext> {
     TraceContext::of(&Span::current().context())
 }
 
+/// An error that says in one word what it means.
+pub trait ErrorClass: Error {
+    /// `throttled`, `denied`, `unavailable`, `not_found`, `invalid`, `conflict` or `timeout`: whether to wait, to change
+    /// permissions, or to correct something.
+    fn error_class(&self) -> &'static str;
+}
+
+/// Records that the work in the current span failed with this error.
+pub fn failed<E: ErrorClass + 'static>(error: &E) {
+    record_error(&Span::current(), error);
+}
+
 /// Records that the work in this span failed with this error.
-pub(crate) fn record_error<E: Error + 'static>(span: &Span, error: &E) {
-    record_failure(span, std::any::type_name::<E>(), &causes(error));
+pub(crate) fn record_error<E: ErrorClass + 'static>(span: &Span, error: &E) {
+    record_failure(span, error.error_class(), &causes(error));
 }
 
 fn record_failure(span: &Span, kind: &str, reason: &str) {

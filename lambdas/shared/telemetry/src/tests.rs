@@ -14,7 +14,9 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::daemon::Daemon;
 use crate::exporter::Exporter;
 use crate::processor::{BatchSpanProcessor, SpanQueue};
-use crate::{EventFacts, EventSpan, Invocation, TelemetryError, Trigger, causes, level_of, subscriber};
+use crate::{
+    ErrorClass, EventFacts, EventSpan, Invocation, TelemetryError, Trigger, causes, level_of, subscriber,
+};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -103,6 +105,12 @@ fn the_error_for_an_invalid_level_says_what_to_do() {
         assert!(matches!(error, TelemetryError::Level { .. }), "{wrong}");
         let text = error.to_string();
         assert!(text.contains("LOG_LEVEL") && text.contains(wrong) && text.contains("debug"), "{text}");
+    }
+}
+
+impl ErrorClass for TelemetryError {
+    fn error_class(&self) -> &'static str {
+        "invalid"
     }
 }
 
@@ -226,8 +234,9 @@ async fn a_failure_is_recorded_as_status_and_exception() {
     let [span] = spans.as_slice() else { panic!("{spans:?}") };
     assert!(matches!(&span.status, Status::Error { description } if description.contains("odd")));
     let [exception] = &*span.events.events else { panic!("{:?}", span.events) };
-    let named = |name: &str| exception.attributes.iter().any(|it| it.key.as_str() == name);
-    assert!(exception.name == "exception" && named("exception.type") && named("exception.message"));
+    let named = |name: &str| exception.attributes.iter().find(|it| it.key.as_str() == name);
+    assert_eq!(named("exception.type").map(|it| it.value.to_string()).as_deref(), Some("invalid"));
+    assert!(exception.name == "exception" && named("exception.message").is_some());
 }
 
 #[tokio::test]
@@ -243,12 +252,40 @@ async fn an_event_starts_a_trace_that_its_message_continues() {
     })
     .await;
     let [create, process] = spans.as_slice() else { panic!("{spans:?}") };
-    assert_eq!((&*create.name, &create.span_kind), ("dmm_events create", &SpanKind::Producer));
-    assert_eq!((&*process.name, &process.span_kind), ("dmm_events process", &SpanKind::Consumer));
+    assert_eq!((&*create.name, &create.span_kind), ("create dmm_events", &SpanKind::Producer));
+    assert_eq!((&*process.name, &process.span_kind), ("process dmm_events", &SpanKind::Consumer));
     assert_eq!(create.parent_span_id, SpanId::INVALID);
     assert_eq!(process.parent_span_id, create.span_context.span_id());
     assert_eq!(text(process, "messaging.message.id").as_deref(), Some("message-1"));
     assert_eq!(text(process, "error.type").as_deref(), Some("NotPublished"));
+}
+
+#[tokio::test]
+async fn whoever_receives_an_event_from_the_bus_continues_where_it_was_sent() {
+    let (spans, _) = traced(async {
+        let received = event(&json!({}));
+        let mut process = EventSpan::process("dmm_events.fifo", "message-1", None, &facts(&received));
+        let before = process.context().unwrap();
+        process.send("dmm");
+        let after = process.context().unwrap();
+        assert!(before.traceparent != after.traceparent);
+        let work = async { Ok::<_, TelemetryError>(()) };
+        invocation(Some(&after.xray)).run_for_event(&facts(&received), work).await.unwrap();
+        process.end();
+    })
+    .await;
+    let [function, send, process] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!((&*send.name, &send.span_kind), ("send dmm", &SpanKind::Producer));
+    assert_eq!(send.parent_span_id, process.span_context.span_id());
+    assert_eq!(function.parent_span_id, send.span_context.span_id());
+    // The nodes of the map in X-Ray.
+    for (span, remote) in [(process, "dmm_events"), (send, "EventBridge"), (function, "EventBridge")] {
+        assert_eq!(text(span, "aws.remote.service").as_deref(), Some(remote));
+    }
+    for span in [process, function] {
+        assert_eq!(text(span, "aws.span.kind").as_deref(), Some("LOCAL_ROOT"));
+        assert!(text(span, "aws.local.service").is_some());
+    }
 }
 
 #[tokio::test]

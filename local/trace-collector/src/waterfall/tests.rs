@@ -52,17 +52,17 @@ fn a_trace_is_a_tree_with_bars_in_the_order_of_time() {
         span(3, 2, "inner", 11, 15),
         with(span(4, 1, "iam-grant", 15, 30), &granted),
         with(
-            span(1, 0, "dmm_events create", 0, 3),
+            span(1, 0, "create dmm_events", 0, 3),
             &[("cloudevents.event_type", "com.x.AccessActivatedEvent"), id],
         ),
         failed,
-        span(2, 1, "dmm_events process", 10, 16),
+        span(2, 1, "process dmm_events", 10, 16),
     ]);
     let rendered = trace.waterfall(120);
     let expected = "\
 Trace 1-58585858-585858585858585858585858  AccessActivatedEvent  event-1  30 ms
-dmm_events create        feed  ▕███                           ▏   3.0 ms
-├─ dmm_events process    feed  ▕          ██████              ▏   6.0 ms
+create dmm_events        feed  ▕███                           ▏   3.0 ms
+├─ process dmm_events    feed  ▕          ██████              ▏   6.0 ms
 │  └─ inner              feed  ▕           ████               ▏   4.0 ms
 └─ iam-grant             feed  ▕               ███████████████▏    15 ms  granted DMM_Access_1 on reader
    └─ IAM.GetRolePolicy  feed  ▕                    █████     ▏   5.0 ms  ✗ NoSuchEntity

@@ -8,8 +8,8 @@ use dmm_access::record::{Cause, Record};
 use dmm_access::role::Role;
 use dmm_budget::reconcile::FAILURES_IN_A_ROW;
 use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_telemetry::OwnTrace;
 use tokio::time::{Instant, timeout};
-use tracing::Instrument;
 
 use super::Reconciler;
 use super::census::Collector;
@@ -19,7 +19,7 @@ use super::request::ReconcileError;
 use crate::converge::Converger;
 use crate::error::Error;
 use crate::gate::{Gate, Open};
-use crate::outcome::Convergence;
+use crate::outcome::{Convergence, Outcome};
 use crate::trace;
 
 /// The prefix of the keys of grant records, see [`record_key`].
@@ -308,10 +308,24 @@ impl<'a> Pass<'a> {
         gate: &dyn Gate,
     ) -> Result<Convergence, Error> {
         let converger = Converger { gate, ..self.reconciler.converger.clone() };
-        let run = converger.converge(agreement, found, self.cause);
-        let run = run.instrument(trace::one_of_many(agreement));
-        let result = timeout(self.reconciler.agreement_timeout, run).await;
-        result.unwrap_or_else(|_| Err(Error::OutOfTime { agreement: agreement.to_string() }))
+        let run = async {
+            let run = converger.converge(agreement, found, self.cause);
+            let result = timeout(self.reconciler.agreement_timeout, run).await;
+            let result =
+                result.unwrap_or_else(|_| Err(Error::OutOfTime { agreement: agreement.to_string() }));
+            match &result {
+                Ok(convergence) => trace::result(convergence),
+                Err(error) => dmm_telemetry::failed(error),
+            }
+            result
+        };
+        // An agreement that is as it should be costs no span, and neither does one that was refused before.
+        let is_worth_exporting = |result: &Result<Convergence, Error>| match result {
+            Ok(Convergence { outcome: Outcome::Unchanged, .. }) => false,
+            Ok(Convergence { outcome: Outcome::Refused(_), had_access, .. }) => *had_access,
+            Ok(_) | Err(_) => true,
+        };
+        OwnTrace::of_agreement(agreement.kind.as_str(), &agreement.id).run(run, is_worth_exporting).await
     }
 
     fn count(&mut self, agreement: &AgreementRef, result: Result<Convergence, Error>) {

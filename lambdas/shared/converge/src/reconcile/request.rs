@@ -3,12 +3,13 @@
 use std::num::NonZeroUsize;
 
 use dmm_state::StateError;
+use dmm_telemetry::ErrorClass;
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
 use super::checkpoint::Position;
-use crate::error::{MeshError, RoleListError, class};
+use crate::error::{MeshError, RoleListError, class, state_class};
 use crate::organization::OrganizationError;
 
 /// What a run is asked for. The default is a complete pass: the rest of the last one if that stopped early, else a new
@@ -67,6 +68,19 @@ pub enum ReconcileError {
     /// The account's roles could not be listed.
     #[error(transparent)]
     RoleList(#[from] RoleListError),
+}
+
+impl ErrorClass for ReconcileError {
+    fn error_class(&self) -> &'static str {
+        match self {
+            ReconcileError::Request(_) | ReconcileError::NoList => "invalid",
+            ReconcileError::Mesh(error) => error.error_class(),
+            ReconcileError::State(error) => state_class(error),
+            ReconcileError::Organization(error) => error.error_class(),
+            ReconcileError::RoleList(RoleListError::Denied { .. }) => "denied",
+            ReconcileError::RoleList(RoleListError::Failed { .. }) => "unavailable",
+        }
+    }
 }
 
 impl ReconcileError {

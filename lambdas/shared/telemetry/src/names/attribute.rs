@@ -22,6 +22,8 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     AGREEMENT_STATUS = "dmm.agreement.status";
     /// the data product that provides the data
     PROVIDER_DATA_PRODUCT_ID = "dmm.provider.data_product.id";
+    /// the output port that provides the data
+    PROVIDER_OUTPUT_PORT_ID = "dmm.provider.output_port.id";
     /// the data product that consumes the data
     CONSUMER_DATA_PRODUCT_ID = "dmm.consumer.data_product.id";
     /// the team that consumes the data
@@ -34,6 +36,8 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     OUTCOME = "dmm.outcome";
     /// why an active agreement gets nothing
     REFUSAL_REASON = "dmm.refusal.reason";
+    /// the name of the Pulumi stack
+    STACK = "dmm.stack";
     /// how often the agreement was read until IAM matched it
     ROUNDS = "dmm.rounds";
 
@@ -56,13 +60,13 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
 
     /// `aws_sqs` or `aws_eventbridge`
     MESSAGING_SYSTEM = "messaging.system";
-    /// the queue's name
+    /// the name of the queue or bus
     MESSAGING_DESTINATION = "messaging.destination.name";
     /// SQS's id of the message
     MESSAGING_MESSAGE_ID = "messaging.message.id";
     /// the number of messages in the batch
     MESSAGING_BATCH_SIZE = "messaging.batch.message_count";
-    /// `create` or `process`
+    /// `create`, `process` or `send`
     MESSAGING_OPERATION_NAME = "messaging.operation.name";
     /// the same, as one of OpenTelemetry's types
     MESSAGING_OPERATION_TYPE = "messaging.operation.type";
@@ -90,6 +94,8 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     URL_FULL = "url.full";
     /// the called path with `{id}` in the place of the id
     URL_TEMPLATE = "url.template";
+    /// the name of the system that was called, if it is not one of AWS
+    PEER_SERVICE = "peer.service";
     /// AWS's id of the request
     AWS_REQUEST_ID = "aws.request_id";
     /// the kind of system that was called
@@ -97,10 +103,19 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
 
     /// the kind of error: an error code, an HTTP status or the name of an error
     ERROR_TYPE = "error.type";
-    /// the same, on the event `exception`
+    /// on the event `exception`, what the error means: `throttled`, `denied`, `unavailable`, …
     EXCEPTION_TYPE = "exception.type";
     /// the error with its causes
     EXCEPTION_MESSAGE = "exception.message";
+
+    /// the attributes of this span by which X-Ray finds its trace
+    XRAY_ANNOTATIONS = "aws.xray.annotations";
+    /// `LOCAL_ROOT` where a function starts its work on something: X-Ray shows the function as a node
+    XRAY_SPAN_KIND = "aws.span.kind";
+    /// the function, as the name of its node in X-Ray
+    XRAY_LOCAL_SERVICE = "aws.local.service";
+    /// the queue, or EventBridge, as the name of its node in X-Ray
+    XRAY_REMOTE_SERVICE = "aws.remote.service";
 
     /// the function's name
     SERVICE_NAME = "service.name";
@@ -119,3 +134,21 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     /// the function's log group
     LOG_GROUP_NAMES = "aws.log.group.names";
 }
+
+/// The attributes by which people search in X-Ray, where they are annotations. X-Ray indexes at most 50 annotations of a
+/// trace (<https://docs.aws.amazon.com/general/latest/gr/xray.html>).
+pub const ANNOTATIONS: &[&str] = &[
+    EVENT_ID,
+    EVENT_TYPE,
+    AGREEMENT_ID,
+    AGREEMENT_KIND,
+    AGREEMENT_STATUS,
+    PROVIDER_DATA_PRODUCT_ID,
+    PROVIDER_OUTPUT_PORT_ID,
+    CONSUMER_DATA_PRODUCT_ID,
+    CONSUMER_TEAM_ID,
+    IAM_ROLE_NAME,
+    OUTCOME,
+    REFUSAL_REASON,
+    STACK,
+];

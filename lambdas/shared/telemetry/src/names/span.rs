@@ -12,16 +12,28 @@ pub const AWS_SDK_TARGET_PREFIX: &str = "aws_sdk_";
 /// The span of one agreement in a run of iam-reconcile.
 pub const AGREEMENT: &str = "agreement";
 
-/// The operation that puts an event into a queue: its span is `QUEUE create`.
+/// The operation that puts an event into a queue: its span is `create QUEUE`.
 pub const CREATE: &str = "create";
-/// The operation that works on a message or an event: the span for a message is `QUEUE process`.
+/// The operation that works on a message or an event: the span for a message is `process QUEUE`.
 pub const PROCESS: &str = "process";
+/// The operation that puts an event on a bus: its span is `send BUS`.
+pub const SEND: &str = "send";
 
 /// The event of a span that describes an error.
 pub const EXCEPTION: &str = "exception";
 
-/// The name of the span for an operation on messages of a queue. A FIFO queue's name is used without `.fifo`.
+/// The name of EventBridge's node in X-Ray.
+pub const EVENTBRIDGE: &str = "EventBridge";
+
+/// The name by which people know a queue: a FIFO queue's name without `.fifo`.
 #[must_use]
-pub fn of_queue(queue: &str, operation: &str) -> String {
-    format!("{} {operation}", queue.strip_suffix(".fifo").unwrap_or(queue))
+pub fn of_queue(queue: &str) -> &str {
+    queue.strip_suffix(".fifo").unwrap_or(queue)
+}
+
+/// The name of the span for an operation on a queue or bus, after OpenTelemetry's
+/// [conventions](https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/#span-name).
+#[must_use]
+pub fn of_operation(operation: &str, destination: &str) -> String {
+    format!("{operation} {destination}")
 }

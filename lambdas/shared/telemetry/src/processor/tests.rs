@@ -1,7 +1,7 @@
 use std::net::UdpSocket;
 
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span as _, Tracer, TracerProvider};
+use opentelemetry::trace::{Span as _, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 use super::*;
@@ -77,4 +77,41 @@ fn a_call_of_the_aws_sdk_is_a_client_span_and_the_last_value_of_an_attribute_cou
     let [call, other] = <[SpanData; 2]>::try_from(queue.drain()).unwrap();
     assert_eq!((call.span_kind, other.span_kind), (SpanKind::Client, SpanKind::Internal));
     assert_eq!(call.attributes, [KeyValue::new("rpc.system", "aws-api"), KeyValue::new("key", "last")]);
+}
+
+#[test]
+fn the_attributes_that_people_search_by_are_annotations_on_the_spans_of_events_only() {
+    let (queue, tracer) = queue_to("127.0.0.1:9");
+    queue.stack.set(Value::from("prod")).unwrap();
+    let mut event = tracer.start("process dmm_events");
+    event.set_attribute(KeyValue::new("cloudevents.event_id", "e-1"));
+    event.set_attribute(KeyValue::new("dmm.agreement.id", "a-1"));
+    event.set_attribute(KeyValue::new("messaging.system", "aws_sqs"));
+    event.end();
+    tracer.start("IAM.GetRole").end();
+    let [event, call] = <[SpanData; 2]>::try_from(queue.drain()).unwrap();
+    let annotations = |span: &SpanData| {
+        let found = span.attributes.iter().find(|it| it.key.as_str() == "aws.xray.annotations");
+        found.map(|it| it.value.to_string())
+    };
+    let expected = r#"["cloudevents.event_id","dmm.agreement.id","dmm.stack"]"#;
+    assert_eq!(annotations(&event).as_deref(), Some(expected));
+    assert!(event.attributes.contains(&KeyValue::new("dmm.stack", "prod")));
+    assert_eq!(annotations(&call), None);
+}
+
+#[test]
+fn spans_of_a_trace_that_is_held_are_exported_only_if_it_is_worth_it() {
+    let (queue, tracer) = queue_to("127.0.0.1:9");
+    for (is_worth_exporting, expected) in [(true, 2), (false, 0)] {
+        let mut root = tracer.start("agreement");
+        let trace = root.span_context().trace_id();
+        queue.hold(trace);
+        let parent = opentelemetry::Context::new().with_remote_span_context(root.span_context().clone());
+        tracer.start_with_context("IAM.GetRole", &parent).end();
+        root.end();
+        assert!(queue.drain().is_empty(), "the trace is held");
+        queue.release(trace, is_worth_exporting);
+        assert_eq!(queue.drain().len(), expected);
+    }
 }
