@@ -30,13 +30,18 @@ fn attribute<'a>(span: &'a Span, name: &str) -> Option<&'a Value> {
     span.attributes.iter().find(|it| it.key == name)?.value.as_ref()?.value.as_ref()
 }
 
-fn annotations(span: &Span) -> Vec<String> {
+fn annotations(span: &Span) -> Vec<&str> {
     let Some(Value::ArrayValue(names)) = attribute(span, "aws.xray.annotations") else { return Vec::new() };
-    let name = |value: &Option<Value>| match value {
-        Some(Value::StringValue(name)) => name.clone(),
-        other => panic!("{other:?}"),
-    };
-    names.values.iter().map(|value| name(&value.value)).collect()
+    let name = |value: &'_ Option<Value>| matches!(value, Some(Value::StringValue(_)));
+    assert!(names.values.iter().all(|it| name(&it.value)), "{names:?}");
+    names
+        .values
+        .iter()
+        .filter_map(|it| match &it.value {
+            Some(Value::StringValue(name)) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Whether X-Ray finds the trace by `annotation[name] = "value"`.
@@ -44,7 +49,7 @@ fn is_found_by(trace: &Trace, name: &str, value: &str) -> bool {
     trace
         .spans()
         .iter()
-        .any(|it| annotations(&it.span).iter().any(|it| it == name) && text(&it.span, name) == Some(value))
+        .any(|it| annotations(&it.span).contains(&name) && text(&it.span, name) == Some(value))
 }
 
 /// How X-Ray shows a span: the HTTP status decides, and else OpenTelemetry's status.

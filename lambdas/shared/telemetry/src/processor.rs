@@ -129,7 +129,9 @@ impl SpanQueue {
     pub(crate) fn release(self: &Arc<Self>, trace: TraceId, is_worth_exporting: bool) {
         let Some(held) = self.lock().held.remove(&trace) else { return };
         if is_worth_exporting {
-            held.into_iter().for_each(|span| self.push(span));
+            for span in held {
+                self.push(span);
+            }
         }
     }
 
