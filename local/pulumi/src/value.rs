@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Number, Value as Json};
 
+use crate::number;
+
 /// The text that replaces a secret.
 const MASK: &str = "[secret]";
 
@@ -77,6 +79,12 @@ impl Map {
     /// Returns the names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Removes what is null, from the maps inside, too.
+    pub(crate) fn without_nulls(self) -> Map {
+        let members = self.0.into_iter().map(|(name, value)| (name, value.without_nulls()));
+        members.filter(|(_, value)| *value != Value::Null).collect()
     }
 
     /// Sets the value of a name. An existing value is replaced without changing its position.
@@ -162,6 +170,16 @@ impl Value {
         }
     }
 
+    /// Removes what is null from maps, which have no null members in Pulumi's state.
+    pub(crate) fn without_nulls(self) -> Value {
+        match self {
+            Value::List(items) => Value::List(items.into_iter().map(Value::without_nulls).collect()),
+            Value::Map(map) => Value::Map(map.without_nulls()),
+            Value::Secret(inner) => inner.without_nulls().secret(),
+            other => other,
+        }
+    }
+
     /// Returns a member of a map. The members of a secret are secrets.
     pub(crate) fn member(&self, name: &str) -> Option<Value> {
         match self {
@@ -184,7 +202,7 @@ impl Value {
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(number) => Some(number::in_text(number)),
             Value::Bool(flag) => Some(flag.to_string()),
             _ => None,
         }
@@ -211,7 +229,7 @@ impl From<Json> for Value {
         match json {
             Json::Null => Value::Null,
             Json::Bool(flag) => Value::Bool(flag),
-            Json::Number(number) => Value::Number(number),
+            Json::Number(number) => Value::Number(number.as_f64().and_then(number::json).unwrap_or(number)),
             Json::String(text) => Value::String(text),
             Json::Array(items) => Value::List(items.into_iter().map(Value::from).collect()),
             Json::Object(members) => {

@@ -31,15 +31,36 @@ pub(crate) fn inputs(engine: &BTreeMap<String, Map<String, Value>>, ours: &Evalu
     differences
 }
 
+/// Returns the differences between the outputs, and whether they are secrets.
+pub(crate) fn outputs(engine: &Map<String, Value>, ours: &Evaluated) -> Vec<String> {
+    let mut differences = members("outputs", &reveal_all(engine), &ours.outputs);
+    for (name, value) in engine {
+        if is_secret(value) != ours.secret_outputs.contains(name) {
+            differences.push(format!("outputs.{name} is a secret in one only"));
+        }
+    }
+    differences
+}
+
 /// Returns the differences between two objects.
-pub(crate) fn members(name: &str, engine: &Map<String, Value>, ours: &Map<String, Value>) -> Vec<String> {
+fn members(name: &str, engine: &Map<String, Value>, ours: &Map<String, Value>) -> Vec<String> {
     let mut keys: Vec<&String> = engine.keys().chain(ours.keys()).collect();
     keys.sort();
     keys.dedup();
-    let differs = |key: &&String| engine.get(*key) != ours.get(*key);
+    let differs = |key: &&String| engine.get(*key).map(with_fractions) != ours.get(*key).map(with_fractions);
     let shown = |object: &Map<String, Value>, key: &str| object.get(key).map_or("nothing".to_owned(), Value::to_string);
     keys.into_iter()
         .filter(differs)
         .map(|key| format!("{name}.{key}: the engine has {}, but here it is {}", shown(engine, key), shown(ours, key)))
         .collect()
+}
+
+/// Converts all numbers to the one kind that Pulumi has.
+fn with_fractions(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().into(),
+        Value::Array(items) => items.iter().map(with_fractions).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), with_fractions(value))).collect(),
+        other => other.clone(),
+    }
 }

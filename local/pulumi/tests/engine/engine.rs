@@ -67,21 +67,43 @@ impl<'a> Workspace<'a> {
         self.folder.path()
     }
 
-    /// Creates the stack of a program, whose folder is given relative to the workspace. `secrets` are config keys.
-    pub(crate) async fn stack(&self, program: &str, secrets: &[(&str, &str)]) -> Stack<'_> {
+    /// Copies the state and the stack's file of another workspace, whose program is in the workspace itself and has the same
+    /// name. This is faster than creating a stack.
+    pub(crate) fn copy_stack(&self, from: &Workspace<'_>) {
+        copy(&from.path().join("state"), &self.path().join("state"));
+        let file = format!("Pulumi.{STACK}.yaml");
+        std::fs::copy(from.path().join(&file), self.path().join(&file)).expect("the stack's file");
+    }
+
+    /// Creates the stack of a program, unless it exists. The program's folder is given relative to the workspace.
+    /// `secrets` are config keys. Returns the engine's answer if it rejects them.
+    pub(crate) async fn stack(&self, program: &str, secrets: &[(&str, &str)]) -> Result<Stack<'_>, Answer> {
         let folder = self.path().join(program);
         let mut stack = Stack { workspace: self, folder, head: String::new() };
-        let made = stack.run(&["stack", "init", STACK]).await;
-        assert!(made.ok, "{}", made.text);
+        if !stack.config_file().exists() {
+            stack.run(&["stack", "init", STACK]).await.accepted()?;
+        }
         for (key, value) in secrets {
-            let set = stack.run(&["config", "set", "--secret", key, value]).await;
-            assert!(set.ok, "{}", set.text);
+            stack.run(&["config", "set", "--secret", key, value]).await.accepted()?;
         }
         stack.head = std::fs::read_to_string(stack.config_file()).unwrap_or_default();
         if !stack.head.contains("config:") {
             stack.head.push_str("config:\n");
         }
-        stack
+        Ok(stack)
+    }
+}
+
+/// Copies a folder and what is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("a copy");
+        }
     }
 }
 
@@ -94,12 +116,17 @@ pub(crate) struct Stack<'a> {
 }
 
 /// What a command answered.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) ok: bool,
     pub(crate) text: String,
 }
 
 impl Answer {
+    fn accepted(self) -> Result<(), Answer> {
+        if self.ok { Ok(()) } else { Err(self) }
+    }
+
     /// Returns the warnings and errors, each once. The engine shows them while it works and in a summary.
     pub(crate) fn findings(&self) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
@@ -151,19 +178,14 @@ impl Stack<'_> {
         self.run(&["destroy", "--yes", "--skip-preview"]).await
     }
 
-    /// Returns the outputs with secrets revealed.
+    /// Returns the outputs in the engine's own form.
     pub(crate) async fn outputs(&self) -> Map<String, Value> {
-        let answer = self.run(&["stack", "output", "--json", "--show-secrets"]).await;
+        let answer = self.run(&["stack", "export", "--show-secrets"]).await;
         assert!(answer.ok, "{}", answer.text);
-        serde_json::from_str(&answer.text).expect("outputs")
-    }
-
-    /// Returns the names of the outputs that are secrets.
-    pub(crate) async fn secret_outputs(&self) -> Vec<String> {
-        let answer = self.run(&["stack", "output", "--json"]).await;
-        assert!(answer.ok, "{}", answer.text);
-        let outputs: Map<String, Value> = serde_json::from_str(&answer.text).expect("outputs");
-        outputs.into_iter().filter(|(_, value)| value == "[secret]").map(|(name, _)| name).collect()
+        let state: Value = serde_json::from_str(&answer.text).expect("a state");
+        let resources = state["deployment"]["resources"].as_array().cloned().unwrap_or_default();
+        let stack = resources.into_iter().find(|resource| resource["type"] == "pulumi:pulumi:Stack");
+        stack.and_then(|stack| stack["outputs"].as_object().cloned()).unwrap_or_default()
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Answer {

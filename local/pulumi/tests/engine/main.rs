@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test may fail")]
 
 mod compare;
+mod corpus;
 mod engine;
 mod known;
 mod local;

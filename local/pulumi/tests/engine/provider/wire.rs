@@ -22,7 +22,11 @@ pub(crate) fn reveal(value: &Value) -> Value {
     };
     let call = |function: &str, argument: &Value| json!({ format!("fn::{function}"): argument });
     match members.get(SIGNATURE).and_then(Value::as_str) {
-        Some(SECRET) => reveal(&value["value"]),
+        // A request contains the value, the exported state JSON.
+        Some(SECRET) => match value["plaintext"].as_str().map(serde_json::from_str) {
+            Some(plain) => reveal(&plain.unwrap_or_default()),
+            None => reveal(&value["value"]),
+        },
         Some(ASSET) => match members.get("path").filter(|path| *path != "") {
             Some(path) => call("fileAsset", path),
             None => call("stringAsset", &value["text"]),
