@@ -139,11 +139,17 @@ impl Kind {
     /// Returns whether a value in a stack's file has this type. Integers and booleans may be text there.
     fn holds(&self, json: &Json) -> bool {
         match (self, json) {
-            (Kind::String, Json::String(_)) | (Kind::Boolean, Json::Bool(_)) | (Kind::Object, Json::Object(_)) => true,
-            (Kind::Integer, Json::Number(number)) => number.as_f64().is_some_and(|number| number.fract() == 0.0),
+            (Kind::String, Json::String(_))
+            | (Kind::Boolean, Json::Bool(_))
+            | (Kind::Object, Json::Object(_)) => true,
+            (Kind::Integer, Json::Number(number)) => {
+                number.as_f64().is_some_and(|number| number.fract() == 0.0)
+            }
             (Kind::Integer, Json::String(text)) => text.parse::<i64>().is_ok(),
             (Kind::Boolean, Json::String(text)) => text == "true" || text == "false",
-            (Kind::Array(items), Json::Array(elements)) => elements.iter().all(|element| items.holds(element)),
+            (Kind::Array(items), Json::Array(elements)) => {
+                elements.iter().all(|element| items.holds(element))
+            }
             _ => false,
         }
     }
@@ -214,7 +220,9 @@ mod tests {
 
     #[test]
     fn a_value_of_another_type_is_rejected_without_showing_it() {
-        for (kind, given) in [("integer", "7.5"), ("boolean", "yes"), ("object", "hunter2"), ("string", "-Inf")] {
+        for (kind, given) in
+            [("integer", "7.5"), ("boolean", "yes"), ("object", "hunter2"), ("string", "-Inf")]
+        {
             let error = value(&json!({"type": kind, "secret": true}), Some(given)).expect_err("another type");
             assert!(error.contains("config.k must be") && !error.contains(given), "{error}");
         }
@@ -225,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_secret_has_no_default() {
-        let error = value(&json!({"type": "string", "secret": true, "default": ""}), None).expect_err("a secret");
+        let error =
+            value(&json!({"type": "string", "secret": true, "default": ""}), None).expect_err("a secret");
         assert!(error.contains("config.k is a secret"), "{error}");
     }
 

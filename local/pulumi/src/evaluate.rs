@@ -218,7 +218,8 @@ impl Evaluation {
                     let key = self.reference(reference, invoke)?;
                     let found = key.clone().revealed();
                     if !matches!(found, Value::String(_)) {
-                        let (location, expected) = (reference.location.clone(), "a string, because it is a key");
+                        let (location, expected) =
+                            (reference.location.clone(), "a string, because it is a key");
                         return Err(Error::WrongType { location, expected, found: found.kind() });
                     }
                     key

@@ -248,7 +248,8 @@ mod tests {
         let found = read(r#"${a.b[0]["c.d \"e\""].f[12]["€"]}"#);
         assert_eq!(found.root, "a");
         let key = |text: &str| Access::Key(text.to_owned());
-        let path = [name("b"), Access::Element(0), key("c.d \"e\""), name("f"), Access::Element(12), key("€")];
+        let path =
+            [name("b"), Access::Element(0), key("c.d \"e\""), name("f"), Access::Element(12), key("€")];
         assert_eq!(found.path, path);
         assert_eq!(found.to_string(), r#"a.b[0]["c.d \"e\""].f[12]["€"]"#);
     }

@@ -34,8 +34,10 @@ pub(crate) enum Function {
 }
 
 /// Base64 whose last character may have bits that do not count.
-const LENIENT: GeneralPurpose =
-    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 const FUNCTIONS: [(&str, Function); 16] = [
     ("assetArchive", Function::AssetArchive),
@@ -170,7 +172,9 @@ impl Function {
         };
         let text = |item: &Value| match item {
             Value::String(text) => Ok(text.clone()),
-            other => Err(self.problem(location, format!("needs a list of strings, but one is {}", other.kind()))),
+            other => {
+                Err(self.problem(location, format!("needs a list of strings, but one is {}", other.kind())))
+            }
         };
         let texts = items.iter().map(text).collect::<Result<Vec<_>, Error>>()?;
         Ok(Value::String(texts.join(&delimiter)))
@@ -213,7 +217,10 @@ impl Function {
                 });
             }
             other => {
-                return Err(self.problem(location, format!("needs a list, an object or a string, not {}", other.kind())));
+                return Err(self.problem(
+                    location,
+                    format!("needs a list, an object or a string, not {}", other.kind()),
+                ));
             }
         };
         Ok(Value::Number(Number::from(length)))
@@ -376,7 +383,9 @@ mod tests {
         let error = call("stackReference", json!(["a", "b"])).expect_err("not supported");
         assert!(error.contains("fn::stackReference is not supported without Pulumi; use"), "{error}");
         assert!(
-            call("fromJSON", json!("1")).expect_err("unknown").contains("the function fn::fromJSON does not exist")
+            call("fromJSON", json!("1"))
+                .expect_err("unknown")
+                .contains("the function fn::fromJSON does not exist")
         );
     }
 }

@@ -45,13 +45,11 @@ pub(crate) fn texts(value: &Json, location: &Location) -> Result<Vec<String>, Er
 /// Returns the string at this location, which must not contain references.
 pub(crate) fn plain<'a>(value: &'a Json, location: &Location) -> Result<&'a str, Error> {
     let text = text(value, location)?;
-    match Expression::parse(value, location)? {
-        Expression::Text(_) => Ok(text),
-        _ => {
-            let (expected, found) = ("a string without references", "computed");
-            Err(Error::WrongType { location: location.clone(), expected, found })
-        }
+    if let Expression::Text(_) = Expression::parse(value, location)? {
+        return Ok(text);
     }
+    let (expected, found) = ("a string without references", "computed");
+    Err(Error::WrongType { location: location.clone(), expected, found })
 }
 
 /// Rejects keys that are not in `known`.

@@ -49,7 +49,8 @@ pub(crate) fn parse(text: &str) -> Option<f64> {
 /// Removes underscores between digits. Returns `None` if there are others.
 fn without_separators(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    let digit = |index: Option<usize>| index.and_then(|index| bytes.get(index)).is_some_and(u8::is_ascii_digit);
+    let digit =
+        |index: Option<usize>| index.and_then(|index| bytes.get(index)).is_some_and(u8::is_ascii_digit);
     let misplaced = |(index, _): (usize, char)| !digit(index.checked_sub(1)) || !digit(index.checked_add(1));
     let none = !text.char_indices().filter(|(_, char)| *char == '_').any(misplaced);
     none.then(|| text.replace('_', ""))

@@ -67,8 +67,7 @@ impl Program {
     ///
     /// As for [`Program::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Program, Error> {
-        let json =
-            yaml::parse(text).map_err(|problem| Error::Syntax { path: file.to_owned(), problem })?;
+        let json = yaml::parse(text).map_err(|problem| Error::Syntax { path: file.to_owned(), problem })?;
         let program = Program::read(&json, file)?;
         graph::check(&program)?;
         Ok(program)

@@ -30,8 +30,7 @@ pub(crate) enum Access {
 
 /// Splits a text at its references. `$$` is an escaped dollar sign.
 pub(crate) fn parts(text: &str, location: &Location) -> Result<Vec<Part>, Error> {
-    let wrong =
-        |problem| Error::Reference { location: location.clone(), text: text.to_owned(), problem };
+    let wrong = |problem| Error::Reference { location: location.clone(), text: text.to_owned(), problem };
     let mut parts = Vec::new();
     let mut plain = String::new();
     let mut rest = text;

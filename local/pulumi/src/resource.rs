@@ -32,6 +32,7 @@ pub(crate) struct Declaration {
 
 /// What an option of a resource means for this crate. Most options affect only changes and deletions, which an evaluation does
 /// not do, but their values are checked.
+#[derive(Clone, Copy)]
 enum Meaning {
     Anything,
     Boolean,
@@ -348,9 +349,18 @@ mod tests {
             (json!({"type": "a:b:C", "options": {"import": "x"}}), "the option import is not"),
             (json!({"type": "a:b:C", "properties": []}), "resources.r.properties is a list"),
             (json!({"type": "a:b:C", "options": {"version": 7}}), "options.version is a number"),
-            (json!({"type": "a:b:C", "options": {"ignoreChanges": "tags"}}), "options.ignoreChanges is a string"),
-            (json!({"type": "a:b:C", "options": {"retainOnDelete": "${a}"}}), "options.retainOnDelete is a string"),
-            (json!({"type": "a:b:C", "options": {"customTimeouts": {"create": 5}}}), "customTimeouts.create is a number"),
+            (
+                json!({"type": "a:b:C", "options": {"ignoreChanges": "tags"}}),
+                "options.ignoreChanges is a string",
+            ),
+            (
+                json!({"type": "a:b:C", "options": {"retainOnDelete": "${a}"}}),
+                "options.retainOnDelete is a string",
+            ),
+            (
+                json!({"type": "a:b:C", "options": {"customTimeouts": {"create": 5}}}),
+                "customTimeouts.create is a number",
+            ),
             (json!({"type": "a:b:C", "name": "${a}"}), "resources.r.name is computed"),
             (json!({"type": 1}), "resources.r.type is a number"),
         ];

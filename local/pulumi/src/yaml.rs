@@ -138,7 +138,8 @@ fn plain(text: &str) -> Option<Json> {
 
 /// Dates are text. They begin with a year and a hyphen, which no number does.
 fn is_date(text: &str) -> bool {
-    text.get(..5).is_some_and(|start| start.ends_with('-') && start.bytes().take(4).all(|byte| byte.is_ascii_digit()))
+    text.get(..5)
+        .is_some_and(|start| start.ends_with('-') && start.bytes().take(4).all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -150,8 +151,22 @@ mod tests {
     #[test]
     fn plain_scalars_are_what_they_are_for_pulumi() {
         let text = "[yes, on, True, ~, 007, 08, 0x1F, 1_000, 1.2096e+06, 1e, 2012-10-17, 12:30, .5, '1']";
-        let expected =
-            json!(["yes", "on", true, null, 7, 8, 31, 1000, 1_209_600, "1e", "2012-10-17", "12:30", 0.5, "1"]);
+        let expected = json!([
+            "yes",
+            "on",
+            true,
+            null,
+            7,
+            8,
+            31,
+            1000,
+            1_209_600,
+            "1e",
+            "2012-10-17",
+            "12:30",
+            0.5,
+            "1"
+        ]);
         assert_eq!(parse(text), Ok(expected));
     }
 

@@ -48,10 +48,18 @@ fn members(name: &str, engine: &Map<String, Value>, ours: &Map<String, Value>) -
     keys.sort();
     keys.dedup();
     let differs = |key: &&String| engine.get(*key).map(with_fractions) != ours.get(*key).map(with_fractions);
-    let shown = |object: &Map<String, Value>, key: &str| object.get(key).map_or("nothing".to_owned(), Value::to_string);
+    let shown = |object: &Map<String, Value>, key: &str| {
+        object.get(key).map_or("nothing".to_owned(), Value::to_string)
+    };
     keys.into_iter()
         .filter(differs)
-        .map(|key| format!("{name}.{key}: the engine has {}, but here it is {}", shown(engine, key), shown(ours, key)))
+        .map(|key| {
+            format!(
+                "{name}.{key}: the engine has {}, but here it is {}",
+                shown(engine, key),
+                shown(ours, key)
+            )
+        })
         .collect()
 }
 
@@ -60,7 +68,9 @@ fn with_fractions(value: &Value) -> Value {
     match value {
         Value::Number(number) => number.as_f64().into(),
         Value::Array(items) => items.iter().map(with_fractions).collect(),
-        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), with_fractions(value))).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), with_fractions(value))).collect()
+        }
         other => other.clone(),
     }
 }

@@ -56,9 +56,13 @@ impl Case {
                 case.config = serde_json::from_str(json)?;
             } else if let Some(json) = line.strip_prefix("# secret: ") {
                 case.secrets = serde_json::from_str(json)?;
-            } else if let Some((path, text)) = line.strip_prefix("# file ").and_then(|rest| rest.split_once(": ")) {
+            } else if let Some((path, text)) =
+                line.strip_prefix("# file ").and_then(|rest| rest.split_once(": "))
+            {
                 case.files.push((path.to_owned(), text.replace("\\n", "\n")));
-            } else if let Some((engine, ours)) = line.strip_prefix("# rejected: ").and_then(|rest| rest.split_once(" | ")) {
+            } else if let Some((engine, ours)) =
+                line.strip_prefix("# rejected: ").and_then(|rest| rest.split_once(" | "))
+            {
                 case.expected = Expected::Rejected(engine.to_owned(), ours.to_owned());
             } else if let Some(engine) = line.strip_prefix("# unchecked: ") {
                 case.expected = Expected::Unchecked(engine.to_owned());
@@ -77,13 +81,16 @@ impl Case {
         let provider = engine.provider().await;
         let workspace = Workspace::new(engine, &provider);
         workspace.copy_stack(template);
-        for (path, text) in [("Pulumi.yaml", &self.text)].into_iter().chain(self.files.iter().map(|(p, t)| (p.as_str(), t))) {
+        for (path, text) in
+            [("Pulumi.yaml", &self.text)].into_iter().chain(self.files.iter().map(|(p, t)| (p.as_str(), t)))
+        {
             std::fs::write(workspace.path().join(path), text).expect("a file");
         }
         let secrets: Vec<(&str, &str)> =
             self.secrets.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect();
         let config = self.config.clone().into_iter().chain(self.secrets.clone()).collect();
-        let ours = local::evaluate(workspace.path(), &config, &BTreeMap::new()).map_err(|error| error.to_string());
+        let ours =
+            local::evaluate(workspace.path(), &config, &BTreeMap::new()).map_err(|error| error.to_string());
         let stack = match workspace.stack("", &secrets).await {
             Ok(stack) => stack,
             Err(answer) => return self.judge(&Err(answer.findings()), &ours),
@@ -102,7 +109,11 @@ impl Case {
     }
 
     /// `engine` is the list of differences, or of the engine's errors.
-    fn judge(&self, engine: &Result<Vec<String>, Vec<String>>, ours: &Result<local::Evaluated, String>) -> Vec<String> {
+    fn judge(
+        &self,
+        engine: &Result<Vec<String>, Vec<String>>,
+        ours: &Result<local::Evaluated, String>,
+    ) -> Vec<String> {
         match (engine, ours, &self.expected) {
             (Ok(differences), Ok(_), Expected::Same) => differences.clone(),
             (Err(errors), Err(ours), Expected::Rejected(engine, here))
@@ -117,8 +128,12 @@ impl Case {
             }
             (Ok(_), Err(ours), Expected::Stricter(here)) if ours.contains(here) => Vec::new(),
             (engine, ours, expected) => {
-                let engine = engine.as_ref().map_or_else(|errors| format!("rejects: {}", errors.join(" // ")), |_| "accepts".to_owned());
-                let ours = ours.as_ref().map_or_else(|error| format!("rejects: {error}"), |_| "accepts".to_owned());
+                let engine = engine.as_ref().map_or_else(
+                    |errors| format!("rejects: {}", errors.join(" // ")),
+                    |_| "accepts".to_owned(),
+                );
+                let ours =
+                    ours.as_ref().map_or_else(|error| format!("rejects: {error}"), |_| "accepts".to_owned());
                 vec![format!("expected {expected:?}\n  engine {engine}\n  here {ours}")]
             }
         }
@@ -127,7 +142,8 @@ impl Case {
 
 fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/corpus");
-    let mut files: Vec<_> = std::fs::read_dir(folder).expect("the corpus").flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the corpus").flatten().map(|entry| entry.path()).collect();
     files.sort();
     let mut cases = Vec::new();
     for file in files {
@@ -155,5 +171,11 @@ async fn small_programs_are_the_same_in_both() {
         .flat_map(|(title, findings)| findings.into_iter().map(move |finding| format!("{title}: {finding}")))
         .collect();
     findings.sort();
-    assert!(findings.is_empty(), "{} findings in {} programs:\n{}", findings.len(), cases.len(), findings.join("\n"));
+    assert!(
+        findings.is_empty(),
+        "{} findings in {} programs:\n{}",
+        findings.len(),
+        cases.len(),
+        findings.join("\n")
+    );
 }

@@ -134,7 +134,9 @@ impl Answer {
             let lower = line.to_ascii_lowercase();
             let starts = ["warning: ", "error: "].into_iter().filter_map(|word| lower.find(word));
             let finding = starts.min().and_then(|start| line.get(start..));
-            found.extend(finding.filter(|finding| !found.iter().any(|known| known == finding)).map(str::to_owned));
+            found.extend(
+                finding.filter(|finding| !found.iter().any(|known| known == finding)).map(str::to_owned),
+            );
         }
         found
     }
@@ -157,7 +159,7 @@ impl Stack<'_> {
         let mut text = self.head.clone();
         for (key, value) in config {
             let key = if key.contains(':') { key.clone() } else { format!("{namespace}:{key}") };
-            text.push_str(&format!("  {key}: {value}\n"));
+            text = format!("{text}  {key}: {value}\n");
         }
         if config.is_empty() && text.ends_with("config:\n") {
             text.truncate(text.len() - "config:\n".len());

@@ -37,7 +37,9 @@ pub(crate) fn evaluate(
         let outputs = if resource.token() == "pulumi:pulumi:StackReference" {
             let stack = properties["name"].as_str().unwrap_or(resource.name());
             let outputs = stacks.get(stack).cloned().unwrap_or_default();
-            [("id".to_owned(), json!(stack)), ("outputs".to_owned(), Value::Object(outputs))].into_iter().collect()
+            [("id".to_owned(), json!(stack)), ("outputs".to_owned(), Value::Object(outputs))]
+                .into_iter()
+                .collect()
         } else {
             let kind = resource.token().rsplit(':').next().unwrap_or_default();
             let inputs = properties.as_object().cloned().unwrap_or_default();

@@ -16,14 +16,15 @@ type Config = BTreeMap<String, Value>;
 const MAIN: &str = "datamesh-manager-aws";
 const API_KEY: (&str, &str) = ("apiKey", "dmm_live_test");
 
+/// An archive without files: the record that ends every archive.
+const EMPTY: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
 /// Copies the programs and the schemas that they read, and makes an archive for each function: what is in it plays no part.
 fn copy_programs(workspace: &Workspace<'_>) {
     for folder in ["pulumi", "schemas"] {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
         copy(&source, &workspace.path().join(folder));
     }
-    /// An archive without files: the record that ends every archive.
-    const EMPTY: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     for architecture in ["arm64", "x86_64"] {
         let folder = workspace.path().join("target/lambda").join(architecture);
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -67,32 +68,34 @@ impl<'a> Both<'a> {
         let ours = local::evaluate(&self.stack.folder, &config, &self.stacks);
         match (answer.ok, ours) {
             (false, Err(_)) => {}
-            (false, Ok(_)) => self.find(what, format!("only the engine rejects it: {:?}", answer.findings())),
-            (true, Err(error)) => self.find(what, format!("only the evaluator rejects it: {error}")),
+            (false, Ok(_)) => {
+                self.find(what, &format!("only the engine rejects it: {:?}", answer.findings()));
+            }
+            (true, Err(error)) => self.find(what, &format!("only the evaluator rejects it: {error}")),
             (true, Ok(ours)) => {
                 let record = self.provider.record();
                 for difference in compare::inputs(&record.inputs, &ours) {
-                    self.find(what, difference);
+                    self.find(what, &difference);
                 }
                 for difference in compare::outputs(&self.stack.outputs().await, &ours) {
-                    self.find(what, difference);
+                    self.find(what, &difference);
                 }
             }
         }
         for problem in self.provider.record().problems {
-            self.find(what, problem);
+            self.find(what, &problem);
         }
     }
 
     fn note(&mut self, what: &str, answer: &Answer) {
         for finding in answer.findings() {
-            self.find(what, finding);
+            self.find(what, &finding);
         }
     }
 
-    fn find(&mut self, what: &str, finding: String) {
+    fn find(&mut self, what: &str, finding: &str) {
         let known = KNOWN.iter().any(|(known, _)| finding.contains(known));
-        if !known && !self.findings.iter().any(|found| found.ends_with(&finding)) {
+        if !known && !self.findings.iter().any(|found| found.ends_with(finding)) {
             self.findings.push(format!("{}, {what}: {finding}", self.name));
         }
     }
@@ -107,7 +110,7 @@ impl<'a> Both<'a> {
         let changes = self.provider.record().changes;
         self.note("up again", &again);
         if !again.ok || changes != 0 {
-            self.find("up again", format!("{changes} changes: {}", again.text));
+            self.find("up again", &format!("{changes} changes: {}", again.text));
         }
     }
 
@@ -115,11 +118,11 @@ impl<'a> Both<'a> {
         let answer = self.stack.destroy().await;
         self.note("destroy", &answer);
         if !answer.ok {
-            self.find("destroy", answer.text);
+            self.find("destroy", &answer.text);
         }
         let own = format!("::{}::", self.name);
         for left in self.provider.record().existing.into_iter().filter(|urn| urn.contains(&own)) {
-            self.find("destroy", format!("{left} is left"));
+            self.find("destroy", &format!("{left} is left"));
         }
     }
 }
@@ -168,10 +171,26 @@ fn unusual(kind: &str) -> Vec<Value> {
         "boolean" => vec![json!("true"), json!(false)],
         "integer" | "number" => vec![json!(0), json!("12"), json!(2_147_483_647)],
         "array" => vec![json!([]), json!(["", "007", "1e3", "true", "ä \"q\" <&>", "${x}"]), json!(["1"])],
-        "string" => ["", "1", "true", "007", "0.5", "1e3", "111122223333", "+5", "[1]", "{\"a\": 1.0}", "null", "~", "nan", "ä \"q\" <&> \\ $x ${y}", " a"]
-            .into_iter()
-            .map(Value::from)
-            .collect(),
+        "string" => [
+            "",
+            "1",
+            "true",
+            "007",
+            "0.5",
+            "1e3",
+            "111122223333",
+            "+5",
+            "[1]",
+            "{\"a\": 1.0}",
+            "null",
+            "~",
+            "nan",
+            "ä \"q\" <&> \\ $x ${y}",
+            " a",
+        ]
+        .into_iter()
+        .map(Value::from)
+        .collect(),
         _ => Vec::new(),
     }
 }
@@ -210,7 +229,9 @@ async fn unusual_values_are_the_same_in_both() {
         for value in unusual(kind) {
             // The architecture is part of a file's name, and the names and schedules are those of resources.
             let fixed = ["architecture", "queueName", "busName", "schedule", "reconcileSchedule"];
-            let given = keys.iter().filter(|(key, declaration)| declaration["type"] == kind && !fixed.contains(&key.as_str()));
+            let given = keys
+                .iter()
+                .filter(|(key, declaration)| declaration["type"] == kind && !fixed.contains(&key.as_str()));
             let config: Config = given.map(|(key, _)| (key.clone(), value.clone())).collect();
             if !config.is_empty() {
                 main.up(&format!("each {kind} = {value}"), &config).await;
@@ -232,7 +253,9 @@ async fn the_other_programs_are_the_same_in_both() {
     main.up("up", &Config::new()).await;
     let outputs = wire::reveal_all(&main.stack.outputs().await);
     let mut findings = std::mem::take(&mut main.findings);
-    for (program, secrets) in [("pulumi/extension", [("webhookKey", "hunter2")].as_slice()), ("pulumi/schemas", &[])] {
+    for (program, secrets) in
+        [("pulumi/extension", [("webhookKey", "hunter2")].as_slice()), ("pulumi/schemas", &[])]
+    {
         let folder = workspace.path().join(program);
         let name = dmm_pulumi::Program::load(&folder).expect("a program").name().to_owned().leak();
         let mut other = Both::new(&workspace, &provider, program, name, secrets).await;

@@ -14,9 +14,9 @@ pub(crate) fn invoke(token: &str) -> Result<Value, String> {
         "getPartition" => Ok(json!({
             "dnsSuffix": "amazonaws.com", "id": "aws", "partition": "aws", "reverseDnsPrefix": "com.amazonaws",
         })),
-        "getRegion" => {
-            Ok(json!({"description": "Frankfurt", "endpoint": "", "id": REGION, "name": REGION, "region": REGION}))
-        }
+        "getRegion" => Ok(
+            json!({"description": "Frankfurt", "endpoint": "", "id": REGION, "name": REGION, "region": REGION}),
+        ),
         other => Err(format!("the stand-in has no function {other}")),
     }
 }

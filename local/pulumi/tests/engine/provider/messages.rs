@@ -185,9 +185,7 @@ impl From<Json> for Value {
             Json::Bool(flag) => Kind::Bool(flag),
             Json::Number(number) => Kind::Number(number.as_f64().unwrap_or(f64::NAN)),
             Json::String(text) => Kind::String(text),
-            Json::Array(items) => {
-                Kind::List(List { values: items.into_iter().map(Value::from).collect() })
-            }
+            Json::Array(items) => Kind::List(List { values: items.into_iter().map(Value::from).collect() }),
             Json::Object(members) => Kind::Struct(members.into()),
         };
         Value { kind: Some(kind) }

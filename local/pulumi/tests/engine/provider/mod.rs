@@ -111,7 +111,9 @@ impl Service {
         let inputs: Map<String, Value> =
             given.iter().map(|(name, value)| (name.clone(), wire::reveal(value))).collect();
         let mut record = lock(&self.record);
-        for problem in self.schema.problems(token, &inputs).into_iter().chain(self.schema.deprecations(token, &inputs)) {
+        for problem in
+            self.schema.problems(token, &inputs).into_iter().chain(self.schema.deprecations(token, &inputs))
+        {
             record.problems.insert(format!("{name}: {problem}"));
         }
         record.inputs.insert(name.to_owned(), given.clone());
