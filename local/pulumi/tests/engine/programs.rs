@@ -42,6 +42,8 @@ struct Both<'a> {
     /// Secrets, which the engine reads from the stack's file.
     secrets: Vec<(&'static str, &'static str)>,
     stacks: BTreeMap<String, Map<String, Value>>,
+    /// Whether both may reject a configuration.
+    may_be_rejected: bool,
     findings: Vec<String>,
 }
 
@@ -55,19 +57,20 @@ impl<'a> Both<'a> {
     ) -> Both<'a> {
         let stack = workspace.stack(program, secrets).await.expect("a stack");
         let secrets = secrets.to_vec();
-        Both { name, stack, provider, secrets, stacks: BTreeMap::new(), findings: Vec::new() }
+        let stacks = BTreeMap::new();
+        Both { name, stack, provider, secrets, stacks, may_be_rejected: false, findings: Vec::new() }
     }
 
     /// Updates the stack, compares all inputs and outputs, and returns whether it was updated.
     async fn up(&mut self, what: &str, config: &Config) {
         self.stack.configure(self.name, &with_region(config));
         let answer = self.stack.up().await;
-        self.note(what, &answer);
         let given = self.secrets.iter().map(|(key, value)| ((*key).to_owned(), json!(value)));
         let config: Config = config.clone().into_iter().chain(given).collect();
         let ours = local::evaluate(&self.stack.folder, &config, &self.stacks);
         match (answer.ok, ours) {
-            (false, Err(_)) => {}
+            (false, Err(_)) if self.may_be_rejected => return,
+            (false, Err(error)) => self.find(what, &format!("both reject it: {error}")),
             (false, Ok(_)) => {
                 self.find(what, &format!("only the engine rejects it: {:?}", answer.findings()));
             }
@@ -82,6 +85,7 @@ impl<'a> Both<'a> {
                 }
             }
         }
+        self.note(what, &answer);
         for problem in self.provider.record().problems {
             self.find(what, &problem);
         }
@@ -114,23 +118,60 @@ impl<'a> Both<'a> {
         }
     }
 
-    async fn destroy(&mut self) {
+    /// Destroys the stack, which must be refused while its state is protected.
+    async fn destroy(&mut self, config: &Config) {
+        let keys = keys(&self.stack.folder);
+        if keys.get(PROTECT).is_some_and(|key| key["default"] == true) {
+            self.up("protected", &with(config, PROTECT, json!(true))).await;
+            let refused = self.stack.destroy().await;
+            if refused.ok
+                || !refused.text.contains("is protected") && !refused.text.contains("cannot be deleted")
+            {
+                self.find("destroy", "a protected stack is destroyed");
+            }
+            self.up("not protected", &with(config, PROTECT, json!(false))).await;
+        }
         let answer = self.stack.destroy().await;
         self.note("destroy", &answer);
         if !answer.ok {
-            self.find("destroy", &answer.text);
+            self.find("destroy", "it fails");
         }
         let own = format!("::{}::", self.name);
         for left in self.provider.record().existing.into_iter().filter(|urn| urn.contains(&own)) {
             self.find("destroy", &format!("{left} is left"));
         }
     }
+
+    /// Updates the stack once for each key with another value than its default.
+    async fn each_key(&mut self, config: &Config) {
+        for (key, declaration) in keys(&self.stack.folder) {
+            if self.secrets.iter().all(|(secret, _)| *secret != key) {
+                let value = another_value(&key, &declaration);
+                self.up(&format!("{key} = {value}"), &with(config, &key, value)).await;
+            }
+        }
+    }
+}
+
+/// The key that decides whether what holds state may be deleted.
+const PROTECT: &str = "protectState";
+
+/// Returns the configuration with another value for a key.
+fn with(config: &Config, key: &str, value: Value) -> Config {
+    let mut config = config.clone();
+    config.insert(key.to_owned(), value);
+    config
+}
+
+/// Returns the configuration under which each key can be changed: renamed resources are replaced, which is refused while they are
+/// protected.
+fn unprotected(folder: &Path) -> Config {
+    let declared = keys(folder).contains_key(PROTECT);
+    declared.then(|| (PROTECT.to_owned(), json!(false))).into_iter().collect()
 }
 
 fn with_region(config: &Config) -> Config {
-    let mut config = config.clone();
-    config.insert("aws:region".to_owned(), json!("eu-central-1"));
-    config
+    with(config, "aws:region", json!("eu-central-1"))
 }
 
 /// The declared keys of a program with their declarations, except secrets.
@@ -145,17 +186,24 @@ fn keys(folder: &Path) -> Map<String, Value> {
 fn another_value(key: &str, declaration: &Value) -> Value {
     match key {
         "architecture" => json!("x86_64"),
+        "baseUrl" => json!("https://api.datamesh-manager.com"),
+        "mainStack" => json!(format!("{ORGANIZATION}/{MAIN}/{STACK}")),
+        "optInPath" => json!("/consumers/"),
+        "kmsKeys" => json!(["arn:aws:kms:eu-central-1:111122223333:key/1"]),
         "queueName" => json!("other.fifo"),
         "schedule" | "reconcileSchedule" => json!("rate(7 minutes)"),
         "tracesSampleRate" => json!("0.25"),
         "mode" => json!("observe"),
         "resourceOwnership" | "roleOwnership" => json!("report"),
-        "resourceOwners" => json!("{\"team:sales\":[\"arn:aws:s3:::sales-*\"]}"),
+        "resourceOwners" if declaration["type"] == "string" => {
+            json!("{\"team:sales\":[\"arn:aws:s3:::sales-*\"]}")
+        }
         _ => match declaration["type"].as_str().unwrap_or_default() {
             "boolean" => json!(declaration["default"] != true),
-            "integer" | "number" => json!(7),
+            "integer" if declaration["default"] == 0 => json!(2),
+            "integer" => json!(7),
             "array" => json!(["111122223333", "arn:aws:iam::444455556666:role/a*"]),
-            "object" => json!({"a": ["b", 1, true]}),
+            "object" => json!({"team:sales": ["arn:aws:s3:::sales-*"]}),
             _ => match declaration["default"].as_str() {
                 Some("true") => json!("false"),
                 Some("false") => json!("true"),
@@ -169,7 +217,7 @@ fn another_value(key: &str, declaration: &Value) -> Value {
 fn unusual(kind: &str) -> Vec<Value> {
     match kind {
         "boolean" => vec![json!("true"), json!(false)],
-        "integer" | "number" => vec![json!(0), json!("12"), json!(2_147_483_647)],
+        "integer" => vec![json!(0), json!("12"), json!(2_147_483_647)],
         "array" => vec![json!([]), json!(["", "007", "1e3", "true", "ä \"q\" <&>", "${x}"]), json!(["1"])],
         "string" => [
             "",
@@ -199,6 +247,15 @@ fn fail(findings: &[String]) {
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 
+/// Returns whether a key may have any value of its type: another value is not rejected, and no resource is named after it.
+fn is_free(key: &str, declaration: &Value) -> bool {
+    match declaration["type"].as_str().unwrap_or_default() {
+        "string" => declaration["default"] == "",
+        "integer" | "array" => key != "kmsKeys",
+        _ => true,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_main_program_is_the_same_in_both_for_each_key() {
     let Some(engine) = Engine::find("the comparison of the main program with Pulumi") else { return };
@@ -207,13 +264,10 @@ async fn the_main_program_is_the_same_in_both_for_each_key() {
     copy_programs(&workspace);
     let mut main = Both::new(&workspace, &provider, "pulumi", MAIN, &[API_KEY]).await;
     main.create(&Config::new()).await;
-    for (key, declaration) in keys(&main.stack.folder) {
-        let value = another_value(&key, &declaration);
-        let what = format!("{key} = {value}");
-        main.up(&what, &Config::from([(key, value)])).await;
-    }
-    main.up("defaults", &Config::new()).await;
-    main.destroy().await;
+    let config = unprotected(&main.stack.folder);
+    main.up("not protected", &config).await;
+    main.each_key(&config).await;
+    main.destroy(&config).await;
     fail(&main.findings);
 }
 
@@ -224,22 +278,21 @@ async fn unusual_values_are_the_same_in_both() {
     let workspace = Workspace::new(&engine, &provider);
     copy_programs(&workspace);
     let mut main = Both::new(&workspace, &provider, "pulumi", MAIN, &[API_KEY]).await;
-    let keys = keys(&main.stack.folder);
+    main.may_be_rejected = true;
+    let config = unprotected(&main.stack.folder);
     for kind in ["boolean", "integer", "array", "string"] {
         for value in unusual(kind) {
-            // The architecture is part of a file's name, and the names and schedules are those of resources.
-            let fixed = ["architecture", "queueName", "busName", "schedule", "reconcileSchedule"];
-            let given = keys
-                .iter()
-                .filter(|(key, declaration)| declaration["type"] == kind && !fixed.contains(&key.as_str()));
-            let config: Config = given.map(|(key, _)| (key.clone(), value.clone())).collect();
-            if !config.is_empty() {
-                main.up(&format!("each {kind} = {value}"), &config).await;
+            let mut config = config.clone();
+            for (key, declaration) in keys(&main.stack.folder) {
+                if declaration["type"] == kind && key != PROTECT && is_free(&key, &declaration) {
+                    config.insert(key, value.clone());
+                }
             }
+            main.up(&format!("each {kind} = {value}"), &config).await;
         }
     }
-    main.up("defaults", &Config::new()).await;
-    main.destroy().await;
+    main.may_be_rejected = false;
+    main.destroy(&config).await;
     fail(&main.findings);
 }
 
@@ -250,9 +303,10 @@ async fn the_other_programs_are_the_same_in_both() {
     let workspace = Workspace::new(&engine, &provider);
     copy_programs(&workspace);
     let mut main = Both::new(&workspace, &provider, "pulumi", MAIN, &[API_KEY]).await;
-    main.up("up", &Config::new()).await;
+    let config = unprotected(&main.stack.folder);
+    main.up("up", &config).await;
     let outputs = wire::reveal_all(&main.stack.outputs().await);
-    let mut findings = std::mem::take(&mut main.findings);
+    let mut findings = Vec::new();
     for (program, secrets) in
         [("pulumi/extension", [("webhookKey", "hunter2")].as_slice()), ("pulumi/schemas", &[])]
     {
@@ -260,25 +314,18 @@ async fn the_other_programs_are_the_same_in_both() {
         let name = dmm_pulumi::Program::load(&folder).expect("a program").name().to_owned().leak();
         let mut other = Both::new(&workspace, &provider, program, name, secrets).await;
         other.stacks.insert(format!("{ORGANIZATION}/{MAIN}/{STACK}"), outputs.clone());
-        let declared = keys(&folder);
-        let required: Config = declared
-            .iter()
-            .filter(|(_, declaration)| declaration.is_object() && declaration.get("default").is_none())
-            .map(|(key, _)| (key.clone(), json!("https://example.com/hook")))
-            .collect();
+        let required = keys(&folder).into_iter().filter(|(_, declaration)| {
+            declaration.is_object()
+                && declaration.get("default").is_none()
+                && declaration.get("value").is_none()
+        });
+        let required: Config = required.map(|(key, _)| (key, json!("https://example.com/hook"))).collect();
         other.create(&required).await;
-        for (key, declaration) in declared {
-            let value = another_value(&key, &declaration);
-            let what = format!("{key} = {value}");
-            let mut config = required.clone();
-            config.insert(key, value);
-            other.up(&what, &config).await;
-        }
-        other.up("defaults", &required).await;
-        other.destroy().await;
+        other.each_key(&required).await;
+        other.destroy(&required).await;
         findings.append(&mut other.findings);
     }
-    main.destroy().await;
+    main.destroy(&config).await;
     findings.append(&mut main.findings);
     fail(&findings);
 }
