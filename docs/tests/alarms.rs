@@ -66,6 +66,11 @@ fn condition(alarm: &Value, metric: &Value) -> String {
     let periods = alarm["evaluationPeriods"].as_u64().unwrap();
     let needed = alarm["datapointsToAlarm"].as_u64().unwrap_or(periods);
     let threshold = &alarm["threshold"];
+    if alarm["treatMissingData"] == "missing" {
+        // A metric that is only written while all is well.
+        assert!(alarm["insufficientDataActions"].is_string(), "{alarm}");
+        return format!("no data in {} min", minutes * periods);
+    }
     if periods == 1 {
         format!("{comparison} {threshold} in {minutes} min")
     } else {

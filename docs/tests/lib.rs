@@ -46,7 +46,9 @@ fn collect(folder: &Path, endings: &[&str], found: &mut Vec<String>) {
         let name = entry.file_name().into_string().unwrap();
         let is_ours = !name.starts_with('.') || name == ".ci" || name == ".github";
         if entry.file_type().unwrap().is_dir() {
-            if is_ours && name != "target" {
+            // A module may be called `target`, too; cargo's folder is beside a manifest.
+            let is_cargos = name == "target" && folder.join("Cargo.toml").exists();
+            if is_ours && !is_cargos {
                 collect(&entry.path(), endings, found);
             }
         } else if endings.iter().any(|ending| name.ends_with(ending)) {

@@ -43,7 +43,7 @@ const COMMANDS: [(&str, Use); 17] = [
     ),
     ("cd pulumi && pulumi stack init prod", Use::Skip(AWS)),
     ("pulumi config set aws:region eu-central-1", Use::Skip(AWS)),
-    ("pulumi config set allowedRoles 'data-*'", Use::Skip(AWS)),
+    ("pulumi config set --path 'allowedRoles[0]' 'data-*'", Use::Skip(AWS)),
     ("pulumi config set --secret apiKey", Use::Skip(AWS)),
     ("pulumi up", Use::Skip(AWS)),
     (

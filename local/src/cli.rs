@@ -111,8 +111,8 @@ pub struct Common {
     /// Forward all spans to an OTLP endpoint, e.g. `http://127.0.0.1:4318` for a local Jaeger.
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<Url>,
-    /// Set a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*, or of an extension, e.g. --config
-    /// my-extension:webhookUrl=... Can be repeated.
+    /// Set a config key of pulumi/Pulumi.yaml, e.g. --config mode=observe, or of an extension, e.g. --config
+    /// my-extension:webhookUrl=... Lists and objects are written as JSON. Can be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub config: Vec<(String, String)>,
 }
@@ -155,7 +155,8 @@ pub struct Preview {
     /// The stack's name.
     #[arg(long, value_name = "NAME", default_value = "dev")]
     pub stack: String,
-    /// Set a config key of pulumi/Pulumi.yaml, e.g. --config allowedRoles=data-*. Can be repeated.
+    /// Set a config key of pulumi/Pulumi.yaml, e.g. --config mode=observe. Lists and objects are written as JSON. Can be
+    /// repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub config: Vec<(String, String)>,
     /// Print a JSON object on standard output.

@@ -29,10 +29,23 @@ const NO_KEY: &str = "none given";
 pub struct StackPreview {
     /// The stack's name.
     pub stack: String,
+    /// The config keys.
+    pub config: Vec<PreviewedSetting>,
     /// The resources. Each follows those that it needs.
     pub resources: Vec<PreviewedResource>,
     /// The program's outputs.
     pub outputs: Map<String, Value>,
+}
+
+/// A config key.
+#[derive(Debug, Serialize)]
+pub struct PreviewedSetting {
+    /// The key.
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+    /// What the program says about it.
+    pub description: Option<String>,
 }
 
 /// A resource.
@@ -82,6 +95,12 @@ pub async fn preview(
         organization: "organization".to_owned(),
         config,
     })?;
+    let settings = evaluation.settings().into_iter().map(|setting| PreviewedSetting {
+        name: setting.name,
+        value: setting.value.to_json(Secrets::Masked),
+        description: setting.description,
+    });
+    let settings = settings.collect();
     let lambdas = Lambdas::build(&progress).await?;
     let emulator = start_emulator(&lambdas, None, progress).await?;
     let aws_account = AwsAccount::default();
@@ -109,10 +128,10 @@ pub async fn preview(
     let result = deployer.finish();
     functions.stop().await;
     emulator.stop().await;
-    Ok(described(stack, &result))
+    Ok(described(stack, settings, &result))
 }
 
-fn described(stack: &str, deployed: &Deployed) -> StackPreview {
+fn described(stack: &str, config: Vec<PreviewedSetting>, deployed: &Deployed) -> StackPreview {
     let resources = deployed.resources.iter().map(|resource| PreviewedResource {
         name: resource.name().to_owned(),
         token: resource.token().to_owned(),
@@ -121,6 +140,7 @@ fn described(stack: &str, deployed: &Deployed) -> StackPreview {
     });
     StackPreview {
         stack: stack.to_owned(),
+        config,
         resources: resources.collect(),
         outputs: masked(&deployed.shown_outputs),
     }
@@ -130,17 +150,22 @@ fn masked(map: &dmm_pulumi::Map) -> Map<String, Value> {
     map.iter().map(|(name, value)| (name.to_owned(), value.to_json(Secrets::Masked))).collect()
 }
 
-/// Returns the preview as a tree: the resources with their types and names, and below them the properties. Strings that contain
+/// Returns the preview as a tree: the config keys with their values and descriptions, then the resources with their types and names, and below them the properties. Strings that contain
 /// a JSON object are expanded.
 #[must_use]
 pub fn tree(preview: &StackPreview) -> Tree<String> {
     let count = preview.resources.len();
+    let settings = preview.config.iter().map(|setting| {
+        let value = branch(setting.name.clone(), &setting.value);
+        value.with_leaves(setting.description.clone().map(Tree::new))
+    });
+    let config = Tree::new("config".to_owned()).with_leaves(settings);
     let resources = preview.resources.iter().map(|resource| {
         branch(format!("{} {}", resource.token, resource.name), &Value::Object(resource.properties.clone()))
     });
     let outputs = branch("outputs".to_owned(), &Value::Object(preview.outputs.clone()));
     Tree::new(format!("stack {}, {count} resources", preview.stack))
-        .with_leaves(resources.chain(std::iter::once(outputs)))
+        .with_leaves(std::iter::once(config).chain(resources).chain(std::iter::once(outputs)))
 }
 
 fn branch(label: String, value: &Value) -> Tree<String> {
@@ -188,9 +213,18 @@ mod tests {
             properties,
             depends_on: Vec::new(),
         };
-        let report = StackPreview { stack: "dev".to_owned(), resources: vec![resource], outputs: Map::new() };
+        let config = vec![PreviewedSetting {
+            name: "busName".to_owned(),
+            value: json!("dmm"),
+            description: Some("Name of the bus.".to_owned()),
+        }];
+        let report =
+            StackPreview { stack: "dev".to_owned(), config, resources: vec![resource], outputs: Map::new() };
         let expected = "\
 stack dev, 1 resources
+├── config
+│   └── busName: dmm
+│       └── Name of the bus.
 ├── aws:sqs:Queue q
 │   ├── name: events
 │   ├── fifo: true

@@ -131,7 +131,8 @@ impl Stack {
             .map_or_else(|| PathBuf::from("python3"), |emulator| emulator.python().to_owned());
         let mut programs = Programs::load(&options.extensions, options.config)?;
         programs.main_config("baseUrl", proxy.api_url());
-        programs.main_config("operators", consumers::operator_arn(&aws_account));
+        programs
+            .main_config("operators", serde_json::json!([consumers::operator_arn(&aws_account)]).to_string());
         programs.main_config("apiKey", api_key.expose_secret().to_owned());
         if let Some(url) = &options.webhook {
             programs.default_of_extensions("webhookUrl", url);

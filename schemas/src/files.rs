@@ -55,10 +55,10 @@ runtime: yaml
 description: Schemas of Data Mesh Manager's events on the bus
 
 config:
+  # Name of the schema registry. A second stack in the same account and region needs another name.
   registryName:
     type: string
     default: {SOURCE}
-    description: Name of the schema registry
 
 resources:
   registry:

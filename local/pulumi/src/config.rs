@@ -14,6 +14,8 @@ pub(crate) struct Key {
     kind: Option<Kind>,
     default: Option<Json>,
     secret: bool,
+    /// What the comment above the key says.
+    pub(crate) description: Option<String>,
 }
 
 /// The type of a value.
@@ -35,7 +37,14 @@ impl Key {
     pub(crate) fn parse(name: &str, declaration: &Json, location: Location) -> Result<Key, Error> {
         let Json::Object(members) = declaration else {
             let default = Some(declaration.clone()).filter(|value| !value.is_null());
-            return Ok(Key { name: name.to_owned(), location, kind: None, default, secret: false });
+            return Ok(Key {
+                name: name.to_owned(),
+                location,
+                kind: None,
+                default,
+                secret: false,
+                description: None,
+            });
         };
         json::only(members, &["type", "items", "default", "value", "description", "secret"], &location)?;
         let kind = kind(members, &location)?;
@@ -47,7 +56,7 @@ impl Key {
             json::text(text, &location.key("description"))?;
         }
         let default = members.get("value").or_else(|| members.get("default")).cloned();
-        let key = Key { name: name.to_owned(), location, kind, default, secret };
+        let key = Key { name: name.to_owned(), location, kind, default, secret, description: None };
         match (&key.kind, &key.default) {
             (None, None) => Err(Error::Missing { location: key.location.key("type") }),
             (Some(kind), Some(default)) if !kind.holds(default) => Err(key.mistyped(kind)),

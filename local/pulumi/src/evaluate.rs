@@ -29,6 +29,17 @@ pub struct Settings {
     pub config: BTreeMap<String, String>,
 }
 
+/// A config key with its value.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The key.
+    pub name: String,
+    /// Its value. A secret is masked when it is displayed.
+    pub value: Value,
+    /// The comment above the key in the program.
+    pub description: Option<String>,
+}
+
 impl fmt::Debug for Settings {
     /// Shows only the names of config keys: their values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,6 +94,17 @@ impl Evaluation {
         &self.program
     }
 
+    /// Returns the config keys with their values, in the order of the file.
+    #[must_use]
+    pub fn settings(&self) -> Vec<Setting> {
+        let keys = self.program.config.iter();
+        keys.filter_map(|key| {
+            let value = self.config.get(&key.name)?.clone();
+            Some(Setting { name: key.name.clone(), value, description: key.description.clone() })
+        })
+        .collect()
+    }
+
     /// Returns the full name of the stack, `organization/project/stack`, by which other programs refer to it:
     /// <https://www.pulumi.com/docs/iac/concepts/stacks/#stackreferences>
     #[must_use]
@@ -115,16 +137,16 @@ impl Evaluation {
             properties.set(property.clone(), self.evaluate(expression, invoke)?);
         }
         let properties = properties.without_nulls();
-        if let Some(protect) = &declaration.protect {
-            let found = self.evaluate(protect, invoke)?;
-            if !matches!(found, Value::Bool(_)) {
+        let protected = match self.evaluate(&declaration.protect, invoke)? {
+            Value::Bool(flag) => flag,
+            other => {
                 let location = declaration.location.key("options").key("protect");
-                return Err(Error::WrongType { location, expected: "true or false", found: found.kind() });
+                return Err(Error::WrongType { location, expected: "true or false", found: other.kind() });
             }
-        }
+        };
         let urn = self.urn(&declaration);
         let Declaration { name, token, .. } = declaration;
-        let resource = Resource { name: name.clone(), token, urn, properties, dependencies };
+        let resource = Resource { name: name.clone(), token, urn, properties, dependencies, protected };
         self.resolved.insert(name, resource.clone());
         Ok(resource)
     }

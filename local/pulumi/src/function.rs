@@ -102,23 +102,31 @@ impl Function {
 
     /// Calls the function. The result is a secret if the argument contains one.
     pub(crate) fn call(self, argument: Value, folder: &Path, location: &Location) -> Result<Value, Error> {
-        let secret = argument.is_secret() && self != Function::Unsecret;
-        let value = self.plain(argument.revealed(), folder, location)?;
-        Ok(value.secret_if(secret))
+        let is_secret = argument.is_secret();
+        let value = self.plain(argument.revealed(), is_secret, folder, location)?;
+        Ok(value.secret_if(is_secret && self != Function::Unsecret))
     }
 
-    fn plain(self, argument: Value, folder: &Path, location: &Location) -> Result<Value, Error> {
+    fn plain(
+        self,
+        argument: Value,
+        is_secret: bool,
+        folder: &Path,
+        location: &Location,
+    ) -> Result<Value, Error> {
         match self {
             Function::ToJson => to_json(&argument)
                 .map(Value::String)
                 .ok_or_else(|| self.needs(location, "a value without assets")),
             Function::ToBase64 => Ok(Value::String(STANDARD.encode(self.text(&argument, location)?))),
-            Function::FromBase64 => LENIENT
-                .decode(self.text(&argument, location)?.replace(['\r', '\n'], ""))
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok())
-                .map(Value::String)
-                .ok_or_else(|| self.needs(location, "a Base64 string that contains UTF-8")),
+            Function::FromBase64 => {
+                let text = self.text(&argument, location)?;
+                // Like Pulumi, this error quotes the text, so that programs can use the function as an assertion.
+                from_base64(text).ok_or_else(|| {
+                    let quoted = if is_secret { "[secret]" } else { text.trim() };
+                    self.needs(location, &format!("a Base64 string that contains UTF-8, not: {quoted}"))
+                })
+            }
             Function::Join => self.join(argument, location),
             Function::Split => self.split(argument, location),
             Function::Select => self.select(argument, location),
@@ -251,6 +259,11 @@ pub(crate) fn is_function(key: &str) -> bool {
     key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("fn::"))
 }
 
+fn from_base64(text: &str) -> Option<Value> {
+    let bytes = LENIENT.decode(text.replace(['\r', '\n'], "")).ok()?;
+    String::from_utf8(bytes).ok().map(Value::String)
+}
+
 fn pair(value: Value) -> Option<(Value, Value)> {
     let Value::List(items) = value else { return None };
     let [first, second] = <[Value; 2]>::try_from(items).ok()?;
@@ -310,6 +323,7 @@ mod tests {
         let cases = [
             ("toBase64", json!(1), "a string, not a number"),
             ("fromBase64", json!("/w=="), "UTF-8"),
+            ("fromBase64", json!("a is not right. "), "not: a is not right."),
             ("join", json!([1, ["a"]]), "delimiter"),
             ("join", json!([",", [["a"]]]), "strings"),
             ("join", json!(["-", ["a", 1]]), "one is a number"),
@@ -343,7 +357,7 @@ mod tests {
 
     #[test]
     fn no_error_quotes_a_secret() {
-        let secret = || Value::String("hunter2".to_owned()).secret();
+        let secret = || Value::String("hunter2-é".to_owned()).secret();
         for function in [Function::FromBase64, Function::Split, Function::SingleOrNone] {
             let error = function.call(secret(), Path::new("."), &location()).expect_err("a wrong argument");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");

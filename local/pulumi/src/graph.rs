@@ -108,8 +108,7 @@ fn check_path(
 
 /// Pulumi evaluates the option `protect` before anything but the configuration is certain to be known.
 fn check_protect(program: &Program, resource: &Declaration) -> Result<(), Error> {
-    let references = resource.protect.as_ref().map(Expression::references).unwrap_or_default();
-    for reference in references.values {
+    for reference in resource.protect.references().values {
         check_value(program, reference)?;
         if !matches!(program.named(&reference.root), Some(Named::Config(_))) {
             return Err(Error::NotSupported {

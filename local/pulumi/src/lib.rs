@@ -40,6 +40,7 @@
 //! whatever its key declares. The tests in `tests/engine` compare this crate with the real engine.
 //! A value that is computed from a secret is a secret; see [`Value::Secret`].
 
+mod comment;
 mod config;
 mod error;
 mod evaluate;
@@ -57,7 +58,7 @@ mod value;
 mod yaml;
 
 pub use error::{Error, Location};
-pub use evaluate::{Evaluation, Invoke, Settings};
+pub use evaluate::{Evaluation, Invoke, Setting, Settings};
 pub use program::Program;
 pub use resource::Resource;
 pub use value::{Archive, Asset, Map, Secrets, Value};

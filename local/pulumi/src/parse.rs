@@ -10,7 +10,7 @@ use crate::error::{Error, Location};
 use crate::evaluate::{Evaluation, Settings};
 use crate::program::Program;
 use crate::resource::{Declaration, expressions};
-use crate::{graph, json, yaml};
+use crate::{comment, graph, json, yaml};
 
 /// The keys of a project file that an evaluation uses.
 /// <https://www.pulumi.com/docs/iac/concepts/projects/project-file/>
@@ -68,7 +68,10 @@ impl Program {
     /// As for [`Program::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Program, Error> {
         let json = yaml::parse(text).map_err(|problem| Error::Syntax { path: file.to_owned(), problem })?;
-        let program = Program::read(&json, file)?;
+        let mut program = Program::read(&json, file)?;
+        for key in &mut program.config {
+            key.description = comment::above(text, "config", &key.name);
+        }
         graph::check(&program)?;
         Ok(program)
     }

@@ -25,7 +25,7 @@ pub(crate) struct Declaration {
     /// Resources that options refer to, and that must come first in the program.
     pub(crate) earlier: Vec<Reference>,
     /// Whether Pulumi refuses to delete it.
-    pub(crate) protect: Option<Expression>,
+    pub(crate) protect: Expression,
     /// Outputs that are always secrets.
     pub(crate) secret_outputs: Vec<String>,
 }
@@ -106,7 +106,7 @@ impl Declaration {
             properties: expressions(members.get("properties"), &location.key("properties"))?,
             depends_on: Vec::new(),
             earlier: Vec::new(),
-            protect: None,
+            protect: Expression::Bool(false),
             secret_outputs: Vec::new(),
             location,
         };
@@ -159,7 +159,7 @@ impl Declaration {
                     json::plain(value, &location.key(name))?;
                 }
             }
-            Meaning::Protect => self.protect = Some(Expression::parse(value, &location)?),
+            Meaning::Protect => self.protect = Expression::parse(value, &location)?,
             Meaning::Resource => self.depends_on.push(reference_to_resource(value, &location)?),
             Meaning::Resources => self.depends_on.extend(references_to_resources(value, &location)?),
             Meaning::Earlier if name == "deletedWith" => {
@@ -208,9 +208,16 @@ pub struct Resource {
     pub(crate) urn: String,
     pub(crate) properties: Map,
     pub(crate) dependencies: Vec<String>,
+    pub(crate) protected: bool,
 }
 
 impl Resource {
+    /// Returns whether Pulumi refuses to delete or replace it.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.protected
+    }
+
     /// Returns its name in the program.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -84,7 +84,7 @@ async fn the_queue_function_and_webhook_of_an_extension_receive_the_events_of_th
     let stack = Stack::start(Options {
         extensions: vec![extension()],
         webhook: Some(endpoint.url.clone()),
-        config: [("datamesh-manager-aws-extension:webhookKey".to_owned(), "k-1".to_owned())].into(),
+        config: [("dmm-extension:webhookKey".to_owned(), "k-1".to_owned())].into(),
         ..Options::by_hand(Landscape::sample())
     })
     .await
@@ -107,8 +107,7 @@ async fn the_queue_function_and_webhook_of_an_extension_receive_the_events_of_th
     );
 
     let told = format!("AccessDeactivatedEvent of {PAYMENTS}, event ");
-    let log =
-        log_of_when(&stack, "datamesh-manager-aws-extension-local-notify", |log| log.contains(&told)).await;
+    let log = log_of_when(&stack, "dmm-extension-local-notify", |log| log.contains(&told)).await;
     assert!(!log.contains("AccessActivatedEvent of"), "{log}");
 
     let requests = endpoint.requests();

@@ -77,8 +77,8 @@ async fn queues_and_buckets_are_encrypted_and_accept_only_tls() {
     for bucket in of(&report, "aws:s3:Bucket") {
         for token in [
             "aws:s3:BucketPublicAccessBlock",
-            "aws:s3:BucketServerSideEncryptionConfigurationV2",
-            "aws:s3:BucketVersioningV2",
+            "aws:s3:BucketServerSideEncryptionConfiguration",
+            "aws:s3:BucketVersioning",
             "aws:s3:BucketLifecycleConfiguration",
         ] {
             assert!(
@@ -94,14 +94,14 @@ async fn queues_and_buckets_are_encrypted_and_accept_only_tls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_queue_accepts_messages_only_from_its_function_or_rule_and_from_operators() {
     let on_call = "arn:aws:iam::123456789012:role/on-call";
-    let report = program(&[("operators", on_call)]).await;
+    let report = program(&[("operators", &json!([on_call]).to_string())]).await;
     let role = |name: &str| format!("arn:aws:iam::123456789012:role/datamesh-manager-aws-test-{name}");
     let senders = BTreeMap::from([
         ("eventsPolicy", vec![role("feed")]),
         ("deadLettersPolicy", vec![role("router")]),
         ("failuresPolicy", vec![role("iam-grant"), role("iam-revoke")]),
         // Rules are a service.
-        ("undeliveredPolicy", vec![]),
+        ("undeliveredPolicy", vec!["nobody".to_owned()]),
     ]);
     let policies = of(&report, "aws:sqs:QueuePolicy");
     assert_eq!(policies.len(), senders.len());
@@ -221,7 +221,7 @@ async fn settings_narrow_whose_policies_are_written_and_whose_keys_are_used() {
     let report = program(&[
         ("optInPath", "/consumers/"),
         ("requiredPermissionsBoundary", "consumer-boundary"),
-        ("subscriberAccounts", "111122223333,444455556666"),
+        ("subscriberAccounts", r#"["111122223333","444455556666"]"#),
         ("kmsKeys", &json!([KEY]).to_string()),
     ])
     .await;
@@ -247,7 +247,7 @@ async fn settings_narrow_whose_policies_are_written_and_whose_keys_are_used() {
         assert_eq!(resource.properties["kmsKeyId"], KEY, "{}", resource.name);
     }
     let encryption =
-        of(&report, "aws:s3:BucketServerSideEncryptionConfigurationV2").into_iter().next().unwrap();
+        of(&report, "aws:s3:BucketServerSideEncryptionConfiguration").into_iter().next().unwrap();
     let default = &encryption.properties["rules"][0]["applyServerSideEncryptionByDefault"];
     assert_eq!(*default, json!({ "sseAlgorithm": "aws:kms", "kmsMasterKeyId": KEY }));
 }

@@ -149,7 +149,7 @@ async fn a_role_that_may_do_everything_in_eventbridge_cannot_publish_or_change_t
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_account_manages_its_own_rules_and_nothing_else() {
     let mut options = Options::by_hand(mesh());
-    options.config.insert("subscriberAccounts".to_owned(), format!("{SUBSCRIBER},777788889999"));
+    options.config.insert("subscriberAccounts".to_owned(), format!(r#"["{SUBSCRIBER}","777788889999"]"#));
     let stack = Stack::start(options).await.unwrap();
     let bus = output(&stack, "busArn");
     let subscriber = as_subscriber(&stack, SUBSCRIBER).await.events;

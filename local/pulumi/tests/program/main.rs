@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers of a test may fail it")]
 
+mod configuration;
 mod resource_policies;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,9 +206,9 @@ fn config_reaches_what_it_is_about() {
         ("reconcileSchedule", "rate(6 hours)"),
         ("scanRoles", "true"),
         ("logRetentionDays", "7"),
-        ("allowedRoles", "data-*"),
-        ("allowedResourceAccounts", "111122223333"),
-        ("servedAccounts", "123456789012,111122223333"),
+        ("allowedRoles", r#"["data-*", "/analytics/*"]"#),
+        ("allowedResourceAccounts", r#"["111122223333"]"#),
+        ("servedAccounts", r#"["123456789012", "111122223333"]"#),
         ("resourceOwnership", "report"),
         ("roleOwnership", "off"),
         ("resourceOwners", r#"{"team:sales":["arn:aws:s3:::sales"]}"#),
@@ -233,7 +234,7 @@ fn config_reaches_what_it_is_about() {
     }
     for function in ["iamGrant", "iamRevoke", "iamReconcile"] {
         let variables = property(function, "environment")["variables"].clone();
-        assert_eq!(variables["ALLOWED_ROLES"], "data-*");
+        assert_eq!(variables["ALLOWED_ROLES"], "data-*,/analytics/*");
         for (variable, value) in [
             ("ALLOWED_RESOURCE_ACCOUNTS", "111122223333"),
             ("SERVED_ACCOUNTS", "123456789012,111122223333"),

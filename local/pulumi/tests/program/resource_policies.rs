@@ -19,17 +19,16 @@ fn statement(policy: &str, config: &[(&str, &str)], sid: &str) -> Value {
 }
 
 #[test]
-fn subscribers_are_account_roots_whatever_the_list_looks_like() {
+fn subscribers_are_account_roots_and_there_is_always_a_principal() {
     let root = |account: &str| format!("arn:aws:iam::{account}:root");
     let [one, two] = ["111122223333", "012345678901"];
     for (given, expected) in [
-        // The router stands for an empty element, and the condition excludes its account.
-        ("", vec![ROUTER.to_owned()]),
-        (one, vec![root(one)]),
-        ("111122223333,012345678901", vec![root(one), root(two)]),
-        ("012345678901,", vec![root(two), ROUTER.to_owned()]),
+        // The router stands for an empty list, and the condition excludes its account.
+        ("[]", vec![ROUTER.to_owned()]),
+        (r#"["111122223333"]"#, vec![root(one)]),
+        (r#"["111122223333", "012345678901"]"#, vec![root(one), root(two)]),
         // The own account never gets anything, because of the condition.
-        ("123456789012", vec![root("123456789012")]),
+        (r#"["123456789012"]"#, vec![root("123456789012")]),
     ] {
         let allow =
             statement("busPolicy", &[("subscriberAccounts", given)], "SubscribersHaveRulesOfTheirOwn");
@@ -56,8 +55,8 @@ fn the_bus_denies_everyone_else_to_publish_and_to_change_the_two_rules() {
     assert_eq!(publish["Condition"], condition);
 
     let config = [
-        ("operators", "arn:aws:iam::123456789012:role/on-call"),
-        ("deployers", "arn:aws:iam::123456789012:role/ci"),
+        ("operators", r#"["arn:aws:iam::123456789012:role/on-call"]"#),
+        ("deployers", r#"["arn:aws:iam::123456789012:role/ci"]"#),
     ];
     let change = statement("busPolicy", &config, "OnlyDeployersAndOperatorsChangeTheRulesOfThisStack");
     assert_eq!((&change["Effect"], &change["Principal"]), (&deny.0, &deny.1));
@@ -70,7 +69,7 @@ fn the_bus_denies_everyone_else_to_publish_and_to_change_the_two_rules() {
     let condition = json!({
         "StringNotLike": {
             "aws:PrincipalArn": [
-                "arn:aws:iam::123456789012:role/ci", "arn:aws:iam::123456789012:role/on-call",
+                "nobody", "arn:aws:iam::123456789012:role/ci", "arn:aws:iam::123456789012:role/on-call",
             ],
             "aws:userid": ["AROAEXAMPLE", "AROAEXAMPLE:*"],
         },
@@ -82,7 +81,8 @@ fn the_bus_denies_everyone_else_to_publish_and_to_change_the_two_rules() {
 #[test]
 fn the_state_bucket_gives_each_prefix_only_to_the_functions_that_use_it_and_to_operators() {
     let on_call = "arn:aws:iam::123456789012:role/on-call";
-    let config = [("operators", on_call)];
+    let operators = json!([on_call]).to_string();
+    let config = [("operators", operators.as_str())];
     let iam = ["iam-grant", "iam-revoke", "iam-reconcile"];
     let bucket = "arn:aws:s3:::datamesh-manager-aws-production-state-123456789012";
     for (sid, roles, keys) in [
