@@ -93,13 +93,10 @@ class Package:
                          if isinstance(node, ast.FunctionDef) and node.name in (name, path.split("/")[-1][:-3])), None)
         if declared is None:
             return
-        inputs, required = {}, []
-        positional, defaults = declared.args.args, declared.args.defaults
-        for index, argument in enumerate(positional):
-            if argument.arg != "opts":
-                inputs[camel(argument.arg)] = self.spec(argument.annotation, module, folder)
+        inputs = {camel(argument.arg): self.spec(argument.annotation, module, folder)
+                  for argument in declared.args.args if argument.arg != "opts"}
         outputs = {key: self.property(getter, getter.returns, module, folder) for key, getter in getters(results[0])}
-        self.functions[token] = {"inputs": {"type": "object", "properties": inputs, "required": required},
+        self.functions[token] = {"inputs": {"type": "object", "properties": inputs, "required": []},
                                  "outputs": {"type": "object", "properties": outputs, "required": list(outputs)}}
 
     def members(self, node, module, folder):
