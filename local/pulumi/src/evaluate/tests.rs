@@ -300,3 +300,42 @@ fn a_program_says_which_config_keys_it_declares() {
         assert_eq!(program.has_config(key), declared, "{key}");
     }
 }
+
+#[test]
+fn whether_a_resource_is_protected_can_be_a_setting() {
+    let text = "
+config: { keep: { type: boolean, default: true }, other: { type: integer, default: 1 } }
+resources:
+  a: { type: 'aws:sqs:Queue', options: { protect: '${keep}' } }
+  b: { type: 'aws:sqs:Queue' }
+  c: { type: 'aws:sqs:Queue', options: { protect: '${other}' } }
+";
+    let mut kept = evaluation(text, &[]).expect("an evaluation");
+    assert!(kept.resolve("a", &nothing).expect("a resource").is_protected());
+    assert!(!kept.resolve("b", &nothing).expect("a resource").is_protected());
+    let error = kept.resolve("c", &nothing).expect_err("a number").to_string();
+    assert!(error.contains("resources.c.options.protect is a number"), "{error}");
+    let mut let_go = evaluation(text, &[("keep", "false")]).expect("an evaluation");
+    assert!(!let_go.resolve("a", &nothing).expect("a resource").is_protected());
+    let typo = text.replace("${keep}", "${kept}");
+    assert!(evaluation(&typo, &[]).is_err());
+}
+
+#[test]
+fn a_setting_has_the_comment_above_its_key_as_description() {
+    let text = "
+config:
+  # Name of the bus.
+  bus: { type: string, default: dmm }
+  key: { type: string, secret: true }
+";
+    let settings = evaluation(text, &[("key", "hunter2")]).expect("an evaluation").settings();
+    let shown: Vec<String> = settings.iter().map(|setting| format!("{setting:?}")).collect();
+    assert_eq!(
+        shown,
+        [
+            r#"Setting { name: "bus", value: "dmm", description: Some("Name of the bus.") }"#,
+            r#"Setting { name: "key", value: "[secret]", description: None }"#,
+        ]
+    );
+}
