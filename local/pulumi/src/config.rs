@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 
 use crate::error::{Error, Location};
-use crate::json;
 use crate::value::Value;
+use crate::{json, number};
 
 /// A config key of a program.
 #[derive(Clone, Debug)]
@@ -23,12 +23,13 @@ pub(crate) struct Key {
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     String,
-    Number,
     Integer,
     Boolean,
-    /// The type of its elements, if the program declares it.
-    Array(Option<Box<Kind>>),
+    /// The type of its elements.
+    Array(Box<Kind>),
     Object,
+    /// Not infinity or NaN. No key declares this.
+    Finite,
 }
 
 impl Key {
@@ -63,29 +64,31 @@ impl Key {
         }
     }
 
-    /// Returns the key's value: the given one, or else the default.
+    /// Returns the key's value: the given one, or else the default. Both are given to a program as text, so what text looks like
+    /// decides about its type, and not what the key declares.
     pub(crate) fn value(&self, given: Option<&str>) -> Result<Value, Error> {
-        let json = match (given, &self.default) {
-            (Some(text), _) => self.read(text)?,
-            (None, Some(Json::String(default))) => untyped(default),
-            (None, Some(default)) => default.clone(),
+        let text = match (given, &self.default) {
+            (Some(text), _) => self.checked(text)?,
+            (None, Some(_)) if self.secret => {
+                return Err(Error::SecretDefault { location: self.location.clone() });
+            }
+            (None, Some(Json::String(text))) => text.clone(),
+            (None, Some(default)) => default.to_string(),
             (None, None) => return Err(Error::MissingConfig { location: self.location.clone() }),
         };
-        Ok(Value::from(json).secret_if(self.secret))
+        let value = read(&text).ok_or_else(|| self.mistyped(&Kind::Finite))?;
+        Ok(Value::from(value).secret_if(self.secret))
     }
 
-    /// Parses a value that was given as text, like Pulumi's CLI.
-    fn read(&self, text: &str) -> Result<Json, Error> {
-        let kind = match (&self.kind, &self.default) {
-            (Some(kind), _) => kind.clone(),
-            (None, default) => default.as_ref().map_or(Kind::String, Kind::of),
+    /// Rejects text that does not fit to the declared type, like Pulumi's CLI.
+    fn checked(&self, text: &str) -> Result<String, Error> {
+        let Some(kind) = &self.kind else { return Ok(text.to_owned()) };
+        let fits = match kind {
+            Kind::Array(_) | Kind::Object => serde_json::from_str(text).is_ok_and(|json| kind.holds(&json)),
+            _ => kind.holds(&Json::from(text)),
         };
-        if kind == Kind::String {
-            return Ok(untyped(text));
-        }
-        // The parser's error would quote the text, which may be a secret.
-        let json = serde_json::from_str(text).ok().filter(|json| kind.holds(json));
-        json.ok_or_else(|| self.mistyped(&kind))
+        // The error does not quote the text, which may be a secret.
+        if fits { Ok(text.to_owned()) } else { Err(self.mistyped(kind)) }
     }
 
     fn mistyped(&self, kind: &Kind) -> Error {
@@ -93,83 +96,80 @@ impl Key {
     }
 }
 
+/// Reads text as Pulumi's YAML host does: a number, a boolean, JSON, or else text. What begins with a zero is text, except zero
+/// itself and fractions. Returns `None` for numbers that are not finite.
+fn read(text: &str) -> Option<Json> {
+    if text.len() > 1 && text.starts_with('0') && !text.starts_with("0.") {
+        return Some(text.into());
+    }
+    let word = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
+    if ["inf", "infinity", "nan"].contains(&word.as_str()) {
+        return None;
+    }
+    // 1 and 0 are numbers, although Pulumi would read them as booleans, too.
+    let boolean = match text {
+        "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    };
+    if let Some(number) = number::parse(text).and_then(number::json) {
+        return Some(Json::Number(number));
+    }
+    Some(match (boolean, serde_json::from_str(text)) {
+        (Some(flag), _) => flag.into(),
+        (None, Ok(json)) => json,
+        (None, Err(_)) => text.into(),
+    })
+}
+
 fn kind(members: &serde_json::Map<String, Json>, location: &Location) -> Result<Option<Kind>, Error> {
     let Some(name) = members.get("type") else { return Ok(None) };
     let location_of_type = location.key("type");
     let kind = match json::text(name, &location_of_type)? {
         "string" => Kind::String,
-        "number" => Kind::Number,
         "integer" => Kind::Integer,
         "boolean" => Kind::Boolean,
         "object" => Kind::Object,
         "array" => {
             let location = location.key("items");
-            let items = json::object(members.get("items").unwrap_or(&Json::Null), &location)?;
-            let items = items.map(|items| kind(items, &location)).transpose()?.flatten();
-            Kind::Array(items.map(Box::new))
+            let items = members.get("items").ok_or_else(|| Error::Missing { location: location.clone() })?;
+            let items = kind(json::members(items, &location)?, &location)?;
+            Kind::Array(Box::new(items.ok_or_else(|| Error::Missing { location: location.key("type") })?))
         }
         _ => {
-            let expected = "string, number, integer, boolean, array or object";
+            let expected = "string, integer, boolean, array or object";
             return Err(Error::WrongType { location: location_of_type, expected, found: "another name" });
         }
     };
     Ok(Some(kind))
 }
 
-/// Reads a value of the type string like Pulumi: whatever looks like another type is a value of that type. Therefore, a program
-/// that needs text must write it (`fn::toJSON`), and the elements of a list have a type of their own.
-fn untyped(text: &str) -> Json {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let starts_like_octal = unsigned.starts_with('0') && unsigned.len() > 1 && !unsigned.starts_with("0.");
-    match text {
-        "true" | "True" | "TRUE" => return Json::Bool(true),
-        "false" | "False" | "FALSE" => return Json::Bool(false),
-        _ => {}
-    }
-    let is_number = unsigned.starts_with(|first: char| first.is_ascii_digit()) && !starts_like_octal;
-    if let Some(float) = is_number.then(|| text.parse::<f64>().ok()).flatten() {
-        // Written and read again, because 1.0 is 1.
-        return serde_json::from_str(&float.to_string()).unwrap_or_else(|_| text.into());
-    }
-    match serde_json::from_str::<Json>(text) {
-        Ok(json @ (Json::Object(_) | Json::Array(_))) => json,
-        _ => text.into(),
-    }
-}
-
 impl Kind {
-    fn of(json: &Json) -> Kind {
-        match json {
-            Json::Null | Json::String(_) => Kind::String,
-            Json::Bool(_) => Kind::Boolean,
-            Json::Number(number) if number.is_f64() => Kind::Number,
-            Json::Number(_) => Kind::Integer,
-            Json::Array(_) => Kind::Array(None),
-            Json::Object(_) => Kind::Object,
-        }
-    }
-
+    /// Returns whether a value in a stack's file has this type. Integers and booleans may be text there.
     fn holds(&self, json: &Json) -> bool {
-        match self {
-            Kind::String => json.is_string(),
-            Kind::Number => json.is_number(),
-            Kind::Integer => json.is_i64() || json.is_u64(),
-            Kind::Boolean => json.is_boolean(),
-            Kind::Array(items) => json.as_array().is_some_and(|elements| {
-                elements.iter().all(|element| items.as_ref().is_none_or(|kind| kind.holds(element)))
-            }),
-            Kind::Object => json.is_object(),
+        match (self, json) {
+            (Kind::String, Json::String(_))
+            | (Kind::Boolean, Json::Bool(_))
+            | (Kind::Object, Json::Object(_)) => true,
+            (Kind::Integer, Json::Number(number)) => {
+                number.as_f64().is_some_and(|number| number.fract() == 0.0)
+            }
+            (Kind::Integer, Json::String(text)) => text.parse::<i64>().is_ok(),
+            (Kind::Boolean, Json::String(text)) => text == "true" || text == "false",
+            (Kind::Array(items), Json::Array(elements)) => {
+                elements.iter().all(|element| items.holds(element))
+            }
+            _ => false,
         }
     }
 
     fn name(&self) -> String {
         match self {
             Kind::String => "a string".to_owned(),
-            Kind::Number => "a number".to_owned(),
             Kind::Integer => "a whole number".to_owned(),
+            Kind::Finite => "a finite number or another text".to_owned(),
             Kind::Boolean => "true or false".to_owned(),
-            Kind::Array(None) => "a list, written as JSON".to_owned(),
-            Kind::Array(Some(items)) => format!("a list, written as JSON, each element {}", items.name()),
+            Kind::Array(items) => format!("a list, written as JSON, each element {}", items.name()),
             Kind::Object => "an object, written as JSON".to_owned(),
         }
     }
@@ -195,21 +195,19 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_was_given_is_read_as_its_type() {
+    fn a_value_is_what_its_text_looks_like_whatever_its_key_declares() {
         let cases = [
-            (json!({"type": "string"}), "a", json!("a")),
-            (json!({"type": "string"}), "30", json!(30)),
+            (json!({"type": "string"}), "thirty", json!("thirty")),
+            (json!({"type": "string"}), "111122223333", json!(111_122_223_333_u64)),
+            (json!({"type": "string"}), "012345678901", json!("012345678901")),
+            (json!({"type": "string"}), "1e3", json!(1000)),
             (json!({"type": "string"}), "0.5", json!(0.5)),
-            (json!({"type": "string"}), "012", json!("012")),
-            (json!({"type": "string"}), "true", json!(true)),
-            (json!({"type": "string"}), "{}", json!({})),
-            (json!({"type": "string"}), "", json!("")),
-            (json!({"type": "array", "items": {"type": "string"}}), r#"["30"]"#, json!(["30"])),
+            (json!({"type": "string"}), "T", json!(true)),
+            (json!({"type": "string"}), "{\"a\": 1}", json!({"a": 1})),
             (json!({"type": "integer"}), "30", json!(30)),
-            (json!({"type": "number"}), "0.5", json!(0.5)),
             (json!({"type": "boolean"}), "true", json!(true)),
-            (json!({"type": "array", "items": {"type": "string"}}), r#"["a"]"#, json!(["a"])),
-            (json!({"type": "object"}), r#"{"a": 1}"#, json!({"a": 1})),
+            (json!({"type": "array", "items": {"type": "string"}}), r#"["1"]"#, json!(["1"])),
+            (json!({"type": "object"}), r#"{"a": "1"}"#, json!({"a": "1"})),
             (json!({"default": 7}), "30", json!(30)),
             (json!(true), "false", json!(false)),
         ];
@@ -219,8 +217,10 @@ mod tests {
     }
 
     #[test]
-    fn a_default_stands_for_a_value_that_was_not_given() {
+    fn a_default_is_read_like_a_value_that_was_given() {
         assert_eq!(value(&json!({"type": "integer", "default": 7}), None), Ok(json!(7)));
+        assert_eq!(value(&json!({"type": "string", "default": "7"}), None), Ok(json!(7)));
+        assert_eq!(value(&json!({"type": "string", "default": "true"}), None), Ok(json!(true)));
         assert_eq!(value(&json!({"value": "a"}), None), Ok(json!("a")));
         assert_eq!(value(&json!("a"), None), Ok(json!("a")));
         let error = value(&json!({"type": "string"}), None).expect_err("no default");
@@ -228,14 +228,23 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_type_is_refused_without_showing_it() {
-        for (kind, given) in [("integer", "7.5"), ("boolean", "yes"), ("array", "{}"), ("object", "hunter2")]
+    fn a_value_of_another_type_is_rejected_without_showing_it() {
+        for (kind, given) in
+            [("integer", "7.5"), ("boolean", "yes"), ("object", "hunter2"), ("string", "-Inf")]
         {
             let error = value(&json!({"type": kind, "secret": true}), Some(given)).expect_err("another type");
             assert!(error.contains("config.k must be") && !error.contains(given), "{error}");
         }
         let listed = json!({"type": "array", "items": {"type": "integer"}});
         assert!(value(&listed, Some(r#"["a"]"#)).expect_err("texts").contains("a whole number"));
+        assert!(value(&listed, Some("a")).expect_err("text").contains("a list"));
+    }
+
+    #[test]
+    fn a_secret_has_no_default() {
+        let error =
+            value(&json!({"type": "string", "secret": true, "default": ""}), None).expect_err("a secret");
+        assert!(error.contains("config.k is a secret"), "{error}");
     }
 
     #[test]
@@ -245,14 +254,18 @@ mod tests {
     }
 
     #[test]
-    fn a_declaration_that_says_too_little_or_too_much_is_refused() {
-        assert!(key(&json!({"description": "?"})).expect_err("no type").contains("config.k.type is missing"));
-        assert!(key(&json!({"type": "text"})).expect_err("no such type").contains("config.k.type"));
-        assert!(
-            key(&json!({"type": "integer", "default": "7"})).expect_err("a text").contains("a whole number")
-        );
-        assert!(
-            key(&json!({"type": "string", "minimum": 1})).expect_err("a typo").contains("config.k.minimum")
-        );
+    fn a_declaration_that_says_too_little_or_too_much_is_rejected() {
+        let cases = [
+            (json!({"description": "?"}), "config.k.type is missing"),
+            (json!({"type": "text"}), "config.k.type"),
+            (json!({"type": "number"}), "config.k.type"),
+            (json!({"type": "array"}), "config.k.items is missing"),
+            (json!({"type": "integer", "default": "x"}), "a whole number"),
+            (json!({"type": "string", "minimum": 1}), "config.k.minimum"),
+        ];
+        for (declaration, problem) in cases {
+            let error = key(&declaration).expect_err(problem);
+            assert!(error.contains(problem), "{error}");
+        }
     }
 }

@@ -48,13 +48,13 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
-    /// The file is not valid YAML, or uses something that Pulumi rejects: merge keys, tags, duplicate keys.
-    #[error("{} is not valid YAML for Pulumi: {source}", path.display())]
+    /// The file is not valid YAML, or uses something that Pulumi rejects: aliases, tags, duplicate keys.
+    #[error("{} is not valid YAML for Pulumi: {problem}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// The cause.
-        source: Box<serde_saphyr::Error>,
+        /// What is wrong, and where.
+        problem: String,
     },
     /// A key that is not defined here.
     #[error("{location}: unknown key; use one of {known}")]
@@ -215,6 +215,12 @@ pub enum Error {
     /// A config key without a default was not given a value.
     #[error("{location} has no default: give it a value")]
     MissingConfig {
+        /// Where it is declared.
+        location: Location,
+    },
+    /// A secret config key was not given a value. Pulumi does not accept a default in its place, because it is not encrypted.
+    #[error("{location} is a secret, so that its default does not count: give it a value")]
+    SecretDefault {
         /// Where it is declared.
         location: Location,
     },

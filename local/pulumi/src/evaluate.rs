@@ -136,14 +136,12 @@ impl Evaluation {
         for (property, expression) in &declaration.properties {
             properties.set(property.clone(), self.evaluate(expression, invoke)?);
         }
+        let properties = properties.without_nulls();
         let protected = match self.evaluate(&declaration.protect, invoke)? {
             Value::Bool(flag) => flag,
             other => {
-                return Err(Error::WrongType {
-                    location: declaration.location.key("options").key("protect"),
-                    expected: "true or false",
-                    found: other.kind(),
-                });
+                let location = declaration.location.key("options").key("protect");
+                return Err(Error::WrongType { location, expected: "true or false", found: other.kind() });
             }
         };
         let urn = self.urn(&declaration);
@@ -194,7 +192,9 @@ impl Evaluation {
     /// As for [`Evaluation::outputs`].
     pub fn output_values(&mut self, invoke: &Invoke<'_>) -> Result<Map, Error> {
         let declared = self.program.outputs.clone();
-        declared.into_iter().map(|(name, value)| Ok((name, self.evaluate(&value, invoke)?))).collect()
+        let values: Result<Map, Error> =
+            declared.into_iter().map(|(name, value)| Ok((name, self.evaluate(&value, invoke)?))).collect();
+        Ok(values?.without_nulls())
     }
 
     fn declaration(&self, name: &str) -> Result<&Declaration, Error> {
@@ -235,9 +235,22 @@ impl Evaluation {
         let mut map = Map::default();
         let mut secret = false;
         for (key, value) in members {
-            let key = self.template(key, invoke)?;
+            let key = match key.as_slice() {
+                [Part::Reference(reference)] => {
+                    let key = self.reference(reference, invoke)?;
+                    let found = key.clone().revealed();
+                    if !matches!(found, Value::String(_)) {
+                        let (location, expected) =
+                            (reference.location.clone(), "a string, because it is a key");
+                        return Err(Error::WrongType { location, expected, found: found.kind() });
+                    }
+                    key
+                }
+                parts => self.template(parts, invoke)?,
+            };
             secret |= key.is_secret();
-            map.set(key.revealed().text().unwrap_or_default(), self.evaluate(value, invoke)?);
+            let name = key.revealed().text().unwrap_or_default();
+            map.set(name, self.evaluate(value, invoke)?);
         }
         Ok(Value::Map(map).secret_if(secret))
     }
@@ -284,7 +297,7 @@ impl Evaluation {
             }
         };
         let step = |value: Value, access: &Access| match access {
-            Access::Member(name) => value.member(name),
+            Access::Member(name) | Access::Key(name) => value.member(name),
             Access::Element(index) => value.element(*index),
         };
         let missing = || Error::NoMember { location: location.clone(), reference: reference.to_string() };

@@ -59,7 +59,7 @@ impl Expression {
             Json::Object(members) => match members.iter().find(|(key, _)| is_function(key)) {
                 Some((key, argument)) => {
                     let location = location.key(key);
-                    let name = key.trim_start_matches("fn::");
+                    let name = key.get("fn::".len()..).unwrap_or_default();
                     if members.len() > 1 {
                         return Err(Error::FunctionBesideKeys { location });
                     }
@@ -126,7 +126,7 @@ fn list(items: &[Json], location: &Location) -> Result<Vec<Expression>, Error> {
 
 /// Parses a function call. `fn::aws:getRegion` is short for `fn::invoke` of that function.
 fn call(name: &str, argument: &Json, location: &Location) -> Result<Expression, Error> {
-    if name == "invoke" {
+    if name.eq_ignore_ascii_case("invoke") {
         return Ok(Expression::Invoke(Box::new(Invocation::parse(argument, location)?)));
     }
     if name.contains(':') {
@@ -171,44 +171,48 @@ impl Invocation {
 
     /// `fn::aws:getRegion: {arguments}`.
     pub(crate) fn short(token: &str, argument: &Json, location: &Location) -> Result<Invocation, Error> {
-        let arguments = arguments(Some(argument), location)?;
+        let arguments = arguments(Some(argument).filter(|argument| !argument.is_null()), location)?;
         let location = location.clone();
         Ok(Invocation { token: token.to_owned(), arguments, returns: None, depends_on: Vec::new(), location })
     }
 }
 
 fn arguments(value: Option<&Json>, location: &Location) -> Result<Expression, Error> {
-    let value = value.unwrap_or(&Json::Null);
-    match json::object(value, location)? {
-        Some(_) => Expression::parse(value, location),
-        None => Ok(Expression::Map(Vec::new())),
-    }
+    let Some(value) = value else { return Ok(Expression::Map(Vec::new())) };
+    json::members(value, location)?;
+    Expression::parse(value, location)
 }
 
 /// Returns the resources that the options refer to.
 fn options(value: Option<&Json>, location: &Location) -> Result<Vec<Reference>, Error> {
-    let Some(options) = json::object(value.unwrap_or(&Json::Null), location)? else { return Ok(Vec::new()) };
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let options = json::members(value, location)?;
     json::only(options, &["dependsOn", "parent", "pluginDownloadURL", "provider", "version"], location)?;
     let mut found = Vec::new();
-    for name in ["dependsOn", "parent", "provider"] {
+    for name in ["parent", "provider"] {
         if let Some(value) = options.get(name) {
-            found.extend(references_to_resources(value, &location.key(name))?);
+            found.push(reference_to_resource(value, &location.key(name))?);
         }
+    }
+    if let Some(value) = options.get("dependsOn") {
+        found.extend(references_to_resources(value, &location.key("dependsOn"))?);
     }
     Ok(found)
 }
 
-/// Returns the resources that an option refers to: one, or a list.
-pub(crate) fn references_to_resources(json: &Json, location: &Location) -> Result<Vec<Reference>, Error> {
+/// Returns the resource that an option refers to.
+pub(crate) fn reference_to_resource(json: &Json, location: &Location) -> Result<Reference, Error> {
     match Expression::parse(json, location)? {
-        Expression::Reference(reference) if reference.path.is_empty() => Ok(vec![reference]),
-        Expression::List(_) => {
-            let items = json.as_array().into_iter().flatten().enumerate();
-            let each = items.map(|(index, item)| references_to_resources(item, &location.index(index)));
-            Ok(each.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
-        }
+        Expression::Reference(reference) if reference.path.is_empty() => Ok(reference),
         _ => Err(Error::NoResource { location: location.clone() }),
     }
+}
+
+/// Returns the resources that an option lists.
+pub(crate) fn references_to_resources(json: &Json, location: &Location) -> Result<Vec<Reference>, Error> {
+    let items = json.as_array().ok_or_else(|| json::wrong(location, "a list of resources", json))?;
+    let each = items.iter().enumerate();
+    each.map(|(index, item)| reference_to_resource(item, &location.index(index))).collect()
 }
 
 #[cfg(test)]
@@ -243,10 +247,11 @@ mod tests {
     fn a_reference_contains_names_indices_and_quoted_names() {
         let found = read(r#"${a.b[0]["c.d \"e\""].f[12]["€"]}"#);
         assert_eq!(found.root, "a");
+        let key = |text: &str| Access::Key(text.to_owned());
         let path =
-            [name("b"), Access::Element(0), name("c.d \"e\""), name("f"), Access::Element(12), name("€")];
+            [name("b"), Access::Element(0), key("c.d \"e\""), name("f"), Access::Element(12), key("€")];
         assert_eq!(found.path, path);
-        assert_eq!(found.to_string(), r#"a.b[0]["c.d \"e\""].f[12].€"#);
+        assert_eq!(found.to_string(), r#"a.b[0]["c.d \"e\""].f[12]["€"]"#);
     }
 
     #[test]
@@ -290,6 +295,7 @@ mod tests {
             r#"${a["b]}"#,
             r#"${a["b"}"#,
             "${a[0]b}",
+            r#"x${["a"].b}"#,
         ];
         for text in texts {
             let error = parse(&json!({"k": [text]})).expect_err(text).to_string();
@@ -343,6 +349,6 @@ mod tests {
         let options = json!({"dependsOn": ["${a}"], "provider": "${b}", "version": "7.0.0"});
         let found =
             Invocation::parse(&json!({"function": "f", "options": options}), &location()).expect("a call");
-        assert_eq!(found.depends_on.iter().map(|r| r.root.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(found.depends_on.iter().map(|r| r.root.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     }
 }

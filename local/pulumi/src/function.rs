@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value as Json;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use serde_json::{Number, Value as Json};
 
 use crate::error::{Error, Location};
-use crate::value::{Archive, Asset, Secrets, Value};
+use crate::to_json::to_json;
+use crate::value::{Archive, Asset, Value};
 
 /// A built-in function.
 /// <https://www.pulumi.com/docs/iac/languages-sdks/yaml/yaml-language-reference/#built-in-functions>
@@ -16,6 +18,7 @@ pub(crate) enum Function {
     AssetArchive,
     FileArchive,
     FileAsset,
+    FileBase64,
     FromBase64,
     Join,
     Length,
@@ -27,12 +30,20 @@ pub(crate) enum Function {
     StringAsset,
     ToBase64,
     ToJson,
+    Unsecret,
 }
 
-const FUNCTIONS: [(&str, Function); 14] = [
+/// Base64 whose last character may have bits that do not count.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+const FUNCTIONS: [(&str, Function); 16] = [
     ("assetArchive", Function::AssetArchive),
     ("fileArchive", Function::FileArchive),
     ("fileAsset", Function::FileAsset),
+    ("filebase64", Function::FileBase64),
     ("fromBase64", Function::FromBase64),
     ("join", Function::Join),
     ("length", Function::Length),
@@ -44,25 +55,27 @@ const FUNCTIONS: [(&str, Function); 14] = [
     ("stringAsset", Function::StringAsset),
     ("toBase64", Function::ToBase64),
     ("toJSON", Function::ToJson),
+    ("unsecret", Function::Unsecret),
 ];
 
-/// Functions that need Pulumi or a network, or that Pulumi does not define for YAML, each with what to do instead.
-const NOT_SUPPORTED: [(&str, &str); 6] = [
-    ("fromJSON", "write the value as YAML, because Pulumi takes this name for a key of an object"),
-    ("getResource", "write the resource's outputs as config keys"),
-    ("method", "write the value as a config key"),
+/// Functions that need Pulumi or a network, or are of little use, each with what to do instead.
+const NOT_SUPPORTED: [(&str, &str); 7] = [
+    ("filebase64sha256", "write the digest as a config key"),
+    ("pulumiResourceName", "write the name"),
+    ("pulumiResourceType", "write the type"),
     ("remoteArchive", "keep the archive beside the program and use fn::fileArchive"),
     ("remoteAsset", "keep the file beside the program and use fn::fileAsset"),
+    ("sha1", "write the digest as a config key"),
     ("stackReference", "use a resource of the type pulumi:pulumi:StackReference"),
 ];
 
 impl Function {
-    /// Returns the function of this name (without `fn::`).
+    /// Returns the function of this name (without `fn::`), in upper or lower case.
     pub(crate) fn named(name: &str, location: &Location) -> Result<Function, Error> {
-        if let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) {
+        if let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
             return Ok(*function);
         }
-        match NOT_SUPPORTED.iter().find(|(known, _)| *known == name) {
+        match NOT_SUPPORTED.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
             Some((_, instead)) => {
                 Err(Error::NotSupported { location: location.clone(), what: format!("fn::{name}"), instead })
             }
@@ -89,30 +102,32 @@ impl Function {
 
     /// Calls the function. The result is a secret if the argument contains one.
     pub(crate) fn call(self, argument: Value, folder: &Path, location: &Location) -> Result<Value, Error> {
-        let secret = argument.is_secret();
-        let value = match (self, argument.revealed()) {
-            // Like Pulumi, this error quotes the text, so that programs can use the function as an assertion.
-            (Function::FromBase64, Value::String(text)) => from_base64(&text).ok_or_else(|| {
-                let text = if secret { "[secret]" } else { &text };
-                self.problem(
-                    location,
-                    format!("needs a Base64 string that contains UTF-8, not: {}", text.trim()),
-                )
-            })?,
-            (_, argument) => self.plain(argument, folder, location)?,
-        };
-        Ok(value.secret_if(secret))
+        let is_secret = argument.is_secret();
+        let value = self.plain(argument.revealed(), is_secret, folder, location)?;
+        Ok(value.secret_if(is_secret && self != Function::Unsecret))
     }
 
-    fn plain(self, argument: Value, folder: &Path, location: &Location) -> Result<Value, Error> {
+    fn plain(
+        self,
+        argument: Value,
+        is_secret: bool,
+        folder: &Path,
+        location: &Location,
+    ) -> Result<Value, Error> {
         match self {
-            Function::ToJson => {
-                to_json(&argument).ok_or_else(|| self.needs(location, "a value without assets"))
-            }
+            Function::ToJson => to_json(&argument)
+                .map(Value::String)
+                .ok_or_else(|| self.needs(location, "a value without assets")),
             Function::ToBase64 => Ok(Value::String(STANDARD.encode(self.text(&argument, location)?))),
-            Function::FromBase64 => Err(self.needs(location, "a Base64 string that contains UTF-8")),
+            Function::FromBase64 => {
+                let text = self.text(&argument, location)?;
+                // Like Pulumi, this error quotes the text, so that programs can use the function as an assertion.
+                from_base64(text).ok_or_else(|| {
+                    let quoted = if is_secret { "[secret]" } else { text.trim() };
+                    self.needs(location, &format!("a Base64 string that contains UTF-8, not: {quoted}"))
+                })
+            }
             Function::Join => self.join(argument, location),
-            Function::Length => self.length(&argument, location),
             Function::Split => self.split(argument, location),
             Function::Select => self.select(argument, location),
             Function::SingleOrNone => match argument {
@@ -120,6 +135,17 @@ impl Function {
                 _ => Err(self.needs(location, "a list with at most one element")),
             },
             Function::Secret => Ok(argument.secret()),
+            Function::Unsecret => Ok(argument),
+            Function::Length => self.length(&argument, location),
+            Function::FileBase64 => {
+                let path = folder.join(self.text(&argument, location)?);
+                let bytes = std::fs::read(&path);
+                bytes.map(|bytes| Value::String(STANDARD.encode(bytes))).map_err(|source| Error::File {
+                    location: location.clone(),
+                    path,
+                    source,
+                })
+            }
             Function::ReadFile => {
                 let path = folder.join(self.text(&argument, location)?);
                 std::fs::read_to_string(&path).map(Value::String).map_err(|source| Error::File {
@@ -147,34 +173,25 @@ impl Function {
     fn join(self, argument: Value, location: &Location) -> Result<Value, Error> {
         let expected = "a list of a delimiter and a list of strings";
         let (delimiter, items) = pair(argument).ok_or_else(|| self.needs(location, expected))?;
-        let (Value::String(delimiter), Value::List(items)) = (delimiter, items) else {
-            return Err(self.needs(location, expected));
+        let (delimiter, items) = match (delimiter, items) {
+            (Value::String(delimiter), Value::List(items)) => (delimiter, items),
+            (Value::Null, Value::List(items)) => (String::new(), items),
+            _ => return Err(self.needs(location, expected)),
         };
-        // Pulumi does not accept numbers or booleans here.
-        let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
-        texts.map(|texts| Value::String(texts.join(&delimiter))).ok_or_else(|| self.needs(location, expected))
-    }
-
-    /// The number of elements of a list, of members of an object, or of characters of a string.
-    fn length(self, argument: &Value, location: &Location) -> Result<Value, Error> {
-        let count = match argument {
-            Value::List(items) => items.len(),
-            Value::Map(map) => map.iter().count(),
-            // Pulumi counts what a reader takes for one character. In other texts, that can be several of Unicode's.
-            Value::String(text) if text.is_ascii() => text.len(),
-            Value::String(_) => {
-                return Err(self.needs(location, "a string of ASCII characters, without Pulumi"));
+        let text = |item: &Value| match item {
+            Value::String(text) => Ok(text.clone()),
+            other => {
+                Err(self.problem(location, format!("needs a list of strings, but one is {}", other.kind())))
             }
-            _ => return Err(self.needs(location, "a list, an object or a string")),
         };
-        Ok(Value::Number(count.into()))
+        let texts = items.iter().map(text).collect::<Result<Vec<_>, Error>>()?;
+        Ok(Value::String(texts.join(&delimiter)))
     }
 
     fn split(self, argument: Value, location: &Location) -> Result<Value, Error> {
         match pair(argument) {
-            // An empty delimiter splits the text into its characters.
             Some((Value::String(delimiter), Value::String(text))) if delimiter.is_empty() => {
-                Ok(Value::List(text.chars().map(|character| Value::String(character.into())).collect()))
+                Ok(Value::List(text.chars().map(|char| Value::String(char.to_string())).collect()))
             }
             Some((Value::String(delimiter), Value::String(text))) => {
                 Ok(Value::List(text.split(&delimiter).map(|part| Value::String(part.to_owned())).collect()))
@@ -192,6 +209,29 @@ impl Function {
             Some(index) => Ok(items.swap_remove(index)),
             None => Err(self.needs(location, "an index inside its list")),
         }
+    }
+
+    /// Pulumi counts the characters of a text as a reader sees them, which are bytes in most names.
+    fn length(self, argument: &Value, location: &Location) -> Result<Value, Error> {
+        let length = match argument {
+            Value::List(items) => items.len(),
+            Value::Map(map) => map.names().count(),
+            Value::String(text) if text.is_ascii() && !text.contains('\r') => text.len(),
+            Value::String(_) => {
+                return Err(Error::NotSupported {
+                    location: location.clone(),
+                    what: "fn::length of a text with other characters than ASCII's".to_owned(),
+                    instead: "write the length as a config key",
+                });
+            }
+            other => {
+                return Err(self.problem(
+                    location,
+                    format!("needs a list, an object or a string, not {}", other.kind()),
+                ));
+            }
+        };
+        Ok(Value::Number(Number::from(length)))
     }
 
     fn text<'a>(self, argument: &'a Value, location: &Location) -> Result<&'a str, Error> {
@@ -216,11 +256,11 @@ impl Function {
 
 /// Returns whether a key of an object is the name of a function.
 pub(crate) fn is_function(key: &str) -> bool {
-    key.starts_with("fn::")
+    key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("fn::"))
 }
 
 fn from_base64(text: &str) -> Option<Value> {
-    let bytes = STANDARD.decode(text).ok()?;
+    let bytes = LENIENT.decode(text.replace(['\r', '\n'], "")).ok()?;
     String::from_utf8(bytes).ok().map(Value::String)
 }
 
@@ -230,31 +270,12 @@ fn pair(value: Value) -> Option<(Value, Value)> {
     Some((first, second))
 }
 
-/// Converts a value to JSON with sorted keys, like Pulumi; returns `None` if it contains assets.
-fn to_json(value: &Value) -> Option<Value> {
-    fn is_json(value: &Value) -> bool {
-        match value {
-            Value::List(items) => items.iter().all(is_json),
-            Value::Map(map) => map.iter().all(|(_, value)| is_json(value)),
-            Value::Asset(_) | Value::Archive(_) => false,
-            _ => true,
-        }
-    }
-    let mut json = is_json(value).then(|| value.to_json(Secrets::Revealed))?;
-    json.sort_all_objects();
-    // In JSON, these characters occur only inside strings. Pulumi escapes them (<https://pkg.go.dev/encoding/json#Marshal>).
-    let mut escaped = json.to_string();
-    for character in ['<', '>', '&', '\u{2028}', '\u{2029}'] {
-        escaped = escaped.replace(character, &format!("\\u{:04x}", u32::from(character)));
-    }
-    Some(Value::String(escaped))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::value::Secrets;
 
     fn location() -> Location {
         Location::new(Path::new("Pulumi.yaml").into()).key("x")
@@ -274,17 +295,18 @@ mod tests {
                 json!({"b": [1, null], "a": {"d": "é", "c": true}}),
                 json!(r#"{"a":{"c":true,"d":"é"},"b":[1,null]}"#),
             ),
-            ("toJSON", json!("<a & b>"), json!(r#""\u003ca \u0026 b\u003e""#)),
-            ("length", json!("abc"), json!(3)),
-            ("length", json!([1, 2]), json!(2)),
-            ("length", json!({"a": 1}), json!(1)),
             ("toBase64", json!("Hello, World!"), json!("SGVsbG8sIFdvcmxkIQ==")),
             ("fromBase64", json!("SGVsbG8sIFdvcmxkIQ=="), json!("Hello, World!")),
-            ("join", json!(["-", ["a", "1", ""]]), json!("a-1-")),
+            ("join", json!(["-", ["a", "b"]]), json!("a-b")),
+            ("join", json!([null, ["a", "b"]]), json!("ab")),
+            ("length", json!("abc"), json!(3)),
+            ("length", json!(["a", "b"]), json!(2)),
+            ("length", json!({"a": 1}), json!(1)),
+            ("tojson", json!("<&>"), json!("\"\\u003c\\u0026\\u003e\"")),
+            ("unsecret", json!("a"), json!("a")),
             ("join", json!(["", []]), json!("")),
             ("split", json!([",", "a,b,"]), json!(["a", "b", ""])),
-            ("split", json!(["", "añ"]), json!(["a", "ñ"])),
-            ("split", json!(["", ""]), json!([])),
+            ("split", json!(["", "aé"]), json!(["a", "é"])),
             ("select", json!([1, ["a", "b", "c"]]), json!("b")),
             ("singleOrNone", json!([]), json!(null)),
             ("singleOrNone", json!(["a"]), json!("a")),
@@ -304,12 +326,10 @@ mod tests {
             ("toBase64", json!(1), "a string, not a number"),
             ("fromBase64", json!("/w=="), "UTF-8"),
             ("fromBase64", json!("a is not right. "), "not: a is not right."),
-            ("length", json!("é"), "ASCII"),
-            ("length", json!(1), "a list"),
-            ("join", json!([",", [1]]), "strings"),
             ("join", json!([1, ["a"]]), "delimiter"),
             ("join", json!([",", [["a"]]]), "strings"),
-            ("split", json!([1, "a"]), "delimiter"),
+            ("join", json!(["-", ["a", 1]]), "one is a number"),
+            ("split", json!([",", 1]), "delimiter"),
             ("select", json!([3, ["a"]]), "inside"),
             ("select", json!([-1, ["a"]]), "inside"),
             ("select", json!(["0", ["a"]]), "index"),
@@ -340,7 +360,7 @@ mod tests {
     #[test]
     fn no_error_quotes_a_secret() {
         let secret = || Value::String("hunter2-é".to_owned()).secret();
-        for function in [Function::Length, Function::FromBase64, Function::Split, Function::SingleOrNone] {
+        for function in [Function::FromBase64, Function::Split, Function::SingleOrNone] {
             let error = function.call(secret(), Path::new("."), &location()).expect_err("a wrong argument");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
@@ -379,9 +399,9 @@ mod tests {
         let error = call("stackReference", json!(["a", "b"])).expect_err("not supported");
         assert!(error.contains("fn::stackReference is not supported without Pulumi; use"), "{error}");
         assert!(
-            call("toJson", json!(1))
-                .expect_err("misspelt")
-                .contains("the function fn::toJson does not exist")
+            call("fromJSON", json!("1"))
+                .expect_err("unknown")
+                .contains("the function fn::fromJSON does not exist")
         );
     }
 }

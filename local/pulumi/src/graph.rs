@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::Error;
-use crate::expression::References;
+use crate::error::{Error, Location};
+use crate::expression::{Expression, References};
 use crate::program::{MEMBERS, Named, PULUMI, Program};
-use crate::reference::Reference;
+use crate::reference::{Access, Part, Reference};
 use crate::resource::Declaration;
 
 /// Rejects duplicate names and references to something that does not exist.
@@ -13,6 +13,10 @@ pub(crate) fn check(program: &Program) -> Result<(), Error> {
     check_names(program)?;
     let expressions = program.variables.iter().chain(&program.outputs).map(|(_, value)| value.references());
     let resources = program.resources.iter().map(Declaration::references);
+    for resource in &program.resources {
+        check_protect(program, resource)?;
+        resource.earlier.iter().try_for_each(|reference| check_resource(program, reference))?;
+    }
     for References { values, resources } in expressions.chain(resources) {
         values.into_iter().try_for_each(|reference| check_value(program, reference))?;
         resources.into_iter().try_for_each(|reference| check_resource(program, reference))?;
@@ -43,13 +47,78 @@ fn check_value(program: &Program, reference: &Reference) -> Result<(), Error> {
         {
             Ok(())
         }
-        Some(Named::Config(_) | Named::Variable(_)) => Ok(()),
+        Some(Named::Config(_)) => Ok(()),
+        Some(Named::Variable(value)) => check_path(program, value, &reference.path, &location, MAX_DEPTH),
         Some(Named::Resource(_)) if first.is_some() => Ok(()),
         Some(Named::Resource(_)) => Err(Error::WholeResource { location, name: reference.root.clone() }),
         Some(Named::Pulumi) | None => {
             Err(Error::UnknownReference { location, reference: reference.to_string() })
         }
     }
+}
+
+/// How many variables a reference may lead through before its path is no longer checked.
+const MAX_DEPTH: usize = 16;
+
+/// Rejects a path into the literals of a program that Pulumi rejects because of their types.
+fn check_path(
+    program: &Program,
+    value: &Expression,
+    path: &[Access],
+    location: &Location,
+    depth: usize,
+) -> Result<(), Error> {
+    let Some((access, rest)) = path.split_first() else { return Ok(()) };
+    let not_supported = |what: &str, instead| {
+        Err(Error::NotSupported { location: location.clone(), what: what.to_owned(), instead })
+    };
+    match (value, access) {
+        (Expression::Map(_), Access::Key(_)) => {
+            not_supported("a name in brackets, for an object of the program,", "write a dot and the name")
+        }
+        (Expression::Map(members), Access::Member(name)) => {
+            let is_named = |key: &[Part]| matches!(key, [Part::Text(text)] if text == name);
+            match members.iter().find(|(key, _)| is_named(key)) {
+                Some((_, value)) => check_path(program, value, rest, location, depth),
+                None => Ok(()),
+            }
+        }
+        (Expression::List(items), Access::Element(index)) => {
+            let mut kinds = items.iter().map(std::mem::discriminant);
+            let first = kinds.next();
+            if !rest.is_empty() && kinds.any(|kind| Some(kind) != first) {
+                let what = "a path into an element of a list with elements of several types";
+                return not_supported(what, "write the element as a variable");
+            }
+            match items.get(*index) {
+                Some(value) => check_path(program, value, rest, location, depth),
+                None => Ok(()),
+            }
+        }
+        (Expression::Reference(reference), _) if depth > 0 => match program.named(&reference.root) {
+            Some(Named::Variable(value)) => {
+                let path = [reference.path.as_slice(), path].concat();
+                check_path(program, value, &path, location, depth - 1)
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Pulumi evaluates the option `protect` before anything but the configuration is certain to be known.
+fn check_protect(program: &Program, resource: &Declaration) -> Result<(), Error> {
+    for reference in resource.protect.references().values {
+        check_value(program, reference)?;
+        if !matches!(program.named(&reference.root), Some(Named::Config(_))) {
+            return Err(Error::NotSupported {
+                location: reference.location.clone(),
+                what: "a computed value".to_owned(),
+                instead: "refer to a config key",
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check_resource(program: &Program, reference: &Reference) -> Result<(), Error> {
@@ -66,7 +135,19 @@ pub(crate) fn order(program: &Program) -> Result<Vec<String>, Error> {
         walk.visit(&resource.name)?;
     }
     let is_resource = |name: &&str| matches!(program.named(name), Some(Named::Resource(_)));
-    Ok(walk.done.into_iter().filter(is_resource).map(str::to_owned).collect())
+    let order: Vec<&str> = walk.done.into_iter().filter(is_resource).collect();
+    let position = |name: &str| order.iter().position(|known| *known == name);
+    for resource in &program.resources {
+        let earlier = |reference: &&Reference| position(&reference.root) > position(&resource.name);
+        if let Some(later) = resource.earlier.iter().find(earlier) {
+            return Err(Error::NotSupported {
+                location: later.location.clone(),
+                what: "a reference to a resource that is created later".to_owned(),
+                instead: "write that resource first",
+            });
+        }
+    }
+    Ok(order.into_iter().map(str::to_owned).collect())
 }
 
 /// Returns the resources that a resource needs, directly or through variables, in the order of the file.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Location};
+use crate::expression::Expression;
 
 /// Returns the object at this location, or `None` if the value is null.
 pub(crate) fn object<'a>(
@@ -14,6 +15,11 @@ pub(crate) fn object<'a>(
         Json::Object(object) => Ok(Some(object)),
         other => Err(wrong(location, "an object", other)),
     }
+}
+
+/// Returns the object at this location.
+pub(crate) fn members<'a>(value: &'a Json, location: &Location) -> Result<&'a Map<String, Json>, Error> {
+    value.as_object().ok_or_else(|| wrong(location, "an object", value))
 }
 
 /// Returns the string at this location.
@@ -32,8 +38,18 @@ pub(crate) fn texts(value: &Json, location: &Location) -> Result<Vec<String>, Er
     items
         .iter()
         .enumerate()
-        .map(|(index, item)| text(item, &location.index(index)).map(str::to_owned))
+        .map(|(index, item)| plain(item, &location.index(index)).map(str::to_owned))
         .collect()
+}
+
+/// Returns the string at this location, which must not contain references.
+pub(crate) fn plain<'a>(value: &'a Json, location: &Location) -> Result<&'a str, Error> {
+    let text = text(value, location)?;
+    if let Expression::Text(_) = Expression::parse(value, location)? {
+        return Ok(text);
+    }
+    let (expected, found) = ("a string without references", "computed");
+    Err(Error::WrongType { location: location.clone(), expected, found })
 }
 
 /// Rejects keys that are not in `known`.

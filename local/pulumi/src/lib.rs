@@ -34,6 +34,10 @@
 //!
 //! Language features that this crate does not support (components, `fn::stackReference`, importing resources, remote assets) are
 //! rejected with an error that names them, and so is everything that the language does not define. Nothing is skipped silently.
+//! It does not know the schemas of providers: only the engine checks the types of resources and of their properties.
+//!
+//! All numbers have 64 bits and a fraction, as in Pulumi, and a config value that looks like a number, a boolean or JSON is one,
+//! whatever its key declares. The tests in `tests/engine` compare this crate with the real engine.
 //! A value that is computed from a secret is a secret; see [`Value::Secret`].
 
 mod comment;
@@ -44,11 +48,14 @@ mod expression;
 mod function;
 mod graph;
 mod json;
+mod number;
 mod parse;
 mod program;
 mod reference;
 mod resource;
+mod to_json;
 mod value;
+mod yaml;
 
 pub use error::{Error, Location};
 pub use evaluate::{Evaluation, Invoke, Setting, Settings};

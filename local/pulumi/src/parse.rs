@@ -4,14 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use crate::config::Key;
 use crate::error::{Error, Location};
 use crate::evaluate::{Evaluation, Settings};
 use crate::program::Program;
 use crate::resource::{Declaration, expressions};
-use crate::{comment, graph, json};
+use crate::{comment, graph, json, yaml};
 
 /// The keys of a project file that an evaluation uses.
 /// <https://www.pulumi.com/docs/iac/concepts/projects/project-file/>
@@ -45,6 +44,17 @@ impl Program {
     /// does not support, or has an invalid reference. [`Evaluation::order`] finds cycles.
     pub fn load(path: &Path) -> Result<Program, Error> {
         let file = if path.is_dir() { path.join("Pulumi.yaml") } else { path.to_owned() };
+        // Pulumi would read these instead.
+        for name in ["Main.json", "Main.yaml"] {
+            let main = file.with_file_name(name);
+            if main.exists() {
+                return Err(Error::NotSupported {
+                    location: Location::new(Arc::from(main)),
+                    what: "a program beside its project file".to_owned(),
+                    instead: "write it into the project file",
+                });
+            }
+        }
         match std::fs::read_to_string(&file) {
             Ok(text) => Program::parse(&text, &file),
             Err(source) => Err(Error::Read { path: file, source }),
@@ -57,15 +67,7 @@ impl Program {
     ///
     /// As for [`Program::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Program, Error> {
-        // Like Pulumi's own parser: only true and false are booleans, and `<<` has no special meaning.
-        let options = serde_saphyr::options! {
-            duplicate_keys: DuplicateKeyPolicy::Error,
-            merge_keys: MergeKeyPolicy::Error,
-            strict_booleans: true,
-            reject_unsupported_tags: true,
-        };
-        let json: Json = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|source| Error::Syntax { path: file.to_owned(), source: Box::new(source) })?;
+        let json = yaml::parse(text).map_err(|problem| Error::Syntax { path: file.to_owned(), problem })?;
         let mut program = Program::read(&json, file)?;
         for key in &mut program.config {
             key.description = comment::above(text, "config", &key.name);
@@ -81,11 +83,16 @@ impl Program {
         };
         check_keys(members, &location)?;
         let name = members.get("name").ok_or_else(|| Error::Missing { location: location.key("name") })?;
+        let name = json::text(name, &location.key("name"))?;
         let section = |name: &str| expressions(members.get(name), &location.key(name));
+        let key = |key: &str, value: &Json, location: Location| {
+            let own = key.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
+            Key::parse(own.unwrap_or(key), value, location)
+        };
         Ok(Program {
-            name: json::text(name, &location.key("name"))?.to_owned(),
+            name: name.to_owned(),
             folder: file.parent().unwrap_or(Path::new("")).to_owned(),
-            config: each(members.get("config"), &location.key("config"), Key::parse)?,
+            config: each(members.get("config"), &location.key("config"), key)?,
             variables: section("variables")?,
             resources: each(members.get("resources"), &location.key("resources"), Declaration::parse)?,
             outputs: section("outputs")?,
@@ -119,6 +126,13 @@ fn check_keys(members: &Map<String, Json>, location: &Location) -> Result<(), Er
     if let Some(text) = members.get("description") {
         json::text(text, &location.key("description"))?;
     }
+    if runtime["options"].get("compiler").is_some() {
+        return Err(Error::NotSupported {
+            location: location.key("runtime").key("options").key("compiler"),
+            what: "a compiler".to_owned(),
+            instead: "write its output into the project file",
+        });
+    }
     if runtime == "yaml" || runtime["name"] == "yaml" {
         return Ok(());
     }
@@ -132,7 +146,7 @@ fn each<T>(
     location: &Location,
     parse: impl Fn(&str, &Json, Location) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    let members = json::object(json.unwrap_or(&Json::Null), location)?;
+    let members = json.map(|json| json::members(json, location)).transpose()?;
     members.into_iter().flatten().map(|(name, value)| parse(name, value, location.key(name))).collect()
 }
 
@@ -148,14 +162,14 @@ mod tests {
 
     #[test]
     fn sections_keep_the_order_of_the_file() {
-        let text = "name: p\nruntime: {name: yaml}\nresources:\n  b: {type: 'a:b:C'}\n  a: {type: 'a:b:C'}\noutputs:\n";
+        let text = "name: p\nruntime: {name: yaml}\nresources:\n  b: {type: 'a:b:C'}\n  a: {type: 'a:b:C'}\n";
         let program = Program::parse(text, Path::new("Pulumi.yaml")).expect("a program");
         assert_eq!(program.resources.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     }
 
     #[test]
     fn only_true_and_false_are_booleans() {
-        let text = "name: p\nruntime: yaml\noutputs: {a: yes, b: on, c: true, d: '2012-10-17'}\n";
+        let text = "name: p\nruntime: yaml\noutputs: {a: yes, b: on, c: true, d: 2012-10-17}\n";
         let program = Program::parse(text, Path::new("Pulumi.yaml")).expect("a program");
         let [a, b, c, d] = program.outputs.as_slice() else { panic!("four outputs") };
         assert_eq!([&a.1, &b.1], [&Expression::Text("yes".to_owned()), &Expression::Text("on".to_owned())]);
@@ -177,6 +191,7 @@ mod tests {
             ("outputs: {a: 1, a: 2}", "p/Pulumi.yaml is not valid YAML for Pulumi"),
             ("outputs: {a: !custom 1}", "p/Pulumi.yaml is not valid YAML for Pulumi"),
             ("outputs: {<<: {a: 1}}", "p/Pulumi.yaml is not valid YAML for Pulumi"),
+            ("outputs:", "p/Pulumi.yaml: outputs is nothing, but must be an object"),
         ];
         for (text, problem) in cases {
             let error = error(text);

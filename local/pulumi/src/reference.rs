@@ -23,6 +23,8 @@ pub(crate) struct Reference {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Access {
     Member(String),
+    /// A name in brackets and quotes. Pulumi accepts it only for objects whose members it does not know.
+    Key(String),
     Element(usize),
 }
 
@@ -54,13 +56,16 @@ pub(crate) fn parts(text: &str, location: &Location) -> Result<Vec<Part>, Error>
     if !plain.is_empty() {
         parts.push(Part::Text(plain));
     }
+    if parts.len() > 1 && text.contains("${[") {
+        return Err(wrong("a reference inside a text must start with a name without quotes"));
+    }
     Ok(parts)
 }
 
 /// Parses a reference up to its closing brace. Returns the first name, the path and the rest of the text.
 fn reference(text: &str) -> Result<(String, Vec<Access>, &str), &'static str> {
     let (first, mut rest) = if text.starts_with('[') { subscript(text)? } else { member(text)? };
-    let Access::Member(root) = first else { return Err("it must start with a name") };
+    let (Access::Member(root) | Access::Key(root)) = first else { return Err("it must start with a name") };
     let mut path = Vec::new();
     loop {
         let (access, after) = match rest.as_bytes().first() {
@@ -104,7 +109,7 @@ fn subscript(text: &str) -> Result<(Access, &str), &'static str> {
         match char {
             '"' => {
                 let after = quoted[at + 1..].strip_prefix(']').ok_or(UNCLOSED)?;
-                return Ok((Access::Member(name), after));
+                return Ok((Access::Key(name), after));
             }
             '\\' if quoted[at + 1..].starts_with('"') => {
                 chars.next();
@@ -132,9 +137,7 @@ impl fmt::Display for Reference {
         for access in &self.path {
             match access {
                 Access::Element(index) => write!(f, "[{index}]")?,
-                Access::Member(name) if name.contains(['.', '[', ']', '}', '"']) => {
-                    write!(f, "[\"{}\"]", name.replace('"', "\\\""))?;
-                }
+                Access::Key(name) => write!(f, "[\"{}\"]", name.replace('"', "\\\""))?,
                 Access::Member(name) => write!(f, ".{name}")?,
             }
         }

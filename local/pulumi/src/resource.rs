@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::error::{Error, Location};
-use crate::expression::{Expression, References, references_to_resources};
+use crate::expression::{Expression, References, reference_to_resource, references_to_resources};
 use crate::json;
 use crate::reference::Reference;
 use crate::value::{Archive, Map, Secrets, Value};
@@ -22,46 +22,52 @@ pub(crate) struct Declaration {
     pub(crate) properties: Vec<(String, Expression)>,
     /// Resources that options refer to. They must be created before this one.
     pub(crate) depends_on: Vec<Reference>,
+    /// Resources that options refer to, and that must come first in the program.
+    pub(crate) earlier: Vec<Reference>,
+    /// Whether Pulumi refuses to delete it.
+    pub(crate) protect: Expression,
     /// Outputs that are always secrets.
     pub(crate) secret_outputs: Vec<String>,
-    /// Whether Pulumi refuses to delete or replace it.
-    pub(crate) protect: Expression,
 }
 
-/// What an option of a resource means for this crate.
+/// What an option of a resource means for this crate. Most options affect only changes and deletions, which an evaluation does
+/// not do, but their values are checked.
+#[derive(Clone, Copy)]
 enum Meaning {
-    /// It affects only changes and deletions of a resource, which an evaluation does not do.
-    Ignored,
-    /// It refers to resources.
-    Resources,
-    /// It is an object whose values refer to resources.
-    ResourcesByKey,
-    SecretOutputs,
-    /// A value, which may refer to config keys.
+    Anything,
+    Boolean,
+    Text,
+    Texts,
+    List,
+    Object,
+    Timeouts,
     Protect,
+    /// It refers to a resource that must be created first.
+    Resource,
+    /// It lists resources that must be created first.
+    Resources,
+    /// It refers to a resource, or lists resources, that must come first in the program.
+    Earlier,
+    SecretOutputs,
     NotSupported(&'static str),
 }
 
 /// <https://www.pulumi.com/docs/iac/concepts/options/>
 fn meaning(option: &str) -> Option<Meaning> {
     Some(match option {
-        "dependsOn" | "parent" | "provider" | "deletedWith" | "replaceWith" => Meaning::Resources,
-        "providers" => Meaning::ResourcesByKey,
+        "parent" | "provider" => Meaning::Resource,
+        "dependsOn" | "providers" => Meaning::Resources,
+        "deletedWith" | "replaceWith" => Meaning::Earlier,
         "additionalSecretOutputs" => Meaning::SecretOutputs,
         "protect" => Meaning::Protect,
+        "deleteBeforeReplace" | "retainOnDelete" => Meaning::Boolean,
+        "pluginDownloadURL" | "version" => Meaning::Text,
+        "hideDiffs" | "ignoreChanges" | "replaceOnChanges" => Meaning::Texts,
+        "aliases" => Meaning::List,
+        "envVarMappings" => Meaning::Object,
+        "customTimeouts" => Meaning::Timeouts,
+        "replacementTrigger" => Meaning::Anything,
         "import" => Meaning::NotSupported("remove it after the resource was imported"),
-        "hooks" => Meaning::NotSupported("remove the hooks"),
-        "aliases"
-        | "customTimeouts"
-        | "deleteBeforeReplace"
-        | "envVarMappings"
-        | "hideDiffs"
-        | "ignoreChanges"
-        | "pluginDownloadURL"
-        | "replaceOnChanges"
-        | "replacementTrigger"
-        | "retainOnDelete"
-        | "version" => Meaning::Ignored,
         _ => return None,
     })
 }
@@ -87,7 +93,7 @@ impl Declaration {
         let token = members.get("type").ok_or_else(|| Error::Missing { location: location.key("type") })?;
         let token = short_token(json::text(token, &location.key("type"))?);
         let state_name = match members.get("name") {
-            Some(given) => json::text(given, &location.key("name"))?.to_owned(),
+            Some(given) => json::plain(given, &location.key("name"))?.to_owned(),
             None => name.to_owned(),
         };
         if let Some(flag) = members.get("defaultProvider") {
@@ -99,8 +105,9 @@ impl Declaration {
             token,
             properties: expressions(members.get("properties"), &location.key("properties"))?,
             depends_on: Vec::new(),
-            secret_outputs: Vec::new(),
+            earlier: Vec::new(),
             protect: Expression::Bool(false),
+            secret_outputs: Vec::new(),
             location,
         };
         declaration.read_options(members.get("options"))?;
@@ -109,29 +116,59 @@ impl Declaration {
 
     fn read_options(&mut self, json: Option<&Json>) -> Result<(), Error> {
         let location = self.location.key("options");
-        let Some(options) = json::object(json.unwrap_or(&Json::Null), &location)? else { return Ok(()) };
-        for (name, value) in options {
+        let Some(json) = json else { return Ok(()) };
+        for (name, value) in json::members(json, &location)? {
             let location = location.key(name);
             match meaning(name) {
                 None => return Err(Error::UnknownKey { location, known: OPTIONS.to_owned() }),
-                Some(Meaning::Ignored) => {}
-                Some(Meaning::Resources) => {
-                    self.depends_on.extend(references_to_resources(value, &location)?);
+                Some(meaning) => self.read_option(name, meaning, value, location)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn read_option(
+        &mut self,
+        name: &str,
+        meaning: Meaning,
+        value: &Json,
+        location: Location,
+    ) -> Result<(), Error> {
+        match meaning {
+            Meaning::Anything => {
+                Expression::parse(value, &location)?;
+            }
+            Meaning::Boolean => {
+                json::boolean(value, &location)?;
+            }
+            Meaning::Text => {
+                json::plain(value, &location)?;
+            }
+            Meaning::Texts => {
+                json::texts(value, &location)?;
+            }
+            Meaning::List if !value.is_array() => return Err(json::wrong(&location, "a list", value)),
+            Meaning::List => {}
+            Meaning::Object => {
+                json::members(value, &location)?;
+            }
+            Meaning::Timeouts => {
+                let timeouts = json::members(value, &location)?;
+                json::only(timeouts, &["create", "delete", "read", "update"], &location)?;
+                for (name, value) in timeouts {
+                    json::plain(value, &location.key(name))?;
                 }
-                Some(Meaning::ResourcesByKey) => {
-                    for (key, value) in json::object(value, &location)?.into_iter().flatten() {
-                        self.depends_on.extend(references_to_resources(value, &location.key(key))?);
-                    }
-                }
-                Some(Meaning::Protect) => self.protect = Expression::parse(value, &location)?,
-                Some(Meaning::SecretOutputs) => self.secret_outputs.extend(json::texts(value, &location)?),
-                Some(Meaning::NotSupported(instead)) => {
-                    return Err(Error::NotSupported {
-                        location,
-                        what: format!("the option {name}"),
-                        instead,
-                    });
-                }
+            }
+            Meaning::Protect => self.protect = Expression::parse(value, &location)?,
+            Meaning::Resource => self.depends_on.push(reference_to_resource(value, &location)?),
+            Meaning::Resources => self.depends_on.extend(references_to_resources(value, &location)?),
+            Meaning::Earlier if name == "deletedWith" => {
+                self.earlier.push(reference_to_resource(value, &location)?);
+            }
+            Meaning::Earlier => self.earlier.extend(references_to_resources(value, &location)?),
+            Meaning::SecretOutputs => self.secret_outputs.extend(json::texts(value, &location)?),
+            Meaning::NotSupported(instead) => {
+                return Err(Error::NotSupported { location, what: format!("the option {name}"), instead });
             }
         }
         Ok(())
@@ -145,7 +182,6 @@ impl Declaration {
             found.values.extend(values);
             found.resources.extend(resources);
         }
-        found.values.extend(self.protect.references().values);
         found.resources.extend(&self.depends_on);
         found
     }
@@ -156,7 +192,8 @@ pub(crate) fn expressions(
     json: Option<&Json>,
     location: &Location,
 ) -> Result<Vec<(String, Expression)>, Error> {
-    json::object(json.unwrap_or(&Json::Null), location)?
+    json.map(|json| json::members(json, location))
+        .transpose()?
         .into_iter()
         .flatten()
         .map(|(name, value)| Ok((name.clone(), Expression::parse(value, &location.key(name))?)))
@@ -286,22 +323,20 @@ mod tests {
     #[test]
     fn a_resource_depends_on_the_resources_in_its_options() {
         let options = json!({
-            "dependsOn": ["${a}", "${b}"], "parent": "${c}", "providers": {"aws": "${d}"}, "protect": true,
+            "dependsOn": ["${a}", "${b}"], "parent": "${c}", "providers": ["${d}"], "protect": true,
         });
         let found = parse(&json!({"type": "a:b:C", "options": options})).expect("a resource");
-        let names: Vec<_> = found.references().roots().collect();
+        let mut names: Vec<_> = found.references().roots().collect();
+        names.sort_unstable();
         assert_eq!(names, ["a", "b", "c", "d"]);
     }
 
     #[test]
     fn an_option_that_refers_to_something_else_than_a_resource_is_rejected() {
-        for value in [json!("a"), json!("${a.id}"), json!(["a"]), json!({"a": "b"})] {
+        for value in [json!("${a}"), json!(["${a.id}"]), json!(["a"]), json!({"a": "b"})] {
             let error =
                 parse(&json!({"type": "a:b:C", "options": {"dependsOn": value}})).expect_err("no resource");
-            assert!(
-                error.contains("resources.r.options.dependsOn") && error.contains("${resource}"),
-                "{error}"
-            );
+            assert!(error.contains("resources.r.options.dependsOn") && error.contains("resource"), "{error}");
         }
     }
 
@@ -320,6 +355,20 @@ mod tests {
             ),
             (json!({"type": "a:b:C", "options": {"import": "x"}}), "the option import is not"),
             (json!({"type": "a:b:C", "properties": []}), "resources.r.properties is a list"),
+            (json!({"type": "a:b:C", "options": {"version": 7}}), "options.version is a number"),
+            (
+                json!({"type": "a:b:C", "options": {"ignoreChanges": "tags"}}),
+                "options.ignoreChanges is a string",
+            ),
+            (
+                json!({"type": "a:b:C", "options": {"retainOnDelete": "${a}"}}),
+                "options.retainOnDelete is a string",
+            ),
+            (
+                json!({"type": "a:b:C", "options": {"customTimeouts": {"create": 5}}}),
+                "customTimeouts.create is a number",
+            ),
+            (json!({"type": "a:b:C", "name": "${a}"}), "resources.r.name is computed"),
             (json!({"type": 1}), "resources.r.type is a number"),
         ];
         for (declaration, problem) in cases {

@@ -1,0 +1,71 @@
+//! Writes JSON as `fn::toJSON` does: with sorted keys, and with escapes that make it safe inside HTML.
+//! <https://pkg.go.dev/encoding/json#Marshal>
+
+use std::fmt::Write;
+
+use crate::number;
+use crate::value::Value;
+
+/// Returns the value as JSON, with secrets revealed, or `None` if it contains assets or archives.
+pub(crate) fn to_json(value: &Value) -> Option<String> {
+    let mut json = String::new();
+    write(value, &mut json)?;
+    Some(json)
+}
+
+fn write(value: &Value, json: &mut String) -> Option<()> {
+    match value {
+        Value::Null => json.push_str("null"),
+        Value::Bool(flag) => json.push_str(if *flag { "true" } else { "false" }),
+        Value::Number(number) => json.push_str(&number::in_json(number)),
+        Value::String(text) => write_text(text, json),
+        Value::Secret(inner) => write(inner, json)?,
+        Value::Asset(_) | Value::Archive(_) => return None,
+        Value::List(items) => {
+            json.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    json.push(',');
+                }
+                write(item, json)?;
+            }
+            json.push(']');
+        }
+        Value::Map(map) => {
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            json.push('{');
+            for (index, (name, member)) in members.into_iter().enumerate() {
+                if index > 0 {
+                    json.push(',');
+                }
+                write_text(name, json);
+                json.push(':');
+                write(member, json)?;
+            }
+            json.push('}');
+        }
+    }
+    Some(())
+}
+
+fn write_text(text: &str, json: &mut String) {
+    json.push('"');
+    for char in text.chars() {
+        match char {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\n' => json.push_str("\\n"),
+            '\r' => json.push_str("\\r"),
+            '\t' => json.push_str("\\t"),
+            '\u{8}' => json.push_str("\\b"),
+            '\u{c}' => json.push_str("\\f"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
+                // Writing to a string does not fail.
+                let _ = write!(json, "\\u{:04x}", u32::from(char));
+            }
+            other => json.push(other),
+        }
+    }
+    json.push('"');
+}

@@ -1,0 +1,52 @@
+//! What AWS would return, both to the engine and to the evaluator under test.
+
+use serde_json::{Map, Value, json};
+
+const ACCOUNT: &str = "111122223333";
+const REGION: &str = "eu-central-1";
+
+/// Answers a provider function, e.g. `aws:index/getRegion:getRegion` or `aws:getRegion`.
+pub(crate) fn invoke(token: &str) -> Result<Value, String> {
+    match token.rsplit(':').next().unwrap_or_default() {
+        "getCallerIdentity" => Ok(json!({
+            "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/deployer"), "id": ACCOUNT, "userId": "AIDA1",
+        })),
+        "getPartition" => Ok(json!({
+            "dnsSuffix": "amazonaws.com", "id": "aws", "partition": "aws", "reverseDnsPrefix": "com.amazonaws",
+        })),
+        "getRegion" => Ok(
+            json!({"description": "Frankfurt", "endpoint": "", "id": REGION, "name": REGION, "region": REGION}),
+        ),
+        other => Err(format!("the stand-in has no function {other}")),
+    }
+}
+
+/// Returns the outputs of a resource, which include its inputs. `kind` is the last part of its type.
+pub(crate) fn create(kind: &str, resource: &str, inputs: &Map<String, Value>) -> Map<String, Value> {
+    let named = ["name", "bucket", "functionName"].iter().find_map(|key| inputs.get(*key)?.as_str());
+    let name = named.unwrap_or(resource);
+    let regional = |service: &str, path: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{path}{name}");
+    let arn = match kind {
+        "Bucket" => format!("arn:aws:s3:::{name}"),
+        "Role" => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+        "EventBus" => regional("events", "event-bus/"),
+        "EventRule" => regional("events", "rule/"),
+        "Function" => regional("lambda", "function:"),
+        "LogGroup" => regional("logs", "log-group:"),
+        "Queue" => regional("sqs", ""),
+        "Secret" => regional("secretsmanager", "secret:") + "-AbCdEf",
+        _ => regional("test", &format!("{kind}/")),
+    };
+    let url = format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}");
+    let id = match kind {
+        "Queue" => &url,
+        "Secret" => &arn,
+        _ => name,
+    };
+    let mut outputs = Map::new();
+    for (key, value) in [("id", id), ("arn", &arn), ("name", name), ("url", &url)] {
+        outputs.insert(key.to_owned(), value.into());
+    }
+    outputs.extend(inputs.clone());
+    outputs
+}
