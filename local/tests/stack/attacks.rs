@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::common::faults::{grant, owners_policy, quiet};
-use crate::common::operator::{look_again, put_secret, reconcile, try_to_look_again};
+use crate::common::operator::{look_again, put_secret, read_object, reconcile, try_to_look_again};
 use crate::common::{
     ACCOUNT, ROLE, TIMEOUT, agreement, forecast, mesh, mesh_with_access, owner, provider, stack, standing,
     world,
@@ -171,13 +171,6 @@ async fn a_consumer_cannot_name_a_role_that_is_not_its_own() {
     }
 }
 
-/// Reads an object of the state bucket.
-async fn read(stack: &dmm_local::Stack, key: &str) -> String {
-    let s3 = &stack.view().clients().s3;
-    let found = s3.get_object().bucket(stack.view().state_bucket()).key(key).send().await.unwrap();
-    String::from_utf8(found.body.collect().await.unwrap().into_bytes().to_vec()).unwrap()
-}
-
 /// Writes an object of the state bucket, as an operator can by mistake.
 async fn plant(stack: &dmm_local::Stack, key: &str, body: String) {
     let s3 = &stack.view().clients().s3;
@@ -192,7 +185,7 @@ async fn a_record_that_names_another_agreements_policy_deletes_nothing() {
     grant(&stack).await;
     let expected = vec![(ROLE.to_owned(), "DMM_Access_a-1".to_owned())];
     assert_eq!(standing(&stack).await, expected);
-    let record = read(&stack, "grants/access/a-1.json").await;
+    let record = read_object(&stack, "grants/access/a-1.json").await;
     let mut planted: Value = serde_json::from_str(&record).unwrap();
     planted["agreement"]["id"] = json!("a-2");
     plant(&stack, "grants/access/a-2.json", planted.to_string()).await;
@@ -210,7 +203,7 @@ async fn a_packed_policy_that_was_changed_in_the_bucket_never_reaches_iam() {
     owners_policy(&stack, ROLE, 10_000).await;
     grant(&stack).await;
     let key = format!("packs/{ROLE}.json");
-    let pack = read(&stack, &key).await;
+    let pack = read_object(&stack, &key).await;
     assert!(pack.contains("s3:GetObject"), "{pack}");
     plant(&stack, &key, pack.replace("s3:GetObject", "iam:PassRole")).await;
     world(&stack).approve(Access, "a-2").unwrap();

@@ -2,7 +2,7 @@
 //! policies, and back. Grants that fit nowhere are refused without any effect on others.
 
 use crate::common::faults::{after, before, grant, hits, kill, owners_policy, quiet};
-use crate::common::operator::{create_role, delete_role, reconcile};
+use crate::common::operator::{create_role, delete_role, read_object, reconcile};
 use crate::common::truth::assert_right;
 use crate::common::{ROLE, TIMEOUT, agreement, forecast, log_when, mesh, stack, standing, world};
 use dmm_local::Stack;
@@ -82,8 +82,10 @@ async fn grants_that_do_not_fit_inline_are_packed_and_all_are_revoked() {
     assert!((3..12).contains(&inline) && packed > 0, "{inline} inline, {packed} managed policies");
     cancel(&stack, 1..=12).await;
     // So many ends at once are more than the events may carry out.
-    assert_eq!(standing(&stack).await.len(), 2);
+    let counted = read_object(&stack, "brake/window.json").await;
+    assert_eq!(standing(&stack).await.len(), 2, "{counted}");
     reconciled(&stack).await;
+    quiet(&stack).await;
     assert_right(&stack).await;
     assert_eq!((standing(&stack).await, managed(&stack).await), (vec![], vec![]));
 }

@@ -7,6 +7,7 @@ use dmm_local::{Options, Stack};
 use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::AgreementKind::Access;
 use dmm_trace_collector::{Recorded, Trace, text};
+use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
@@ -30,18 +31,16 @@ fn attribute<'a>(span: &'a Span, name: &str) -> Option<&'a Value> {
     span.attributes.iter().find(|it| it.key == name)?.value.as_ref()?.value.as_ref()
 }
 
+fn as_text(value: &AnyValue) -> Option<&str> {
+    match value.value.as_ref()? {
+        Value::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
 fn annotations(span: &Span) -> Vec<&str> {
     let Some(Value::ArrayValue(names)) = attribute(span, "aws.xray.annotations") else { return Vec::new() };
-    let name = |value: &'_ Option<Value>| matches!(value, Some(Value::StringValue(_)));
-    assert!(names.values.iter().all(|it| name(&it.value)), "{names:?}");
-    names
-        .values
-        .iter()
-        .filter_map(|it| match &it.value {
-            Some(Value::StringValue(name)) => Some(name.as_str()),
-            _ => None,
-        })
-        .collect()
+    names.values.iter().map(as_text).collect::<Option<_>>().unwrap()
 }
 
 /// Whether X-Ray finds the trace by `annotation[name] = "value"`.
@@ -205,15 +204,8 @@ async fn a_comparison_has_a_trace_of_its_own_only_for_what_it_changed() {
     let report = reconcile(&stack, &serde_json::json!({})).await.unwrap();
     assert_eq!((&report["checked"], &report["granted"]), (&serde_json::json!(3), &serde_json::json!(1)));
     let of_agreement = |trace: &Trace| trace.roots().iter().any(|root| root.span.name == "agreement");
-    let is_complete = |traces: &[Trace]| {
-        traces.iter().any(of_agreement)
-            && traces.iter().any(|trace| {
-                trace
-                    .roots()
-                    .iter()
-                    .any(|root| root.service.ends_with("iam-reconcile") && root.span.name != "agreement")
-            })
-    };
+    let of_run = |trace: &Trace| !of_agreement(trace) && trace.has_service("-iam-reconcile");
+    let is_complete = |traces: &[Trace]| traces.iter().any(of_agreement) && traces.iter().any(of_run);
     let traces = wait_for_traces(&stack, is_complete).await;
     let found: Vec<&Trace> = traces.iter().filter(|trace| of_agreement(trace)).collect();
     let [trace] = &found[..] else { panic!("one trace, not {}", found.len()) };

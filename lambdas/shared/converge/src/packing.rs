@@ -181,7 +181,11 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Places<RolePolicy> for Packing
         let state = match self.packs(&place.role).await?.state {
             Some(state) => state,
             None if self.iam.attached(&place.role).await?.ours.is_empty() => return Ok(inline.into()),
-            None => return Ok(Observed::Misplaced),
+            // Another run may have written the record and attached its policy since the record was read.
+            None => match self.packs(&place.role).await?.state {
+                Some(state) => state,
+                None => return Ok(Observed::Misplaced),
+            },
         };
         let packed = state.layout.grants().find(|(name, _)| **name == place.policy);
         if !self.matches_iam(&place.role, &state).await? {

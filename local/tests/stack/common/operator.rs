@@ -112,6 +112,13 @@ pub(crate) async fn let_an_hour_pass(stack: &Stack) {
     }
 }
 
+/// Reads an object of the state bucket.
+pub(crate) async fn read_object(stack: &Stack, key: &str) -> String {
+    let s3 = &stack.view().clients().s3;
+    let found = s3.get_object().bucket(stack.view().state_bucket()).key(key).send().await.unwrap();
+    String::from_utf8(found.body.collect().await.unwrap().into_bytes().to_vec()).unwrap()
+}
+
 /// Deletes an object of the state bucket.
 pub(crate) async fn delete_object(stack: &Stack, key: &str) {
     let s3 = &stack.view().clients().s3;
