@@ -10,6 +10,7 @@
 mod environment;
 mod error;
 mod matcher;
+mod output;
 mod python;
 mod server;
 mod template;

@@ -1,8 +1,6 @@
 //! A moto server that is forked from the [`Template`] of this process.
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,12 +10,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::error::EmulatorError;
+use crate::output::Output;
 use crate::template::{self, Template};
 
 /// The time limit for starting a server. A fork is usually ready at once, but the machine can be very busy.
 const START_LIMIT: Duration = Duration::from_mins(5);
-/// The number of lines of output that are kept.
-const LINES_KEPT: usize = 60;
 
 /// A running server. It exits when dropped.
 #[derive(Debug)]
@@ -80,30 +77,4 @@ async fn report(lines: &mut Lines<BufReader<OwnedReadHalf>>, output: &Output) ->
         }
     }
     None
-}
-
-/// The latest lines of a process's output.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Output(Arc<Mutex<VecDeque<String>>>);
-
-impl Output {
-    async fn follow(self, mut lines: Lines<BufReader<OwnedReadHalf>>) {
-        while let Ok(Some(line)) = lines.next_line().await {
-            tracing::debug!(line, "emulated AWS");
-            self.add(line);
-        }
-    }
-
-    pub(crate) fn add(&self, line: String) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.push_back(line);
-        if lines.len() > LINES_KEPT {
-            lines.pop_front();
-        }
-    }
-
-    pub(crate) fn text(&self) -> String {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Vec::from(lines.clone()).join("\n")
-    }
 }

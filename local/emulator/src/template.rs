@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::error::EmulatorError;
-use crate::server::Output;
+use crate::output::Output;
 
 /// The time limit for loading moto. It takes seconds, and much longer on a busy machine.
 const START_LIMIT: Duration = Duration::from_mins(10);
