@@ -58,18 +58,22 @@ pub fn show(args: &ShowTrace) -> Result<String, StackError> {
     if args.json { trace.to_json().map_err(StackError::Report) } else { Ok(waterfall(&trace)) }
 }
 
-/// Returns the last trace of an event that changed IAM, or else the last trace of any event.
+/// Returns the last trace of an event that changed IAM, or else the last trace of any event. Comparisons have traces, too,
+/// but do not show the path of an event.
 pub(crate) fn interesting(store: &Store) -> Option<Trace> {
-    let traces = store.traces();
+    let traces: Vec<Trace> = store.traces().into_iter().filter(is_of_event).collect();
     let changed = |trace: &&Trace| trace.text("aws.iam.policy.name").is_some();
-    let of_event = |trace: &&Trace| trace.text("cloudevents.event_id").is_some();
-    let last = traces.iter().rev();
-    last.clone().find(changed).or_else(|| last.clone().find(of_event)).cloned()
+    traces.iter().rev().find(changed).or(traces.last()).cloned()
 }
 
-/// Returns the first trace in which access was granted.
+/// Returns the first trace of an event with which access was granted.
 pub(crate) fn first_grant(store: &Store) -> Option<Trace> {
-    store.traces().into_iter().find(|trace| trace.text("dmm.outcome") == Some("granted"))
+    let granted = |trace: &Trace| is_of_event(trace) && trace.text("dmm.outcome") == Some("granted");
+    store.traces().into_iter().find(granted)
+}
+
+fn is_of_event(trace: &Trace) -> bool {
+    trace.text("cloudevents.event_id").is_some()
 }
 
 /// Returns a trace as text.
