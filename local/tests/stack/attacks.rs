@@ -7,7 +7,9 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::common::faults::{grant, owners_policy, quiet};
-use crate::common::operator::{look_again, put_secret, read_object, reconcile, try_to_look_again};
+use crate::common::operator::{
+    look_again, put_object, put_secret, read_object, reconcile, try_to_look_again,
+};
 use crate::common::{
     ACCOUNT, ROLE, TIMEOUT, agreement, forecast, mesh, mesh_with_access, owner, provider, stack, standing,
     world,
@@ -171,13 +173,6 @@ async fn a_consumer_cannot_name_a_role_that_is_not_its_own() {
     }
 }
 
-/// Writes an object of the state bucket, as an operator can by mistake.
-async fn plant(stack: &dmm_local::Stack, key: &str, body: String) {
-    let s3 = &stack.view().clients().s3;
-    let put = s3.put_object().bucket(stack.view().state_bucket()).key(key);
-    put.body(body.into_bytes().into()).send().await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_names_another_agreements_policy_deletes_nothing() {
     let landscape = mesh_with_access().with_agreement(Access, agreement("a-2", "orders-s3", &forecast()));
@@ -188,7 +183,7 @@ async fn a_record_that_names_another_agreements_policy_deletes_nothing() {
     let record = read_object(&stack, "grants/access/a-1.json").await;
     let mut planted: Value = serde_json::from_str(&record).unwrap();
     planted["agreement"]["id"] = json!("a-2");
-    plant(&stack, "grants/access/a-2.json", planted.to_string()).await;
+    put_object(&stack, "grants/access/a-2.json", planted.to_string()).await;
     // The agreement a-2 is not in force, so everything in its record has to go.
     look_again(&stack, "AccessDeactivatedEvent", "a-2").await;
     reconcile(&stack, &json!({})).await.unwrap();
@@ -205,7 +200,7 @@ async fn a_packed_policy_that_was_changed_in_the_bucket_never_reaches_iam() {
     let key = format!("packs/{ROLE}.json");
     let pack = read_object(&stack, &key).await;
     assert!(pack.contains("s3:GetObject"), "{pack}");
-    plant(&stack, &key, pack.replace("s3:GetObject", "iam:PassRole")).await;
+    put_object(&stack, &key, pack.replace("s3:GetObject", "iam:PassRole")).await;
     world(&stack).approve(Access, "a-2").unwrap();
     stack.poll(TIMEOUT).await.ok();
     let _ = reconcile(&stack, &json!({})).await;

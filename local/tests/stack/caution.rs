@@ -1,30 +1,24 @@
 //! What the running stack does before it takes access away, and the mode in which it changes nothing.
 
 use bytes::Bytes;
-use dmm_local::{Options, Stack};
+use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::AgreementKind::Access;
-use dmm_simulator::Landscape;
 use serde_json::json;
 
 use crate::common::faults::{cancel, grant, quiet};
 use crate::common::operator::{let_an_hour_pass, reconcile};
 use crate::common::{
-    ROLE, agreement, dead_letters, forecast, log_when, mesh, mesh_with_access, stack, standing, world,
+    ROLE, agreement, dead_letters, forecast, log_when, mesh, mesh_with_access, stack, stack_with, standing,
+    world,
 };
-
-async fn configured(landscape: Landscape, key: &str, value: &str) -> Stack {
-    let mut options = Options::by_hand(landscape);
-    options.config.insert(key.to_owned(), value.to_owned());
-    Stack::start(options).await.unwrap()
-}
 
 /// A stack that takes two accesses away at once and no more, with these accesses granted.
 async fn with_a_low_limit(ids: &[&str]) -> Stack {
     let landscape = ids
         .iter()
         .fold(mesh(), |mesh, id| mesh.with_agreement(Access, agreement(id, "orders-s3", &forecast())));
-    let stack = configured(landscape, "revocationLimit", "2").await;
+    let stack = stack_with(landscape, &[("revocationLimit", "2")]).await;
     for id in ids {
         world(&stack).approve(Access, id).unwrap();
     }
@@ -35,7 +29,7 @@ async fn with_a_low_limit(ids: &[&str]) -> Stack {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_the_mode_observe_nothing_changes_and_everything_that_would_is_listed() {
-    let stack = configured(mesh_with_access(), "mode", "observe").await;
+    let stack = stack_with(mesh_with_access(), &[("mode", "observe")]).await;
     grant(&stack).await;
     log_when(&stack, "iam-grant", |log| {
         log.contains("this would be changed") && log.contains("DMM_Access_a-1")

@@ -6,14 +6,14 @@ use crate::common::callers::as_function;
 use crate::common::faults::{kill, owners_policy};
 use crate::common::operator::{self, delete_object, look_again, output};
 use crate::common::{
-    ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, owner, stack, standing, world,
+    ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, owner, stack, stack_with, standing, world,
 };
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
+use dmm_local::Stack;
 use dmm_local::clients::{AwsAccount, Clients};
-use dmm_local::{Options, Stack};
 use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
 use serde_json::{Value, json};
@@ -286,9 +286,7 @@ fn with_a_role_below_the_path() -> Landscape {
 
 /// Removes the permissions of a function's role one at a time. Returns those without which nothing fails.
 async fn spare(binary: &str) -> Vec<String> {
-    let mut options = Options::by_hand(with_a_role_below_the_path());
-    options.config.insert("scanRoles".to_owned(), "true".to_owned());
-    let stack = Stack::start(options).await.unwrap();
+    let stack = stack_with(with_a_role_below_the_path(), &[("scanRoles", "true")]).await;
     // This leaves a few hundred characters for inline policies.
     for consumer in [TAGGED, BELOW_THE_PATH] {
         owners_policy(&stack, consumer.role, 9_500).await;
@@ -345,9 +343,7 @@ async fn iam_reconcile_has_exactly_the_permissions_that_it_needs() {
 
 /// A stack with one setting, and `a-1` active.
 async fn with_setting(key: &str, value: &str) -> Stack {
-    let mut options = Options::by_hand(mesh_with_access());
-    options.config.insert(key.to_owned(), value.to_owned());
-    let stack = Stack::start(options).await.unwrap();
+    let stack = stack_with(mesh_with_access(), &[(key, value)]).await;
     set_active(&stack, "a-1", true);
     stack.poll(TIMEOUT).await.unwrap();
     stack

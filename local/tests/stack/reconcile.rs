@@ -4,7 +4,7 @@
 use crate::common::operator::let_an_hour_pass;
 use crate::common::{
     ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, log_when, mesh, mesh_with_access,
-    operator, stack, standing, world,
+    operator, stack, stack_with, standing, world,
 };
 use dmm_local::{Options, Source, Stack};
 use dmm_simulator::{AgreementKind, Landscape};
@@ -48,9 +48,7 @@ async fn granted() -> Stack {
 
 /// A stack that searches the roles for policies without a record.
 async fn scanning(landscape: Landscape) -> Stack {
-    let mut options = Options::by_hand(landscape);
-    options.config.insert("scanRoles".to_owned(), "true".to_owned());
-    Stack::start(options).await.unwrap()
+    stack_with(landscape, &[("scanRoles", "true")]).await
 }
 
 /// Deletes an inline policy, as somebody else would.

@@ -4,14 +4,14 @@
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, RuleState, Target};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use dmm_local::Stack;
 use dmm_local::clients::Clients;
-use dmm_local::{Options, Stack};
 use serde_json::json;
 
 use crate::common::callers::{as_function, as_new_role, as_subscriber, assert_denied, everything_in};
 use crate::common::faults::grant;
 use crate::common::operator::{output, put_object};
-use crate::common::{ACCOUNT, mesh, mesh_with_access, stack, standing};
+use crate::common::{ACCOUNT, mesh, mesh_with_access, stack, stack_with, standing};
 
 const BUS: &str = "dmm";
 const SUBSCRIBER: &str = "444455556666";
@@ -148,9 +148,8 @@ async fn a_role_that_may_do_everything_in_eventbridge_cannot_publish_or_change_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_account_manages_its_own_rules_and_nothing_else() {
-    let mut options = Options::by_hand(mesh());
-    options.config.insert("subscriberAccounts".to_owned(), format!(r#"["{SUBSCRIBER}","777788889999"]"#));
-    let stack = Stack::start(options).await.unwrap();
+    let subscribers = format!(r#"["{SUBSCRIBER}","777788889999"]"#);
+    let stack = stack_with(mesh(), &[("subscriberAccounts", &subscribers)]).await;
     let bus = output(&stack, "busArn");
     let subscriber = as_subscriber(&stack, SUBSCRIBER).await.events;
     let pattern = r#"{ "source": ["com.datamesh-manager"] }"#;

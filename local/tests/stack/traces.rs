@@ -8,10 +8,10 @@ use crate::common::callers::as_function;
 use crate::common::operator::redrive_dead_letters;
 use crate::common::{
     ROLE, TIMEOUT, announce, assert_no_violations, dead_letters, ids, log_when, mesh_with_access, published,
-    standing, world,
+    stack_with, standing, traces_when, world,
 };
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use dmm_local::{Options, Stack};
+use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::{AgreementKind, Landscape};
 use dmm_trace_collector::{Collector, Recorded, Store, Trace, text};
@@ -20,27 +20,11 @@ use serde_json::{Value, json};
 
 const EVENT_ID: &str = "cloudevents.event_id";
 
-/// A stack with these config keys that is polled by hand.
-async fn stack_with(landscape: Landscape, config: &[(&str, &str)]) -> Stack {
-    let mut options = Options::by_hand(landscape);
-    options.config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    Stack::start(options).await.unwrap()
-}
-
 /// Approves the access of the mesh and waits until all is processed. Returns the ids of all events.
 async fn activate(stack: &Stack) -> Vec<String> {
     world(stack).approve(AgreementKind::Access, "a-1").unwrap();
     stack.poll(TIMEOUT).await.unwrap();
     ids(&world(stack).events())
-}
-
-/// Waits until the traces are complete. Spans may arrive after the functions have answered.
-async fn traces_when(stack: &Stack, store: &Store, is_complete: impl Fn(&[Trace]) -> bool) -> Vec<Trace> {
-    let waited = stack.wait(TIMEOUT, async || Ok(is_complete(&store.traces()))).await.unwrap();
-    let traces = store.traces();
-    let shown: Vec<String> = traces.iter().map(|trace| trace.waterfall(150)).collect();
-    assert!(waited, "not complete:\n{}", shown.join("\n"));
-    traces
 }
 
 fn names(trace: &Trace) -> Vec<&str> {

@@ -1,12 +1,12 @@
 //! An installation of the previous version is upgraded: nobody loses access, and what `require` would refuse is listed.
 
-use dmm_local::{Options, Stack};
+use dmm_local::Stack;
 use dmm_simulator::AgreementKind::Access;
 use dmm_simulator::{ConsumerRole, Landscape};
 use serde_json::{Value, json};
 
-use crate::common::operator::{output, reconcile};
-use crate::common::{ROLE, agreement, consumer, forecast, provider, standing, world};
+use crate::common::operator::{put_object, reconcile};
+use crate::common::{ROLE, agreement, consumer, forecast, provider, stack_with, standing, world};
 
 /// A mesh as it was before ownership: nothing says whose it is, and access to it was granted.
 fn before_ownership() -> Landscape {
@@ -39,16 +39,12 @@ async fn install_previous_version(stack: &Stack) {
         "granted": [{ "kind": "role_policy", "role": ROLE, "policy": "DMM_Access_a-1", "document": document }], "former": [],
         "event": { "id": "e-1", "type": "AccessActivatedEvent" }, "updated_at": "2026-01-01T00:00:00Z", "revision": "r-1",
     });
-    let put = clients.s3.put_object().bucket(output(stack, "stateBucket")).key("grants/access/a-1.json");
-    put.body(record.to_string().into_bytes().into()).send().await.unwrap();
+    put_object(stack, "grants/access/a-1.json", record.to_string()).await;
 }
 
 async fn upgraded(mode: &str) -> (Stack, Value) {
-    let mut options = Options::by_hand(before_ownership());
-    for key in ["resourceOwnership", "roleOwnership"] {
-        options.config.insert(key.to_owned(), mode.to_owned());
-    }
-    let stack = Stack::start(options).await.unwrap();
+    let modes = ["resourceOwnership", "roleOwnership"].map(|key| (key, mode));
+    let stack = stack_with(before_ownership(), &modes).await;
     install_previous_version(&stack).await;
     world(&stack).approve(Access, "a-1").unwrap();
     let report = reconcile(&stack, &json!({})).await.unwrap();

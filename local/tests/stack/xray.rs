@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use dmm_local::{Options, Stack};
 use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::AgreementKind::Access;
 use dmm_trace_collector::{Recorded, Trace, text};
@@ -13,19 +12,10 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::common::faults::{grant, quiet};
 use crate::common::operator::reconcile;
-use crate::common::{ROLE, TIMEOUT, agreement, forecast, mesh, mesh_with_access, stack, world};
+use crate::common::{ROLE, agreement, forecast, mesh, mesh_with_access, stack, traces_when, world};
 
 /// The most annotations that X-Ray indexes for a trace.
 const MOST_ANNOTATIONS: usize = 50;
-
-async fn wait_for_traces(stack: &Stack, is_complete: impl Fn(&[Trace]) -> bool) -> Vec<Trace> {
-    let store = stack.collector().store();
-    let complete = stack.wait(TIMEOUT, async || Ok(is_complete(&store.traces()))).await.unwrap();
-    let traces = store.traces();
-    let shown: Vec<String> = traces.iter().map(|trace| trace.waterfall(150)).collect();
-    assert!(complete, "not complete:\n{}", shown.join("\n"));
-    traces
-}
 
 fn attribute<'a>(span: &'a Span, name: &str) -> Option<&'a Value> {
     span.attributes.iter().find(|it| it.key == name)?.value.as_ref()?.value.as_ref()
@@ -70,7 +60,7 @@ fn granted(traces: &[Trace]) -> Option<&Trace> {
 async fn people_find_the_trace_of_an_event_by_what_they_know_and_it_shows_no_false_error() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
-    let traces = wait_for_traces(&stack, |traces| granted(traces).is_some()).await;
+    let traces = traces_when(&stack, stack.collector().store(), |traces| granted(traces).is_some()).await;
     let trace = granted(&traces).unwrap();
     let event = trace.text("cloudevents.event_id").unwrap();
     for (name, value) in [
@@ -128,7 +118,7 @@ async fn people_find_the_trace_of_an_event_by_what_they_know_and_it_shows_no_fal
 async fn numbers_are_numbers_and_every_call_has_its_address() {
     let stack = stack(mesh_with_access()).await;
     grant(&stack).await;
-    let traces = wait_for_traces(&stack, |traces| granted(traces).is_some()).await;
+    let traces = traces_when(&stack, stack.collector().store(), |traces| granted(traces).is_some()).await;
     let numbers = [
         "http.response.status_code",
         "http.request.resend_count",
@@ -183,7 +173,7 @@ async fn a_throttle_a_denial_and_an_outage_are_told_apart() {
                 it.span.name == operation && is_class && shown_as(&it.span) == shown
             })
         };
-        wait_for_traces(&stack, failed).await;
+        traces_when(&stack, stack.collector().store(), failed).await;
         quiet(&stack).await;
     }
 }
@@ -194,7 +184,7 @@ async fn a_comparison_has_a_trace_of_its_own_only_for_what_it_changed() {
     let landscape = ids
         .iter()
         .fold(mesh(), |mesh, id| mesh.with_agreement(Access, agreement(id, "orders-s3", &forecast())));
-    let stack: Stack = Stack::start(Options::by_hand(landscape)).await.unwrap();
+    let stack = stack(landscape).await;
     for id in ids {
         world(&stack).approve(Access, id).unwrap();
     }
@@ -206,7 +196,7 @@ async fn a_comparison_has_a_trace_of_its_own_only_for_what_it_changed() {
     let of_agreement = |trace: &Trace| trace.roots().iter().any(|root| root.span.name == "agreement");
     let of_run = |trace: &Trace| !of_agreement(trace) && trace.has_service("-iam-reconcile");
     let is_complete = |traces: &[Trace]| traces.iter().any(of_agreement) && traces.iter().any(of_run);
-    let traces = wait_for_traces(&stack, is_complete).await;
+    let traces = traces_when(&stack, stack.collector().store(), is_complete).await;
     let found: Vec<&Trace> = traces.iter().filter(|trace| of_agreement(trace)).collect();
     let [trace] = &found[..] else { panic!("one trace, not {}", found.len()) };
     assert!(is_found_by(trace, "dmm.agreement.id", "a-2") && is_found_by(trace, "dmm.outcome", "granted"));

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use dmm_local::{Options, Stack};
 use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, Resource, WorldHandle};
+use dmm_trace_collector::{Store, Trace};
 use serde_json::{Value, json};
 
 /// How long a test waits for a condition before it fails. A passing test never waits that long, not even on a
@@ -156,7 +157,14 @@ pub(crate) fn mesh_with_access() -> Landscape {
 
 /// A stack that is polled by hand.
 pub(crate) async fn stack(landscape: Landscape) -> Stack {
-    Stack::start(Options::by_hand(landscape)).await.unwrap()
+    stack_with(landscape, &[]).await
+}
+
+/// A stack with these config keys that is polled by hand.
+pub(crate) async fn stack_with(landscape: Landscape, config: &[(&str, &str)]) -> Stack {
+    let mut options = Options::by_hand(landscape);
+    options.config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Stack::start(options).await.unwrap()
 }
 
 pub(crate) fn world(stack: &Stack) -> WorldHandle {
@@ -235,6 +243,19 @@ pub(crate) async fn log_of_when(stack: &Stack, function: &str, is_complete: impl
     let log = read();
     assert!(waited, "the log of {function} is not complete:\n{log}");
     log
+}
+
+/// Waits until the traces are complete. Spans may arrive after the functions have answered.
+pub(crate) async fn traces_when(
+    stack: &Stack,
+    store: &Store,
+    is_complete: impl Fn(&[Trace]) -> bool,
+) -> Vec<Trace> {
+    let waited = stack.wait(TIMEOUT, async || Ok(is_complete(&store.traces()))).await.unwrap();
+    let traces = store.traces();
+    let shown: Vec<String> = traces.iter().map(|trace| trace.waterfall(150)).collect();
+    assert!(waited, "not complete:\n{}", shown.join("\n"));
+    traces
 }
 
 /// Fails if the functions sent a request that AWS would reject.

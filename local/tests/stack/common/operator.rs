@@ -93,22 +93,20 @@ pub(crate) async fn try_to_look_again(stack: &Stack, event_type: &str, id: &str)
 }
 
 /// Puts an object into the state bucket.
-pub(crate) async fn put_object(stack: &Stack, key: &str, body: &'static [u8]) {
+pub(crate) async fn put_object(stack: &Stack, key: &str, body: impl Into<Vec<u8>>) {
     let s3 = &stack.view().clients().s3;
-    let body = aws_sdk_s3::primitives::ByteStream::from_static(body);
-    s3.put_object().bucket(stack.view().state_bucket()).key(key).body(body).send().await.unwrap();
+    let put = s3.put_object().bucket(stack.view().state_bucket()).key(key);
+    put.body(body.into().into()).send().await.unwrap();
 }
 
 /// Lets the time pass after which a second look at missing agreements is believed: moves the first look, which is in their
 /// records, to an hour earlier.
 pub(crate) async fn let_an_hour_pass(stack: &Stack) {
-    let s3 = &stack.view().clients().s3;
     for (key, mut record) in stack.view().grant_records().await.unwrap() {
         let Some(missing_since) = record["missing_since"].as_str() else { continue };
         let earlier = missing_since.parse::<jiff::Timestamp>().unwrap() - jiff::SignedDuration::from_hours(1);
         record["missing_since"] = json!(earlier);
-        let put = s3.put_object().bucket(stack.view().state_bucket()).key(key);
-        put.body(record.to_string().into_bytes().into()).send().await.unwrap();
+        put_object(stack, &key, record.to_string()).await;
     }
 }
 
@@ -132,8 +130,7 @@ pub(crate) async fn restore_object(stack: &Stack, key: &str) {
     let before = versions.versions().iter().find(|version| version.is_latest() == Some(false)).unwrap();
     let version = before.version_id().unwrap();
     let found = s3.get_object().bucket(bucket).key(key).version_id(version).send().await.unwrap();
-    let body = found.body.collect().await.unwrap().into_bytes().into();
-    s3.put_object().bucket(bucket).key(key).body(body).send().await.unwrap();
+    put_object(stack, key, found.body.collect().await.unwrap().into_bytes()).await;
 }
 
 /// Puts the simulated Data Mesh Manager's new key into the secret.
