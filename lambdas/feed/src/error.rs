@@ -85,6 +85,7 @@ impl ErrorClass for FeedError {
     fn error_class(&self) -> &'static str {
         match self {
             FeedError::Api(error) | FeedError::StaleCursor { source: error, .. } => error.class(),
+            FeedError::Cursor(CursorError::Store(error)) | FeedError::Quarantine(error) => error.class(),
             FeedError::NoTime | FeedError::Queue(QueueError::OutOfTime) => "timeout",
             _ if self.is_retryable() => "unavailable",
             _ => "invalid",

@@ -86,13 +86,14 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
         "<GetRoleResponse {IAM}><GetRoleResult><Role><Path>/</Path><RoleName>consumer-1</RoleName>\
          <RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/consumer-1</Arn>\
          <CreateDate>2023-06-01T00:00:00Z</CreateDate><Tags><member><Key>dmm-integration</Key>\
-         <Value>enabled</Value></member><member><Key>dmm-data-product</Key><Value>promotions</Value></member></Tags></Role></GetRoleResult></GetRoleResponse>"
+         <Value>enabled</Value></member><member><Key>dmm-data-product</Key><Value>promotions</Value></member></Tags></Role>\
+         </GetRoleResult></GetRoleResponse>"
     );
     iam(&server, "GetRole", ResponseTemplate::new(200).set_body_string(role)).await;
     let missing = format!("<ErrorResponse {IAM}><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
     iam(&server, "GetRolePolicy", ResponseTemplate::new(404).set_body_string(missing.clone())).await;
     iam(&server, "ListRolePolicies", ResponseTemplate::new(404).set_body_string(missing)).await;
-    // There is no record of packed policies, so those that are attached are looked at.
+    // There is no record of packed policies, so the function lists those that are attached.
     let attached = format!(
         "<ListAttachedRolePoliciesResponse {IAM}><ListAttachedRolePoliciesResult><IsTruncated>false</IsTruncated>\
          <AttachedPolicies/></ListAttachedRolePoliciesResult></ListAttachedRolePoliciesResponse>"

@@ -140,8 +140,8 @@ pub enum ApiError {
 
 impl ApiError {
     /// Whether the same call can succeed later without anybody changing the agreement, the data product or the team. That
-    /// includes a missing, refused or foreign key: the next call reads it again, so that everything continues as soon as the key is
-    /// right.
+    /// includes a missing, refused or foreign key: the next call reads it again, so that everything continues as soon as the
+    /// key is right.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -83,21 +83,11 @@ impl ErrorClass for Error {
             Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) => "invalid",
             Error::Mesh(error) => error.error_class(),
             Error::Aws(error) => error.error_class(),
-            Error::State(error) => state_class(error),
+            Error::State(error) => error.class(),
             Error::Organization(error) => error.error_class(),
             Error::TooManyConflicts { .. } => "conflict",
             Error::OutOfTime { .. } => "timeout",
         }
-    }
-}
-
-/// The [class](ErrorClass) of an error of the state bucket.
-pub(crate) fn state_class(error: &StateError) -> &'static str {
-    match error {
-        StateError::Conflict { .. } => "conflict",
-        StateError::Denied { .. } => "denied",
-        StateError::Rejected { .. } => "invalid",
-        StateError::Unavailable { .. } => "unavailable",
     }
 }
 
@@ -282,7 +272,7 @@ impl ErrorClass for AwsError {
             | AwsError::ResourceDenied { .. } => "denied",
             AwsError::Failed { .. } | AwsError::Resource { .. } | AwsError::Quota { .. } => "unavailable",
             AwsError::TooManyConflicts { .. } => "conflict",
-            AwsError::State(error) => state_class(error),
+            AwsError::State(error) => error.class(),
             AwsError::ResourceUnknown { .. } | AwsError::Record(_) => "invalid",
         }
     }

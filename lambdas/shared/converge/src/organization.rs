@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::error::{MeshError, state_class};
+use crate::error::MeshError;
 use crate::ports::Organization;
 
 /// The object with the organization whose key was used first.
@@ -62,7 +62,7 @@ impl ErrorClass for OrganizationError {
         match self {
             OrganizationError::Unreadable { .. } => "invalid",
             OrganizationError::Mesh(error) => error.error_class(),
-            OrganizationError::State(error) => state_class(error),
+            OrganizationError::State(error) => error.class(),
         }
     }
 }

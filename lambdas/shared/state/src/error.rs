@@ -55,6 +55,17 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// What the error means, for `exception.type` in traces.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            StateError::Conflict { .. } => "conflict",
+            StateError::Denied { .. } => "denied",
+            StateError::Rejected { .. } => "invalid",
+            StateError::Unavailable { .. } => "unavailable",
+        }
+    }
+
     /// Whether a retry may succeed. After a conflict, the retry has to read the object again first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

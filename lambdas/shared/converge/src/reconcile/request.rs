@@ -9,7 +9,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::checkpoint::Position;
-use crate::error::{MeshError, RoleListError, class, state_class};
+use crate::error::{MeshError, RoleListError, class};
 use crate::organization::OrganizationError;
 
 /// What a run is asked for. The default is a complete pass: the rest of the last one if that stopped early, else a new
@@ -75,7 +75,7 @@ impl ErrorClass for ReconcileError {
         match self {
             ReconcileError::Request(_) | ReconcileError::NoList => "invalid",
             ReconcileError::Mesh(error) => error.error_class(),
-            ReconcileError::State(error) => state_class(error),
+            ReconcileError::State(error) => error.class(),
             ReconcileError::Organization(error) => error.error_class(),
             ReconcileError::RoleList(RoleListError::Denied { .. }) => "denied",
             ReconcileError::RoleList(RoleListError::Failed { .. }) => "unavailable",
