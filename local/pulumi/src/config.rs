@@ -28,8 +28,6 @@ enum Kind {
     /// The type of its elements.
     Array(Box<Kind>),
     Object,
-    /// Not infinity or NaN. No key declares this.
-    Finite,
 }
 
 impl Key {
@@ -59,7 +57,7 @@ impl Key {
         let key = Key { name: name.to_owned(), location, kind, default, secret, description: None };
         match (&key.kind, &key.default) {
             (None, None) => Err(Error::Missing { location: key.location.key("type") }),
-            (Some(kind), Some(default)) if !kind.holds(default) => Err(key.mistyped(kind)),
+            (Some(kind), Some(default)) if !kind.holds(default) => Err(key.mistyped(kind.name())),
             _ => Ok(key),
         }
     }
@@ -68,7 +66,10 @@ impl Key {
     /// decides about its type, and not what the key declares.
     pub(crate) fn value(&self, given: Option<&str>) -> Result<Value, Error> {
         let text = match (given, &self.default) {
-            (Some(text), _) => self.checked(text)?,
+            (Some(text), _) => {
+                self.check(text)?;
+                text.to_owned()
+            }
             (None, Some(_)) if self.secret => {
                 return Err(Error::SecretDefault { location: self.location.clone() });
             }
@@ -76,23 +77,23 @@ impl Key {
             (None, Some(default)) => default.to_string(),
             (None, None) => return Err(Error::MissingConfig { location: self.location.clone() }),
         };
-        let value = read(&text).ok_or_else(|| self.mistyped(&Kind::Finite))?;
+        let value = read(&text).ok_or_else(|| self.mistyped("a finite number or another text".to_owned()))?;
         Ok(Value::from(value).secret_if(self.secret))
     }
 
     /// Rejects text that does not fit to the declared type, like Pulumi's CLI.
-    fn checked(&self, text: &str) -> Result<String, Error> {
-        let Some(kind) = &self.kind else { return Ok(text.to_owned()) };
+    fn check(&self, text: &str) -> Result<(), Error> {
+        let Some(kind) = &self.kind else { return Ok(()) };
         let fits = match kind {
             Kind::Array(_) | Kind::Object => serde_json::from_str(text).is_ok_and(|json| kind.holds(&json)),
             _ => kind.holds(&Json::from(text)),
         };
         // The error does not quote the text, which may be a secret.
-        if fits { Ok(text.to_owned()) } else { Err(self.mistyped(kind)) }
+        if fits { Ok(()) } else { Err(self.mistyped(kind.name())) }
     }
 
-    fn mistyped(&self, kind: &Kind) -> Error {
-        Error::ConfigType { location: self.location.clone(), expected: kind.name() }
+    fn mistyped(&self, expected: String) -> Error {
+        Error::ConfigType { location: self.location.clone(), expected }
     }
 }
 
@@ -167,7 +168,6 @@ impl Kind {
         match self {
             Kind::String => "a string".to_owned(),
             Kind::Integer => "a whole number".to_owned(),
-            Kind::Finite => "a finite number or another text".to_owned(),
             Kind::Boolean => "true or false".to_owned(),
             Kind::Array(items) => format!("a list, written as JSON, each element {}", items.name()),
             Kind::Object => "an object, written as JSON".to_owned(),

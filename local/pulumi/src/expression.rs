@@ -215,6 +215,23 @@ pub(crate) fn references_to_resources(json: &Json, location: &Location) -> Resul
     each.map(|(index, item)| reference_to_resource(item, &location.index(index))).collect()
 }
 
+/// Returns the list of strings at this location, none of which may contain references.
+pub(crate) fn plain_texts(value: &Json, location: &Location) -> Result<Vec<String>, Error> {
+    let items = value.as_array().ok_or_else(|| json::wrong(location, "a list of strings", value))?;
+    let each = items.iter().enumerate();
+    each.map(|(index, item)| plain_text(item, &location.index(index)).map(str::to_owned)).collect()
+}
+
+/// Returns the string at this location, which must not contain references.
+pub(crate) fn plain_text<'a>(value: &'a Json, location: &Location) -> Result<&'a str, Error> {
+    let text = json::text(value, location)?;
+    if let Expression::Text(_) = Expression::parse(value, location)? {
+        return Ok(text);
+    }
+    let (expected, found) = ("a string without references", "computed");
+    Err(Error::WrongType { location: location.clone(), expected, found })
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

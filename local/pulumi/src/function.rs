@@ -138,22 +138,12 @@ impl Function {
             Function::Unsecret => Ok(argument),
             Function::Length => self.length(&argument, location),
             Function::FileBase64 => {
-                let path = folder.join(self.text(&argument, location)?);
-                let bytes = std::fs::read(&path);
-                bytes.map(|bytes| Value::String(STANDARD.encode(bytes))).map_err(|source| Error::File {
-                    location: location.clone(),
-                    path,
-                    source,
-                })
+                let bytes = self.file(&argument, folder, location, |path| std::fs::read(path))?;
+                Ok(Value::String(STANDARD.encode(bytes)))
             }
-            Function::ReadFile => {
-                let path = folder.join(self.text(&argument, location)?);
-                std::fs::read_to_string(&path).map(Value::String).map_err(|source| Error::File {
-                    location: location.clone(),
-                    path,
-                    source,
-                })
-            }
+            Function::ReadFile => self
+                .file(&argument, folder, location, |path| std::fs::read_to_string(path))
+                .map(Value::String),
             Function::FileArchive => Ok(Value::Archive(Archive::File(self.path(&argument, location)?))),
             Function::FileAsset => Ok(Value::Asset(Asset::File(self.path(&argument, location)?))),
             Function::StringAsset => {
@@ -239,6 +229,18 @@ impl Function {
             Value::String(text) => Ok(text),
             other => Err(self.problem(location, format!("needs a string, not {}", other.kind()))),
         }
+    }
+
+    /// Reads the file that the argument names.
+    fn file<T>(
+        self,
+        argument: &Value,
+        folder: &Path,
+        location: &Location,
+        read: impl FnOnce(&Path) -> std::io::Result<T>,
+    ) -> Result<T, Error> {
+        let path = folder.join(self.text(argument, location)?);
+        read(&path).map_err(|source| Error::File { location: location.clone(), path, source })
     }
 
     fn path(self, argument: &Value, location: &Location) -> Result<PathBuf, Error> {

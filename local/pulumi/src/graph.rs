@@ -57,7 +57,7 @@ fn check_value(program: &Program, reference: &Reference) -> Result<(), Error> {
     }
 }
 
-/// How many variables a reference may lead through before its path is no longer checked.
+/// The largest number of variables through which a path is followed. Beyond it, the path is not checked.
 const MAX_DEPTH: usize = 16;
 
 /// Rejects a path into the literals of a program that Pulumi rejects because of their types.

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Location};
-use crate::expression::Expression;
 
 /// Returns the object at this location, or `None` if the value is null.
 pub(crate) fn object<'a>(
@@ -30,26 +29,6 @@ pub(crate) fn text<'a>(value: &'a Json, location: &Location) -> Result<&'a str, 
 /// Returns the boolean at this location.
 pub(crate) fn boolean(value: &Json, location: &Location) -> Result<bool, Error> {
     value.as_bool().ok_or_else(|| wrong(location, "true or false", value))
-}
-
-/// Returns the list of strings at this location.
-pub(crate) fn texts(value: &Json, location: &Location) -> Result<Vec<String>, Error> {
-    let items = value.as_array().ok_or_else(|| wrong(location, "a list of strings", value))?;
-    items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| plain(item, &location.index(index)).map(str::to_owned))
-        .collect()
-}
-
-/// Returns the string at this location, which must not contain references.
-pub(crate) fn plain<'a>(value: &'a Json, location: &Location) -> Result<&'a str, Error> {
-    let text = text(value, location)?;
-    if let Expression::Text(_) = Expression::parse(value, location)? {
-        return Ok(text);
-    }
-    let (expected, found) = ("a string without references", "computed");
-    Err(Error::WrongType { location: location.clone(), expected, found })
 }
 
 /// Rejects keys that are not in `known`.

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::error::{Error, Location};
-use crate::expression::{Expression, References, reference_to_resource, references_to_resources};
+use crate::expression::{
+    Expression, References, plain_text, plain_texts, reference_to_resource, references_to_resources,
+};
 use crate::json;
 use crate::reference::Reference;
 use crate::value::{Archive, Map, Secrets, Value};
@@ -46,8 +48,10 @@ enum Meaning {
     Resource,
     /// It lists resources that must be created first.
     Resources,
-    /// It refers to a resource, or lists resources, that must come first in the program.
-    Earlier,
+    /// It refers to a resource that must come first in the program.
+    EarlierResource,
+    /// It lists resources that must come first in the program.
+    EarlierResources,
     SecretOutputs,
     NotSupported(&'static str),
 }
@@ -57,7 +61,8 @@ fn meaning(option: &str) -> Option<Meaning> {
     Some(match option {
         "parent" | "provider" => Meaning::Resource,
         "dependsOn" | "providers" => Meaning::Resources,
-        "deletedWith" | "replaceWith" => Meaning::Earlier,
+        "deletedWith" => Meaning::EarlierResource,
+        "replaceWith" => Meaning::EarlierResources,
         "additionalSecretOutputs" => Meaning::SecretOutputs,
         "protect" => Meaning::Protect,
         "deleteBeforeReplace" | "retainOnDelete" => Meaning::Boolean,
@@ -93,7 +98,7 @@ impl Declaration {
         let token = members.get("type").ok_or_else(|| Error::Missing { location: location.key("type") })?;
         let token = short_token(json::text(token, &location.key("type"))?);
         let state_name = match members.get("name") {
-            Some(given) => json::plain(given, &location.key("name"))?.to_owned(),
+            Some(given) => plain_text(given, &location.key("name"))?.to_owned(),
             None => name.to_owned(),
         };
         if let Some(flag) = members.get("defaultProvider") {
@@ -142,10 +147,10 @@ impl Declaration {
                 json::boolean(value, &location)?;
             }
             Meaning::Text => {
-                json::plain(value, &location)?;
+                plain_text(value, &location)?;
             }
             Meaning::Texts => {
-                json::texts(value, &location)?;
+                plain_texts(value, &location)?;
             }
             Meaning::List if !value.is_array() => return Err(json::wrong(&location, "a list", value)),
             Meaning::List => {}
@@ -156,17 +161,15 @@ impl Declaration {
                 let timeouts = json::members(value, &location)?;
                 json::only(timeouts, &["create", "delete", "read", "update"], &location)?;
                 for (name, value) in timeouts {
-                    json::plain(value, &location.key(name))?;
+                    plain_text(value, &location.key(name))?;
                 }
             }
             Meaning::Protect => self.protect = Expression::parse(value, &location)?,
             Meaning::Resource => self.depends_on.push(reference_to_resource(value, &location)?),
             Meaning::Resources => self.depends_on.extend(references_to_resources(value, &location)?),
-            Meaning::Earlier if name == "deletedWith" => {
-                self.earlier.push(reference_to_resource(value, &location)?);
-            }
-            Meaning::Earlier => self.earlier.extend(references_to_resources(value, &location)?),
-            Meaning::SecretOutputs => self.secret_outputs.extend(json::texts(value, &location)?),
+            Meaning::EarlierResource => self.earlier.push(reference_to_resource(value, &location)?),
+            Meaning::EarlierResources => self.earlier.extend(references_to_resources(value, &location)?),
+            Meaning::SecretOutputs => self.secret_outputs.extend(plain_texts(value, &location)?),
             Meaning::NotSupported(instead) => {
                 return Err(Error::NotSupported { location, what: format!("the option {name}"), instead });
             }

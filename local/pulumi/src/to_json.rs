@@ -50,22 +50,27 @@ fn write(value: &Value, json: &mut String) -> Option<()> {
 }
 
 fn write_text(text: &str, json: &mut String) {
-    json.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\r' => json.push_str("\\r"),
-            '\t' => json.push_str("\\t"),
-            '\u{8}' => json.push_str("\\b"),
-            '\u{c}' => json.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                // Writing to a string does not fail.
-                let _ = write!(json, "\\u{:04x}", u32::from(char));
-            }
-            other => json.push(other),
+    for char in serde_json::Value::from(text).to_string().chars() {
+        if matches!(char, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
+            // Writing to a string does not fail.
+            let _ = write!(json, "\\u{:04x}", u32::from(char));
+        } else {
+            json.push(char);
         }
     }
-    json.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_written_as_go_writes_it() {
+        let text = "\"\\\n\r\t\u{8}\u{c}\u{1}\u{1f}\u{7f}<>&\u{2028}\u{2029}é😀/";
+        let mut json = String::new();
+        write_text(text, &mut json);
+        let expected =
+            concat!(r#""\"\\\n\r\t\b\f\u0001\u001f"#, "\u{7f}", r#"\u003c\u003e\u0026\u2028\u2029é😀/""#);
+        assert_eq!(json, expected);
+    }
 }

@@ -23,7 +23,7 @@ fn subscribers_are_account_roots_and_there_is_always_a_principal() {
     let root = |account: &str| format!("arn:aws:iam::{account}:root");
     let [one, two] = ["111122223333", "012345678901"];
     for (given, expected) in [
-        // The router stands for an empty list, and the condition excludes its account.
+        // If the list is empty, the policy names the role of router instead, and the condition excludes its account.
         ("[]", vec![ROUTER.to_owned()]),
         (r#"["111122223333"]"#, vec![root(one)]),
         (r#"["111122223333", "012345678901"]"#, vec![root(one), root(two)]),
