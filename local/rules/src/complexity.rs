@@ -151,7 +151,7 @@ impl Places {
         let mut seen: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
         let mut pending = vec![BTreeSet::from([0])];
         while let Some(current) = pending.pop() {
-            // `None` stands for every byte that no pattern contains.
+            // `None` means any byte that no pattern contains.
             for byte in self.bytes.iter().copied().map(Some).chain([None]) {
                 let next = self.next(&current, byte);
                 if self.size(&next) > LIMIT || seen.len() > MOST_COMBINATIONS {

@@ -1,14 +1,14 @@
 //! Comparisons that ignore case.
 //!
-//! EventBridge compares character by character: each character of the pattern stands for its lower case and its upper case. So
-//! `ß` matches `SS`, but `SS` does not match `ß`. A character outside Unicode's basic plane, e.g. an emoji, stands for two
-//! question marks, because Event Ruler converts the two halves of its UTF-16 encoding separately.
+//! EventBridge compares character by character: each character of the pattern matches its lower case and its upper case. So `ß`
+//! matches `SS`, but `SS` does not match `ß`. A character outside Unicode's basic plane, e.g. an emoji, matches two question
+//! marks, because Event Ruler converts the two halves of its UTF-16 encoding separately.
 
 /// A string of a pattern, to be compared without regard to case.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Folded {
     source: String,
-    /// For each character, what it stands for.
+    /// The texts that each character matches.
     characters: Vec<[String; 2]>,
 }
 

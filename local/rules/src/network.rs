@@ -1,8 +1,7 @@
 //! Internet addresses: the operator `cidr` (RFC 4632, RFC 4291), and strings that are addresses.
 //!
 //! EventBridge writes an address as hexadecimal digits, 8 for IPv4 and 32 for IPv6, and looks for the first digit that
-//! decides. This explains what would surprise otherwise: the IPv6 address `a00::` is in the network `10.0.0.0/8`, and so is
-//! the number 10 in `0.0.0.0/0`.
+//! decides. Therefore the IPv6 address `a00::` is in the network `10.0.0.0/8`, and the number 10 is in `0.0.0.0/0`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -24,7 +23,7 @@ impl Network {
         let (address, bits) =
             text.trim_end_matches('/').split_once('/').ok_or_else(|| wrong("write ADDRESS/BITS"))?;
         let address = address_of(address).ok_or_else(|| wrong("the address is neither IPv4 nor IPv6"))?;
-        let width: u32 = if address.is_ipv4() { 32 } else { 128 };
+        let (number, width) = number_of(address);
         let bits: i32 = bits.parse().map_err(|_| wrong("the number of bits is not a number"))?;
         let bits = u32::try_from(bits).map_err(|_| wrong("the number of bits is negative"))?;
         if bits >= width {
@@ -32,14 +31,8 @@ impl Network {
                 "an address has {width} bits, and EventBridge needs fewer; for a single address, write the address as a string",
             )));
         }
-        let number = match address {
-            IpAddr::V4(address) => u128::from(u32::from(address)),
-            IpAddr::V6(address) => u128::from(address),
-        };
         let host = u128::MAX >> (128 - width + bits);
-        let digits =
-            |number: u128| if width == 32 { format!("{number:08X}") } else { format!("{number:032X}") };
-        Ok(Network { first: digits(number & !host), last: digits(number | host) })
+        Ok(Network { first: hexadecimal(number & !host, width), last: hexadecimal(number | host, width) })
     }
 
     /// Returns the network that consists of one address, if the text is an address.
@@ -86,10 +79,20 @@ impl Network {
 
 /// Returns an address as hexadecimal digits, if the text is one.
 fn digits(text: &str) -> Option<String> {
-    Some(match address_of(text)? {
-        IpAddr::V4(address) => format!("{:08X}", u32::from(address)),
-        IpAddr::V6(address) => format!("{:032X}", u128::from(address)),
-    })
+    let (number, width) = number_of(address_of(text)?);
+    Some(hexadecimal(number, width))
+}
+
+/// Returns an address as a number, and its width in bits.
+fn number_of(address: IpAddr) -> (u128, u32) {
+    match address {
+        IpAddr::V4(address) => (u32::from(address).into(), 32),
+        IpAddr::V6(address) => (address.into(), 128),
+    }
+}
+
+fn hexadecimal(number: u128, bits: u32) -> String {
+    if bits == 32 { format!("{number:08X}") } else { format!("{number:032X}") }
 }
 
 /// Reads an address like EventBridge: leading zeros are ignored, and an IPv6 address that contains an IPv4 address
