@@ -3,17 +3,20 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::error::StackError;
+use crate::gateway::Gateway;
+use crate::output::out;
 use crate::stack::Stack;
 
 /// A request to replay the feed, and the channel for the answer.
@@ -31,10 +34,49 @@ pub struct ReplayQuery {
     pub from: Option<String>,
 }
 
+/// What `GET /stack` answers: everything that a command needs to work with the running stack.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackInfo {
+    /// The outputs of the main program.
+    pub outputs: serde_json::Map<String, serde_json::Value>,
+    /// The URL of the emulated AWS.
+    pub endpoint: String,
+    /// The region.
+    pub region: String,
+    /// The operator's access key ID. It is valid only in the emulated AWS.
+    pub access_key_id: String,
+    /// The operator's secret access key.
+    pub secret_access_key: String,
+}
+
+impl StackInfo {
+    /// What commands need to work with `stack`.
+    #[must_use]
+    pub fn of(stack: &Stack, gateway: &Gateway) -> Self {
+        let operator = stack.operator();
+        StackInfo {
+            outputs: stack.deployed().outputs.clone(),
+            endpoint: gateway.url().to_owned(),
+            region: operator.region.clone(),
+            access_key_id: operator.access_key_id.clone(),
+            secret_access_key: operator.secret_access_key.clone(),
+        }
+    }
+}
+
+/// The state that the handlers share.
+#[derive(Clone, Debug)]
+struct Shared {
+    sender: mpsc::Sender<ReplayRequest>,
+    info: Arc<OnceLock<StackInfo>>,
+}
+
 /// The listener for commands.
 #[derive(Debug)]
 pub struct Control {
     url: String,
+    info: Arc<OnceLock<StackInfo>>,
     server: JoinHandle<()>,
 }
 
@@ -48,21 +90,31 @@ impl Control {
         let (sender, requests) = mpsc::channel(1);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StackError::Control)?;
         let url = format!("http://{}", listener.local_addr().map_err(StackError::Control)?);
-        let router =
-            Router::new().route("/replay", post(replay)).route("/webhook", any(webhook)).with_state(sender);
+        let info = Arc::default();
+        let router = Router::new()
+            .route("/replay", post(replay))
+            .route("/stack", get(stack))
+            .route("/webhook", any(webhook))
+            .with_state(Shared { sender, info: Arc::clone(&info) });
         let server = tokio::spawn(async {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "other commands can no longer reach this stack");
             }
         });
         std::fs::write(address_file().map_err(StackError::Control)?, &url).map_err(StackError::Control)?;
-        Ok((Self { url, server }, requests))
+        Ok((Self { url, info, server }, requests))
     }
 
     /// Returns the URL of the listener.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Sets what `GET /stack` answers. Until then, it answers that the stack is starting.
+    pub fn announce(&self, info: StackInfo) {
+        // A stack is announced once.
+        let _ = self.info.set(info);
     }
 
     /// Returns the URL of the webhook, which prints the bodies that it receives.
@@ -113,7 +165,7 @@ fn address_file() -> io::Result<PathBuf> {
 }
 
 async fn replay(
-    State(sender): State<mpsc::Sender<ReplayRequest>>,
+    State(Shared { sender, .. }): State<Shared>,
     Query(ReplayQuery { from }): Query<ReplayQuery>,
 ) -> (StatusCode, String) {
     let gone = || (StatusCode::SERVICE_UNAVAILABLE, "the stack is stopping".to_owned());
@@ -128,7 +180,14 @@ async fn replay(
     }
 }
 
+async fn stack(
+    State(Shared { info, .. }): State<Shared>,
+) -> Result<Json<StackInfo>, (StatusCode, &'static str)> {
+    let starting = (StatusCode::SERVICE_UNAVAILABLE, "the stack is starting: try again when it is running");
+    info.get().cloned().map(Json).ok_or(starting)
+}
+
 async fn webhook(body: String) -> StatusCode {
-    println!("the webhook received {body}");
+    out!("the webhook received {body}");
     StatusCode::NO_CONTENT
 }

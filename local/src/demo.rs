@@ -13,6 +13,7 @@ use crate::demo_table::DemoTable;
 use crate::error::StackError;
 pub use crate::event_counts::EventCounts;
 use crate::journal::Journal;
+use crate::output::out;
 use crate::progress::ProgressDisplay;
 use crate::stack::Stack;
 use crate::traces;
@@ -130,7 +131,7 @@ pub async fn run(args: &Demo) -> Result<DemoReport, StackError> {
     end(&stack, &world, &script, &granted, progress).await?;
     let report = report(&stack, granted, refused, started).await?;
     if let (Some(trace), false) = (&report.trace, args.json) {
-        println!("\nThe trace of one event:\n\n{}", trace.waterfall);
+        out!("\nThe trace of one event:\n\n{}", trace.waterfall);
     }
     journal.catch_up()?;
     stack.stop().await;
@@ -304,11 +305,11 @@ fn titles(script: &[ScriptedAgreement]) -> Vec<String> {
 }
 
 fn show(granted: &[Granted]) {
-    println!("\nPolicies in IAM:");
+    out!("\nPolicies in IAM:");
     for Granted { agreement, kind, role, policy_name, document } in granted {
-        println!("\n  {policy_name} on the role {role} ({kind} {agreement})");
+        out!("\n  {policy_name} on the role {role} ({kind} {agreement})");
         for statement in document.get("Statement").and_then(Value::as_array).into_iter().flatten() {
-            println!("    {} on {}", texts(statement.get("Action")), texts(statement.get("Resource")));
+            out!("    {} on {}", texts(statement.get("Action")), texts(statement.get("Resource")));
         }
     }
 }

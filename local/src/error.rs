@@ -60,6 +60,11 @@ pub enum StackError {
          beginning"
     )]
     UnknownEvent(String),
+    /// The endpoint of the emulated AWS could not be opened.
+    #[error(
+        "cannot listen on the port of the emulated AWS: {0}. Use another --aws-port, or omit it for a free port"
+    )]
+    Gateway(#[source] std::io::Error),
     /// Other commands cannot reach `up`.
     #[error("cannot listen for other commands: {0}")]
     Control(#[source] std::io::Error),

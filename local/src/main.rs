@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dmm_local::cli::{Cli, Command, Rules};
-use dmm_local::{StackError, demo, package, preview, replay, rules_test, traces, up};
+use dmm_local::{StackError, demo, output, package, preview, replay, rules_test, traces, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -21,7 +21,9 @@ async fn main() -> ExitCode {
             Err(error) => fail(&error),
         },
         Command::Up(args) => end(Box::pin(up::run(&args)).await),
-        Command::Trace(args) => end(traces::show(&args).map(|text| println!("{}", text.trim_end()))),
+        Command::Trace(args) => {
+            end(traces::show(&args).map(|text| output::line(format_args!("{}", text.trim_end()))))
+        }
         Command::Preview(args) => end(preview::run(&args).await),
         Command::Package(args) => end(package::run(&args).await.map_err(StackError::from)),
         Command::Replay(args) => end(replay::run(&args).await),
@@ -40,11 +42,11 @@ async fn main() -> ExitCode {
 fn finish(report: &demo::DemoReport, json: bool) -> ExitCode {
     if json {
         match serde_json::to_string_pretty(report) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => output::line(format_args!("{text}")),
             Err(error) => return fail(&StackError::Report(error)),
         }
     } else {
-        println!("\n{report}");
+        output::line(format_args!("\n{report}"));
     }
     if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

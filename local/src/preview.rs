@@ -18,6 +18,7 @@ use crate::consumers;
 use crate::deploy::{Deployed, Deployer};
 use crate::error::StackError;
 use crate::lambdas::{Lambdas, workspace};
+use crate::output::out;
 use crate::progress::ProgressDisplay;
 use crate::stack::start_emulator;
 
@@ -72,7 +73,7 @@ pub async fn run(args: &Preview) -> Result<(), StackError> {
     let config = args.config.iter().cloned().collect();
     let preview = preview(&args.stack, config, ProgressDisplay::detect()).await?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&preview).map_err(StackError::Report)?);
+        out!("{}", serde_json::to_string_pretty(&preview).map_err(StackError::Report)?);
     } else {
         print!("{}", tree(&preview));
     }

@@ -5,6 +5,7 @@ use reqwest::Url;
 use crate::cli::Replay;
 use crate::control::{ReplayQuery, address};
 use crate::error::StackError;
+use crate::output::out;
 
 /// Asks the running stack to replay its feed.
 ///
@@ -29,9 +30,7 @@ pub async fn run(args: &Replay) -> Result<(), StackError> {
     if !done {
         return Err(StackError::Refused(text));
     }
-    println!("{text}");
-    println!(
-        "Events that were queued within the last five minutes are not queued again (SQS drops duplicates)."
-    );
+    out!("{text}");
+    out!("Events that were queued within the last five minutes are not queued again (SQS drops duplicates).");
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::artifacts;
 use crate::cli::RulesTest;
+use crate::output::out;
 
 /// Why a pattern cannot be tested.
 #[derive(Debug, thiserror::Error)]
@@ -65,19 +66,19 @@ pub fn run(args: &RulesTest) -> Result<bool, RulesTestError> {
     let mut hidden = 0;
     for (name, verdict) in &verdicts {
         match verdict {
-            Ok(()) => println!("✓ {name}"),
+            Ok(()) => out!("✓ {name}"),
             Err(mismatch) if shows_all || !is_about_type_only(mismatch) => {
-                println!("✗ {name}");
+                out!("✗ {name}");
                 for reason in mismatch.reasons() {
-                    println!("    {reason}");
+                    out!("    {reason}");
                 }
             }
             Err(_) => hidden += 1,
         }
     }
-    println!("\n{matched} of {} events match.", verdicts.len());
+    out!("\n{matched} of {} events match.", verdicts.len());
     if hidden > 0 {
-        println!("{hidden} events differ only in their detail-type: --all shows them.");
+        out!("{hidden} events differ only in their detail-type: --all shows them.");
     }
     Ok(matched > 0)
 }

@@ -353,7 +353,7 @@ async fn start_source(source: Source) -> Result<(Option<Simulator>, Url, SecretS
     }
 }
 
-fn parse(address: &str) -> Result<Url, StackError> {
+pub(crate) fn parse(address: &str) -> Result<Url, StackError> {
     Url::parse(address)
         .map_err(|error| StackError::Address { address: address.to_owned(), message: error.to_string() })
 }

@@ -9,10 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Up;
-use crate::control::{self, Control};
+use crate::control::{self, Control, StackInfo};
 use crate::deploy::Extension;
 use crate::error::StackError;
+use crate::gateway::Gateway;
 use crate::journal::Journal;
+use crate::output::out;
 use crate::progress::ProgressDisplay;
 use crate::stack::{Source, Stack};
 use crate::view::PolicyOnRole;
@@ -43,12 +45,16 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     let (control, mut requests) = Control::start().await?;
     options.webhook = Some(control.webhook_url());
     let speed = options.speed;
+    // People reach the emulator through the gateway.
+    let port = options.emulator_port.take();
     let stack = Stack::start(options).await?;
+    let gateway = Gateway::start(&stack, port).await?;
+    control.announce(StackInfo::of(&stack, &gateway));
     let mut journal = Journal::start(events, &stack)?;
     // Registered before anything is printed: a signal that follows a printed line must not be lost.
     let mut interrupts = signal(SignalKind::interrupt()).map_err(StackError::Signal)?;
-    introduce(&stack, speed);
-    println!("The control URL for `dmm-local replay` is {}.", control.url());
+    introduce(&stack, &gateway, speed);
+    out!("The control URL for `dmm-local replay` is {}.", control.url());
     introduce_extensions(&stack);
     let mut depths = BTreeMap::new();
     tokio::select! {
@@ -65,18 +71,18 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
 /// Prints where to find the output of extensions.
 fn introduce_extensions(stack: &Stack) {
     for Extension { project, outputs, functions, .. } in &stack.deployed().extensions {
-        println!(
+        out!(
             "\nThe extension {project} is deployed, too. Events that reach its queues and its webhook are shown below."
         );
         for (name, value) in outputs {
-            println!("  {name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            out!("  {name} = {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         }
         for function in functions {
             let log = stack.logs().join(format!("aws.lambda.{function}.log"));
-            println!("  the log of {function} is {}", log.display());
+            out!("  the log of {function} is {}", log.display());
         }
     }
-    println!();
+    out!("");
 }
 
 /// Prints changes in the number of messages in the queues of extensions.
@@ -89,7 +95,7 @@ async fn follow_queues(stack: &Stack, depths: &mut BTreeMap<String, usize>) -> R
                 let name = arn.rsplit(':').next().unwrap_or(arn);
                 let (mark, messages) =
                     (if now > before { '+' } else { '-' }, if now == 1 { "message" } else { "messages" });
-                println!("{mark} {name} holds {now} {messages}");
+                out!("{mark} {name} holds {now} {messages}");
             }
         }
     }
@@ -111,7 +117,7 @@ async fn follow(
             for PolicyOnRole { role, policy_name, .. } in
                 policies.iter().filter(|policy| !others.contains(policy))
             {
-                println!("{mark} {policy_name} on the role {role}");
+                out!("{mark} {policy_name} on the role {role}");
             }
         }
         before = now;
@@ -124,27 +130,28 @@ fn opted_in(name: &str) -> ConsumerRole {
     ConsumerRole { name: name.to_owned(), path: "/".to_owned(), opted_in: true, tags: BTreeMap::new() }
 }
 
-fn introduce(stack: &Stack, speed: Speed) {
+fn introduce(stack: &Stack, gateway: &Gateway, speed: Speed) {
     let operator = stack.operator();
-    println!("\nThe stack is running. Changes of policies in IAM are shown below. Press Ctrl-C to stop.\n");
-    println!("AWS (moto)       {}", stack.aws_url());
-    println!("function logs    {}", stack.logs().display());
-    println!("feed             polled every {} s", speed.scale(Duration::from_mins(1)).as_secs_f64());
-    println!("traces           show with `cargo run -p dmm-local -- trace`");
-    println!("event patterns   test with `cargo run -p dmm-local -- rules test PATTERN.json --recorded`");
-    println!("\nUse the AWS CLI:");
-    println!("  export AWS_ENDPOINT_URL={} AWS_REGION={}", stack.aws_url(), operator.region);
-    println!(
+    out!("\nThe stack is running. Changes of policies in IAM are shown below. Press Ctrl-C to stop.\n");
+    out!("AWS (moto)       {}", gateway.url());
+    out!("function logs    {}", stack.logs().display());
+    out!("feed             polled every {} s", speed.scale(Duration::from_mins(1)).as_secs_f64());
+    out!("traces           show with `cargo run -p dmm-local -- trace`");
+    out!("event patterns   test with `cargo run -p dmm-local -- rules test PATTERN.json --recorded`");
+    out!("\nUse the AWS CLI:");
+    out!("  export AWS_ENDPOINT_URL={} AWS_REGION={}", gateway.url(), operator.region);
+    out!(
         "  export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}",
-        operator.access_key_id, operator.secret_access_key
+        operator.access_key_id,
+        operator.secret_access_key
     );
-    println!("  aws iam list-roles --query 'Roles[].RoleName'");
+    out!("  aws iam list-roles --query 'Roles[].RoleName'");
     let (Some(simulator), Some(world)) = (stack.simulator(), stack.world()) else { return };
     let (url, key) = (simulator.url(), stack.api_key().expose_secret());
     let access = world.agreements(AgreementKind::Access).into_iter().next();
     let id = access.as_ref().and_then(|access| access.get("id")?.as_str()).unwrap_or("ID");
-    println!("\nThe simulated Data Mesh Manager is at {url}:");
-    println!("  curl -H 'x-api-key: {key}' {url}/api/access");
-    println!("  curl -H 'x-api-key: {key}' -X POST {url}/api/access/{id}/approve");
-    println!("  curl -H 'x-api-key: {key}' -X POST {url}/api/access/{id}/cancel\n");
+    out!("\nThe simulated Data Mesh Manager is at {url}:");
+    out!("  curl -H 'x-api-key: {key}' {url}/api/access");
+    out!("  curl -H 'x-api-key: {key}' -X POST {url}/api/access/{id}/approve");
+    out!("  curl -H 'x-api-key: {key}' -X POST {url}/api/access/{id}/cancel\n");
 }

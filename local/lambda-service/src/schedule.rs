@@ -4,6 +4,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use aws_sdk_eventbridge::types::RuleState;
+use aws_smithy_types::error::display::DisplayErrorContext;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
@@ -17,6 +19,10 @@ use crate::target::EVENTS;
 pub struct Schedule {
     /// The rule's ARN.
     pub rule_arn: String,
+    /// The rule's name. The rule is on the default bus.
+    pub rule_name: String,
+    /// The operator's client, which reads whether the rule is enabled.
+    pub client: aws_sdk_eventbridge::Client,
     /// How often the rule is due.
     pub rate: Rate,
     /// The function's name.
@@ -55,7 +61,7 @@ impl FromStr for Rate {
     }
 }
 
-/// Invokes the function immediately, and then whenever it is due. A due time is skipped while the last event is still being
+/// Invokes the function immediately, and then whenever it is due and the rule is enabled. A due time is skipped while the last event is still being
 /// processed or waits for a retry: time may pass faster than in AWS, but the function does not run faster, so events would pile
 /// up.
 pub(crate) async fn run(functions: Functions, schedule: Schedule) {
@@ -63,6 +69,15 @@ pub(crate) async fn run(functions: Functions, schedule: Schedule) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
+        match schedule.client.describe_rule().name(&schedule.rule_name).send().await {
+            Ok(rule) if rule.state() == Some(&RuleState::Disabled) => continue,
+            Ok(_) => {}
+            Err(error) => {
+                let error = DisplayErrorContext(&error).to_string();
+                tracing::error!(schedule.rule_arn, error, "the state of the rule cannot be read");
+                continue;
+            }
+        }
         if !functions.allows(&schedule.function, EVENTS, &schedule.rule_arn) {
             tracing::error!(
                 schedule.function,

@@ -50,6 +50,12 @@ impl FunctionService {
         self.functions.get(function).map(|function| function.config.clone())
     }
 
+    /// Returns the configurations of all functions, ordered by name.
+    #[must_use]
+    pub fn configurations(&self) -> Vec<FunctionConfig> {
+        self.functions.names().iter().filter_map(|name| self.configuration(name)).collect()
+    }
+
     /// Sets how asynchronous invocations of a function are retried, and its on-failure destination.
     ///
     /// # Errors
@@ -133,6 +139,11 @@ impl FunctionService {
     /// [`InvokeError`]; [`InvokeError::Throttled`] at once if the function's concurrency is used up.
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Bytes, InvokeError> {
         self.functions.invoke(function, payload).await
+    }
+
+    /// Invokes a function asynchronously (`Event`): the event is retried, and finally sent to the on-failure destination.
+    pub fn invoke_async(&self, function: &str, payload: Bytes) {
+        self.functions.invoke_async(function, payload, None);
     }
 
     /// Kills all processes of a function, including those that are processing an invocation.

@@ -32,6 +32,7 @@ const RULE: &str = "arn:aws:events:eu-central-1:123456789012:rule/bus/rule";
 struct Bench {
     emulator: Emulator,
     sqs: Client,
+    rules: aws_sdk_eventbridge::Client,
     service: FunctionService,
     folder: tempfile::TempDir,
 }
@@ -62,9 +63,25 @@ impl Bench {
             speed: Speed::times(600),
             tracing,
         });
-        let bench = Self { emulator, sqs: Client::new(&config), service, folder };
+        let rules = aws_sdk_eventbridge::Client::new(&config);
+        let bench = Self { emulator, sqs: Client::new(&config), rules, service, folder };
         bench.service.add_function(bench.probe()).unwrap();
         bench
+    }
+
+    /// Adds a rule that is due every minute, and that may invoke the probe.
+    async fn schedule(&self) {
+        let expression = "rate(1 minute)";
+        self.rules.put_rule().name("rule").schedule_expression(expression).send().await.unwrap();
+        self.service.add_permission("probe", rule_may_invoke()).unwrap();
+        let schedule = Schedule {
+            rule_arn: RULE.to_owned(),
+            rule_name: "rule".to_owned(),
+            client: self.rules.clone(),
+            rate: expression.parse().unwrap(),
+            function: "probe".to_owned(),
+        };
+        self.service.add_schedule(schedule).unwrap();
     }
 
     fn probe(&self) -> FunctionConfig {
@@ -343,16 +360,43 @@ async fn an_event_waits_while_lambda_takes_none_and_goes_to_the_dead_letter_queu
 #[tokio::test]
 async fn a_schedule_invokes_its_function_again_and_again_with_a_scheduled_event() {
     let bench = Bench::start().await;
-    bench.service.add_permission("probe", rule_may_invoke()).unwrap();
-    let rate = "rate(1 minute)".parse().unwrap();
-    let schedule = Schedule { rule_arn: RULE.to_owned(), rate, function: "probe".to_owned() };
-    bench.service.add_schedule(schedule).unwrap();
+    bench.schedule().await;
     bench.service.start_triggers(true);
     until(|| bench.events().len() >= 3).await;
     let event = bench.events().remove(0);
     assert_eq!(event["detail-type"], "Scheduled Event");
     assert_eq!(event["source"], "aws.events");
     assert_eq!(event["resources"], serde_json::json!([RULE]));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_disabled_waits_until_it_is_enabled() {
+    let bench = Bench::start().await;
+    bench.schedule().await;
+    bench.rules.disable_rule().name("rule").send().await.unwrap();
+    bench.service.start_triggers(true);
+    // A rule that was created later is due first only if the disabled one is skipped.
+    let other = "arn:aws:events:eu-central-1:123456789012:rule/other";
+    bench.rules.put_rule().name("other").schedule_expression("rate(1 minute)").send().await.unwrap();
+    let permission = Permission { source_arn: Some(other.to_owned()), ..rule_may_invoke() };
+    bench.service.add_permission("probe", permission).unwrap();
+    let schedule = Schedule {
+        rule_arn: other.to_owned(),
+        rule_name: "other".to_owned(),
+        client: bench.rules.clone(),
+        rate: "rate(1 minute)".parse().unwrap(),
+        function: "probe".to_owned(),
+    };
+    bench.service.add_schedule(schedule).unwrap();
+    bench.service.start_triggers(true);
+    until(|| bench.events().len() >= 3).await;
+    let by_rule = |arn: &str| {
+        bench.events().iter().filter(|event| event["resources"] == serde_json::json!([arn])).count()
+    };
+    assert_eq!(by_rule(RULE), 0);
+    bench.rules.enable_rule().name("rule").send().await.unwrap();
+    until(|| by_rule(RULE) > 0).await;
     bench.stop().await;
 }
 
@@ -391,10 +435,9 @@ async fn dropping_the_last_handle_ends_the_triggers() {
     // Whatever is part of the service holds the sender.
     let (segments, mut held) = tokio::sync::mpsc::unbounded_channel();
     let tracing = Tracing { daemon: ([127, 0, 0, 1], 1).into(), segments };
-    let Bench { emulator, sqs: _sqs, service, folder } = Bench::with_tracing(Some(tracing)).await;
-    service.add_permission("probe", rule_may_invoke()).unwrap();
-    let rate = "rate(1 minute)".parse().unwrap();
-    service.add_schedule(Schedule { rule_arn: RULE.to_owned(), rate, function: "probe".to_owned() }).unwrap();
+    let bench = Bench::with_tracing(Some(tracing)).await;
+    bench.schedule().await;
+    let Bench { emulator, service, folder, .. } = bench;
     service.start_triggers(true);
     let log = folder.path().join("probe.log");
     let lines = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();

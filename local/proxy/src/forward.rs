@@ -2,19 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use dmm_http::{client_builder, is_loopback};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
-use reqwest::Url;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -23,15 +20,8 @@ use crate::call::Call;
 use crate::fault::{FaultKind, Faults, Injected};
 use crate::listener::Cut;
 use crate::record::{Recorder, Request, Violation};
+use crate::upstream::{MAX_BODY, Upstream};
 use crate::{Options, ProxyError, checks};
-
-/// The maximum size of a request's or an answer's body, in bytes.
-const MAX_BODY: usize = 64 * 1024 * 1024;
-/// The time limit for connecting to an upstream. Answers have no time limit, because of long polls.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Headers that apply to a single connection (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 5] =
-    [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")];
 
 /// The state that both listeners share.
 pub(crate) struct Shared {
@@ -60,31 +50,6 @@ impl Shared {
     fn principal(&self, access_key_id: Option<&str>) -> Option<String> {
         self.principals.read().unwrap_or_else(PoisonError::into_inner).get(access_key_id?).cloned()
     }
-}
-
-/// The upstream of one side, and the client that calls it.
-struct Upstream {
-    base: Url,
-    client: reqwest::Client,
-}
-
-impl Upstream {
-    fn new(base: Url) -> Result<Upstream, ProxyError> {
-        let client = client(&base)?;
-        Ok(Upstream { base, client })
-    }
-}
-
-/// Creates an HTTP client for an upstream. It does not follow redirects, so that callers see the upstream's own answers. It
-/// uses the proxy from the environment (`HTTPS_PROXY`) only for upstreams on other machines.
-///
-/// # Errors
-///
-/// [`ProxyError::Tls`] and [`ProxyError::Client`].
-pub fn client(base: &Url) -> Result<reqwest::Client, ProxyError> {
-    let builder = client_builder(None)?.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
-    let builder = if is_loopback(base) { builder.no_proxy() } else { builder };
-    builder.build().map_err(ProxyError::Client)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,28 +230,16 @@ impl Exchange<'_> {
     }
 
     async fn forward(&self) -> Result<Answer, reqwest::Error> {
-        let upstream = match self.side {
-            Side::Aws => &self.shared.aws,
-            Side::Api => &self.shared.api,
-        };
         let mut headers = self.parts.headers.clone();
-        strip_hop_by_hop(&mut headers);
-        if self.side == Side::Api {
-            headers.remove(HOST);
-        }
-        let method: Method = self.parts.method.clone();
-        let is_head = method == Method::HEAD;
-        let request = upstream.client.request(method, target(&upstream.base, &self.parts.uri));
-        let response = request.headers(headers).body(self.body.clone()).send().await?;
-
-        let status = response.status().as_u16();
-        let mut headers = response.headers().clone();
-        strip_hop_by_hop(&mut headers);
-        if !is_head {
-            // Recomputed from the body, which a fault may change.
-            headers.remove(CONTENT_LENGTH);
-        }
-        Ok(Answer { status, headers, body: limited(response).await? })
+        let upstream = match self.side {
+            // With its `Host`, so that the signature stays valid.
+            Side::Aws => &self.shared.aws,
+            Side::Api => {
+                headers.remove(HOST);
+                &self.shared.api
+            }
+        };
+        upstream.forward(self.parts.method.clone(), &self.parts.uri, headers, self.body.clone()).await
     }
 
     fn error(&self, status: u16, code: &str, message: &str) -> Answer {
@@ -308,50 +261,4 @@ fn respond(status: u16, headers: &[(String, String)], body: Bytes) -> Answer {
         }
     }
     answer
-}
-
-/// Reads the answer's body. A body over the limit is truncated; its reader notices that it is incomplete.
-async fn limited(mut response: reqwest::Response) -> Result<Bytes, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_BODY {
-            tracing::warn!("an answer over 64 MiB was truncated");
-            body.truncate(MAX_BODY);
-            break;
-        }
-    }
-    Ok(body.into())
-}
-
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
-}
-
-/// Appends the request's path and query to `base`, without changing their encoding.
-fn target(base: &Url, uri: &http::Uri) -> Url {
-    let mut target = base.clone();
-    let path = format!("{}{}", base.path().trim_end_matches('/'), uri.path());
-    target.set_path(&path);
-    target.set_query(uri.query());
-    target
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_keeps_its_encoding_and_is_appended_to_that_of_the_base() {
-        let base = Url::parse("https://host/prefix/").unwrap();
-        let uri = "/bucket/grants/access/urn%3Ax%2F1.json?x-id=GetObject".parse().unwrap();
-        assert_eq!(
-            target(&base, &uri).as_str(),
-            "https://host/prefix/bucket/grants/access/urn%3Ax%2F1.json?x-id=GetObject"
-        );
-        let root = Url::parse("http://127.0.0.1:1").unwrap();
-        assert_eq!(target(&root, &"/".parse().unwrap()).as_str(), "http://127.0.0.1:1/");
-    }
 }

@@ -15,6 +15,7 @@ mod fault;
 mod forward;
 mod listener;
 mod record;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,9 +27,9 @@ use tokio::task::JoinHandle;
 
 pub use answer::{Answer, Protocol};
 pub use fault::{Fault, FaultHandle, FaultKind, ResponseRewrite};
-pub use forward::client;
 pub use record::{Request, Violation};
 pub use reqwest::Url;
+pub use upstream::{Upstream, client};
 
 use forward::Shared;
 use listener::CuttableListener;

@@ -142,7 +142,13 @@ impl Deployer {
         match (&rule.schedule, receiver) {
             (Some(expression), Some(Receiver::Function(function))) => {
                 let rate = expression.parse().map_err(|source| refused(p, "rule", source))?;
-                let schedule = Schedule { rule_arn: rule.arn.clone(), rate, function };
+                let schedule = Schedule {
+                    rule_arn: rule.arn.clone(),
+                    rule_name: rule_name.clone(),
+                    client: self.clients.events.clone(),
+                    rate,
+                    function,
+                };
                 self.functions.add_schedule(schedule).map_err(|source| refused(p, "arn", source))?;
             }
             (Some(_), _) => {

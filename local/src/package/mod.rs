@@ -20,6 +20,7 @@ use tokio::process::Command;
 use crate::architecture::Architecture;
 use crate::cli;
 use crate::lambdas::{FUNCTIONS, workspace};
+use crate::output::out;
 use crate::progress::ProgressDisplay;
 use binary::Glibc;
 pub use error::PackageError;
@@ -48,9 +49,9 @@ pub struct FunctionPackage {
 /// [`PackageError`].
 pub async fn run(args: &cli::Package) -> Result<(), PackageError> {
     let packages = package(args.architecture, ProgressDisplay::detect()).await?;
-    println!("{:<14} {:>10} {:>10}  {:<6} CodeSha256", "function", "bootstrap", "zip", "glibc");
+    out!("{:<14} {:>10} {:>10}  {:<6} CodeSha256", "function", "bootstrap", "zip", "glibc");
     for package in &packages {
-        println!(
+        out!(
             "{:<14} {:>10} {:>10}  {:<6} {}",
             package.name,
             package.bootstrap,
@@ -60,7 +61,7 @@ pub async fn run(args: &cli::Package) -> Result<(), PackageError> {
         );
     }
     let folder = folder(args.architecture)?;
-    println!("\nThe zips are in {}. Next: pulumi up", folder.display());
+    out!("\nThe zips are in {}. Next: pulumi up", folder.display());
     Ok(())
 }
 

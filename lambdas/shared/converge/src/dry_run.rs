@@ -11,34 +11,10 @@ use dmm_access::entitlement::{Observed, Permission, Place};
 use dmm_access::role::RoleName;
 use dmm_mesh::{Agreement, AgreementRef, Marks, ProvisioningReport};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
-use serde::Serialize;
 
+use crate::changes::Change;
 use crate::error::{AwsError, MeshError};
 use crate::ports::{Places, Put, Reporter};
-
-/// What is done at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// Something is created.
-    Put,
-    /// Something else is there, and is replaced.
-    Replace,
-    /// Something is deleted.
-    Delete,
-}
-
-impl Change {
-    /// `put`, `replace` or `delete`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Change::Put => "put",
-            Change::Replace => "replace",
-            Change::Delete => "delete",
-        }
-    }
-}
 
 /// Reads what exists, and keeps in memory what is written.
 pub struct DryRun<'a> {
@@ -91,10 +67,8 @@ impl Places for DryRun<'_> {
 
     async fn put(&self, place: &Place, permission: &Permission) -> Result<Put, AwsError> {
         let wanted = Observed::Present(permission.document.clone());
-        let change = match self.look(place).await? {
-            Observed::Absent => Some(Change::Put),
-            found => (found != wanted).then_some(Change::Replace),
-        };
+        let found = self.look(place).await?;
+        let change = (found != wanted).then(|| Change::by_writing(&found));
         self.write(place, wanted, change);
         Ok(Put::Done)
     }

@@ -4,11 +4,13 @@
 //! - [`converge`]: makes AWS match one agreement.
 //! - [`adapters`]: selects the adapter for a kind of place; [`packing`] is the adapter for the policies of roles.
 //! - [`brake`]: how many revocations are too many; [`gate`]: what is asked before each; [`window`]: the gate for events.
-//! - [`organization`]: whose API key this is. [`Mode`]: act, or only watch; [`dry_run`]: what a run would change.
+//! - [`organization`]: whose API key this is. [`Mode`]: act, or only watch; [`dry_run`]: what a run would change;
+//!   [`changes`]: what a run has changed.
 //! - [`reconcile`]: goes through all agreements, without any event.
 
 pub mod adapters;
 pub mod brake;
+pub mod changes;
 mod conflict;
 pub mod converge;
 pub mod dry_run;

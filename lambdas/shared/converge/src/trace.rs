@@ -5,7 +5,7 @@ use dmm_mesh::{Agreement, AgreementRef, Consumer};
 use dmm_telemetry::{attribute, metrics};
 use jiff::Timestamp;
 
-use crate::dry_run::Change;
+use crate::changes::Change;
 use crate::outcome::{Convergence, Outcome};
 
 /// Records the state of the agreement and who takes part in it.

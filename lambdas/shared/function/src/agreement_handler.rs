@@ -8,11 +8,12 @@ use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::stack::Stack;
 use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
+use dmm_converge::changes::Recorded;
 use dmm_converge::dry_run::DryRun;
 use dmm_converge::organization::Pin;
 use dmm_converge::ports::{Places, Resources, Roles};
 use dmm_converge::window::Window;
-use dmm_converge::{Brake, Converger, Error, Mode, Outcome, trace};
+use dmm_converge::{Brake, Converger, Error, Mode, trace};
 use dmm_mesh::CloudEvent;
 use dmm_state::ObjectStore;
 use dmm_telemetry::Trigger;
@@ -21,6 +22,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use crate::answer::Answer;
 use crate::config::AgreementConfig;
 use crate::telemetry;
 use crate::wiring::{AgreementAdapters, WiringError, adapters};
@@ -64,17 +66,17 @@ impl AgreementHandler {
         })
     }
 
-    /// Handles one invocation. The `detail` of its payload is the event as it was in the feed.
+    /// Handles one invocation. The `detail` of its payload is the event as it was in the feed. Answers what was done.
     ///
     /// # Errors
     ///
     /// The invocation fails. Lambda retries it, and in the end sends the event to the function's on-failure destination, so
     /// that an event that no retry can help, such as a malformed one, is not lost. If the agreement is refused and Data Mesh
     /// Manager was told why, for example because a custom field is missing, the invocation succeeds.
-    pub async fn invoke(&self, event: LambdaEvent<EventBridgeEvent<Value>>) -> Result<(), Diagnostic> {
+    pub async fn invoke(&self, event: LambdaEvent<EventBridgeEvent<Value>>) -> Result<Answer, Diagnostic> {
         let LambdaEvent { payload, context } = event;
         let invocation = telemetry::invocation(Trigger::PubSub, &context);
-        let outcome = match CloudEvent::from_value(payload.detail) {
+        let answer = match CloudEvent::from_value(payload.detail) {
             Ok(event) => {
                 // Boxed, because the future is too large for the stack of its callers.
                 let work = Box::pin(self.handle(&event, invocation.time_left()));
@@ -82,7 +84,7 @@ impl AgreementHandler {
             }
             Err(error) => invocation.run(async { Err(Error::from(error)) }).await,
         };
-        outcome.map(drop).map_err(|error| Diagnostic {
+        answer.map_err(|error| Diagnostic {
             error_type: error.class().to_owned(),
             error_message: dmm_telemetry::causes(&error),
         })
@@ -91,14 +93,14 @@ impl AgreementHandler {
     /// Brings IAM in line with the agreement that the event is about. The event itself decides nothing: the result depends
     /// only on what the agreement says now, so that activations and deactivations may arrive in any order and number.
     ///
-    /// Returns `None` if the event is not about an agreement; nothing is done then. A refused agreement is a success: the
-    /// refusal was reported, and a retry would not change it.
+    /// If the event is not about an agreement, nothing is done. A refused agreement is a success: the refusal was reported,
+    /// and a retry would not change it.
     ///
     /// # Errors
     ///
     /// An [`enum@Error`]. If it is retryable ([`Error::is_retryable`]), the event has to be handled again; if not, somebody
     /// has to look at it. After `time_left`, less a reserve for the answer, the error is [`Error::OutOfTime`].
-    pub async fn handle(&self, event: &CloudEvent, time_left: Duration) -> Result<Option<Outcome>, Error> {
+    pub async fn handle(&self, event: &CloudEvent, time_left: Duration) -> Result<Answer, Error> {
         let deadline = Instant::now() + time_left.saturating_sub(ANSWER_RESERVE);
         let (id, event_type) = (event.id(), event.type_name());
         let Some(agreement) = event.agreement() else {
@@ -110,12 +112,13 @@ impl AgreementHandler {
                 event.type = event_type,
                 "the event is not about an agreement; there is nothing to do"
             );
-            return Ok(None);
+            return Ok(Answer::IGNORED);
         };
         let traceparent = event.as_object().get("traceparent").and_then(Value::as_str).map(str::to_owned);
         let cause = Cause { id: id.to_owned(), event_type: event_type.to_owned(), traceparent };
         let api = self.api.until(deadline);
         let dry_run = DryRun::new(self.places.as_ref(), self.records.as_ref());
+        let recorded = Recorded::new(self.places.as_ref());
         let window = |store| Window {
             store,
             brake: self.brake,
@@ -133,7 +136,7 @@ impl AgreementHandler {
                 reporter: &api,
                 roles: self.roles.as_ref(),
                 resources: self.resources.as_ref(),
-                places: self.places.as_ref(),
+                places: &recorded,
                 records: self.records.as_ref(),
                 guardrails: &self.guardrails,
                 stack: &self.stack,
@@ -148,10 +151,17 @@ impl AgreementHandler {
         };
         let result = timeout_at(deadline, run).await;
         let convergence = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
-        match self.mode {
-            Mode::Enforce => trace::outcome(&convergence, event.time()),
-            Mode::Observe => trace::observed(&agreement, &dry_run.take_changes()),
-        }
+        let changes = match self.mode {
+            Mode::Enforce => {
+                trace::outcome(&convergence, event.time());
+                recorded.take()
+            }
+            Mode::Observe => {
+                let changes = dry_run.take_changes();
+                trace::observed(&agreement, &changes);
+                changes
+            }
+        };
         trace::findings(&agreement, &convergence);
         if let Some(error) = &convergence.unread {
             tracing::warn!(
@@ -160,7 +170,7 @@ impl AgreementHandler {
                 "the consumer could not be read, so access that was given without a record may remain"
             );
         }
-        let outcome = convergence.outcome;
+        let outcome = &convergence.outcome;
         tracing::info!(
             event.id = id,
             event.type = event_type,
@@ -168,7 +178,7 @@ impl AgreementHandler {
             %outcome,
             "brought in line"
         );
-        Ok(Some(outcome))
+        Ok(Answer::of(&agreement, &convergence, changes, self.mode == Mode::Observe))
     }
 }
 

@@ -5,10 +5,12 @@
 //! and says what to set.
 
 mod agreement_handler;
+mod answer;
 pub mod config;
 mod environment;
 pub mod telemetry;
 pub mod wiring;
 
 pub use agreement_handler::AgreementHandler;
+pub use answer::{Answer, Applied, Refused};
 pub use environment::VariableError;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::checkpoint::Position;
 use crate::brake::Revocation;
-use crate::dry_run::Change;
+use crate::changes::Change;
 use crate::outcome::{Altered, Convergence, Outcome};
 
 /// What a run found and did.

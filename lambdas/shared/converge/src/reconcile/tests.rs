@@ -17,7 +17,7 @@ use dmm_mesh::{AgreementKind, AgreementRef};
 
 use super::report::Difference;
 use super::*;
-use crate::dry_run::Change;
+use crate::changes::Change;
 
 mod brake;
 mod mesh;

@@ -90,7 +90,7 @@ fn handler() -> AgreementHandler {
     }
 }
 
-async fn handle(detail: Value, time_left: Duration) -> Result<Option<Outcome>, Error> {
+async fn handle(detail: Value, time_left: Duration) -> Result<Answer, Error> {
     handler().handle(&CloudEvent::from_value(detail)?, time_left).await
 }
 
@@ -98,7 +98,7 @@ async fn handle(detail: Value, time_left: Duration) -> Result<Option<Outcome>, E
 async fn an_event_that_is_not_about_an_agreement_succeeds() {
     for event_type in ["DataProductUpdatedEvent", "AccessRequestedEvent", "DataContractUpdatedEvent"] {
         let detail = json!({ "id": "e1", "type": event_type, "data": { "id": "a1" } });
-        assert_eq!(handle(detail, Duration::from_mins(1)).await.unwrap(), None);
+        assert_eq!(handle(detail, Duration::from_mins(1)).await.unwrap(), Answer::IGNORED);
     }
 }
 

@@ -1,0 +1,134 @@
+//! What can go wrong.
+
+use std::io;
+use std::path::PathBuf;
+
+/// An error of a command. Its message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// No stack was named.
+    #[error("name a stack: --stack NAME, --outputs FILE, or --local for the one of `dmm-local up`")]
+    NoStack,
+    /// The file with the outputs cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The outputs are not what `pulumi stack output --json` prints.
+    #[error("{} does not contain the output of `pulumi stack output --json`: {problem}", path.display())]
+    Outputs {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// No stack has this name.
+    #[error(
+        "there is no stack {stack} in this account and region: the function {function} does not exist. Check the name \
+         (`pulumi stack ls`), AWS_PROFILE and AWS_REGION"
+    )]
+    UnknownStack {
+        /// The stack's name.
+        stack: String,
+        /// The function that was looked for.
+        function: String,
+    },
+    /// A part of the stack is missing.
+    #[error("the stack is incomplete: {what}. Run `pulumi up`")]
+    Incomplete {
+        /// What is missing.
+        what: String,
+    },
+    /// No local stack is running.
+    #[error(
+        "no local stack is running ({0}): start one in another terminal with `cargo run -p dmm-local -- up`"
+    )]
+    NotRunning(String),
+    /// The TLS configuration cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] dmm_http::TlsError),
+    /// The credentials do not permit a call.
+    #[error("your credentials do not permit {action}: use others (AWS_PROFILE), or ask for this permission")]
+    Denied {
+        /// The IAM action.
+        action: &'static str,
+    },
+    /// There are no credentials, or they have expired.
+    #[error("there are no valid AWS credentials: set AWS_PROFILE, or sign in again (`aws sso login`)")]
+    Credentials,
+    /// A call failed.
+    #[error("{action} failed: {problem}")]
+    Call {
+        /// The IAM action.
+        action: &'static str,
+        /// AWS's error code, or why there was no answer.
+        problem: String,
+    },
+    /// A function failed.
+    #[error("{function} failed ({class}): {message}")]
+    Function {
+        /// The function.
+        function: String,
+        /// The class of the error, for example `Retryable`.
+        class: String,
+        /// The function's error.
+        message: String,
+    },
+    /// A function answered something else than expected.
+    #[error(
+        "{function} gave an unexpected answer: this command needs a stack of the same version ({problem})"
+    )]
+    Answer {
+        /// The function.
+        function: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// No event has this id.
+    #[error("no event has the id {id}{}", nearest.as_ref().map_or_else(String::new, |id| format!("; did you mean {id}?")))]
+    UnknownEvent {
+        /// The id.
+        id: String,
+        /// The most similar id.
+        nearest: Option<String>,
+    },
+    /// Several events have ids that begin like this.
+    #[error("{count} events have ids that begin with {id}: use more characters")]
+    AmbiguousEvent {
+        /// The beginning.
+        id: String,
+        /// How many match.
+        count: usize,
+    },
+    /// A file does not contain a snapshot of this stack.
+    #[error("{} does not contain the output of `dmm snapshot`: {problem}", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An event in a file cannot be sent.
+    #[error("{} does not contain an event that can be sent: {problem}", path.display())]
+    Event {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A question cannot be asked.
+    #[error("this needs a confirmation, and standard input is not a terminal: add --yes")]
+    NoTerminal,
+    /// The answer to a question was no.
+    #[error("nothing was changed")]
+    Declined,
+    /// The output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// A result cannot be written as JSON.
+    #[error("cannot write the result as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}

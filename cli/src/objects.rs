@@ -1,0 +1,54 @@
+//! Objects of the state bucket.
+
+use aws_sdk_s3::operation::get_object::GetObjectError;
+
+use crate::call::failed;
+use crate::error::CliError;
+use crate::stack::Stack;
+
+/// The keys that begin with `prefix`.
+///
+/// # Errors
+///
+/// [`CliError`] if the bucket cannot be listed.
+pub async fn keys(stack: &Stack, prefix: &str) -> Result<Vec<String>, CliError> {
+    let list = stack.s3.list_objects_v2().bucket(&stack.names.state_bucket).prefix(prefix);
+    let mut pages = list.into_paginator().send();
+    let mut keys = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(failed("s3:ListBucket"))?;
+        keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+    }
+    Ok(keys)
+}
+
+/// The content of an object; `None` if it does not exist.
+///
+/// # Errors
+///
+/// [`CliError`] if it cannot be read.
+pub async fn get(stack: &Stack, key: &str) -> Result<Option<Vec<u8>>, CliError> {
+    let found = match stack.s3.get_object().bucket(&stack.names.state_bucket).key(key).send().await {
+        Ok(found) => found,
+        Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(failed("s3:GetObject")(error)),
+    };
+    let body = found.body.collect().await;
+    let broken = |error| CliError::Call {
+        action: "s3:GetObject",
+        problem: format!("the answer is incomplete: {error}"),
+    };
+    Ok(Some(body.map_err(broken)?.into_bytes().to_vec()))
+}
+
+/// Writes an object.
+///
+/// # Errors
+///
+/// [`CliError`] if it cannot be written.
+pub async fn put(stack: &Stack, key: &str, body: Vec<u8>) -> Result<(), CliError> {
+    let call = stack.s3.put_object().bucket(&stack.names.state_bucket).key(key).body(body.into());
+    call.send().await.map(drop).map_err(failed("s3:PutObject"))
+}

@@ -1,0 +1,414 @@
+//! The binary, against a stack on this machine.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test helpers: a panic fails the test")]
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dmm_local::control::{Control, StackInfo};
+use dmm_local::gateway::Gateway;
+use dmm_local::{Options, Stack};
+use dmm_proxy::{Fault, FaultKind};
+use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, Resource};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+/// How long a test waits for a condition before it fails.
+const TIMEOUT: Duration = Duration::from_mins(10);
+/// The consumer's role.
+const ROLE: &str = "promotions-pipeline";
+
+/// A running stack, with everything that the binary needs to find it.
+struct Running {
+    stack: Stack,
+    gateway: Gateway,
+    control: Control,
+}
+
+/// What a run of the binary printed, and its exit code.
+#[derive(Debug)]
+struct Ran {
+    code: i32,
+    output: String,
+    errors: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.output).expect("JSON")
+    }
+}
+
+/// An agreement `a-1` that can be granted, and `a-2` over a port that cannot.
+fn mesh() -> Landscape {
+    let tags = |key: &str, id: &str| BTreeMap::from([(key.to_owned(), id.to_owned())]);
+    let agreement = |id: &str, port: &str| {
+        json!({
+            "id": id,
+            "info": { "purpose": "Plan promotions", "status": "requested" },
+            "provider": { "dataProductId": "orders", "outputPortId": port, "teamId": "sales" },
+            "consumer": { "dataProductId": "promotions", "teamId": "marketing" },
+        })
+    };
+    let s3 = json!({ "output-port-type": "s3_bucket", "aws-s3-bucket-arn": "arn:aws:s3:::orders-data" });
+    Landscape::empty()
+        .with_resource(Resource {
+            arn: "arn:aws:s3:::orders-data".to_owned(),
+            tags: tags("dmm-data-product", "orders"),
+        })
+        .with_team(json!({ "id": "sales", "name": "sales", "type": "Team" }))
+        .with_team(json!({ "id": "marketing", "name": "marketing", "type": "Team" }))
+        .with_data_product(json!({
+            "dataProductSpecification": "0.0.1",
+            "id": "orders",
+            "info": { "title": "Orders", "owner": "sales" },
+            "outputPorts": [
+                { "id": "orders-s3", "name": "orders-s3", "custom": s3 },
+                { "id": "orders-bare", "name": "orders-bare", "custom": { "output-port-type": "s3_bucket" } },
+            ],
+        }))
+        .with_data_product(json!({
+            "dataProductSpecification": "0.0.1",
+            "id": "promotions",
+            "info": { "title": "Promotions", "owner": "marketing" },
+            "custom": { "aws-role-name": ROLE },
+        }))
+        .with_role(ConsumerRole {
+            name: ROLE.to_owned(),
+            path: "/".to_owned(),
+            opted_in: true,
+            tags: tags("dmm-team", "marketing"),
+        })
+        .with_agreement(AgreementKind::Access, agreement("a-1", "orders-s3"))
+        .with_agreement(AgreementKind::Access, agreement("a-2", "orders-bare"))
+}
+
+async fn running() -> Running {
+    let stack = Stack::start(Options::by_hand(mesh())).await.unwrap();
+    let gateway = Gateway::start(&stack, None).await.unwrap();
+    let (control, _) = Control::start().await.unwrap();
+    control.announce(StackInfo::of(&stack, &gateway));
+    Running { stack, gateway, control }
+}
+
+/// The binary, without any setting of the user's environment.
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dmm"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") || name.to_string_lossy().starts_with("DMM_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn run(mut command: Command) -> Ran {
+    let output = command.output().await.unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        output: String::from_utf8(output.stdout).unwrap(),
+        errors: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Running {
+    async fn dmm(&self, arguments: &[&str]) -> Ran {
+        let mut command = binary();
+        command.args(arguments).args(["--control", self.control.url()]);
+        run(command).await
+    }
+
+    /// The binary, with credentials for the emulated AWS in its environment.
+    fn with_credentials(&self) -> Command {
+        let operator = self.stack.operator();
+        let mut command = binary();
+        command
+            .env("AWS_ENDPOINT_URL", self.gateway.url())
+            .env("AWS_REGION", &operator.region)
+            .env("AWS_ACCESS_KEY_ID", &operator.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &operator.secret_access_key);
+        command
+    }
+
+    async fn approve(&self, agreement: &str) {
+        self.stack.world().unwrap().approve(AgreementKind::Access, agreement).unwrap();
+        self.stack.poll(TIMEOUT).await.unwrap();
+    }
+
+    /// The names of the policies in IAM.
+    async fn policies(&self) -> Vec<String> {
+        let policies = self.stack.view().policies().await.unwrap();
+        policies.into_iter().map(|policy| policy.policy_name).collect()
+    }
+
+    async fn compare(&self) {
+        let function = self.stack.function("iam-reconcile").unwrap();
+        self.stack.functions().invoke(function, Bytes::from_static(b"{}")).await.unwrap();
+    }
+
+    /// Waits until the log of a function contains a message: a line may reach the log after the function has answered.
+    async fn logged(&self, binary: &str, message: &str) {
+        let function = self.stack.function(binary).unwrap();
+        let path = self.stack.logs().join(format!("aws.lambda.{function}.log"));
+        let found = async || Ok(std::fs::read_to_string(&path).unwrap_or_default().contains(message));
+        assert!(self.stack.wait(TIMEOUT, found).await.unwrap(), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_is_fine_until_something_needs_a_person() {
+    let running = running().await;
+    let before = running.dmm(&["status", "--json"]).await;
+    assert_eq!(before.code, 1, "nothing has run yet: {before:?}");
+    running.approve("a-1").await;
+    running.compare().await;
+    running.logged("feed", "the feed was read").await;
+    running.logged("iam-reconcile", "reconciled").await;
+    let fine = running.dmm(&["status"]).await;
+    assert_eq!(fine.code, 0, "{fine:?}");
+    assert!(fine.output.contains("ok  feed") && fine.output.contains("1 checked"), "{fine:?}");
+
+    let s3 = &running.stack.view().clients().s3;
+    let key = "quarantine/feed/undated/0123.json";
+    let put = s3.put_object().bucket(running.stack.view().state_bucket()).key(key);
+    put.body(br#"{"reason":"no id"}"#.to_vec().into()).send().await.unwrap();
+    let alert = running.dmm(&["status", "--json"]).await;
+    assert_eq!(alert.code, 1, "{alert:?}");
+    let alert = alert.json();
+    assert_eq!(alert["needs_attention"], true);
+    let stages = alert["stages"].as_array().unwrap();
+    let quarantine = stages.iter().find(|stage| stage["stage"] == "quarantine").unwrap();
+    assert_eq!(quarantine["state"], "attention");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_brings_an_agreement_in_line_and_says_what_happened() {
+    let running = running().await;
+    running.stack.world().unwrap().approve(AgreementKind::Access, "a-1").unwrap();
+    let granted = running.dmm(&["look", "a-1", "--json"]).await;
+    assert_eq!(granted.code, 0, "{granted:?}");
+    let granted = granted.json();
+    assert_eq!(granted["outcome"], "granted");
+    assert_eq!(granted["changes"], json!([{ "change": "put", "role": ROLE, "policy": "DMM_Access_a-1" }]));
+    assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
+    let again = running.dmm(&["look", "access/a-1"]).await;
+    assert_eq!((again.code, again.output.as_str()), (0, "access a-1: unchanged\n"), "{again:?}");
+
+    running.stack.world().unwrap().approve(AgreementKind::Access, "a-2").unwrap();
+    let refused = running.dmm(&["look", "a-2"]).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.output.contains("refused\n  ArnMissing: "), "{refused:?}");
+
+    running.stack.world().unwrap().cancel(AgreementKind::Access, "a-1").unwrap();
+    let revoked = running.dmm(&["look", "a-1"]).await;
+    assert_eq!(revoked.output, format!("access a-1: revoked\n  - DMM_Access_a-1 on the role {ROLE}\n"));
+    assert!(running.policies().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_changes_nothing_until_it_is_confirmed() {
+    let running = running().await;
+    running.approve("a-1").await;
+    let iam = &running.stack.view().clients().iam;
+    iam.delete_role_policy().role_name(ROLE).policy_name("DMM_Access_a-1").send().await.unwrap();
+    let plan = running.dmm(&["plan"]).await;
+    assert_eq!(plan.code, 0, "{plan:?}");
+    assert!(plan.output.contains(&format!("+ DMM_Access_a-1 on the role {ROLE} (access a-1)")), "{plan:?}");
+    let unconfirmed = running.dmm(&["plan", "--apply"]).await;
+    assert_eq!(unconfirmed.code, 2);
+    assert!(unconfirmed.errors.contains("--yes"), "{unconfirmed:?}");
+    assert!(running.policies().await.is_empty());
+    let applied = running.dmm(&["plan", "--apply", "--yes"]).await;
+    assert_eq!(applied.code, 0, "{applied:?}");
+    assert!(applied.output.contains("1 granted or changed"), "{applied:?}");
+    assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_events_are_listed_with_their_reason_and_processed_again() {
+    let running = running().await;
+    let away = Fault::new("dmm", "GET /api/access/{id}", FaultKind::status(503)).always();
+    running.stack.proxy().inject(away);
+    running.approve("a-1").await;
+    let list = running.dmm(&["dead-letters", "list", "--json"]).await;
+    assert_eq!(list.code, 1, "{list:?}");
+    let list = list.json();
+    let event = &list["events"][0];
+    assert_eq!((&event["queue"], &event["subject"]), (&json!("failed"), &json!("a-1")));
+    assert!(event["reason"].as_str().unwrap().starts_with("Retryable: "), "{event}");
+    let id = event["id"].as_str().unwrap();
+
+    let still = running.dmm(&["dead-letters", "resend", "--all"]).await;
+    assert_eq!(still.code, 1, "{still:?}");
+    assert!(still.output.contains("failed again"), "{still:?}");
+    let shown = running.dmm(&["dead-letters", "show", &id[..8]]).await;
+    assert!(shown.output.contains("AccessActivatedEvent"), "{shown:?}");
+    let unknown = running.dmm(&["dead-letters", "show", "no-such-id"]).await;
+    assert_eq!(unknown.code, 2);
+
+    running.stack.proxy().clear_faults();
+    let sent = running.dmm(&["dead-letters", "resend", id]).await;
+    assert_eq!(sent.code, 0, "{sent:?}");
+    assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
+    let empty = running.dmm(&["dead-letters", "list"]).await;
+    assert_eq!((empty.code, empty.output.as_str()), (0, "There are no dead letters.\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_deleted_only_after_a_confirmation() {
+    let running = running().await;
+    let away = Fault::new("dmm", "GET /api/access/{id}", FaultKind::status(503)).always();
+    running.stack.proxy().inject(away);
+    running.approve("a-1").await;
+    let asked = running.dmm(&["dead-letters", "drop", "--all"]).await;
+    assert_eq!(asked.code, 2, "{asked:?}");
+    assert_eq!(running.dmm(&["dead-letters", "list"]).await.code, 1, "it is still there");
+    let dropped = running.dmm(&["dead-letters", "drop", "--all", "--yes"]).await;
+    assert_eq!(dropped.code, 0, "{dropped:?}");
+    assert_eq!(running.dmm(&["dead-letters", "list"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantined_event_is_repaired_and_sent() {
+    let running = running().await;
+    let mut event = json!({ "id": "e-1", "subject": "a-1", "data": { "id": "a-1" } });
+    running.stack.world().unwrap().append_raw_event(event.clone());
+    running.stack.poll(TIMEOUT).await.unwrap();
+    let list = running.dmm(&["quarantine", "list", "--json"]).await;
+    assert_eq!(list.code, 1, "{list:?}");
+    let list = list.json();
+    let held = &list["events"][0];
+    let id = held["id"].as_str().unwrap();
+    assert!(held["reason"].as_str().unwrap().contains("type"), "{list}");
+    let shown = running.dmm(&["quarantine", "show", &id[..16], "--json"]).await;
+    assert_eq!(shown.json()["content"]["event"], event);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("event.json");
+    std::fs::write(&file, "{}").unwrap();
+    let file_name = file.to_str().unwrap();
+    let bad = running.dmm(&["quarantine", "resend", id, "--event", file_name]).await;
+    assert_eq!(bad.code, 2);
+    assert!(bad.errors.contains("`id`"), "{bad:?}");
+    event["type"] = json!("com.datamesh-manager.events.TagCreatedEvent");
+    std::fs::write(&file, event.to_string()).unwrap();
+    let sent = running.dmm(&["quarantine", "resend", id, "--event", file_name]).await;
+    assert_eq!(sent.code, 0, "{sent:?}");
+    running.stack.poll(TIMEOUT).await.unwrap();
+    let published = running.stack.published();
+    assert_eq!(published.last().unwrap()["detail"]["id"], "e-1");
+    assert_eq!(running.dmm(&["quarantine", "list"]).await.code, 0);
+
+    // The feed reads the broken event again, and does not store it again.
+    let replayed = running.dmm(&["replay", "--beginning", "--yes"]).await;
+    assert_eq!(replayed.code, 0, "{replayed:?}");
+    running.stack.poll(TIMEOUT).await.unwrap();
+    let list = running.dmm(&["quarantine", "list"]).await;
+    assert_eq!((list.code, list.output.as_str()), (0, "The quarantine is empty.\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_a_resource_and_what_changed_since_a_snapshot() {
+    let running = running().await;
+    running.approve("a-1").await;
+    let readers = running.dmm(&["who-reads", "arn:aws:s3:::orders-data/daily", "--json"]).await;
+    assert_eq!(readers.code, 0, "{readers:?}");
+    let readers = readers.json();
+    assert_eq!(
+        (&readers["grants"][0]["role"], &readers["grants"][0]["agreement"]),
+        (&json!(ROLE), &json!("access a-1"))
+    );
+    let nobody = running.dmm(&["who-reads", "arn:aws:s3:::other"]).await;
+    assert_eq!(nobody.output, "This stack has not granted access to arn:aws:s3:::other.\n");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("before.json");
+    let snapshot = running.dmm(&["snapshot"]).await;
+    std::fs::write(&file, &snapshot.output).unwrap();
+    let file = file.to_str().unwrap();
+    let same = running.dmm(&["diff", file]).await;
+    assert_eq!(same.code, 0, "{same:?}");
+    assert!(same.output.contains(": 0 rights lost, 0 gained"), "{same:?}");
+    running.stack.world().unwrap().cancel(AgreementKind::Access, "a-1").unwrap();
+    running.stack.poll(TIMEOUT).await.unwrap();
+    let lost = running.dmm(&["diff", file]).await;
+    assert_eq!(lost.code, 1, "{lost:?}");
+    assert!(
+        lost.output.contains(&format!("- {ROLE}: s3:GetObject on arn:aws:s3:::orders-data/*")),
+        "{lost:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_is_found_by_its_name_and_by_its_outputs() {
+    let running = running().await;
+    running.approve("a-1").await;
+    let function = running.stack.function("feed").unwrap();
+    let name =
+        function.strip_prefix("datamesh-manager-aws-").and_then(|name| name.strip_suffix("-feed")).unwrap();
+    let mut by_name = running.with_credentials();
+    by_name.args(["look", "a-1", "--stack", name]);
+    let by_name = run(by_name).await;
+    assert_eq!((by_name.code, by_name.output.as_str()), (0, "access a-1: unchanged\n"), "{by_name:?}");
+    let mut quarantine = running.with_credentials();
+    quarantine.args(["quarantine", "list", "--stack", name]);
+    assert_eq!(run(quarantine).await.code, 0);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("outputs.json");
+    std::fs::write(&file, serde_json::to_string(&running.stack.deployed().outputs).unwrap()).unwrap();
+    let mut by_outputs = running.with_credentials();
+    by_outputs.args(["dead-letters", "list", "--outputs"]).arg(&file);
+    let by_outputs = run(by_outputs).await;
+    assert_eq!(by_outputs.code, 0, "{by_outputs:?}");
+
+    let mut unknown = running.with_credentials();
+    unknown.args(["status", "--stack", "nowhere"]);
+    let unknown = run(unknown).await;
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.errors.contains("there is no stack nowhere"), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_are_missing_or_invalid_are_one_sentence() {
+    let running = running().await;
+    let mut wrong = running.with_credentials();
+    wrong.env("AWS_ACCESS_KEY_ID", "AKIAWRONGWRONGWRONGW").args(["status", "--stack", "dev"]);
+    let wrong = run(wrong).await;
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.errors.contains("there are no valid AWS credentials"), "{wrong:?}");
+    let home = tempfile::tempdir().unwrap();
+    let mut none = binary();
+    none.env("HOME", home.path()).env("AWS_REGION", "eu-central-1").args(["status", "--stack", "dev"]);
+    let none = run(none).await;
+    assert_eq!(none.code, 2);
+    assert!(none.errors.contains("there are no valid AWS credentials"), "{none:?}");
+}
+
+#[tokio::test]
+async fn without_a_stack_the_error_says_how_to_name_one() {
+    let mut command = binary();
+    command.arg("status");
+    let ran = run(command).await;
+    assert_eq!(ran.code, 2);
+    assert!(ran.errors.contains("--stack NAME") && ran.errors.contains("--local"), "{ran:?}");
+    let mut nobody = binary();
+    nobody.args(["status", "--control", "http://127.0.0.1:9"]);
+    let nobody = run(nobody).await;
+    assert_eq!(nobody.code, 2);
+    assert!(nobody.errors.contains("no local stack is running"), "{nobody:?}");
+}
+
+#[tokio::test]
+async fn a_closed_pipe_ends_the_program_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = binary();
+    command.args(["completions", "bash"]).stdout(writer).stderr(Stdio::piped());
+    let output = command.spawn().unwrap().wait_with_output().await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
