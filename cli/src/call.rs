@@ -26,7 +26,13 @@ where
         ) => CliError::Credentials,
         Some(code) => CliError::Call { action, problem: code.to_owned() },
         None => {
-            let problem = DisplayErrorContext(&error).to_string();
+            let problem = match &error {
+                // The body of the answer can contain anything.
+                SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
+                    "the answer is not one that AWS gives".to_owned()
+                }
+                _ => DisplayErrorContext(&error).to_string(),
+            };
             // The SDK has no error of its own for this.
             if problem.contains("no providers in chain provided credentials")
                 || problem.contains("CredentialsNotLoaded")

@@ -167,7 +167,8 @@ pub fn read_event(path: &Path) -> Result<Map<String, Value>, CliError> {
 }
 
 fn event_of(text: &str) -> Result<Map<String, Value>, String> {
-    let value = dmm_mesh::strict::read(text.as_bytes()).map_err(|error| error.to_string())?;
+    let value =
+        dmm_mesh::strict::read(text.as_bytes()).map_err(|error| format!("it is not valid JSON ({error})"))?;
     let Value::Object(event) = value else { return Err("it is not a JSON object".to_owned()) };
     for member in ["id", "type"] {
         let is_set = event.get(member).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());

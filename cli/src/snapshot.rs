@@ -258,7 +258,7 @@ mod tests {
         }
     }
 
-    fn allow(action: &str, resource: &str, condition: Value) -> Value {
+    fn allow(action: &str, resource: &str, condition: &Value) -> Value {
         json!({ "Statement": { "Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition } })
     }
 
@@ -270,7 +270,7 @@ mod tests {
         let condition = || json!({ "C": { "j": "w", "k": "v" } });
         let several: Vec<Value> = ["a:A", "a:B"]
             .iter()
-            .flat_map(|action| ["x", "y"].map(|resource| allow(action, resource, condition())))
+            .flat_map(|action| ["x", "y"].map(|resource| allow(action, resource, &condition())))
             .collect();
         assert_eq!(snapshot(&[one]).rights, snapshot(&several).rights);
     }
@@ -278,14 +278,14 @@ mod tests {
     #[test]
     fn what_is_lost_gained_and_conditioned_otherwise_is_told_apart() {
         let before = snapshot(&[
-            allow("a:A", "x", json!({})),
-            allow("a:B", "x", json!({})),
-            allow("a:C", "x", json!({})),
+            allow("a:A", "x", &json!({})),
+            allow("a:B", "x", &json!({})),
+            allow("a:C", "x", &json!({})),
         ]);
         let after = snapshot(&[
-            allow("a:A", "x", json!({})),
-            allow("a:B", "x", json!({ "C": { "k": "v" } })),
-            allow("a:D", "x", json!({})),
+            allow("a:A", "x", &json!({})),
+            allow("a:B", "x", &json!({ "C": { "k": "v" } })),
+            allow("a:D", "x", &json!({})),
         ]);
         let Difference { unchanged, lost, gained, conditions, .. } = Difference::between(&before, &after);
         let actions = |rights: Vec<Right>| rights.into_iter().map(|right| right.action).collect::<Vec<_>>();

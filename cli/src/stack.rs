@@ -60,8 +60,8 @@ pub struct Stack {
     pub iam: aws_sdk_iam::Client,
     /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
-    /// CloudWatch.
-    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// CloudWatch; `None` for an emulator, which does not evaluate alarms.
+    pub cloudwatch: Option<aws_sdk_cloudwatch::Client>,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
 }
@@ -112,7 +112,7 @@ impl Stack {
             ),
             iam: aws_sdk_iam::Client::new(config),
             lambda: aws_sdk_lambda::Client::new(config),
-            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            cloudwatch: config.endpoint_url().is_none().then(|| aws_sdk_cloudwatch::Client::new(config)),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
         }
     }
