@@ -58,7 +58,7 @@ use level::level_of;
 use line::Line;
 use names::{log, span as name};
 pub use own_trace::OwnTrace;
-pub use span::{ErrorClass, EventSpan, attribute, current, failed};
+pub use span::{ErrorClass, EventSpan, attribute, current, failed, received_batch};
 
 /// The crates, besides the function's own, that `LOG_LEVEL` applies to without restriction.
 const OUR_CRATES: [&str; 5] = ["dmm_api", "dmm_aws", "dmm_converge", "dmm_function", "dmm_telemetry"];

@@ -66,6 +66,12 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     MESSAGING_MESSAGE_ID = "messaging.message.id";
     /// the number of messages in the batch
     MESSAGING_BATCH_SIZE = "messaging.batch.message_count";
+    /// the queue's URL
+    SQS_QUEUE_URL = "aws.sqs.queue.url";
+    /// the bucket of a called object
+    S3_BUCKET = "aws.s3.bucket";
+    /// the key of a called object
+    S3_KEY = "aws.s3.key";
     /// `create`, `process` or `send`
     MESSAGING_OPERATION_NAME = "messaging.operation.name";
     /// the same, as one of OpenTelemetry's types
@@ -123,7 +129,9 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     CLOUD_PROVIDER = "cloud.provider";
     /// `aws_lambda`
     CLOUD_PLATFORM = "cloud.platform";
-    /// the function's region
+    /// the account in which the functions run
+    CLOUD_ACCOUNT_ID = "cloud.account.id";
+    /// the function's region; on a call, the region of the called service
     CLOUD_REGION = "cloud.region";
     /// the function's name in Lambda
     FAAS_NAME = "faas.name";
