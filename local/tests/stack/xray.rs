@@ -1,6 +1,9 @@
 //! How X-Ray shows the spans of the running stack. The rules are those of the translation from OpenTelemetry
 //! (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/exporter/awsxrayexporter>).
 
+mod translated;
+mod translator;
+
 use std::collections::BTreeSet;
 
 use dmm_proxy::{Fault, FaultKind};
