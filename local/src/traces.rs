@@ -62,8 +62,7 @@ pub fn show(args: &ShowTrace) -> Result<String, StackError> {
         args.map_svg.as_ref().map(|path| (path, map())),
     ];
     for (path, picture) in pictures.into_iter().flatten() {
-        std::fs::write(path, picture)
-            .map_err(|source| StackError::Picture { path: path.clone(), source })?;
+        std::fs::write(path, picture).map_err(|source| StackError::Picture { path: path.clone(), source })?;
     }
     if args.json { trace.to_json().map_err(StackError::Report) } else { Ok(waterfall(&trace)) }
 }

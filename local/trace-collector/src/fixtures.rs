@@ -77,11 +77,7 @@ pub(crate) fn grant() -> Trace {
         of_kind(with(recorded, &attributes), SpanKind::Client)
     };
     trace(vec![
-        local_root(
-            of_kind(span(1, 0, "create dmm_events", 0, 3), SpanKind::Producer),
-            "feed",
-            "dmm_events",
-        ),
+        local_root(of_kind(span(1, 0, "create dmm_events", 0, 3), SpanKind::Producer), "feed", "dmm_events"),
         local_root(
             of_kind(span(2, 1, "process dmm_events", 4, 9), SpanKind::Consumer),
             "router",
@@ -95,11 +91,7 @@ pub(crate) fn grant() -> Trace {
             of_kind(span(4, 3, "AWS::Lambda iam-grant", 9, 40), SpanKind::Server),
             &[("aws.local.service", "datamesh-manager-aws-local-iam-grant")],
         ),
-        local_root(
-            of_kind(span(5, 4, "iam-grant", 10, 39), SpanKind::Consumer),
-            "iam-grant",
-            "EventBridge",
-        ),
+        local_root(of_kind(span(5, 4, "iam-grant", 10, 39), SpanKind::Consumer), "iam-grant", "EventBridge"),
         with(
             of_kind(span(6, 5, "GET /api/access/{id}", 11, 15), SpanKind::Client),
             &[

@@ -21,22 +21,20 @@ const TITLE: usize = 44;
 
 /// Colors are X-Ray's: green, yellow for an error, purple for a throttle and red for a fault.
 const STYLE: &str = "
-  svg { --ground: #ffffff; --text: #16191f; --faint: #545b64; --line: #aab7b8; --band: #f2f3f3;
-        --ok: #1d8102; --error: #b7791f; --throttle: #8a3ffc; --fault: #d13212; }
-  @media (prefers-color-scheme: dark) {
-    svg { --ground: #161d26; --text: #f2f3f3; --faint: #a4afba; --line: #5f6b7a; --band: #202a35;
-          --ok: #5fc24a; --error: #f0b429; --throttle: #be95ff; --fault: #ff6b4a; }
-  }
-  .ground { fill: var(--ground); } .band { fill: var(--band); } .head { fill: var(--line); }
-  text { font: 13px -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; fill: var(--text); }
-  .faint { fill: var(--faint); font-size: 12px; } .title { font-weight: 600; font-size: 15px; }
+  text { font: 13px 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; fill: #16191f; }
+  .faint { fill: #545b64; font-size: 12px; } .title { font-weight: 600; font-size: 15px; }
   .function { font-weight: 600; } .middle { text-anchor: middle; } .end { text-anchor: end; }
-  .edge { stroke: var(--line); stroke-width: 1.5; fill: none; }
-  circle { fill: var(--ground); stroke-width: 4; }
-  .ring.ok { stroke: var(--ok); } .ring.error { stroke: var(--error); }
-  .ring.throttle { stroke: var(--throttle); } .ring.fault { stroke: var(--fault); }
-  .bar.ok { fill: var(--ok); } .bar.error { fill: var(--error); }
-  .bar.throttle { fill: var(--throttle); } .bar.fault { fill: var(--fault); }
+  .ground { fill: #ffffff; } .band { fill: #f2f3f3; } .edge { stroke: #879596; stroke-width: 1.5; fill: none; }
+  .ring { fill: #ffffff; stroke-width: 4; }
+  .ok { stroke: #1d8102; } .error { stroke: #b7791f; } .throttle { stroke: #8a3ffc; } .fault { stroke: #d13212; }
+  .bar { stroke: none; } .bar.ok { fill: #1d8102; } .bar.error { fill: #b7791f; }
+  .bar.throttle { fill: #8a3ffc; } .bar.fault { fill: #d13212; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #f2f3f3; } .faint { fill: #a4afba; }
+    .ground { fill: #161d26; } .band { fill: #202a35; } .edge { stroke: #7d8998; } .ring { fill: #161d26; }
+    .ok { stroke: #5fc24a; } .error { stroke: #f0b429; } .throttle { stroke: #be95ff; } .fault { stroke: #ff6b4a; }
+    .bar.ok { fill: #5fc24a; } .bar.error { fill: #f0b429; } .bar.throttle { fill: #be95ff; } .bar.fault { fill: #ff6b4a; }
+  }
 ";
 
 /// Returns the picture of a trace: its map and its timeline.
@@ -72,7 +70,7 @@ fn title(trace: &Trace, segments: &[Segment]) -> String {
     let (begin, end) = range(segments);
     let mut svg = String::new();
     text(&mut svg, MARGIN, 28, "title", event.unwrap_or("Trace"));
-    let about = format!("{}   {}", trace.xray_id(), formatted(took(begin, end)));
+    let about = format!("{} · {}", trace.xray_id(), formatted(took(begin, end)));
     text(&mut svg, WIDTH - MARGIN, 28, "faint end", &about);
     svg
 }

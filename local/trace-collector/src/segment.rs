@@ -119,7 +119,7 @@ fn segments_of(recorded: &Recorded) -> Vec<Segment> {
     let mut service = segment.clone();
     // The translation draws this id by chance; this one is the same each time.
     service.id = hexadecimal(&span.span_id.iter().map(|byte| !byte).collect::<Vec<u8>>());
-    service.name = name.to_owned();
+    name.clone_into(&mut service.name);
     service.is_subsegment = false;
     service.namespace = None;
     service.operation = None;
@@ -163,8 +163,7 @@ fn segment(recorded: &Recorded) -> Segment {
 
 fn operation(span: &Span) -> Option<String> {
     let of_aws = text(span, "rpc.method").map(str::to_owned);
-    let of_http =
-        || Some(format!("{} {}", text(span, "http.request.method")?, text(span, "url.template")?));
+    let of_http = || Some(format!("{} {}", text(span, "http.request.method")?, text(span, "url.template")?));
     of_aws.or_else(of_http)
 }
 
@@ -233,7 +232,10 @@ fn hexadecimal(id: &[u8]) -> String {
     id.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "X-Ray's times are such numbers, exact to less than a microsecond")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "X-Ray's times are such numbers, exact to less than a microsecond"
+)]
 fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }

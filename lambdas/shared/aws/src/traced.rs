@@ -181,7 +181,9 @@ mod tests {
     fn the_region_is_the_one_that_a_request_is_signed_for() {
         let header = "AWS4-HMAC-SHA256 Credential=AKID/20261128/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=a";
         assert_eq!(signed_for(header), Some("us-east-1"));
-        for none in ["", "Basic abc", "AWS4-HMAC-SHA256 Credential=AKID", "AWS4-HMAC-SHA256 Credential=AKID/1//iam"] {
+        for none in
+            ["", "Basic abc", "AWS4-HMAC-SHA256 Credential=AKID", "AWS4-HMAC-SHA256 Credential=AKID/1//iam"]
+        {
             assert_eq!(signed_for(none), None, "{none}");
         }
     }

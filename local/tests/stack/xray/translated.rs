@@ -12,7 +12,8 @@ use super::MOST_ANNOTATIONS;
 use super::translator::{Translated, Translator, spans};
 use crate::common::faults::{error, grant, quiet};
 use crate::common::{
-    ACCOUNT, ROLE, TIMEOUT, agreement, announce, forecast, mesh_with_access, stack, stack_with, traces_when, world,
+    ACCOUNT, ROLE, TIMEOUT, agreement, announce, forecast, mesh_with_access, stack, stack_with, traces_when,
+    world,
 };
 
 /// How often a call is tried before it fails.
@@ -44,7 +45,8 @@ async fn busy() -> (Stack, Vec<Trace>) {
     let has = |traces: &[Trace], id: &str, outcome: &str| {
         traces.iter().any(|it| {
             it.spans().iter().any(|it| {
-                text(&it.span, "dmm.agreement.id") == Some(id) && text(&it.span, "dmm.outcome") == Some(outcome)
+                text(&it.span, "dmm.agreement.id") == Some(id)
+                    && text(&it.span, "dmm.outcome") == Some(outcome)
             })
         })
     };
@@ -155,10 +157,17 @@ async fn people_find_traces_with_every_documented_filter_expression_and_x_ray_ac
         let shown = trace.waterfall(150);
         let ids: BTreeSet<&str> = segments.iter().map(|it| it.id.as_str()).collect();
         for segment in &segments {
-            assert!(segment.parent.as_ref().is_none_or(|id| ids.contains(id.as_str())), "{segment:?}\n{shown}");
+            assert!(
+                segment.parent.as_ref().is_none_or(|id| ids.contains(id.as_str())),
+                "{segment:?}\n{shown}"
+            );
         }
         assert_fits(trace, &translated.segments);
-        assert_eq!(shapes(&trace.segments()), shapes(&segments), "this repository's own translation\n{shown}");
+        assert_eq!(
+            shapes(&trace.segments()),
+            shapes(&segments),
+            "this repository's own translation\n{shown}"
+        );
         assert_eq!(Map::of(&trace.segments()).edges, Map::of(&segments).edges, "{shown}");
         // Only what was broken on purpose is shown as an error.
         let is_broken = says(trace, "dmm.outcome", "granted");
@@ -173,12 +182,14 @@ fn assert_fits(trace: &Trace, documents: &[Value]) {
     let shown = trace.waterfall(150);
     let sizes: Vec<usize> = documents.iter().map(|document| document.to_string().len()).collect();
     assert!(sizes.iter().all(|size| *size <= LARGEST_SEGMENT), "{sizes:?}\n{shown}");
-    if is_of_event(trace) && !says(trace, "dmm.outcome", "granted") {
+    // Except where Lambda started the function again, and the trace contains its work twice.
+    let is_retried = says(trace, "dmm.outcome", "granted");
+    if is_of_event(trace) && !is_retried {
         assert!(sizes.iter().sum::<usize>() <= LARGEST_TRACE, "{sizes:?}\n{shown}");
     }
     let annotations = documents.iter().filter_map(|it| it["annotations"].as_object());
     let annotations: usize = annotations.map(serde_json::Map::len).sum();
-    assert!(annotations <= 2 * MOST_ANNOTATIONS, "{annotations} annotations\n{shown}");
+    assert!(annotations <= MOST_ANNOTATIONS || is_retried, "{annotations} annotations\n{shown}");
     for document in documents {
         if let Some(status) = document.pointer("/http/response/status") {
             assert!(status.as_u64().is_some_and(|status| status >= 100), "{document}");

@@ -58,7 +58,8 @@ impl Translator {
                            it is not built. Run .ci/xray-translator, which needs Go.";
             assert!(std::env::var_os(REQUIRED).is_none(), "{message}");
             // Unlike eprintln, this is shown even if the test passes.
-            writeln!(std::io::stderr(), "\nWARNING: {message}\n").unwrap();
+            let mut shown = std::io::stderr();
+            writeln!(shown, "\nWARNING: {message}\n").unwrap();
             return None;
         }
         let mut process = Command::new(PROGRAM)
@@ -68,22 +69,25 @@ impl Translator {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let endpoint = lines.next_line().await.unwrap().expect("its address").parse().unwrap();
+        let endpoint = lines.next_line().await.unwrap().unwrap().parse().unwrap();
         Some(Translator { endpoint, lines, _process: process })
     }
 
     /// What it made of the next request that it has received, or will receive.
     pub(crate) async fn next(&mut self) -> Translated {
-        serde_json::from_str(&self.lines.next_line().await.unwrap().expect("it is running")).unwrap()
+        serde_json::from_str(&self.lines.next_line().await.unwrap().unwrap()).unwrap()
     }
 
     /// Sends it a trace.
     pub(crate) async fn translate(&mut self, trace: &Trace) -> Translated {
         let request = trace.to_request();
         let client = dmm_proxy::client(&self.endpoint).unwrap();
-        let sent = client.post(self.endpoint.join("v1/traces").unwrap()).json(&request).send().await.unwrap();
+        let address = self.endpoint.join("v1/traces").unwrap();
+        // It answers when it has written the line, which can be longer than what a pipe holds.
+        let (sent, translated) = tokio::join!(client.post(address).json(&request).send(), self.next());
+        let sent = sent.unwrap();
         let status = sent.status();
         assert!(status.is_success(), "{status}: {}", sent.text().await.unwrap());
-        self.next().await
+        translated
     }
 }

@@ -33,8 +33,10 @@ pub(super) fn draw(segments: &[Segment], top: usize) -> String {
         let y = top + index * ROW;
         if index % 2 == 0 {
             let (x, width) = (MARGIN / 2, WIDTH - MARGIN);
-            let _ =
-                writeln!(svg, "<rect class=\"band\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{ROW}\"/>");
+            let _ = writeln!(
+                svg,
+                "<rect class=\"band\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{ROW}\"/>"
+            );
         }
         let x = MARGIN + depth * INDENT;
         let style = if segment.is_subsegment { "" } else { "function" };
