@@ -1,6 +1,7 @@
 //! How X-Ray shows the spans of the running stack. The rules are those of the translation from OpenTelemetry
 //! (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/exporter/awsxrayexporter>).
 
+mod conventions;
 mod translated;
 mod translator;
 

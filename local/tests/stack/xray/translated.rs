@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value;
 
 use super::MOST_ANNOTATIONS;
+use super::conventions::assert_conventions;
 use super::translator::{Translated, Translator, spans};
 use crate::common::faults::{error, grant, quiet};
 use crate::common::{
@@ -147,6 +148,7 @@ fn shapes(segments: &[Segment]) -> Vec<String> {
 async fn people_find_traces_with_every_documented_filter_expression_and_x_ray_accepts_them() {
     let translator = Translator::start().await;
     let (_stack, traces) = busy().await;
+    assert_conventions(&traces);
     assert_found(&traces.iter().map(|trace| (trace, trace.segments())).collect::<Vec<_>>());
     let Some(mut translator) = translator else { return };
     let mut found = Vec::new();
