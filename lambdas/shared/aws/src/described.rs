@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn described(input: &Input) -> BTreeMap<String, String> {
-        attributes(&input).into_iter().map(|it| (it.key.to_string(), it.value.to_string())).collect()
+        attributes(input).into_iter().map(|it| (it.key.to_string(), it.value.to_string())).collect()
     }
 
     fn expected(all: &[(&str, &str)]) -> BTreeMap<String, String> {
