@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a failure here is the test's")]
 
 mod alarms;
+mod prices;
 mod references;
 mod security;
 mod telemetry;

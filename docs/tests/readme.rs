@@ -28,13 +28,14 @@ enum Use {
 const AWS: &str = "needs an AWS account and the Pulumi CLI";
 
 /// Every line of the README's `sh` blocks, in order.
-const COMMANDS: [(&str, Use); 17] = [
+const COMMANDS: [(&str, Use); 18] = [
     (
         "cargo run -p dmm-local -- demo",
         Use::Run(&["create dmm_events", "IAM.PutRolePolicy", "0 quarantined"]),
     ),
     ("cargo test --workspace", Use::Skip("this test is part of it")),
     ("cargo run -p dmm-local -- trace", Use::Run(&["create dmm_events", "process dmm_events", "iam-"])),
+    ("cargo run -p dmm-local -- trace --svg target/trace.svg", Use::Run(&["create dmm_events"])),
     (
         "cargo run -p dmm-local -- package",
         Use::Skip(
@@ -86,6 +87,9 @@ fn every_command_of_the_readme_works() {
         }
         if command.ends_with(" demo") {
             recorded::assert_attributes_are_documented();
+        }
+        if command.ends_with(" target/trace.svg") {
+            recorded::assert_picture_is_that_of_the_readme();
         }
     }
 }

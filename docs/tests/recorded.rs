@@ -49,6 +49,16 @@ pub(crate) fn assert_attributes_are_documented() {
     }
 }
 
+/// The picture of the trace that the README shows has the nodes and edges of the one that its command has drawn.
+pub(crate) fn assert_picture_is_that_of_the_readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let edges = |path: &str| -> BTreeSet<String> {
+        let picture = fs::read_to_string(root.join(path)).unwrap();
+        picture.split("data-edge=\"").skip(1).map(|it| it.split('"').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(edges("docs/trace.svg"), edges("target/trace.svg"));
+}
+
 /// Every metric in the functions' logs is from a documented function, every member of `span` is documented, and every
 /// documented member is there before long.
 pub(crate) fn assert_logs_are_documented(folder: &str) {

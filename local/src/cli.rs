@@ -46,6 +46,12 @@ pub struct ShowTrace {
     /// Print the spans as OTLP in JSON.
     #[arg(long)]
     pub json: bool,
+    /// Draw the trace as X-Ray shows it: write a picture of its map and its segments to this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub svg: Option<PathBuf>,
+    /// Write a picture of the map only.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub map_svg: Option<PathBuf>,
     /// The file with the spans that `demo` or `up` recorded [default: target/dmm-local/traces.jsonl].
     #[arg(long, value_name = "FILE")]
     pub traces: Option<PathBuf>,

@@ -102,6 +102,14 @@ pub enum StackError {
         /// The cause.
         source: std::io::Error,
     },
+    /// A picture of a trace cannot be written.
+    #[error("cannot write the picture to {}: {source}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// The trace collector did not start.
     #[error(transparent)]
     Collector(#[from] dmm_trace_collector::CollectorError),

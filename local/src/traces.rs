@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dmm_lambda_service::{Segment, Tracing};
-use dmm_trace_collector::{Collector, Forward, Options, Store, Trace};
+use dmm_trace_collector::{Collector, Forward, Map, Options, Store, Trace, map_svg, trace_svg};
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -46,7 +46,8 @@ pub(crate) async fn start(file: PathBuf, forward: Option<Url>) -> Result<(Collec
 ///
 /// # Errors
 ///
-/// [`StackError::Traces`] if there was no run; [`StackError::NoTrace`] if the run has no such trace.
+/// [`StackError::Traces`] if there was no run; [`StackError::NoTrace`] if the run has no such trace;
+/// [`StackError::Picture`] if a picture cannot be written.
 pub fn show(args: &ShowTrace) -> Result<String, StackError> {
     let store = Store::read(
         &artifacts::file(args.traces.as_deref(), artifacts::TRACES).map_err(StackError::Executable)?,
@@ -55,6 +56,14 @@ pub fn show(args: &ShowTrace) -> Result<String, StackError> {
         Some(id) => store.find(id).ok_or_else(|| StackError::NoTrace(id.clone()))?,
         None => interesting(&store).ok_or_else(|| StackError::NoTrace("an event".to_owned()))?,
     };
+    let map = || map_svg(&Map::of(&trace.segments()));
+    let pictures = [
+        args.svg.as_ref().map(|path| (path, trace_svg(&trace))),
+        args.map_svg.as_ref().map(|path| (path, map())),
+    ];
+    for (path, picture) in pictures.into_iter().flatten() {
+        std::fs::write(path, picture).map_err(|source| StackError::Picture { path: path.clone(), source })?;
+    }
     if args.json { trace.to_json().map_err(StackError::Report) } else { Ok(waterfall(&trace)) }
 }
 
@@ -90,19 +99,25 @@ fn request(segment: Segment) -> ExportTraceServiceRequest {
         span_id: id.to_vec(),
         name: format!("{LAMBDA} {function}"),
         kind: SpanKind::Server.into(),
+        // The name of the node in X-Ray.
+        attributes: vec![attribute("aws.local.service", function)],
         start_time_unix_nano: nanoseconds(start),
         end_time_unix_nano: nanoseconds(end),
         status,
         ..Span::default()
     };
-    let name = AnyValue { value: Some(any_value::Value::StringValue(LAMBDA.to_owned())) };
-    let name = KeyValue { key: "service.name".to_owned(), value: Some(name), ..KeyValue::default() };
+    let name = attribute("service.name", LAMBDA.to_owned());
     let resource_spans = vec![ResourceSpans {
         resource: Some(Resource { attributes: vec![name], ..Resource::default() }),
         scope_spans: vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }],
         ..ResourceSpans::default()
     }];
     ExportTraceServiceRequest { resource_spans }
+}
+
+fn attribute(name: &str, value: String) -> KeyValue {
+    let value = AnyValue { value: Some(any_value::Value::StringValue(value)) };
+    KeyValue { key: name.to_owned(), value: Some(value), ..KeyValue::default() }
 }
 
 fn nanoseconds(time: Timestamp) -> u64 {

@@ -84,8 +84,8 @@ impl FakeQueue {
 
 #[async_trait]
 impl Queue for FakeQueue {
-    fn name(&self) -> &'static str {
-        "dmm_events.fifo"
+    fn url(&self) -> &'static str {
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/dmm_events.fifo"
     }
 
     async fn send(&self, messages: &[&Message]) -> Result<Vec<EntryFailure>, BatchError> {

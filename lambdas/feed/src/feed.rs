@@ -86,7 +86,7 @@ impl Feed {
             }
             summary.pages += 1;
             summary.polled += events.len();
-            let mut page = Page::new(self.queue.name(), events);
+            let mut page = Page::new(self.queue.url(), events);
 
             // A failure does not prevent the next steps: the cursor moves past everything that is done.
             let quarantined = self.quarantine_unsendable(&mut page, stop, summary).await;

@@ -56,14 +56,14 @@ struct EventProgress {
 }
 
 impl Page {
-    /// The page of events that go to the queue with this name.
-    pub(crate) fn new(queue: &str, events: Vec<RawEvent>) -> Page {
+    /// The page of events that go to the queue with this URL.
+    pub(crate) fn new(queue_url: &str, events: Vec<RawEvent>) -> Page {
         let progress = Progress::new(&events);
         let time = |event: &RawEvent| event.value().ok()?.get("time")?.as_str()?.parse().ok();
         let last_time = events.last().and_then(time);
         let (mut sendable, mut unsendable) = (Vec::new(), Vec::new());
         for (position, event) in events.into_iter().enumerate() {
-            match Outgoing::new(queue, position, event) {
+            match Outgoing::new(queue_url, position, event) {
                 Ok(outgoing) => sendable.push(outgoing),
                 Err(rejected) => unsendable.push(rejected),
             }
@@ -73,13 +73,13 @@ impl Page {
 }
 
 impl Outgoing {
-    fn new(queue: &str, position: usize, event: RawEvent) -> Result<Outgoing, Rejected> {
+    fn new(queue_url: &str, position: usize, event: RawEvent) -> Result<Outgoing, Rejected> {
         let (bytes, content) = event.into_parts();
         let event = match read(content) {
             Ok(event) => event,
             Err(problem) => return Err(Rejected { position, bytes, reason: problem.to_string() }),
         };
-        let span = EventSpan::create(queue, &telemetry::facts(&event));
+        let span = EventSpan::create(queue_url, &telemetry::facts(&event));
         match message(&event, span.context()) {
             Ok(message) => Ok(Outgoing { position, bytes, message, span }),
             Err(problem) => {

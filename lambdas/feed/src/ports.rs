@@ -35,8 +35,8 @@ impl EventSource for dmm_api::Client {
 /// The queue of events.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Its name.
-    fn name(&self) -> &str;
+    /// Its URL.
+    fn url(&self) -> &str;
 
     /// Sends a batch of messages in one call, and returns the failures of those that were not accepted.
     ///
@@ -48,8 +48,8 @@ pub trait Queue: Send + Sync {
 
 #[async_trait]
 impl Queue for SqsQueue {
-    fn name(&self) -> &str {
-        self.name()
+    fn url(&self) -> &str {
+        self.url()
     }
 
     async fn send(&self, messages: &[&Message]) -> Result<Vec<EntryFailure>, BatchError> {

@@ -8,7 +8,7 @@ use dmm_aws::batch::{BatchError, EntryFailure, FailureKind};
 use dmm_aws::eventbridge::{BATCH_LIMITS, BusEvent};
 use dmm_budget::Backoff;
 use dmm_budget::router::MARGIN;
-use dmm_telemetry::names::{attribute, log};
+use dmm_telemetry::names::log;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::batch::{Batch, Item, Outcome, Outcomes};
@@ -50,8 +50,10 @@ impl Router {
         let mut batch = Batch::new(event, &self.bus_name).inspect_err(|error| {
             tracing::error!({ log::ERROR } = dmm_telemetry::causes(error), "the batch cannot be routed");
         })?;
-        let count = i64::try_from(batch.items.len()).unwrap_or(i64::MAX);
-        dmm_telemetry::attribute(attribute::MESSAGING_BATCH_SIZE, count);
+        // Lambda's event source mapping reads one queue.
+        if let Some(first) = batch.items.first() {
+            dmm_telemetry::received_batch(&first.message.queue, batch.items.len());
+        }
         loop {
             let heads = batch.heads();
             if heads.is_empty() {

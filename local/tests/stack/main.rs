@@ -8,6 +8,7 @@
 
 mod access;
 mod attacks;
+mod canary;
 mod caution;
 mod commands;
 mod common;

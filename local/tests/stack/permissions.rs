@@ -20,10 +20,12 @@ use serde_json::{Value, json};
 
 /// What this machine does not use. Logs are files here, and there is no X-Ray; the emulator registers no table with Lake
 /// Formation, so nothing has to be asked there.
-const NOT_HERE: [&str; 5] = [
+const NOT_HERE: [&str; 7] = [
     "lakeformation:ListPermissions",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
+    "xray:PutSpans",
+    "xray:PutSpansForIndexing",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 ];

@@ -1,7 +1,7 @@
 //! Traces through the whole pipeline, with the deployed binaries: one per event, the documented tree, and a context that
 //! stays with the event in every case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::common::callers::as_function;
@@ -14,7 +14,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use dmm_local::Stack;
 use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::{AgreementKind, Landscape};
-use dmm_trace_collector::{Collector, Recorded, Store, Trace, text};
+use dmm_trace_collector::{Collector, Map, Recorded, Store, Trace, map_svg, text};
 use opentelemetry_proto::tonic::trace::v1::span::Link;
 use serde_json::{Value, json};
 
@@ -170,6 +170,7 @@ async fn the_span_tree_of_a_grant_is_the_documented_one() {
     let mut tree = Vec::new();
     walk(trace, trace.roots()[0], 0, &mut tree);
     assert_eq!(tree, documented, "\n{}", tree.join("\n"));
+    assert_map_is_the_documented_one(trace);
 
     let invocation = find(trace, "-iam-grant");
     let attributes = [
@@ -194,6 +195,18 @@ async fn the_span_tree_of_a_grant_is_the_documented_one() {
     for secret in [key, stack.operator().secret_access_key.as_str()] {
         assert!(!everything.contains(secret), "a secret is in a span");
     }
+}
+
+/// The picture in docs/telemetry.md has the nodes and edges of this trace's map.
+fn assert_map_is_the_documented_one(trace: &Trace) {
+    let drawn = map_svg(&Map::of(&trace.segments()));
+    let parts = |picture: &str| -> BTreeSet<String> {
+        let parts = ["data-edge=\"", "data-node=\""].iter().flat_map(|part| picture.split(part).skip(1));
+        parts.map(|it| it.split('"').next().unwrap().to_owned()).collect()
+    };
+    let documented = include_str!("../../../docs/map.svg");
+    assert_eq!(parts(&drawn), parts(documented), "draw it again: docs/telemetry.md says how");
+    assert!(parts(&drawn).contains("router → EventBridge"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

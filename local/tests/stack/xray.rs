@@ -1,6 +1,10 @@
 //! How X-Ray shows the spans of the running stack. The rules are those of the translation from OpenTelemetry
 //! (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/exporter/awsxrayexporter>).
 
+mod conventions;
+mod translated;
+mod translator;
+
 use std::collections::BTreeSet;
 
 use dmm_proxy::{Fault, FaultKind};
@@ -12,7 +16,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::common::faults::{grant, quiet};
 use crate::common::operator::reconcile;
-use crate::common::{ROLE, agreement, forecast, mesh, mesh_with_access, stack, traces_when, world};
+use crate::common::{ACCOUNT, ROLE, agreement, forecast, mesh, mesh_with_access, stack, traces_when, world};
 
 /// The most annotations that X-Ray indexes for a trace.
 const MOST_ANNOTATIONS: usize = 50;
@@ -140,6 +144,51 @@ async fn numbers_are_numbers_and_every_call_has_its_address() {
         }
     }
     assert!(seen.len() >= 3, "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_names_the_object_queue_or_bus_and_everything_its_account_and_region() {
+    let stack = stack(mesh_with_access()).await;
+    grant(&stack).await;
+    let routed = |trace: &Trace| trace.spans().iter().any(|it| it.span.name == "EventBridge.PutEvents");
+    let complete = |traces: &[Trace]| granted(traces).is_some() && traces.iter().any(routed);
+    let traces = traces_when(&stack, stack.collector().store(), complete).await;
+    let mut seen = BTreeSet::new();
+    for it in traces.iter().flat_map(Trace::spans).filter(|it| it.service != "AWS::Lambda") {
+        let span = &it.span;
+        let account = it.resource.attributes.iter().find(|it| it.key == "cloud.account.id");
+        let account = account.and_then(|it| as_text(it.value.as_ref()?));
+        assert_eq!(account, Some(ACCOUNT), "{}", span.name);
+        if text(span, "rpc.system") == Some("aws-api") {
+            assert_eq!(text(span, "cloud.region"), Some("eu-central-1"), "{}", span.name);
+        }
+        let expected: &[(&str, &str)] = match span.name.as_str() {
+            "S3.GetObject" | "S3.PutObject" => &[("aws.s3.bucket", "-state-"), ("aws.s3.key", "")],
+            "S3.GetBucketTagging" => &[("aws.s3.bucket", "orders-data")],
+            "SQS.SendMessageBatch" => &[
+                ("messaging.system", "aws_sqs"),
+                ("messaging.destination.name", "dmm_events.fifo"),
+                ("aws.sqs.queue.url", "/dmm_events.fifo"),
+            ],
+            "EventBridge.PutEvents" | "send dmm" => {
+                &[("messaging.system", "aws_eventbridge"), ("messaging.destination.name", "dmm")]
+            }
+            "create dmm_events" => &[("aws.sqs.queue.url", "/dmm_events.fifo")],
+            name if name.ends_with("-router") => {
+                &[("messaging.system", "aws_sqs"), ("messaging.destination.name", "dmm_events.fifo")]
+            }
+            _ => &[],
+        };
+        for (name, part) in expected {
+            assert!(
+                text(span, name).is_some_and(|it| it.contains(part)),
+                "{name} of {}: {span:?}",
+                span.name
+            );
+            seen.insert(*name);
+        }
+    }
+    assert_eq!(seen.len(), 5, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

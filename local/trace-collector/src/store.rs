@@ -142,11 +142,11 @@ impl Store {
 fn recorded(request: ExportTraceServiceRequest) -> Vec<Recorded> {
     let mut spans = Vec::new();
     for of_resource in request.resource_spans {
-        let attributes = of_resource.resource.map(|resource| resource.attributes).unwrap_or_default();
-        let service =
-            crate::trace::value(&attributes, "service.name").unwrap_or("unknown_service").to_owned();
+        let resource = of_resource.resource.unwrap_or_default();
+        let service = crate::trace::value(&resource.attributes, "service.name");
+        let service = service.unwrap_or("unknown_service").to_owned();
         for span in of_resource.scope_spans.into_iter().flat_map(|of_scope| of_scope.spans) {
-            spans.push(Recorded { service: service.clone(), span });
+            spans.push(Recorded { service: service.clone(), resource: resource.clone(), span });
         }
     }
     spans

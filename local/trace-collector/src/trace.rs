@@ -1,7 +1,7 @@
 //! The spans of one trace.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 
@@ -10,6 +10,8 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 pub struct Recorded {
     /// The resource attribute `service.name`.
     pub service: String,
+    /// What recorded the span.
+    pub resource: Resource,
     /// The span.
     pub span: Span,
 }
@@ -95,16 +97,18 @@ impl Trace {
     ///
     /// If the spans cannot be serialized, which is not known to happen.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        let resource_spans = self.spans.iter().map(|Recorded { service, span }| {
-            let name = AnyValue { value: Some(any_value::Value::StringValue(service.clone())) };
-            let name = KeyValue { key: "service.name".to_owned(), value: Some(name), ..KeyValue::default() };
-            ResourceSpans {
-                resource: Some(Resource { attributes: vec![name], ..Resource::default() }),
-                scope_spans: vec![ScopeSpans { spans: vec![span.clone()], ..ScopeSpans::default() }],
-                ..ResourceSpans::default()
-            }
+        serde_json::to_string_pretty(&self.to_request())
+    }
+
+    /// Returns the trace as an OTLP request.
+    #[must_use]
+    pub fn to_request(&self) -> ExportTraceServiceRequest {
+        let resource_spans = self.spans.iter().map(|Recorded { resource, span, .. }| ResourceSpans {
+            resource: Some(resource.clone()),
+            scope_spans: vec![ScopeSpans { spans: vec![span.clone()], ..ScopeSpans::default() }],
+            ..ResourceSpans::default()
         });
-        serde_json::to_string_pretty(&ExportTraceServiceRequest { resource_spans: resource_spans.collect() })
+        ExportTraceServiceRequest { resource_spans: resource_spans.collect() }
     }
 }
 

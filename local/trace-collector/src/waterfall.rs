@@ -124,7 +124,7 @@ fn cut(label: &str, most: usize) -> String {
     label.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-fn formatted(duration: Duration) -> String {
+pub(crate) fn formatted(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1000.0;
     match milliseconds {
         ..10.0 => format!("{milliseconds:.1} ms"),

@@ -2,6 +2,7 @@
 //! report, and looks at codes only where an operation gives one a meaning of its own (`NoSuchEntity`, for example).
 
 use std::error::Error;
+use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -115,7 +116,7 @@ impl CallErrorKind {
 }
 
 /// A call of AWS, or an entry of a batch in a call that succeeded, has failed.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error("{reason}")]
 pub struct CallError {
     /// What the failure means.
@@ -132,6 +133,21 @@ pub struct CallError {
     pub reason: String,
     /// The reason once more, with the id by which AWS can find the request; the SDK's error if there was no answer.
     pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl fmt::Debug for CallError {
+    /// Omits the message. Lambda's runtime logs the error of an invocation in this form.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CallError { kind, code, status, message: _, reason, source } = self;
+        formatter
+            .debug_struct("CallError")
+            .field("kind", kind)
+            .field("code", code)
+            .field("status", status)
+            .field("reason", reason)
+            .field("source", source)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CallError {
@@ -327,7 +343,7 @@ mod tests {
         let entry = CallError::of_entry("MalformedDetail", Some("jane.doe"), true);
         for error in [error, entry] {
             let source = error.source().expect("a cause");
-            let mut said = format!("{error} {source}");
+            let mut said = format!("{error} {error:?} {source}");
             let mut next = source.source();
             while let Some(cause) = next {
                 said = format!("{said} {cause}");

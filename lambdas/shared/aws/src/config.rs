@@ -14,6 +14,7 @@ use aws_types::region::Region;
 
 use dmm_budget::aws as budget;
 
+use crate::described::Described;
 use crate::http::{self, AwsSetupError};
 use crate::traced::traced;
 
@@ -93,7 +94,8 @@ impl Aws {
     /// A client of EventBridge.
     #[must_use]
     pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
-        aws_sdk_eventbridge::Client::new(&self.sdk_config)
+        let config = aws_sdk_eventbridge::config::Builder::from(&self.sdk_config);
+        aws_sdk_eventbridge::Client::from_conf(config.interceptor(Described).build())
     }
 
     /// A client of IAM.
@@ -105,14 +107,15 @@ impl Aws {
     /// A client of S3.
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        aws_sdk_s3::Client::new(&self.sdk_config)
+        let config = aws_sdk_s3::config::Builder::from(&self.sdk_config);
+        aws_sdk_s3::Client::from_conf(config.interceptor(Described).build())
     }
 
     /// A client of S3 in this region.
     #[must_use]
     pub fn s3_in(&self, region: impl Into<Cow<'static, str>>) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.sdk_config);
-        aws_sdk_s3::Client::from_conf(config.region(Region::new(region)).build())
+        aws_sdk_s3::Client::from_conf(config.region(Region::new(region)).interceptor(Described).build())
     }
 
     /// A client of Secrets Manager.
@@ -131,6 +134,7 @@ impl Aws {
     /// A client of SQS.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.sdk_config)
+        let config = aws_sdk_sqs::config::Builder::from(&self.sdk_config);
+        aws_sdk_sqs::Client::from_conf(config.interceptor(Described).build())
     }
 }

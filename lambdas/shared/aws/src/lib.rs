@@ -15,6 +15,7 @@
 pub mod batch;
 mod call_error;
 mod config;
+mod described;
 pub mod eventbridge;
 mod http;
 mod iam;

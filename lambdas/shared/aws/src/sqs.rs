@@ -134,6 +134,12 @@ impl SqsQueue {
         self.url.rsplit('/').next().unwrap_or(&self.url)
     }
 
+    /// The queue's URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends one message.
     ///
     /// # Errors

@@ -62,6 +62,9 @@ impl HttpConnector for Traced<SharedHttpConnector> {
         if let Some(uri) = &uri {
             describe(&span, uri);
         }
+        if let Some(region) = request.headers().get("authorization").and_then(signed_for) {
+            span.set_attribute(KeyValue::new("cloud.region", region.to_owned()));
+        }
         let call = self.0.call(request);
         let recorded = async move {
             let result = match call.await {
@@ -143,6 +146,14 @@ fn describe(span: &SpanRef<'_>, uri: &http::Uri) {
     span.set_attribute(KeyValue::new("url.full", format!("{scheme}://{authority}{}", uri.path())));
 }
 
+/// The region in a [signature](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html),
+/// `… Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`: that of the called service.
+fn signed_for(authorization: &str) -> Option<&str> {
+    let scope = authorization.split_once("Credential=")?.1.split(',').next()?;
+    // A key and a date come first.
+    scope.split('/').nth(2).filter(|region| !region.is_empty())
+}
+
 fn set_status_code(span: &SpanRef<'_>, status: i64) {
     span.set_attribute(KeyValue::new("http.response.status_code", status));
 }
@@ -165,6 +176,17 @@ fn code(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_region_is_the_one_that_a_request_is_signed_for() {
+        let header = "AWS4-HMAC-SHA256 Credential=AKID/20261128/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=a";
+        assert_eq!(signed_for(header), Some("us-east-1"));
+        for none in
+            ["", "Basic abc", "AWS4-HMAC-SHA256 Credential=AKID", "AWS4-HMAC-SHA256 Credential=AKID/1//iam"]
+        {
+            assert_eq!(signed_for(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn the_code_is_found_in_the_answers_of_each_of_aws_s_protocols() {

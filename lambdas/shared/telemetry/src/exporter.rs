@@ -1,5 +1,6 @@
 //! Exports spans to one of the supported destinations.
 
+use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
@@ -18,7 +19,7 @@ pub(crate) enum Exporter {
 
 impl Exporter {
     /// The exporter to the endpoint in `OTEL_EXPORTER_OTLP_…`.
-    pub(crate) fn otlp(client: reqwest::Client) -> Result<Exporter, ExporterBuildError> {
+    pub(crate) fn otlp(client: impl HttpClient + 'static) -> Result<Exporter, ExporterBuildError> {
         let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)

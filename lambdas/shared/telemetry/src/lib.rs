@@ -16,6 +16,7 @@
 //! | `tracer`, `resource` | OpenTelemetry's SDK, configured from the environment |
 //! | `processor` | queues ended spans and exports them in batches |
 //! | `exporter`, `daemon` | the destinations of spans: OTLP, or the X-Ray daemon |
+//! | `signature` | signs requests to X-Ray's own OTLP endpoint |
 //! | `level`, `line` | logs as JSON lines on stdout, which Lambda forwards to CloudWatch |
 //! | [`metrics`] | metrics, as lines on stdout too |
 
@@ -34,6 +35,7 @@ mod own_trace;
 mod processor;
 mod resource;
 mod service;
+mod signature;
 mod span;
 mod tracer;
 
@@ -58,7 +60,8 @@ use level::level_of;
 use line::Line;
 use names::{log, span as name};
 pub use own_trace::OwnTrace;
-pub use span::{ErrorClass, EventSpan, attribute, current, failed};
+pub use signature::Signer;
+pub use span::{ErrorClass, EventSpan, attribute, current, failed, received_batch};
 
 /// The crates, besides the function's own, that `LOG_LEVEL` applies to without restriction.
 const OUR_CRATES: [&str; 5] = ["dmm_api", "dmm_aws", "dmm_converge", "dmm_function", "dmm_telemetry"];

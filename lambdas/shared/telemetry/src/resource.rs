@@ -1,6 +1,6 @@
 //! The resource: the attributes that all spans of a process share.
 
-use opentelemetry::KeyValue;
+use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 
@@ -12,13 +12,14 @@ use crate::names::attribute::{
 
 /// The environment variables that Lambda sets, with their attributes:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-const LAMBDA_VARIABLES: [(&str, &str); 5] = [
+const LAMBDA_VARIABLES: [(&str, &str); 4] = [
     ("AWS_REGION", CLOUD_REGION),
     ("AWS_LAMBDA_FUNCTION_NAME", FAAS_NAME),
     ("AWS_LAMBDA_FUNCTION_VERSION", FAAS_VERSION),
     ("AWS_LAMBDA_LOG_STREAM_NAME", FAAS_INSTANCE),
-    ("AWS_LAMBDA_LOG_GROUP_NAME", LOG_GROUP_NAMES),
 ];
+/// The variable with the function's log group. Its attribute is a list.
+const LOG_GROUP: &str = "AWS_LAMBDA_LOG_GROUP_NAME";
 
 /// `service.name`: `OTEL_SERVICE_NAME`, or else the function's name in Lambda, or else the program's name.
 pub(crate) fn service_name(program: &str, variable: Lookup) -> String {
@@ -36,9 +37,13 @@ pub(crate) fn resource(service_name: &str, variable: Lookup) -> Resource {
         .collect();
     let platform = [KeyValue::new(CLOUD_PROVIDER, "aws"), KeyValue::new(CLOUD_PLATFORM, "aws_lambda")];
     let is_lambda = !lambda.is_empty();
+    let log_groups = variable(LOG_GROUP).map(|group| {
+        KeyValue::new(LOG_GROUP_NAMES, Value::Array(Array::String(vec![StringValue::from(group)])))
+    });
     let builder = Resource::builder_empty()
         .with_attribute(KeyValue::new(SERVICE_NAME, service_name.to_owned()))
         .with_attributes(lambda)
+        .with_attributes(log_groups)
         .with_attributes(is_lambda.then_some(platform).into_iter().flatten())
         .with_detectors(&[Box::new(TelemetryResourceDetector), Box::new(EnvResourceDetector::new())]);
     match variable("OTEL_SERVICE_NAME") {
@@ -67,6 +72,7 @@ mod tests {
             ("AWS_REGION", "eu-central-1"),
             ("AWS_LAMBDA_FUNCTION_NAME", "stack-feed"),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/02/[$LATEST]1"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/stack-feed"),
         ];
         let resource = resource_with("stack-feed", &lambda);
         let text = |name: &'static str| resource.get(&Key::new(name)).map(|value| value.to_string());
@@ -81,6 +87,8 @@ mod tests {
         for (name, value) in expected {
             assert_eq!(text(name).as_deref(), Some(value), "{name}");
         }
+        let groups = Value::Array(Array::String(vec!["/aws/lambda/stack-feed".into()]));
+        assert_eq!(resource.get(&Key::new("aws.log.group.names")), Some(groups));
         let named = resource_with("mine", &[("OTEL_SERVICE_NAME", "mine")]);
         assert_eq!(named.get(&Key::new("service.name")).unwrap().to_string(), "mine");
         assert!(named.get(&Key::new("cloud.platform")).is_none(), "not in Lambda");

@@ -19,6 +19,8 @@ use crate::service;
 /// The value of `aws.span.kind` for a span with which a service starts its work. X-Ray makes a segment of it, and for a
 /// producer or consumer a subsegment for the queue.
 pub(crate) const LOCAL_ROOT: &str = "LOCAL_ROOT";
+/// The value of `messaging.system` for SQS.
+const SQS_SYSTEM: &str = "aws_sqs";
 /// The value of `messaging.system` for EventBridge.
 pub(crate) const EVENTBRIDGE_SYSTEM: &str = "aws_eventbridge";
 
@@ -37,11 +39,14 @@ impl EventSpan {
         EventSpan { sending: Span::none(), span: Span::none() }
     }
 
-    /// A producer span for an event that is put into a queue. It starts a new trace, or continues the trace that the
-    /// event names, and is linked to the current span.
+    /// A producer span for an event that is put into the queue with this URL. It starts a new trace, or continues the
+    /// trace that the event names, and is linked to the current span.
     #[must_use]
-    pub fn create(queue: &str, event: &EventFacts<'_>) -> EventSpan {
-        start(name::CREATE, "producer", queue, None, event, None)
+    pub fn create(queue_url: &str, event: &EventFacts<'_>) -> EventSpan {
+        let queue = queue_url.rsplit('/').next().unwrap_or(queue_url);
+        let this = start(name::CREATE, "producer", queue, None, event, None);
+        this.span.set_attribute(attribute::SQS_QUEUE_URL, queue_url.to_owned());
+        this
     }
 
     /// A consumer span for a message that was received from a queue. It continues the trace that the event names, or
@@ -101,7 +106,7 @@ fn start(
         "event",
         otel.name = name::of_operation(operation, name::of_queue(queue)),
         otel.kind = kind,
-        { attribute::MESSAGING_SYSTEM } = "aws_sqs",
+        { attribute::MESSAGING_SYSTEM } = SQS_SYSTEM,
         { attribute::MESSAGING_DESTINATION } = queue,
         { attribute::MESSAGING_MESSAGE_ID } = message_id,
         { attribute::MESSAGING_OPERATION_NAME } = operation,
@@ -139,6 +144,16 @@ pub(crate) fn record_event(span: &Span, event: &EventFacts<'_>) {
 /// Sets an attribute of the current span. `name` is one of [`names::attribute`](crate::names::attribute).
 pub fn attribute(name: &'static str, value: impl Into<Value>) {
     Span::current().set_attribute(name, value);
+}
+
+/// Records in the current span that it works on a batch of messages from this queue.
+pub fn received_batch(queue: &str, count: usize) {
+    let span = Span::current();
+    span.set_attribute(attribute::MESSAGING_SYSTEM, SQS_SYSTEM);
+    span.set_attribute(attribute::MESSAGING_DESTINATION, queue.to_owned());
+    span.set_attribute(attribute::MESSAGING_OPERATION_NAME, name::PROCESS);
+    span.set_attribute(attribute::MESSAGING_OPERATION_TYPE, name::PROCESS);
+    span.set_attribute(attribute::MESSAGING_BATCH_SIZE, i64::try_from(count).unwrap_or(i64::MAX));
 }
 
 /// The context of the current span, to be passed on; `None` if tracing is disabled.

@@ -144,6 +144,7 @@ async fn traced(work: impl Future<Output = ()>) -> (Vec<SpanData>, Vec<Value>) {
     (queue.drain(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
+const QUEUE_URL: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/dmm_events.fifo";
 const HEADER: &str = "Root=1-58406520-a006649127e371903a2de979;Parent=4c721bf33e3caf8f;Sampled=1";
 
 fn invocation(trace_header: Option<&str>) -> Invocation<'_> {
@@ -243,7 +244,7 @@ async fn a_failure_is_recorded_as_status_and_exception() {
 async fn an_event_starts_a_trace_that_its_message_continues() {
     let (spans, _) = traced(async {
         let mut sent = event(&json!({}));
-        let span = EventSpan::create("dmm_events.fifo", &facts(&sent));
+        let span = EventSpan::create(QUEUE_URL, &facts(&sent));
         assert!(span.context().unwrap().add_to(&mut sent));
         let mut process = EventSpan::process("dmm_events.fifo", "message-1", None, &facts(&sent));
         drop(span);
@@ -255,6 +256,8 @@ async fn an_event_starts_a_trace_that_its_message_continues() {
     assert_eq!((&*create.name, &create.span_kind), ("create dmm_events", &SpanKind::Producer));
     assert_eq!((&*process.name, &process.span_kind), ("process dmm_events", &SpanKind::Consumer));
     assert_eq!(create.parent_span_id, SpanId::INVALID);
+    assert_eq!(text(create, "messaging.destination.name").as_deref(), Some("dmm_events.fifo"));
+    assert_eq!(text(create, "aws.sqs.queue.url").as_deref(), Some(QUEUE_URL));
     assert_eq!(process.parent_span_id, create.span_context.span_id());
     assert_eq!(text(process, "messaging.message.id").as_deref(), Some("message-1"));
     assert_eq!(text(process, "error.type").as_deref(), Some("NotPublished"));
@@ -285,6 +288,27 @@ async fn whoever_receives_an_event_from_the_bus_continues_where_it_was_sent() {
     for span in [process, function] {
         assert_eq!(text(span, "aws.span.kind").as_deref(), Some("LOCAL_ROOT"));
         assert!(text(span, "aws.local.service").is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_batch_names_its_system_and_its_queue() {
+    let (spans, _) = traced(async {
+        let work = async {
+            crate::received_batch("dmm_events.fifo", 10);
+            Ok::<_, TelemetryError>(())
+        };
+        invocation(None).run(work).await.unwrap();
+    })
+    .await;
+    for (name, value) in [
+        ("messaging.system", "aws_sqs"),
+        ("messaging.destination.name", "dmm_events.fifo"),
+        ("messaging.operation.name", "process"),
+        ("messaging.operation.type", "process"),
+        ("messaging.batch.message_count", "10"),
+    ] {
+        assert_eq!(text(&spans[0], name).as_deref(), Some(value), "{name}");
     }
 }
 

@@ -14,6 +14,7 @@ use crate::exporter::Exporter;
 use crate::names::log;
 use crate::processor::{BatchSpanProcessor, SpanQueue};
 use crate::resource::resource;
+use crate::signature::{self, SignedClient, Signer};
 
 /// Where spans go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ enum Destination {
     Daemon(String),
     /// `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`.
     Otlp,
+    /// The same, if it is X-Ray's own endpoint, which requires signatures.
+    Xray(String),
 }
 
 /// The tracer that creates spans; `None` if `OTEL_SDK_DISABLED` is `true`. An invalid variable is logged and otherwise
@@ -67,9 +70,9 @@ fn destination(variable: Lookup) -> Destination {
             );
         }
     }
-    let endpoints = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-    if endpoints.iter().any(|name| variable(name).is_some()) {
-        return Destination::Otlp;
+    if let Some(endpoint) = signature::endpoint(variable) {
+        let is_xray = signature::region_of(&endpoint).is_some();
+        return if is_xray { Destination::Xray(endpoint) } else { Destination::Otlp };
     }
     variable("AWS_XRAY_DAEMON_ADDRESS").map_or(Destination::None, Destination::Daemon)
 }
@@ -78,11 +81,24 @@ fn exporter(destination: Destination, environment: &Environment<'_>) -> Option<E
     match destination {
         Destination::None => None,
         Destination::Daemon(address) => Some(Exporter::Daemon(Daemon::new(&address))),
-        Destination::Otlp => match (environment.http_client)().map(Exporter::otlp) {
-            Ok(Ok(exporter)) => Some(exporter),
-            Ok(Err(error)) => no_exporter(&error),
-            Err(error) => no_exporter(error.as_ref()),
-        },
+        Destination::Otlp => over_http(environment, |client| Ok(Exporter::otlp(client)?)),
+        Destination::Xray(endpoint) => over_http(environment, |client| {
+            let signer = Signer::for_endpoint(&endpoint, environment.variable);
+            let signer = signer.ok_or("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set")?;
+            Ok(Exporter::otlp(SignedClient { client, signer })?)
+        }),
+    }
+}
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+fn over_http(
+    environment: &Environment<'_>,
+    exporter: impl FnOnce(reqwest::Client) -> Result<Exporter, BoxError>,
+) -> Option<Exporter> {
+    match (environment.http_client)().and_then(exporter) {
+        Ok(exporter) => Some(exporter),
+        Err(error) => no_exporter(error.as_ref()),
     }
 }
 

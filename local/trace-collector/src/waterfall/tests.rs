@@ -1,42 +1,7 @@
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Status;
 
 use super::*;
-
-const MILLISECOND: u64 = 1_000_000;
-
-/// A span with this number as its id, from one millisecond to another.
-fn span(id: u8, parent: u8, name: &str, from: u64, to: u64) -> Recorded {
-    let span = Span {
-        trace_id: vec![0x58; 16],
-        span_id: vec![id; 8],
-        parent_span_id: if parent == 0 { Vec::new() } else { vec![parent; 8] },
-        name: name.to_owned(),
-        start_time_unix_nano: 1_000 + from * MILLISECOND,
-        end_time_unix_nano: 1_000 + to * MILLISECOND,
-        ..Span::default()
-    };
-    Recorded { service: "datamesh-manager-aws-local-feed".to_owned(), span }
-}
-
-fn with(mut recorded: Recorded, attributes: &[(&str, &str)]) -> Recorded {
-    for (name, value) in attributes {
-        let value = AnyValue { value: Some(any_value::Value::StringValue((*value).to_owned())) };
-        recorded.span.attributes.push(KeyValue {
-            key: (*name).to_owned(),
-            value: Some(value),
-            ..KeyValue::default()
-        });
-    }
-    recorded
-}
-
-fn trace(spans: Vec<Recorded>) -> Trace {
-    let mut spans = spans.into_iter();
-    let mut trace = Trace::new(spans.next().unwrap());
-    spans.for_each(|span| trace.add(span));
-    trace
-}
+use crate::fixtures::{span, trace, with};
 
 #[test]
 fn a_trace_is_a_tree_with_bars_in_the_order_of_time() {

@@ -66,6 +66,12 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     MESSAGING_MESSAGE_ID = "messaging.message.id";
     /// the number of messages in the batch
     MESSAGING_BATCH_SIZE = "messaging.batch.message_count";
+    /// the queue's URL
+    SQS_QUEUE_URL = "aws.sqs.queue.url";
+    /// the bucket of a called object
+    S3_BUCKET = "aws.s3.bucket";
+    /// the key of a called object
+    S3_KEY = "aws.s3.key";
     /// `create`, `process` or `send`
     MESSAGING_OPERATION_NAME = "messaging.operation.name";
     /// the same, as one of OpenTelemetry's types
@@ -123,7 +129,9 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     CLOUD_PROVIDER = "cloud.provider";
     /// `aws_lambda`
     CLOUD_PLATFORM = "cloud.platform";
-    /// the function's region
+    /// the account in which the functions run
+    CLOUD_ACCOUNT_ID = "cloud.account.id";
+    /// the function's region; on a call, the region of the called service
     CLOUD_REGION = "cloud.region";
     /// the function's name in Lambda
     FAAS_NAME = "faas.name";
@@ -134,6 +142,26 @@ super::names! { ATTRIBUTES, "All attributes that the functions set; the AWS SDK 
     /// the function's log group
     LOG_GROUP_NAMES = "aws.log.group.names";
 }
+
+/// The attributes of OpenTelemetry's conventions: lines of name, type, stability, and the spans that must have them. Lines that
+/// begin with `#` say where they come from.
+pub const CONVENTIONS: &str = include_str!("conventions.tsv");
+
+/// The attributes that are neither in [`CONVENTIONS`] nor of this project (`dmm.`), and why.
+pub const DEVIATIONS: &[(&str, &str)] = &[
+    (IAM_ROLE_NAME, "there is no convention for IAM; the namespace is that of AWS's services"),
+    (IAM_POLICY_NAME, "there is no convention for IAM; the namespace is that of AWS's services"),
+    (RPC_SYSTEM, "the AWS SDK sets it, and the translation for X-Ray recognizes calls of AWS by it"),
+    ("rpc.service", "the AWS SDK sets it, and the translation for X-Ray takes the node's name from it"),
+    (
+        PEER_SERVICE,
+        "the translation for X-Ray takes the node's name from it, and does not know service.peer.name",
+    ),
+    (XRAY_ANNOTATIONS, "X-Ray's own: which attributes it indexes"),
+    (XRAY_SPAN_KIND, "X-Ray's own: where a service starts its work"),
+    (XRAY_LOCAL_SERVICE, "X-Ray's own: the name of a node"),
+    (XRAY_REMOTE_SERVICE, "X-Ray's own: the name of a node"),
+];
 
 /// The attributes by which people search in X-Ray, where they are annotations. X-Ray indexes at most 50 annotations of a
 /// trace (<https://docs.aws.amazon.com/general/latest/gr/xray.html>).

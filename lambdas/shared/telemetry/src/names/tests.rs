@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use super::attribute::ATTRIBUTES;
+use super::attribute::{ATTRIBUTES, CONVENTIONS, DEVIATIONS};
 use super::log::LOG_FIELDS;
 use super::metric::{METRICS, Metric, SERVICE};
 
@@ -36,4 +36,28 @@ fn the_documented_table_lists_every_metric_with_its_unit_and_dimensions() {
         })
         .collect();
     assert_eq!(documented, declared);
+}
+
+#[test]
+fn every_attribute_is_opentelemetrys_or_deviates_for_a_reason() {
+    let conventions: HashSet<&str> = CONVENTIONS
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('\t').collect();
+            assert!(
+                cells.len() == 4 && ["string", "int", "boolean", "string[]"].contains(&cells[1]),
+                "{line}"
+            );
+            cells[0]
+        })
+        .collect();
+    let deviations: HashSet<&str> = DEVIATIONS.iter().map(|(name, _)| *name).collect();
+    assert!(DEVIATIONS.iter().all(|(_, reason)| !reason.is_empty()));
+    assert!(conventions.is_disjoint(&deviations));
+    for name in ATTRIBUTES.iter().map(|it| it.name) {
+        let is_own = name.starts_with("dmm.");
+        let is_known = conventions.contains(name) || deviations.contains(name);
+        assert!(is_own != is_known, "{name}");
+    }
 }

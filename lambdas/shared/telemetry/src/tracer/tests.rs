@@ -18,6 +18,10 @@ fn spans_go_to_the_endpoint_else_to_the_daemon_else_nowhere() {
     assert_eq!(chosen(&[daemon]), Destination::Daemon("169.254.100.1:2000".to_owned()));
     assert_eq!(chosen(&[daemon, endpoint]), Destination::Otlp);
     assert_eq!(chosen(&[daemon, traces]), Destination::Otlp);
+    assert_eq!(chosen(&[daemon, ("OTEL_EXPORTER_OTLP_ENDPOINT", "")]), chosen(&[daemon]), "not set");
+    let xray = "https://xray.eu-central-1.amazonaws.com";
+    let of_xray = chosen(&[daemon, ("OTEL_EXPORTER_OTLP_ENDPOINT", xray)]);
+    assert_eq!(of_xray, Destination::Xray(xray.to_owned()), "signed");
     assert_eq!(chosen(&[daemon, endpoint, ("OTEL_TRACES_EXPORTER", "none")]), Destination::None);
     assert_eq!(chosen(&[daemon, ("OTEL_TRACES_EXPORTER", "otlp")]), chosen(&[daemon]));
     assert_eq!(chosen(&[daemon, ("OTEL_TRACES_EXPORTER", "zipkin")]), chosen(&[daemon]), "ignored");
