@@ -153,7 +153,8 @@ impl ReconcileHandler {
         let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent };
 
         // A run in the mode `observe` also continues where the last one stopped.
-        let checkpoint = if request.dry_run { None } else { Some(Checkpoint::read(&self.records, self.mode).await?) };
+        let checkpoint =
+            if request.dry_run { None } else { Some(Checkpoint::read(&self.records, self.mode).await?) };
         let stored = checkpoint.as_ref().map(|checkpoint| checkpoint.next.clone()).unwrap_or_default();
         let is_whole = request.from.is_none();
         let mut start = match request.from {

@@ -6,6 +6,7 @@
 
 mod cloudwatch;
 mod destinations;
+mod destroy;
 mod error;
 mod events;
 mod iam;

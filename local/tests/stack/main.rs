@@ -25,5 +25,6 @@ mod router;
 mod tampering;
 mod throttling;
 mod traces;
+mod uninstall;
 mod upgrade;
 mod xray;

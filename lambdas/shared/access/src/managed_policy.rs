@@ -119,7 +119,8 @@ impl ArnPrefix {
     /// The policy with this ARN; `None` if it is not one of this stack's.
     #[must_use]
     pub fn policy(&self, arn: &str) -> Option<ManagedPolicy> {
-        let name = arn.strip_prefix(&self.arn.to_string())?.strip_prefix(self.path.as_str())?.strip_prefix('_')?;
+        let name =
+            arn.strip_prefix(&self.arn.to_string())?.strip_prefix(self.path.as_str())?.strip_prefix('_')?;
         let (role, number) = name.rsplit_once('_')?;
         let policy = ManagedPolicy { role: role.parse().ok()?, number: number.parse().ok()? };
         (self.arn(&policy) == arn).then_some(policy)

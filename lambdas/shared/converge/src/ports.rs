@@ -15,7 +15,7 @@ use dmm_mesh::{
     Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, Marks, ProvisioningReport, Team,
 };
 
-use crate::error::{AwsError, MeshError, ListError};
+use crate::error::{AwsError, ListError, MeshError};
 
 /// Reads agreements, and the data products and teams that take part in them.
 #[async_trait]

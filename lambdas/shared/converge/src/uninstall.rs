@@ -36,7 +36,10 @@ pub async fn if_known(name: impl Future<Output = Result<String, OrganizationErro
         Ok(Err(error)) => dmm_telemetry::causes(&error),
         Err(_) => "Data Mesh Manager does not answer".to_owned(),
     };
-    tracing::warn!(error, "it is not known which organization this stack serves; access is taken away nevertheless");
+    tracing::warn!(
+        error,
+        "it is not known which organization this stack serves; access is taken away nevertheless"
+    );
     None
 }
 
@@ -71,8 +74,12 @@ impl<'a> OptionalMesh<'a> {
         if error.as_ref().is_none_or(MeshError::is_retryable) {
             self.has_failed.store(true, Ordering::Relaxed);
         }
-        let error = error.map_or_else(|| "it does not answer".to_owned(), |error| dmm_telemetry::causes(&error));
-        tracing::warn!(error, "Data Mesh Manager is not told why access ends; the access is taken away nevertheless");
+        let error =
+            error.map_or_else(|| "it does not answer".to_owned(), |error| dmm_telemetry::causes(&error));
+        tracing::warn!(
+            error,
+            "Data Mesh Manager is not told why access ends; the access is taken away nevertheless"
+        );
         None
     }
 }

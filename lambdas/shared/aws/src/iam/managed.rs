@@ -50,7 +50,10 @@ impl ManagedPolicyList for IamRoles {
             let Some(arn) = policy.arn() else { continue };
             match self.arns.policy(arn) {
                 Some(policy) => policies.push(policy),
-                None => tracing::warn!(arn, "the policy is below the path of this stack, but is not one of its own"),
+                None => tracing::warn!(
+                    arn,
+                    "the policy is below the path of this stack, but is not one of its own"
+                ),
             }
         }
         Ok(policies)

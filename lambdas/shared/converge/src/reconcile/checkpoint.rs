@@ -226,7 +226,10 @@ mod tests {
     #[tokio::test]
     async fn if_two_runs_overlap_the_first_to_end_decides() {
         let store = MemoryStore::new();
-        let (one, other) = (Checkpoint::read(&store, Mode::Enforce).await.unwrap(), Checkpoint::read(&store, Mode::Enforce).await.unwrap());
+        let (one, other) = (
+            Checkpoint::read(&store, Mode::Enforce).await.unwrap(),
+            Checkpoint::read(&store, Mode::Enforce).await.unwrap(),
+        );
         let position = Position::Records { after: None };
         write(&store, one, Some(&position)).await;
         write(&store, other, Some(&Position::default())).await;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::checkpoint::Position;
-use crate::error::{MeshError, ListError, class};
+use crate::error::{ListError, MeshError, class};
 use crate::organization::OrganizationError;
 
 /// What a run is asked for. The default is a complete pass: the rest of the last one if that stopped early, else a new

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use super::super::*;
 use super::{AgreementKind, AgreementRef, Place, Record, Role, record_key};
 use crate::conflict::NO_WAIT;
-use crate::error::{AwsError, MeshError, ListError};
+use crate::error::{AwsError, ListError, MeshError};
 use crate::gate::Open;
 use crate::ports::{Agreements, Places, Put, Reporter, Resources, Roles};
 use crate::uninstall::OptionalMesh;

@@ -13,6 +13,7 @@ async fn granted(count: usize) -> Mesh {
     mesh.run().await;
     assert_eq!(mesh.granted().len(), count);
     mesh.writes();
+    mesh.reads();
     mesh
 }
 
@@ -55,7 +56,7 @@ async fn runs_that_stop_early_continue_until_nothing_remains() {
     }
     assert_eq!(reports.iter().map(|report| report.revoked).sum::<usize>(), 5);
     let remaining: Vec<_> = reports.iter().map(|report| report.remaining).collect();
-    assert_eq!(remaining, [None, None, Some(4), Some(2), Some(0)]);
+    assert_eq!(remaining, [None, None, Some(4), Some(2), None, Some(0)]);
     assert!(mesh.granted().is_empty());
 }
 
