@@ -313,15 +313,17 @@ async fn spare(binary: &str) -> Vec<String> {
         put(&stack, &role, &permission.policy, &permission.taken_away()).await;
         let sid = permission.document["Statement"][permission.statement]["Sid"].as_str().unwrap();
         let consumer = if sid.ends_with("BelowTheOptInPath") { BELOW_THE_PATH } else { TAGGED };
-        // Only uninstalling needs it.
-        let uninstalls = permission.action == "iam:ListPolicies";
-        let problems =
-            if uninstalls { uninstall(&stack).await } else { work(&stack, binary, round, consumer).await };
+        let is_for_uninstalling = permission.action == "iam:ListPolicies";
+        let problems = if is_for_uninstalling {
+            uninstall(&stack).await
+        } else {
+            work(&stack, binary, round, consumer).await
+        };
         if problems.is_empty() {
             spare.push(format!("{} ({sid})", permission.action));
         }
         put(&stack, &role, &permission.policy, &permission.document).await;
-        if binary.starts_with("iam-") {
+        if binary.starts_with("iam-") && !is_for_uninstalling {
             clear(&stack, round, consumer).await;
         }
     }
