@@ -31,9 +31,10 @@ async fn a_second_stack_fails_at_its_first_resource_unless_it_has_its_own_names(
         (Workspace::new(&engine, &provider), Workspace::new(&engine, &provider).with_stack("two"));
     copy_programs(&first);
     copy_programs(&second);
-    let stack = first.stack("pulumi", &[API_KEY]).await.expect("a stack");
-    stack.configure(MAIN, &config(&[]));
-    assert!(stack.up().await.ok);
+    let first = first.stack("pulumi", &[API_KEY]).await.expect("a stack");
+    first.configure(MAIN, &config(&[]));
+    let answer = first.up().await;
+    assert!(answer.ok, "{}", answer.text);
 
     let stack = second.stack("pulumi", &[API_KEY]).await.expect("a stack");
     let (bus, queue) = (("busName", json!("dmm-two")), ("queueName", json!("dmm_two.fifo")));
@@ -55,9 +56,7 @@ async fn a_second_stack_fails_at_its_first_resource_unless_it_has_its_own_names(
     assert!(stack.destroy().await.ok);
     let left = provider.record().existing;
     assert!(left.iter().all(|urn| urn.contains("pulumi:test::")), "{left:?}");
-    let stack = first.stack("pulumi", &[]).await.expect("a stack");
-    stack.configure(MAIN, &config(&[]));
-    assert!(stack.up().await.ok);
+    assert!(first.up().await.ok);
     assert_eq!(provider.record().changes, 0);
 }
 
