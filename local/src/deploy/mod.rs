@@ -192,6 +192,8 @@ impl Deployer {
         self.folder = evaluation.program().folder().to_path_buf();
         let caller = Caller::of(&self.clients, &self.region, &self.account).await?;
         let stack = evaluation.stack_name();
+        // A stack that refers to itself has no outputs before its first deployment.
+        self.stacks.entry(stack.clone()).or_default();
         let order = evaluation.order()?;
         let step = progress.steps(&format!("Deploying {title}"), order.len());
         let count = order.len();

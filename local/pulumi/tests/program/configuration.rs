@@ -4,46 +4,53 @@ use serde_json::{Value, json};
 
 use super::{begin, deploy, folder, invoke, named, of_type};
 
-/// The error of the first deployment of the stack `production`, before the first resource.
+/// The error of the first deployment of the stack `production`, before the first resource in AWS.
 fn rejection(config: &[(&str, &str)]) -> String {
-    rejection_of_a_stack(None, config).expect("a rejection")
+    rejection_after(&json!({}), config).expect("a rejection")
 }
 
-/// The error of a deployment of the stack `production`, before the first resource, if there is one. `names` are those with which it
-/// was deployed before: of the stack and of the queue.
-fn rejection_of_a_stack(names: Option<(&str, &str)>, config: &[(&str, &str)]) -> Option<String> {
+/// The error of a deployment of the stack `production`, before the first resource in AWS, if there is one. `outputs` are those of the
+/// last one.
+fn rejection_after(outputs: &Value, config: &[(&str, &str)]) -> Option<String> {
     let mut evaluation = match begin(config) {
         Ok(evaluation) => evaluation,
         Err(error) => return Some(error.to_string()),
     };
-    let order = evaluation.order().expect("an order");
-    assert_eq!(order.get(..2), Some(&["deployedAs".to_owned(), "queueClaim".to_owned()][..]));
-    let stash = evaluation.resolve("deployedAs", &invoke).expect("a stash");
-    let mut outputs = super::made(&stash);
-    if let Some((stack, queue)) = names {
-        outputs.insert("output".to_owned(), json!({"stackName": stack, "queueName": queue}));
-    }
-    evaluation.set_outputs("deployedAs", outputs).expect("outputs");
+    begin_with(&mut evaluation, outputs);
     evaluation.resolve("queueClaim", &invoke).err().map(|error| error.to_string())
+}
+
+/// Resolves what comes before the first resource in AWS.
+fn begin_with(evaluation: &mut dmm_pulumi::Evaluation, outputs: &Value) {
+    let order = evaluation.order().expect("an order");
+    assert_eq!(order.get(..3).expect("resources"), ["begun", "lastUpdate", "queueClaim"]);
+    let given = [("outputs", outputs.clone())];
+    for (name, given) in [("begun", &[][..]), ("lastUpdate", &given)] {
+        let mut outputs = super::made(&evaluation.resolve(name, &invoke).expect("properties"));
+        outputs.extend(given.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        evaluation.set_outputs(name, outputs).expect("outputs");
+    }
 }
 
 #[test]
 fn while_the_state_is_protected_another_name_of_the_stack_or_the_queue_is_rejected_with_the_old_one() {
-    assert_eq!(rejection_of_a_stack(None, &[]), None);
-    let same = Some(("production", "dmm_events.fifo"));
-    assert_eq!(rejection_of_a_stack(same, &[]), None);
-    let renamed = Some(("prod", "dmm_events.fifo"));
-    let error = rejection_of_a_stack(renamed, &[]).expect("a rejection");
+    let last =
+        |stack: &str, queue: &str| json!({"a": "\"stackName\":\"x", "queueName": queue, "stackName": stack});
+    let same = last("production", "dmm_events.fifo");
+    assert_eq!(rejection_after(&same, &[]), None);
+    assert_eq!(rejection_after(&json!({"busName": "dmm"}), &[]), None, "the outputs of an earlier version");
+    let renamed = last("prod", "dmm_events.fifo");
+    let error = rejection_after(&renamed, &[]).expect("a rejection");
     assert!(
         error.contains("called production now") && error.contains("pulumi stack rename prod."),
         "{error}"
     );
     let queue = [("queueName", "other.fifo")];
-    let error = rejection_of_a_stack(same, &queue).expect("a rejection");
+    let error = rejection_after(&same, &queue).expect("a rejection");
     assert!(error.contains("queueName is other.fifo"), "{error}");
     assert!(error.contains("pulumi config set queueName dmm_events.fifo,"), "{error}");
     let unprotected = [("queueName", "other.fifo"), ("protectState", "false")];
-    assert_eq!(rejection_of_a_stack(renamed, &unprotected), None);
+    assert_eq!(rejection_after(&renamed, &unprotected), None);
 }
 
 #[test]
@@ -114,10 +121,10 @@ fn every_other_resource_waits_for_the_claim_of_the_queue_for_the_bus_and_for_the
         }
         seen.iter().any(|name| name == needed)
     };
-    let created_first = ["deployedAs", "queueClaim", "bus", "deadLetters", "events"];
+    let created_first = ["begun", "lastUpdate", "queueClaim", "bus", "deadLetters", "events"];
     for resource in resources.iter().map(dmm_pulumi::Resource::name) {
-        assert!(resource == "deployedAs" || needs(resource, "queueClaim"), "{resource}");
-        assert!(created_first[..2].contains(&resource) || needs(resource, "bus"), "{resource}");
+        assert!(created_first[..2].contains(&resource) || needs(resource, "queueClaim"), "{resource}");
+        assert!(created_first[..3].contains(&resource) || needs(resource, "bus"), "{resource}");
         let about_the_first = ["deadLettersPolicy", "deadLettersAlarm"].contains(&resource);
         assert!(
             created_first.contains(&resource) || about_the_first || needs(resource, "events"),
@@ -209,8 +216,7 @@ fn all_names_are_within_awss_limits_for_stack_names_up_to_30_characters() {
             })
             .expect("a program");
         if !accepted {
-            let stash = evaluation.resolve("deployedAs", &invoke).expect("a stash");
-            evaluation.set_outputs("deployedAs", super::made(&stash)).expect("outputs");
+            begin_with(&mut evaluation, &json!({}));
             let error = evaluation.resolve("queueClaim", &invoke).expect_err("too long").to_string();
             assert!(error.contains("30 characters") && error.contains("pulumi stack rename"), "{error}");
             continue;

@@ -62,6 +62,8 @@ fn made(resource: &Resource) -> Map<String, Value> {
             json!({"id": url, "url": url, "arn": arn("sqs", regional(""))})
         }
         "pulumi:index:Stash" => json!({"id": name, "output": properties["input"]}),
+        // The stack's own outputs, before its first deployment.
+        "pulumi:pulumi:StackReference" => json!({"id": name, "outputs": {}}),
         // The ids of other types are not used in names, so any value works.
         _ => json!({"id": name, "arn": arn("any", regional(""))}),
     };
