@@ -128,9 +128,8 @@ impl Destroyer<'_> {
     }
 
     async fn queue(&self, name: &str) -> Result<(), DeployError> {
-        let is_this = |arn: &&String| arn.rsplit(':').next() == Some(name);
-        let Some(url) = self.deployed.queues.keys().find(is_this).map(|arn| &self.deployed.queues[arn])
-        else {
+        let mut queues = self.deployed.queues.iter();
+        let Some((_, url)) = queues.find(|(arn, _)| arn.rsplit(':').next() == Some(name)) else {
             return Ok(());
         };
         self.clients.sqs.delete_queue().queue_url(url).send().await.map(drop).map_err(aws("DeleteQueue"))

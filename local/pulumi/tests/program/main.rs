@@ -61,7 +61,7 @@ fn made(resource: &Resource) -> Map<String, Value> {
             let url = format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{name}");
             json!({"id": url, "url": url, "arn": arn("sqs", regional(""))})
         }
-        "pulumi:index:Stash" => json!({"id": name, "output": properties["input"]}),
+        "pulumi:index:Stash" => json!({"id": name, "output": properties.get("input")}),
         // The stack's own outputs, before its first deployment.
         "pulumi:pulumi:StackReference" => json!({"id": name, "outputs": {}}),
         // The ids of other types are not used in names, so any value works.

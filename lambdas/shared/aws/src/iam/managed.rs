@@ -48,12 +48,10 @@ impl ManagedPolicyList for IamRoles {
         while let Some(policy) = found.next().await {
             let policy = policy.map_err(|error| not_listed("iam:ListPolicies", CallError::new(error)))?;
             let Some(arn) = policy.arn() else { continue };
-            match self.arns.policy(arn) {
-                Some(policy) => policies.push(policy),
-                None => tracing::warn!(
-                    arn,
-                    "the policy is below the path of this stack, but is not one of its own"
-                ),
+            if let Some(policy) = self.arns.policy(arn) {
+                policies.push(policy);
+            } else {
+                tracing::warn!(arn, "the policy is below the path of this stack, but is not one of its own");
             }
         }
         Ok(policies)

@@ -156,10 +156,9 @@ impl Report {
             Outcome::Granted => self.granted += 1,
             Outcome::Revoked => self.revoked += 1,
             Outcome::Refused(Refusal::Uninstalling) if convergence.changed => self.revoked += 1,
-            Outcome::Refused(Refusal::Uninstalling) => self.unchanged += 1,
+            Outcome::Unchanged | Outcome::Refused(Refusal::Uninstalling) => self.unchanged += 1,
             Outcome::Refused(refusal) if refusal.is_for_another_platform() => self.unchanged += 1,
             Outcome::Refused(_) => self.refused += 1,
-            Outcome::Unchanged => self.unchanged += 1,
             // It is counted with the revocations of the last stage.
             Outcome::Postponed(_) => {}
         }

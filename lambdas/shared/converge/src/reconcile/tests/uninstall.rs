@@ -34,10 +34,8 @@ async fn all_access_is_taken_away_without_the_brake_and_everybody_is_told_why() 
 #[tokio::test]
 async fn access_is_taken_away_if_the_agreement_is_gone_or_the_api_is_down_and_without_a_second_look() {
     let mesh = granted(4).await;
-    let mut state = mesh.state();
-    state.agreements.remove(&(Access, "a00".to_owned()));
-    state.broken.insert("a01".to_owned());
-    drop(state);
+    mesh.state().agreements.remove(&(Access, "a00".to_owned()));
+    mesh.state().broken.insert("a01".to_owned());
     let report = mesh.uninstall(None).await;
     assert_eq!((report.revoked, report.remaining), (4, Some(0)), "{report:?}");
     // Data Mesh Manager is asked once after it has failed, and not again in this run.
