@@ -25,7 +25,7 @@ enum Use {
     Skip(&'static str),
 }
 
-const AWS: &str = "needs an AWS account and the Pulumi CLI";
+const ENGINE: &str = "is run in the real engine by local/pulumi/tests/engine/documents.rs";
 
 /// Every line of the README's `sh` blocks, in order.
 const COMMANDS: [(&str, Use); 18] = [
@@ -42,18 +42,18 @@ const COMMANDS: [(&str, Use); 18] = [
             "compiles all functions for another machine, which takes minutes; it is run before a release",
         ),
     ),
-    ("cd pulumi && pulumi stack init prod", Use::Skip(AWS)),
-    ("pulumi config set aws:region eu-central-1", Use::Skip(AWS)),
-    ("pulumi config set --path 'allowedRoles[0]' 'data-*'", Use::Skip(AWS)),
-    ("pulumi config set --secret apiKey", Use::Skip(AWS)),
-    ("pulumi up", Use::Skip(AWS)),
+    ("cd pulumi && pulumi stack init prod", Use::Skip(ENGINE)),
+    ("pulumi config set aws:region eu-central-1", Use::Skip(ENGINE)),
+    ("pulumi config set --path 'allowedRoles[0]' 'data-*'", Use::Skip(ENGINE)),
+    ("pulumi config set --secret apiKey", Use::Skip(ENGINE)),
+    ("pulumi up", Use::Skip(ENGINE)),
     (
         "cargo run -p dmm-local -- preview",
         Use::Run(&["aws:lambda:Function iamGrant", "secretString: [secret]"]),
     ),
-    ("pulumi config set resourceOwnership report", Use::Skip(AWS)),
-    ("pulumi config set roleOwnership report", Use::Skip(AWS)),
-    ("pulumi up", Use::Skip(AWS)),
+    ("pulumi config set resourceOwnership report", Use::Skip(ENGINE)),
+    ("pulumi config set roleOwnership report", Use::Skip(ENGINE)),
+    ("pulumi up", Use::Skip(ENGINE)),
     ("cargo run -p dmm-local -- up --extension pulumi/extension --speed 10", Use::Approve),
     ("cp -r pulumi/extension ~/my-extension", Use::Run(&[])),
     ("cargo run -p dmm-local -- rules test ~/my-extension/changes.json", Use::Run(&["✓ ", " events match"])),
@@ -90,6 +90,39 @@ fn every_command_of_the_readme_works() {
         }
         if command.ends_with(" target/trace.svg") {
             recorded::assert_picture_is_that_of_the_readme();
+        }
+    }
+    about_events(&home);
+}
+
+/// Every line of docs/events.md that begins with `cargo`, in order. The events of the last `up` are those that `--recorded` means.
+const COMMANDS_ABOUT_EVENTS: [(&str, Use); 3] = [
+    (
+        "cargo run -p dmm-local -- rules test pulumi/extension/changes.json",
+        Use::Run(&["✓ ", " events match"]),
+    ),
+    (
+        "cargo run -p dmm-local -- rules test pulumi/extension/changes.json --recorded",
+        Use::Run(&[" events match"]),
+    ),
+    (
+        "cargo run -p dmm-local -- rules test pulumi/extension/changes.json --event event.json",
+        Use::Run(&["✓ "]),
+    ),
+];
+
+/// The commands of docs/events.md, after those of the README. `event.json` is the reader's own file.
+fn about_events(home: &Home) {
+    let lines = Document::read("docs/events.md").lines("sh");
+    let written: Vec<&String> = lines.iter().filter(|line| line.starts_with("cargo ")).collect();
+    let listed: Vec<&str> = COMMANDS_ABOUT_EVENTS.iter().map(|(command, _)| *command).collect();
+    assert_eq!(written, listed, "each command of docs/events.md is in COMMANDS_ABOUT_EVENTS");
+    home.run("cp schemas/events/AccessRequestedEvent.example.json ~/event.json");
+    for (command, what) in &COMMANDS_ABOUT_EVENTS {
+        let Use::Run(expected) = what else { continue };
+        let output = home.run(&command.replace(" event.json", " ~/event.json"));
+        for text in *expected {
+            assert!(output.contains(text), "`{command}` does not print {text:?}:\n{output}");
         }
     }
 }

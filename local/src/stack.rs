@@ -304,6 +304,15 @@ impl Stack {
             .ok_or_else(|| StackError::NoFunction(binary.to_owned()))
     }
 
+    /// Deletes the resources of all programs from the emulated AWS, like `pulumi destroy`.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError`] when AWS does not delete a resource.
+    pub async fn destroy(&self) -> Result<(), StackError> {
+        Ok(self.deployed.destroy(self.view.clients(), &self.functions).await?)
+    }
+
     /// Stops every process that the stack started.
     pub async fn stop(self) {
         self.functions.stop().await;

@@ -13,10 +13,11 @@ use dmm_converge::dry_run::DryRun;
 use dmm_converge::gate::Open;
 use dmm_converge::organization::{OrganizationError, Pin};
 use dmm_converge::packing::Packing;
-use dmm_converge::ports::RoleList;
+use dmm_converge::ports::Leftovers;
 use dmm_converge::reconcile::checkpoint::Checkpoint;
 use dmm_converge::reconcile::rate_limit::RateLimited;
 use dmm_converge::reconcile::{Progress, ReconcileError, Reconciler, Report, Request};
+use dmm_converge::uninstall::{self, ListedMesh, Mesh, OptionalMesh};
 use dmm_converge::window;
 use dmm_converge::{Brake, Converger, Mode};
 use dmm_function::config::ReconcileConfig;
@@ -105,11 +106,22 @@ impl ReconcileHandler {
         let observes = self.mode == Mode::Observe;
         let dry_run = DryRun::new(&self.places, &self.records);
         let dry_run = (request.dry_run || observes).then_some(&dry_run);
-        let api = api.only_for(self.organization(&api, dry_run).await?);
+        let uninstalls = self.mode == Mode::Uninstall;
+        let organization = self.organization(&api, dry_run);
+        let api = if uninstalls {
+            uninstall::if_known(organization).await.map(|name| api.only_for(name))
+        } else {
+            Some(api.only_for(organization.await?))
+        };
+        let optional = OptionalMesh::new(api.as_ref().map(|api| api as &dyn Mesh));
+        let mesh: &dyn ListedMesh = match &api {
+            Some(api) if !uninstalls => api,
+            _ => &optional,
+        };
         let iam = &self.places.role_policies.iam;
         let mut converger = Converger {
-            agreements: &api,
-            reporter: &api,
+            agreements: mesh,
+            reporter: mesh,
             roles: iam,
             resources: &self.resources,
             places: &self.places,
@@ -125,12 +137,15 @@ impl ReconcileHandler {
         }
         let reconciler = Reconciler {
             converger,
-            agreement_lists: &api,
+            agreement_lists: mesh,
             record_keys: &self.records,
-            role_list: self.scan_roles.then_some(iam as &dyn RoleList),
+            role_list: iam,
+            scan_roles: self.scan_roles,
+            leftovers: uninstalls.then_some(&self.places.role_policies as &dyn Leftovers),
             dry_run,
-            brake: self.brake,
-            trusts_first_look: observes,
+            // Whoever sets the mode `uninstall` has decided.
+            brake: if uninstalls { Brake::OFF } else { self.brake },
+            trusts_first_look: observes || uninstalls,
             deadline: until,
             agreement_timeout: longest,
         };
@@ -138,7 +153,8 @@ impl ReconcileHandler {
         let cause = Cause { id: run_id.to_owned(), event_type: "Reconcile".to_owned(), traceparent };
 
         // A run in the mode `observe` also continues where the last one stopped.
-        let checkpoint = if request.dry_run { None } else { Some(Checkpoint::read(&self.records).await?) };
+        let checkpoint =
+            if request.dry_run { None } else { Some(Checkpoint::read(&self.records, self.mode).await?) };
         let stored = checkpoint.as_ref().map(|checkpoint| checkpoint.next.clone()).unwrap_or_default();
         let is_whole = request.from.is_none();
         let mut start = match request.from {
@@ -146,7 +162,10 @@ impl ReconcileHandler {
             None => stored,
         };
         start.census.confirmed = request.confirm.or(start.census.confirmed);
-        let (report, next, result) = reconciler.run(start, request.limit, &cause).await;
+        let (mut report, next, result) = reconciler.run(start, request.limit, &cause).await;
+        if !is_whole {
+            report.remaining = None;
+        }
         if is_whole && dry_run.is_none() && (report.complete || report.brake.is_some()) {
             window::write_grants(&self.records, report.grants, Timestamp::now()).await?;
         }
@@ -159,6 +178,7 @@ impl ReconcileHandler {
             refused = report.refused,
             failed = report.failed.len(),
             postponed = report.postponed,
+            remaining = report.remaining,
             dry_run = report.dry_run,
             complete = report.complete,
             "reconciled"

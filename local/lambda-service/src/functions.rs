@@ -64,27 +64,12 @@ impl Functions {
 
     /// Adds a function. Its process starts with the first invocation.
     pub(crate) fn add(&self, config: FunctionConfig) -> Result<(), ServiceError> {
-        if let Some(variable) = config.environment.keys().find(|name| environment::is_reserved(name)) {
-            return Err(ServiceError::ReservedVariable {
-                function: config.name.clone(),
-                variable: variable.clone(),
-            });
-        }
+        check_environment(&config.name, &config.environment)?;
         let mut functions = lock(&self.inner.functions);
         if functions.contains_key(&config.name) {
             return Err(ServiceError::Exists(config.name));
         }
-        let concurrency = config.reserved_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
-        let function = Function {
-            asynchronous: Mutex::default(),
-            permissions: Mutex::default(),
-            unreachable: AtomicBool::new(false),
-            concurrency: Semaphore::new(usize::try_from(concurrency).unwrap_or(1)),
-            idle: Mutex::default(),
-            kill: Arc::new(Notify::new()),
-            config,
-        };
-        functions.insert(function.config.name.clone(), Arc::new(function));
+        functions.insert(config.name.clone(), Arc::new(Function::new(config)));
         Ok(())
     }
 
@@ -154,6 +139,27 @@ impl Functions {
         if let Some(function) = self.get(name) {
             function.kill();
         }
+    }
+
+    /// Replaces the environment variables of a function.
+    pub(crate) fn set_environment(
+        &self,
+        name: &str,
+        environment: BTreeMap<String, String>,
+    ) -> Result<(), ServiceError> {
+        check_environment(name, &environment)?;
+        let old = self.known(name)?;
+        let config = FunctionConfig { environment, ..old.config.clone() };
+        let new = Function {
+            asynchronous: Mutex::new(lock(&old.asynchronous).clone()),
+            permissions: Mutex::new(lock(&old.permissions).clone()),
+            unreachable: AtomicBool::new(old.unreachable.load(Ordering::SeqCst)),
+            ..Function::new(config)
+        };
+        lock(&self.inner.functions).insert(name.to_owned(), Arc::new(new));
+        // Processes that wait for an invocation have the old variables.
+        lock(&old.idle).clear();
+        Ok(())
     }
 
     /// Kills the processes of all functions.
@@ -251,6 +257,19 @@ impl Functions {
 }
 
 impl Function {
+    fn new(config: FunctionConfig) -> Function {
+        let concurrency = config.reserved_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
+        Function {
+            asynchronous: Mutex::default(),
+            permissions: Mutex::default(),
+            unreachable: AtomicBool::new(false),
+            concurrency: Semaphore::new(usize::try_from(concurrency).unwrap_or(1)),
+            idle: Mutex::default(),
+            kill: Arc::new(Notify::new()),
+            config,
+        }
+    }
+
     fn kill(&self) {
         lock(&self.idle).clear();
         self.kill.notify_waiters();
@@ -260,6 +279,16 @@ impl Function {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Lambda sets some variables itself.
+fn check_environment(function: &str, environment: &BTreeMap<String, String>) -> Result<(), ServiceError> {
+    match environment.keys().find(|name| environment::is_reserved(name)) {
+        None => Ok(()),
+        Some(variable) => {
+            Err(ServiceError::ReservedVariable { function: function.to_owned(), variable: variable.clone() })
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The service as its users see it: it holds the functions and starts the triggers that invoke them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -54,6 +55,20 @@ impl FunctionService {
     #[must_use]
     pub fn configurations(&self) -> Vec<FunctionConfig> {
         self.functions.names().iter().filter_map(|name| self.configuration(name)).collect()
+    }
+
+    /// Replaces the environment variables of a function (`UpdateFunctionConfiguration`). Invocations that are in progress
+    /// continue with the old ones.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Unknown`], [`ServiceError::ReservedVariable`].
+    pub fn set_environment(
+        &self,
+        function: &str,
+        environment: BTreeMap<String, String>,
+    ) -> Result<(), ServiceError> {
+        self.functions.set_environment(function, environment)
     }
 
     /// Sets how asynchronous invocations of a function are retried, and its on-failure destination.

@@ -6,6 +6,7 @@
 
 mod cloudwatch;
 mod destinations;
+mod destroy;
 mod error;
 mod events;
 mod iam;
@@ -191,6 +192,8 @@ impl Deployer {
         self.folder = evaluation.program().folder().to_path_buf();
         let caller = Caller::of(&self.clients, &self.region, &self.account).await?;
         let stack = evaluation.stack_name();
+        // A stack that refers to itself has no outputs before its first deployment.
+        self.stacks.entry(stack.clone()).or_default();
         let order = evaluation.order()?;
         let step = progress.steps(&format!("Deploying {title}"), order.len());
         let count = order.len();
@@ -241,6 +244,7 @@ impl Deployer {
             "aws:sqs:Queue" => self.queue(&mut p).await,
             "aws:sqs:QueuePolicy" => self.queue_policy(&mut p).await,
             "aws:xray:Group" => self.trace_group(&mut p),
+            "pulumi:index:Stash" => stash(&mut p),
             "pulumi:pulumi:StackReference" => self.stack_reference(&mut p),
             other => Err(DeployError::UnknownType(other.to_owned())),
         }?;
@@ -280,6 +284,12 @@ impl Deployer {
             DeployError::UnknownReference { path: path.to_owned(), name: format!("the function {arn}") }
         })
     }
+}
+
+/// A value in the state of Pulumi, which stays as it was created. <https://www.pulumi.com/docs/iac/concepts/resources/stash/>
+fn stash(p: &mut Properties) -> Result<Outputs, DeployError> {
+    let input = p.value("input").ok_or_else(|| p.missing("input"))?;
+    Ok(outputs(json!({ "id": p.at("input"), "input": input, "output": input })))
 }
 
 /// Who deploys, and where.

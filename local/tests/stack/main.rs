@@ -26,5 +26,6 @@ mod router;
 mod tampering;
 mod throttling;
 mod traces;
+mod uninstall;
 mod upgrade;
 mod xray;

@@ -116,6 +116,16 @@ impl ArnPrefix {
         (self.arn(&ManagedPolicy { role: role.clone(), number }) == arn).then_some(number)
     }
 
+    /// The policy with this ARN; `None` if it is not one of this stack's.
+    #[must_use]
+    pub fn policy(&self, arn: &str) -> Option<ManagedPolicy> {
+        let name =
+            arn.strip_prefix(&self.arn.to_string())?.strip_prefix(self.path.as_str())?.strip_prefix('_')?;
+        let (role, number) = name.rsplit_once('_')?;
+        let policy = ManagedPolicy { role: role.parse().ok()?, number: number.parse().ok()? };
+        (self.arn(&policy) == arn).then_some(policy)
+    }
+
     /// The region in which Service Quotas knows IAM's quotas: the region of IAM's endpoint in the partition
     /// ([IAM endpoints](https://docs.aws.amazon.com/general/latest/gr/iam-service.html)).
     #[must_use]
@@ -141,11 +151,13 @@ mod tests {
         let arn = prefix.arn(&policy);
         assert_eq!(arn, format!("{PREFIX}dmm-production_data_consumer_2"));
         assert_eq!(prefix.number(&policy.role, &arn), Some(2));
+        assert_eq!(prefix.policy(&arn), Some(policy.clone()));
         assert_eq!(prefix.path(), "/dmm-production/");
         for other in
             ["arn:aws:iam::aws:policy/ReadOnlyAccess", &arn.replace("_2", "_02"), &arn.replace("dmm", "x")]
         {
             assert_eq!(prefix.number(&policy.role, other), None, "{other}");
+            assert_eq!(prefix.policy(other), None, "{other}");
         }
         assert_eq!(prefix.number(&"consumer".parse().unwrap(), &arn), None);
     }

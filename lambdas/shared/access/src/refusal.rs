@@ -222,6 +222,12 @@ pub enum Refusal {
          only. Request the access without roles, or offer what a role may read as an output port of its own."
     )]
     RolesUnsupported,
+    /// The stack is being uninstalled, so that no agreement gives access any more.
+    #[error(
+        "The integration with AWS is being uninstalled: it takes away all access that it has given, and gives no new \
+         access. Ask its operator what replaces it."
+    )]
+    Uninstalling,
     /// The agreement names no provider.
     #[error("The data product or the output port of this agreement no longer exists. Cancel the agreement.")]
     ProviderUnknown,

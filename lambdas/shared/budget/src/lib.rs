@@ -11,6 +11,7 @@
 //! | [`api`] | a call of Data Mesh Manager's API |
 //! | [`batch`] | the entries of a batch that SQS or EventBridge did not accept |
 //! | [`feed`], [`router`], [`agreement`], [`reconcile`] | a run of the functions |
+//! | [`uninstall`] | the functions in the mode `uninstall` |
 //! | [`telemetry`] | the export of spans |
 
 mod backoff;
@@ -149,6 +150,14 @@ pub mod reconcile {
     pub const RESERVE_SHARE: u32 = 10;
     /// A pass stops after so many retryable failures in a row: something is down, and the next run continues.
     pub const FAILURES_IN_A_ROW: usize = 10;
+}
+
+/// The mode `uninstall`.
+pub mod uninstall {
+    use std::time::Duration;
+
+    /// How long a call of Data Mesh Manager's API may take, including all attempts. Nothing depends on the answer.
+    pub const PATIENCE: Duration = Duration::from_secs(15);
 }
 
 /// The export of spans at the end of an invocation.

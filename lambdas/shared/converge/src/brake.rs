@@ -25,6 +25,9 @@ impl Default for Brake {
 }
 
 impl Brake {
+    /// Never stops anything.
+    pub const OFF: Brake = Brake { limit: usize::MAX, percent: 100 };
+
     /// How many of `all` may be lost. A share is rounded down.
     #[must_use]
     pub fn allowed(&self, all: usize) -> usize {

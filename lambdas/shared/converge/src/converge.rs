@@ -200,6 +200,7 @@ impl Totals {
             outcome,
             rounds: self.rounds,
             had_access: !before.is_empty(),
+            changed: self.changed,
             altered,
             findings: self.findings,
             unread: self.unread,

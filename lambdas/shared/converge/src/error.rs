@@ -172,6 +172,21 @@ pub enum AwsError {
         #[source]
         source: Source,
     },
+    /// The role opted out, but still has a managed policy of ours, which is empty now. The text is shown to people.
+    #[error(
+        "The IAM role {role} still has the managed policy number {number} of this integration, which gives nothing any more, \
+         but no longer has the tag `dmm-integration` with the value `enabled`. Without the tag, this integration may not \
+         detach the policy. Either add the tag to the role again, or detach the policy yourself."
+    )]
+    StillAttached {
+        /// The role.
+        role: RoleName,
+        /// The policy's number.
+        number: u32,
+        /// The cause.
+        #[source]
+        source: Source,
+    },
     /// The configuration forbids to change the role, but the role still has a policy. The text is shown to people.
     #[error(
         "The IAM role {role} still has the policy {policy}, but the configuration of this integration does not allow it \
@@ -267,6 +282,7 @@ impl ErrorClass for AwsError {
         match self {
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
+            | AwsError::StillAttached { .. }
             | AwsError::RoleForbidden { .. }
             | AwsError::Unmodifiable { .. }
             | AwsError::ResourceDenied { .. } => "denied",
@@ -288,6 +304,7 @@ impl AwsError {
             AwsError::Failed { .. } | AwsError::Resource { .. } | AwsError::TooManyConflicts { .. } => true,
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
+            | AwsError::StillAttached { .. }
             | AwsError::RoleForbidden { .. }
             | AwsError::Unmodifiable { .. }
             | AwsError::ResourceDenied { .. }
@@ -302,6 +319,7 @@ impl AwsError {
         match self {
             AwsError::Denied { .. }
             | AwsError::OptedOut { .. }
+            | AwsError::StillAttached { .. }
             | AwsError::RoleForbidden { .. }
             | AwsError::Unmodifiable { .. }
             | AwsError::ResourceDenied { .. } => true,
@@ -316,35 +334,39 @@ impl AwsError {
     }
 }
 
-/// The roles of the account could not be listed.
+/// The roles or managed policies of the account could not be listed.
 #[derive(Debug, Error)]
-pub enum RoleListError {
+pub enum ListError {
     /// The role of this function may not do this.
     #[error(
-        "this integration is not allowed to call iam:ListRoles: check the policies of the function, permissions \
-         boundaries and service control policies, or set SCAN_ROLES to false"
+        "this integration is not allowed to call {action}: check the policies of the function, permissions boundaries and \
+         service control policies, or set SCAN_ROLES to false"
     )]
     Denied {
+        /// The IAM action.
+        action: &'static str,
         /// The cause.
         #[source]
         source: Source,
     },
     /// AWS did not answer, throttled the call, or failed.
-    #[error("iam:ListRoles failed")]
+    #[error("{action} failed")]
     Failed {
+        /// The IAM action.
+        action: &'static str,
         /// The cause.
         #[source]
         source: Source,
     },
 }
 
-impl RoleListError {
+impl ListError {
     /// Whether a retry may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            RoleListError::Denied { .. } => false,
-            RoleListError::Failed { .. } => true,
+            ListError::Denied { .. } => false,
+            ListError::Failed { .. } => true,
         }
     }
 }

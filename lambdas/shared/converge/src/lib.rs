@@ -4,8 +4,8 @@
 //! - [`converge`]: makes AWS match one agreement.
 //! - [`adapters`]: selects the adapter for a kind of place; [`packing`] is the adapter for the policies of roles.
 //! - [`brake`]: how many revocations are too many; [`gate`]: what is asked before each; [`window`]: the gate for events.
-//! - [`organization`]: whose API key this is. [`Mode`]: act, or only watch; [`dry_run`]: what a run would change;
-//!   [`changes`]: what a run has changed.
+//! - [`organization`]: whose API key this is. [`Mode`]: act, only watch, or take everything back; [`dry_run`]: what a run
+//!   would change; [`changes`]: what a run has changed; [`uninstall`]: Data Mesh Manager while everything is taken back.
 //! - [`reconcile`]: goes through all agreements, without any event.
 
 pub mod adapters;
@@ -24,6 +24,7 @@ pub mod ports;
 pub mod reconcile;
 mod rejected;
 pub mod trace;
+pub mod uninstall;
 pub mod window;
 
 pub use brake::Brake;

@@ -16,6 +16,8 @@ pub struct Convergence {
     pub rounds: usize,
     /// Whether the agreement had access when the run began, according to its record.
     pub had_access: bool,
+    /// Whether AWS was changed.
+    pub changed: bool,
     /// What is different about the access since it was given.
     pub altered: Option<Altered>,
     /// Why the agreement would be refused if ownership were required. It gets access nevertheless.

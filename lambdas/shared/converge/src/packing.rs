@@ -15,9 +15,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dmm_access::document::Document;
-use dmm_access::entitlement::{Observed, Permission, RolePolicy};
+use dmm_access::entitlement::{Observed, Permission, Place, RolePolicy};
 use dmm_access::guardrails::Guardrails;
+use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::name::PolicyName;
+use dmm_access::packing::layout::empty_document;
 use dmm_access::packing::protocol::PackingOutcome;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::RoleName;
@@ -29,8 +31,8 @@ use dmm_state::{ObjectKeys, ObjectStore};
 use dmm_telemetry::metrics;
 use jiff::Timestamp;
 
-use crate::error::AwsError;
-use crate::ports::{InlinePolicies, ManagedPolicies, Places, Put, Roles};
+use crate::error::{AwsError, ListError};
+use crate::ports::{InlinePolicies, Leftovers, ManagedPolicies, ManagedPolicyList, Places, Put, Roles};
 use inline::Inline;
 
 mod inline;
@@ -264,6 +266,38 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Places<RolePolicy> for Packing
             }
         }
         Ok(ours)
+    }
+}
+
+#[async_trait]
+impl<R: Roles + InlinePolicies + ManagedPolicies + ManagedPolicyList> Leftovers for Packing<R> {
+    async fn inline_policies(&self, role: &RoleName) -> Result<Vec<Place>, AwsError> {
+        let mut ours = Vec::new();
+        for name in self.iam.inline_names(role).await? {
+            let Ok(policy) = name.parse::<PolicyName>() else { continue };
+            let place = RolePolicy { role: role.clone(), policy };
+            if let Inline::Ours(_) | Inline::Earlier = self.inline(&place).await? {
+                ours.push(Place::RolePolicy(place));
+            }
+        }
+        Ok(ours)
+    }
+
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, ListError> {
+        self.iam.managed_policies().await
+    }
+
+    async fn delete_managed_policy(&self, policy: &ManagedPolicy) -> Result<(), AwsError> {
+        let (role, number) = (&policy.role, policy.number);
+        let (role, source) = match self.iam.delete_managed(policy).await {
+            Err(AwsError::Denied { action, source, .. }) => match self.iam.role(role).await? {
+                Some(found) if !found.has_opted_in => (role.clone(), source),
+                _ => return Err(AwsError::Denied { action, role: role.clone(), source }),
+            },
+            result => return result,
+        };
+        self.iam.replace_managed(policy, &empty_document()).await?;
+        Err(AwsError::StillAttached { role, number, source })
     }
 }
 

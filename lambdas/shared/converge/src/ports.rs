@@ -15,7 +15,7 @@ use dmm_mesh::{
     Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, Marks, ProvisioningReport, Team,
 };
 
-use crate::error::{AwsError, MeshError, RoleListError};
+use crate::error::{AwsError, ListError, MeshError};
 
 /// Reads agreements, and the data products and teams that take part in them.
 #[async_trait]
@@ -26,6 +26,10 @@ pub trait Agreements: Send + Sync {
     async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, MeshError>;
     /// The team; `None` if it does not exist.
     async fn team(&self, id: &str) -> Result<Option<Team>, MeshError>;
+    /// Why no agreement gives access, if that is so whatever an agreement says.
+    fn refuses_all(&self) -> Option<Refusal> {
+        None
+    }
 }
 
 /// Lists agreements.
@@ -98,7 +102,26 @@ pub trait Resources: Send + Sync {
 #[async_trait]
 pub trait RoleList: Send + Sync {
     /// All roles, in any order, without their tags: IAM does not list those.
-    async fn roles(&self) -> Result<Vec<Role>, RoleListError>;
+    async fn roles(&self) -> Result<Vec<Role>, ListError>;
+}
+
+/// Finds what this stack has written to IAM by its mark or its path, whether or not a record knows it.
+#[async_trait]
+pub trait Leftovers: Send + Sync {
+    /// The inline policies of this role that state this stack; none if the role does not exist.
+    async fn inline_policies(&self, role: &RoleName) -> Result<Vec<Place>, AwsError>;
+    /// The managed policies of this stack, whether or not they are attached to a role.
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, ListError>;
+    /// Detaches a managed policy from its role and deletes it. It is not an error if the policy or the role does not
+    /// exist.
+    async fn delete_managed_policy(&self, policy: &ManagedPolicy) -> Result<(), AwsError>;
+}
+
+/// Lists the managed policies of this stack.
+#[async_trait]
+pub trait ManagedPolicyList: Send + Sync {
+    /// All of them, in any order.
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, ListError>;
 }
 
 /// The inline policies of roles in IAM.

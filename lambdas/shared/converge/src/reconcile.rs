@@ -2,7 +2,7 @@
 //!
 //! # What a pass covers
 //!
-//! A pass has four stages, see [`Position`]:
+//! A pass has these stages, see [`Position`]:
 //!
 //! 1. Every agreement of every generation, from the lists of the API.
 //! 2. Every grant record whose agreement is not in those lists: deleted agreements.
@@ -11,6 +11,8 @@
 //! 4. What has to be taken away. The first three stages repair everything else, and only note the revocations
 //!    ([`Census`]). If there are too many of them, the pass stops here, and continues only after somebody has confirmed
 //!    exactly these (`docs/decisions/0010`). So nothing is deleted before everything has been looked at.
+//!
+//! 5. Only while the stack is uninstalled: what this stack has written to IAM and no stage has found, by its mark or path.
 //!
 //! Each agreement is handled by [`Converger`], exactly as after an event. A pass may therefore overlap with events and
 //! with another pass, may be interrupted at any time, and may handle an agreement twice.
@@ -39,7 +41,7 @@ use tokio::time::Instant;
 use crate::brake::Brake;
 use crate::converge::Converger;
 use crate::dry_run::DryRun;
-use crate::ports::{AgreementLists, RoleList};
+use crate::ports::{AgreementLists, Leftovers, RoleList};
 use pass::Pass;
 
 pub mod census;
@@ -62,8 +64,13 @@ pub struct Reconciler<'a> {
     pub agreement_lists: &'a dyn AgreementLists,
     /// Lists grant records.
     pub record_keys: &'a dyn ObjectKeys,
-    /// Lists roles; `None` skips the third stage.
-    pub role_list: Option<&'a dyn RoleList>,
+    /// Lists roles.
+    pub role_list: &'a dyn RoleList,
+    /// Whether the third stage is carried out.
+    pub scan_roles: bool,
+    /// While the stack is uninstalled, finds what is left in the end; otherwise `None`. Then the report says how much
+    /// [remains](Report::remaining).
+    pub leftovers: Option<&'a dyn Leftovers>,
     /// In a dry run, what the converger writes to.
     pub dry_run: Option<&'a DryRun<'a>>,
     /// How many revocations are too many.

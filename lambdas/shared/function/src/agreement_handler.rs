@@ -10,8 +10,10 @@ use dmm_access::stack::Stack;
 use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
 use dmm_converge::changes::Recorded;
 use dmm_converge::dry_run::DryRun;
+use dmm_converge::gate::{Gate, Open};
 use dmm_converge::organization::Pin;
 use dmm_converge::ports::{Places, Resources, Roles};
+use dmm_converge::uninstall::{self, Mesh, OptionalMesh};
 use dmm_converge::window::Window;
 use dmm_converge::{Brake, Converger, Error, Mode, trace};
 use dmm_mesh::CloudEvent;
@@ -125,22 +127,32 @@ impl AgreementHandler {
             clock: Timestamp::now,
             conflict_backoff: CONFLICT_BACKOFF,
         };
-        let gate = match self.mode {
-            Mode::Enforce => window(self.records.as_ref()),
-            Mode::Observe => window(&dry_run),
+        let gate: Box<dyn Gate> = match self.mode {
+            Mode::Enforce => Box::new(window(self.records.as_ref())),
+            Mode::Observe => Box::new(window(&dry_run)),
+            Mode::Uninstall => Box::new(Open { trusts_first_look: true }),
         };
         let run = async {
-            let api = api.only_for(self.organization.name(&api, self.records.as_ref()).await?);
+            let organization = self.organization.name(&api, self.records.as_ref());
+            let api = match self.mode {
+                Mode::Enforce | Mode::Observe => Some(api.only_for(organization.await?)),
+                Mode::Uninstall => uninstall::if_known(organization).await.map(|name| api.only_for(name)),
+            };
+            let optional = OptionalMesh::new(api.as_ref().map(|api| api as &dyn Mesh));
+            let mesh: &dyn Mesh = match &api {
+                Some(api) if self.mode != Mode::Uninstall => api,
+                _ => &optional,
+            };
             let mut converger = Converger {
-                agreements: &api,
-                reporter: &api,
+                agreements: mesh,
+                reporter: mesh,
                 roles: self.roles.as_ref(),
                 resources: self.resources.as_ref(),
                 places: &recorded,
                 records: self.records.as_ref(),
                 guardrails: &self.guardrails,
                 stack: &self.stack,
-                gate: &gate,
+                gate: gate.as_ref(),
                 clock: Timestamp::now,
                 conflict_backoff: CONFLICT_BACKOFF,
             };
@@ -152,7 +164,7 @@ impl AgreementHandler {
         let result = timeout_at(deadline, run).await;
         let convergence = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
         let changes = match self.mode {
-            Mode::Enforce => {
+            Mode::Enforce | Mode::Uninstall => {
                 trace::outcome(&convergence, event.time());
                 recorded.take()
             }

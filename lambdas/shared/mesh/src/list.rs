@@ -4,7 +4,7 @@ use crate::agreement::{AgreementRef, DATA_CONTRACT_MEMBERS};
 use crate::members::{RawMember, as_text, members};
 
 /// A page of the agreements of a generation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgreementPage {
     /// The agreements, in the order of the answer. Only their identities: a list is outdated as soon as it arrives, so each
     /// agreement is read when it is needed.

@@ -44,14 +44,15 @@ impl Engine {
     }
 }
 
-/// A folder for programs and for the state of their stacks, which are all called `test`.
+/// A folder for programs and for the state of their stacks, which all have the same name.
 pub(crate) struct Workspace<'a> {
     engine: &'a Engine,
     provider: &'a Provider,
     folder: TempDir,
+    stack: &'static str,
 }
 
-/// The name of every stack.
+/// The name of the stacks, unless a test needs others.
 pub(crate) const STACK: &str = "test";
 /// The organization that the engine uses if the state is in files.
 pub(crate) const ORGANIZATION: &str = "organization";
@@ -60,11 +61,34 @@ impl<'a> Workspace<'a> {
     pub(crate) fn new(engine: &'a Engine, provider: &'a Provider) -> Workspace<'a> {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("state")).expect("a folder");
-        Workspace { engine, provider, folder }
+        Workspace { engine, provider, folder, stack: STACK }
+    }
+
+    /// The same with another name for the stacks.
+    pub(crate) fn with_stack(self, stack: &'static str) -> Workspace<'a> {
+        Workspace { stack, ..self }
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A command that finds the engine, this workspace's state and the stand-in for the provider.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let bin = self.engine.0.join("bin");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&path)));
+        let own = bin.join(program);
+        let mut command = Command::new(if own.exists() { own } else { program.into() });
+        command
+            .env("PATH", path.expect("a path"))
+            .env("PULUMI_HOME", self.path().join("home"))
+            .env("PULUMI_BACKEND_URL", format!("file://{}", self.path().join("state").display()))
+            .env("PULUMI_CONFIG_PASSPHRASE", "test")
+            .env("PULUMI_SKIP_UPDATE_CHECK", "true")
+            .env("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
+            .env("PULUMI_DEBUG_PROVIDERS", format!("aws:{}", self.provider.port));
+        command
     }
 
     /// Copies the state and the stack's file of another workspace, whose program is in the workspace itself and has the same
@@ -81,7 +105,7 @@ impl<'a> Workspace<'a> {
         let folder = self.path().join(program);
         let mut stack = Stack { workspace: self, folder, head: String::new() };
         if !stack.config_file().exists() {
-            stack.run(&["stack", "init", STACK]).await.accepted()?;
+            stack.run(&["stack", "init", self.stack]).await.accepted()?;
         }
         for (key, value) in secrets {
             stack.run(&["config", "set", "--secret", key, value]).await.accepted()?;
@@ -151,7 +175,7 @@ fn plain(text: &str) -> String {
 
 impl Stack<'_> {
     fn config_file(&self) -> PathBuf {
-        self.folder.join(format!("Pulumi.{STACK}.yaml"))
+        self.folder.join(format!("Pulumi.{}.yaml", self.workspace.stack))
     }
 
     /// Sets all config keys that are not secrets, as `pulumi config set` would write them.
@@ -191,26 +215,20 @@ impl Stack<'_> {
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Answer {
-        let Workspace { engine, provider, .. } = self.workspace;
-        let bin = engine.0.join("bin");
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&path)));
-        let command = Command::new(bin.join("pulumi"))
-            .args(arguments)
-            .args(["--non-interactive", "--color", "never", "--cwd"])
-            .arg(&self.folder)
-            .env("PATH", path.expect("a path"))
-            .env("PULUMI_HOME", self.workspace.path().join("home"))
-            .env("PULUMI_BACKEND_URL", format!("file://{}", self.workspace.path().join("state").display()))
-            .env("PULUMI_CONFIG_PASSPHRASE", "test")
-            .env("PULUMI_STACK", STACK)
-            .env("PULUMI_SKIP_UPDATE_CHECK", "true")
-            .env("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
-            .env("PULUMI_DEBUG_PROVIDERS", format!("aws:{}", provider.port))
-            .output()
-            .await;
-        let Output { status, stdout, stderr } = command.expect("pulumi runs");
-        let text = [stdout, stderr].concat();
-        Answer { ok: status.success(), text: plain(&String::from_utf8_lossy(&text)) }
+        self.run_as(self.workspace.stack, arguments).await
     }
+
+    /// The same for a stack with another name.
+    pub(crate) async fn run_as(&self, stack: &str, arguments: &[&str]) -> Answer {
+        let mut command = self.workspace.command("pulumi");
+        command.args(arguments).args(["--non-interactive", "--color", "never", "--cwd"]);
+        answer(command.arg(&self.folder).env("PULUMI_STACK", stack)).await
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) async fn answer(command: &mut Command) -> Answer {
+    let Output { status, stdout, stderr } = command.output().await.expect("the command runs");
+    let text = [stdout, stderr].concat();
+    Answer { ok: status.success(), text: plain(&String::from_utf8_lossy(&text)) }
 }

@@ -40,6 +40,13 @@ pub(crate) fn evaluate(
             [("id".to_owned(), json!(stack)), ("outputs".to_owned(), Value::Object(outputs))]
                 .into_iter()
                 .collect()
+        } else if resource.token() == "pulumi:index:Stash" {
+            // As it is created.
+            let input = properties["input"].clone();
+            [("id", json!("stash")), ("input", input.clone()), ("output", input)]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into_iter()
+                .collect()
         } else {
             let kind = resource.token().rsplit(':').next().unwrap_or_default();
             let inputs = properties.as_object().cloned().unwrap_or_default();

@@ -6,8 +6,10 @@
 
 mod compare;
 mod corpus;
+mod documents;
 mod engine;
 mod known;
 mod local;
 mod programs;
 mod provider;
+mod stacks;

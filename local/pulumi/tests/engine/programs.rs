@@ -10,17 +10,17 @@ use crate::known::KNOWN;
 use crate::provider::{Provider, wire};
 use crate::{compare, local};
 
-type Config = BTreeMap<String, Value>;
+pub(crate) type Config = BTreeMap<String, Value>;
 
 /// The name of the main program, and the secret that it needs.
-const MAIN: &str = "datamesh-manager-aws";
-const API_KEY: (&str, &str) = ("apiKey", "dmm_live_test");
+pub(crate) const MAIN: &str = "datamesh-manager-aws";
+pub(crate) const API_KEY: (&str, &str) = ("apiKey", "dmm_live_test");
 
 /// An archive without files: the record that ends every archive.
 const EMPTY: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// Copies the programs and the schemas that they read, and makes an archive for each function: what is in it plays no part.
-fn copy_programs(workspace: &Workspace<'_>) {
+pub(crate) fn copy_programs(workspace: &Workspace<'_>) {
     for folder in ["pulumi", "schemas"] {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
         copy(&source, &workspace.path().join(folder));
@@ -170,7 +170,7 @@ fn unprotected(folder: &Path) -> Config {
     declared.then(|| (PROTECT.to_owned(), json!(false))).into_iter().collect()
 }
 
-fn with_region(config: &Config) -> Config {
+pub(crate) fn with_region(config: &Config) -> Config {
     with(config, "aws:region", json!("eu-central-1"))
 }
 
@@ -243,7 +243,7 @@ fn unusual(kind: &str) -> Vec<Value> {
     }
 }
 
-fn fail(findings: &[String]) {
+pub(crate) fn fail(findings: &[String]) {
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 

@@ -4,15 +4,53 @@ use serde_json::{Value, json};
 
 use super::{begin, deploy, folder, invoke, named, of_type};
 
-/// The error of a deployment for the stack `production`, before the first resource.
+/// The error of the first deployment of the stack `production`, before the first resource in AWS.
 fn rejection(config: &[(&str, &str)]) -> String {
+    rejection_after(&json!({}), config).expect("a rejection")
+}
+
+/// The error of a deployment of the stack `production`, before the first resource in AWS, if there is one. `outputs` are those of the
+/// last one.
+fn rejection_after(outputs: &Value, config: &[(&str, &str)]) -> Option<String> {
     let mut evaluation = match begin(config) {
         Ok(evaluation) => evaluation,
-        Err(error) => return error.to_string(),
+        Err(error) => return Some(error.to_string()),
     };
+    begin_with(&mut evaluation, outputs);
+    evaluation.resolve("queueClaim", &invoke).err().map(|error| error.to_string())
+}
+
+/// Resolves what comes before the first resource in AWS.
+fn begin_with(evaluation: &mut dmm_pulumi::Evaluation, outputs: &Value) {
     let order = evaluation.order().expect("an order");
-    assert_eq!(order.first().map(String::as_str), Some("bus"), "the bus is created first");
-    evaluation.resolve("bus", &invoke).expect_err("a rejection").to_string()
+    assert_eq!(order.get(..3).expect("resources"), ["begun", "lastUpdate", "queueClaim"]);
+    let given = [("outputs", outputs.clone())];
+    for (name, given) in [("begun", &[][..]), ("lastUpdate", &given)] {
+        let mut outputs = super::made(&evaluation.resolve(name, &invoke).expect("properties"));
+        outputs.extend(given.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        evaluation.set_outputs(name, outputs).expect("outputs");
+    }
+}
+
+#[test]
+fn while_the_state_is_protected_another_name_of_the_stack_or_the_queue_is_rejected_with_the_old_one() {
+    let last =
+        |stack: &str, queue: &str| json!({"a": "\"stackName\":\"x", "queueName": queue, "stackName": stack});
+    let same = last("production", "dmm_events.fifo");
+    assert_eq!(rejection_after(&same, &[]), None);
+    assert_eq!(rejection_after(&json!({"busName": "dmm"}), &[]), None, "the outputs of an earlier version");
+    let renamed = last("prod", "dmm_events.fifo");
+    let error = rejection_after(&renamed, &[]).expect("a rejection");
+    assert!(
+        error.contains("called production now") && error.contains("pulumi stack rename prod."),
+        "{error}"
+    );
+    let queue = [("queueName", "other.fifo")];
+    let error = rejection_after(&same, &queue).expect("a rejection");
+    assert!(error.contains("queueName is other.fifo"), "{error}");
+    assert!(error.contains("pulumi config set queueName dmm_events.fifo,"), "{error}");
+    let unprotected = [("queueName", "other.fifo"), ("protectState", "false")];
+    assert_eq!(rejection_after(&renamed, &unprotected), None);
 }
 
 #[test]
@@ -70,7 +108,7 @@ fn values_in_range_are_accepted() {
 }
 
 #[test]
-fn every_other_resource_waits_for_the_bus_and_the_queue() {
+fn every_other_resource_waits_for_the_claim_of_the_queue_for_the_bus_and_for_the_queue() {
     let (resources, _) = deploy(&[]);
     let needs = |name: &str, needed: &str| {
         let mut names = vec![name.to_owned()];
@@ -83,9 +121,10 @@ fn every_other_resource_waits_for_the_bus_and_the_queue() {
         }
         seen.iter().any(|name| name == needed)
     };
-    let created_first = ["bus", "deadLetters", "events"];
+    let created_first = ["begun", "lastUpdate", "queueClaim", "bus", "deadLetters", "events"];
     for resource in resources.iter().map(dmm_pulumi::Resource::name) {
-        assert!(needs(resource, "bus"), "{resource}");
+        assert!(created_first[..2].contains(&resource) || needs(resource, "queueClaim"), "{resource}");
+        assert!(created_first[..3].contains(&resource) || needs(resource, "bus"), "{resource}");
         let about_the_first = ["deadLettersPolicy", "deadLettersAlarm"].contains(&resource);
         assert!(
             created_first.contains(&resource) || about_the_first || needs(resource, "events"),
@@ -177,7 +216,8 @@ fn all_names_are_within_awss_limits_for_stack_names_up_to_30_characters() {
             })
             .expect("a program");
         if !accepted {
-            let error = evaluation.resolve("bus", &invoke).expect_err("too long").to_string();
+            begin_with(&mut evaluation, &json!({}));
+            let error = evaluation.resolve("queueClaim", &invoke).expect_err("too long").to_string();
             assert!(error.contains("30 characters") && error.contains("pulumi stack rename"), "{error}");
             continue;
         }

@@ -61,6 +61,9 @@ fn made(resource: &Resource) -> Map<String, Value> {
             let url = format!("https://sqs.eu-central-1.amazonaws.com/123456789012/{name}");
             json!({"id": url, "url": url, "arn": arn("sqs", regional(""))})
         }
+        "pulumi:index:Stash" => json!({"id": name, "output": properties.get("input")}),
+        // The stack's own outputs, before its first deployment.
+        "pulumi:pulumi:StackReference" => json!({"id": name, "outputs": {}}),
         // The ids of other types are not used in names, so any value works.
         _ => json!({"id": name, "arn": arn("any", regional(""))}),
     };
@@ -280,6 +283,7 @@ fn policies_allow_named_actions_on_named_resources_only() {
             }
             // Actions that cannot be restricted to a resource.
             let whole = [
+                json!("iam:ListPolicies"),
                 json!("iam:ListRoles"),
                 json!("lakeformation:ListPermissions"),
                 json!("servicequotas:GetServiceQuota"),

@@ -76,6 +76,16 @@ pub(crate) async fn reconcile(stack: &Stack, payload: &Value) -> Result<Value, S
     answer.map(|answer| serde_json::from_slice(&answer).unwrap()).map_err(|error| format!("{error:?}"))
 }
 
+/// "pulumi config set mode" and "pulumi up": the functions get another environment.
+pub(crate) fn set_mode(stack: &Stack, mode: &str) {
+    for binary in ["iam-grant", "iam-revoke", "iam-reconcile"] {
+        let function = stack.function(binary).unwrap();
+        let mut environment = stack.functions().configuration(function).unwrap().environment;
+        assert!(environment.insert("MODE".to_owned(), mode.to_owned()).is_some(), "{binary} has a mode");
+        stack.functions().set_environment(function, environment).unwrap();
+    }
+}
+
 /// "Look at one agreement again".
 pub(crate) async fn look_again(stack: &Stack, event_type: &str, id: &str) {
     try_to_look_again(stack, event_type, id).await.unwrap();

@@ -48,6 +48,7 @@ impl Refusal {
             Refusal::ResourceMissing { .. } => "ResourceMissing",
             Refusal::ResourceUnknown { .. } => "ResourceUnknown",
             Refusal::RolesUnsupported => "RolesUnsupported",
+            Refusal::Uninstalling => "Uninstalling",
         }
     }
 

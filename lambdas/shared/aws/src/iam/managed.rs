@@ -1,20 +1,21 @@
 //! The managed policies of roles, and what limits the policies of a role: sizes and a quota.
 
 use async_trait::async_trait;
+use aws_sdk_iam::types::PolicyScopeType;
 use dmm_access::document::Document;
 use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
-use dmm_converge::error::{AwsError, RoleListError};
-use dmm_converge::ports::{Attached, ManagedPolicies, Put, RoleList, Roles};
+use dmm_converge::error::{AwsError, ListError};
+use dmm_converge::ports::{Attached, ManagedPolicies, ManagedPolicyList, Put, RoleList, Roles};
 
 use super::IamRoles;
 use super::answer::{LIMIT_EXCEEDED, NO_SUCH_ENTITY, decoded, failure, refusal, unless_missing};
 use crate::call_error::{CallError, CallErrorKind};
 
-/// Roles per page of a listing: the most that IAM allows
+/// Roles or policies per page of a listing: the most that IAM allows
 /// ([`ListRoles`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html)).
-const ROLES_PER_PAGE: i32 = 1000;
+const PER_PAGE: i32 = 1000;
 /// Service Quotas' code of the quota `Managed policies per role`.
 const QUOTA_CODE: &str = "L-0DA4ABF3";
 /// The quota's value is a floating-point number in the API. A value outside this range cannot be the quota.
@@ -22,17 +23,11 @@ const PLAUSIBLE_QUOTA: std::ops::RangeInclusive<f64> = 0.0..=10_000.0;
 
 #[async_trait]
 impl RoleList for IamRoles {
-    async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
+    async fn roles(&self) -> Result<Vec<Role>, ListError> {
         let mut roles = Vec::new();
-        let mut found = self.client.list_roles().max_items(ROLES_PER_PAGE).into_paginator().items().send();
+        let mut found = self.client.list_roles().max_items(PER_PAGE).into_paginator().items().send();
         while let Some(role) = found.next().await {
-            let role = role.map_err(|error| {
-                let CallError { kind, source, .. } = CallError::new(error);
-                match kind {
-                    CallErrorKind::Denied => RoleListError::Denied { source },
-                    _ => RoleListError::Failed { source },
-                }
-            })?;
+            let role = role.map_err(|error| not_listed("iam:ListRoles", CallError::new(error)))?;
             match role.role_name.parse() {
                 Ok(name) => roles.push(self.read(name, role)),
                 Err(problem) => {
@@ -41,6 +36,33 @@ impl RoleList for IamRoles {
             }
         }
         Ok(roles)
+    }
+}
+
+#[async_trait]
+impl ManagedPolicyList for IamRoles {
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, ListError> {
+        let request = self.client.list_policies().scope(PolicyScopeType::Local).path_prefix(self.arns.path());
+        let mut found = request.max_items(PER_PAGE).into_paginator().items().send();
+        let mut policies = Vec::new();
+        while let Some(policy) = found.next().await {
+            let policy = policy.map_err(|error| not_listed("iam:ListPolicies", CallError::new(error)))?;
+            let Some(arn) = policy.arn() else { continue };
+            if let Some(policy) = self.arns.policy(arn) {
+                policies.push(policy);
+            } else {
+                tracing::warn!(arn, "the policy is below the path of this stack, but is not one of its own");
+            }
+        }
+        Ok(policies)
+    }
+}
+
+fn not_listed(action: &'static str, error: CallError) -> ListError {
+    let CallError { kind, source, .. } = error;
+    match kind {
+        CallErrorKind::Denied => ListError::Denied { action, source },
+        _ => ListError::Failed { action, source },
     }
 }
 

@@ -7,7 +7,7 @@ use dmm_access::record::Cause;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName, RoleReference};
 use dmm_access::stack::Stack;
-use dmm_access::target::{self, Context, Target};
+use dmm_access::target::{self, Context, Desired, Target};
 use dmm_access::transition::Absence;
 use dmm_budget::Backoff;
 use dmm_budget::agreement::SECOND_LOOK;
@@ -63,6 +63,9 @@ impl Converger<'_> {
         trace::agreement(&agreement);
         if !agreement.is_in_force() || agreement.reference != *asked {
             return Ok(Some((agreement, Target::NOTHING)));
+        }
+        if let Some(refusal) = self.agreements.refuses_all() {
+            return Ok(Some((agreement, Target { desired: Desired::Refused(refusal), ..Target::NOTHING })));
         }
         let (consumer, reference, role) = self.read_role(&agreement.consumer).await?;
         let provider = match &agreement.provider.data_product_id {

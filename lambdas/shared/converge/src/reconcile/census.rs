@@ -28,6 +28,8 @@ pub struct Census {
     found: BTreeMap<String, BTreeSet<Place>>,
     /// The data products that agreements in force name as their provider, and whether they exist.
     products: BTreeMap<String, bool>,
+    /// How often something could not be reconciled.
+    pub(super) failures: usize,
     /// The digest of the plan that somebody confirmed.
     pub confirmed: Option<String>,
     decision: Decision,
@@ -78,6 +80,11 @@ impl Census {
     /// Whether somebody confirmed the plan.
     pub(super) fn is_confirmed(&self) -> bool {
         self.decision == Decision::Confirmed
+    }
+
+    /// How many agreements and other things still have access, as far as the pass has found out.
+    pub(super) fn remaining(&self) -> usize {
+        self.plan.len() + self.failures
     }
 
     /// The next revocation.

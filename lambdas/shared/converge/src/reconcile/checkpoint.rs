@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::census::Census;
+use crate::mode::Mode;
 
 /// The object's key.
 const KEY: &str = "reconcile/progress.json";
@@ -39,6 +40,12 @@ pub enum Position {
     },
     /// The revocations that the other stages found.
     Revocations,
+    /// What is left in IAM, while the stack is uninstalled.
+    Leftovers {
+        /// The name of the last role that was handled, in the order of names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
+    },
 }
 
 impl Default for Position {
@@ -95,6 +102,9 @@ struct Stored {
     /// Earlier versions of this software did not write it.
     #[serde(default)]
     census: Census,
+    /// The mode of the run that wrote it.
+    #[serde(default)]
+    mode: Mode,
     /// The run that wrote it.
     run: String,
     updated_at: Timestamp,
@@ -105,26 +115,29 @@ struct Stored {
 pub struct Checkpoint {
     /// Where the next run continues.
     pub next: Progress,
+    mode: Mode,
     version: Precondition,
 }
 
 impl Checkpoint {
-    /// Reads the object. If its content is not valid, the next run starts at the beginning, which only takes longer.
+    /// Reads the object. If its content is not valid, or was written in another mode, the next run starts at the beginning,
+    /// which only takes longer: what was found in one mode decides nothing in another one.
     ///
     /// # Errors
     ///
     /// [`StateError`].
-    pub async fn read(store: &dyn ObjectStore) -> Result<Checkpoint, StateError> {
+    pub async fn read(store: &dyn ObjectStore, mode: Mode) -> Result<Checkpoint, StateError> {
         let object = store.get(KEY).await?;
         let version = Precondition::unchanged(object.as_ref());
         let next = object.and_then(|object| match serde_json::from_slice::<Stored>(&object.body) {
+            Ok(stored) if stored.mode != mode => None,
             Ok(Stored { next, census, .. }) => next.map(|position| Progress { position, census }),
             Err(error) => {
                 tracing::warn!(key = KEY, %error, "the last run's position cannot be read; starting at the beginning");
                 None
             }
         });
-        Ok(Checkpoint { next: next.unwrap_or_default(), version })
+        Ok(Checkpoint { next: next.unwrap_or_default(), mode, version })
     }
 
     /// Writes the position if it has changed. If another run has written the object in the meantime, its position is
@@ -145,7 +158,7 @@ impl Checkpoint {
         }
         let Progress { position, census } = next.clone();
         let next = (*next != Progress::default()).then_some(position);
-        let stored = Stored { next, census, run: run.to_owned(), updated_at: now };
+        let stored = Stored { next, census, mode: self.mode, run: run.to_owned(), updated_at: now };
         // A position can always be written as JSON.
         let body = serde_json::to_vec_pretty(&stored).unwrap_or_default();
         match store.put(KEY, body, &self.version).await {
@@ -179,42 +192,59 @@ mod tests {
     #[tokio::test]
     async fn the_next_run_continues_where_the_last_one_stopped() {
         let store = MemoryStore::new();
-        let first = Checkpoint::read(&store).await.unwrap();
+        let first = Checkpoint::read(&store, Mode::Enforce).await.unwrap();
         assert_eq!(first.next, Progress::default());
         let position = Position::Agreements { kind: AgreementKind::Access, page: 3, after: Some("a".into()) };
         write(&store, first, Some(&position)).await;
-        let second = Checkpoint::read(&store).await.unwrap();
+        let second = Checkpoint::read(&store, Mode::Enforce).await.unwrap();
         assert_eq!(second.next, at(&position));
         write(&store, second, None).await;
-        assert_eq!(Checkpoint::read(&store).await.unwrap().next, Progress::default());
+        assert_eq!(Checkpoint::read(&store, Mode::Enforce).await.unwrap().next, Progress::default());
+    }
+
+    #[tokio::test]
+    async fn what_was_found_in_another_mode_is_not_continued() {
+        let store = MemoryStore::new();
+        let first = Checkpoint::read(&store, Mode::Uninstall).await.unwrap();
+        write(&store, first, Some(&Position::Revocations)).await;
+        let other = Checkpoint::read(&store, Mode::Enforce).await.unwrap();
+        assert_eq!(other.next, Progress::default());
+        let same = Checkpoint::read(&store, Mode::Uninstall).await.unwrap();
+        assert_eq!(same.next, at(&Position::Revocations));
+        // A complete pass in this mode replaces it.
+        write(&store, other, Some(&Position::Records { after: None })).await;
+        assert_eq!(Checkpoint::read(&store, Mode::Uninstall).await.unwrap().next, Progress::default());
     }
 
     #[tokio::test]
     async fn a_pass_that_one_run_completes_writes_nothing() {
         let store = MemoryStore::new();
-        write(&store, Checkpoint::read(&store).await.unwrap(), None).await;
+        write(&store, Checkpoint::read(&store, Mode::Enforce).await.unwrap(), None).await;
         assert_eq!(store.writes(), 0);
     }
 
     #[tokio::test]
     async fn if_two_runs_overlap_the_first_to_end_decides() {
         let store = MemoryStore::new();
-        let (one, other) = (Checkpoint::read(&store).await.unwrap(), Checkpoint::read(&store).await.unwrap());
+        let (one, other) = (
+            Checkpoint::read(&store, Mode::Enforce).await.unwrap(),
+            Checkpoint::read(&store, Mode::Enforce).await.unwrap(),
+        );
         let position = Position::Records { after: None };
         write(&store, one, Some(&position)).await;
         write(&store, other, Some(&Position::default())).await;
-        assert_eq!(Checkpoint::read(&store).await.unwrap().next, at(&position));
+        assert_eq!(Checkpoint::read(&store, Mode::Enforce).await.unwrap().next, at(&position));
     }
 
     #[tokio::test]
     async fn an_unreadable_object_means_the_beginning_and_is_overwritten() {
         let store = MemoryStore::new();
         store.put(KEY, b"{".to_vec(), &Precondition::Absent).await.unwrap();
-        let checkpoint = Checkpoint::read(&store).await.unwrap();
+        let checkpoint = Checkpoint::read(&store, Mode::Enforce).await.unwrap();
         assert_eq!(checkpoint.next, Progress::default());
         let position = Position::Roles { after: Some("consumer".into()) };
         write(&store, checkpoint, Some(&position)).await;
-        assert_eq!(Checkpoint::read(&store).await.unwrap().next, at(&position));
+        assert_eq!(Checkpoint::read(&store, Mode::Enforce).await.unwrap().next, at(&position));
     }
 
     #[tokio::test]
@@ -222,7 +252,7 @@ mod tests {
         let store = MemoryStore::new();
         let stored = json!({"next": {"stage": "records"}, "run": "r", "updated_at": "2026-11-28T00:00:00Z"});
         store.put(KEY, stored.to_string().into_bytes(), &Precondition::Absent).await.unwrap();
-        let next = Checkpoint::read(&store).await.unwrap().next;
+        let next = Checkpoint::read(&store, Mode::Enforce).await.unwrap().next;
         assert_eq!(next, Progress { position: Position::Records { after: None }, census: Census::default() });
     }
 
@@ -233,6 +263,7 @@ mod tests {
             (Position::Records { after: Some("k".into()) }, json!({"stage": "records", "after": "k"})),
             (Position::Roles { after: None }, json!({"stage": "roles"})),
             (Position::Revocations, json!({"stage": "revocations"})),
+            (Position::Leftovers { after: None }, json!({"stage": "leftovers"})),
         ] {
             assert_eq!(serde_json::to_value(&position).unwrap(), text);
             assert_eq!(serde_json::from_value::<Position>(text).unwrap(), position);

@@ -22,6 +22,8 @@ use crate::gate::{Gate, Open};
 use crate::outcome::{Convergence, Outcome};
 use crate::trace;
 
+mod leftovers;
+
 /// The prefix of the keys of grant records, see [`record_key`].
 const RECORDS: &str = "grants/";
 /// A run ends when its report names this number of failures and differences.
@@ -75,7 +77,11 @@ impl<'a> Pass<'a> {
             collector: Collector::new(census),
             known_records: HashSet::new(),
             failures_in_a_row: 0,
-            report: Report { dry_run: reconciler.dry_run.is_some(), ..Report::default() },
+            report: Report {
+                dry_run: reconciler.dry_run.is_some(),
+                uninstalls: reconciler.leftovers.is_some(),
+                ..Report::default()
+            },
         }
     }
 
@@ -87,6 +93,8 @@ impl<'a> Pass<'a> {
         report.next = (!is_over).then(|| position.clone());
         let census = collector.into_census();
         report.grants = census.grants;
+        let is_known = report.complete || position == Position::Revocations;
+        report.remaining = (report.uninstalls && !report.dry_run && is_known).then(|| census.remaining());
         let next = if is_over { Progress::default() } else { Progress { position, census } };
         (report, next, result.map(drop))
     }
@@ -98,6 +106,7 @@ impl<'a> Pass<'a> {
                 Position::Records { after } => self.records(after).await?,
                 Position::Roles { after } => self.roles(after.as_deref()).await?,
                 Position::Revocations => self.revocations().await,
+                Position::Leftovers { after } => self.leftovers(after.as_deref()).await?,
             };
             match flow {
                 Flow::Next(position) => self.position = position,
@@ -203,9 +212,11 @@ impl<'a> Pass<'a> {
     /// All roles, in the order of their names.
     async fn roles(&mut self, after: Option<&str>) -> Result<Flow, ReconcileError> {
         let end = Flow::Next(Position::Revocations);
-        let Some(list) = self.reconciler.role_list else { return Ok(end) };
+        if !self.reconciler.scan_roles {
+            return Ok(end);
+        }
         self.list_all().await?;
-        let mut roles = list.roles().await?;
+        let mut roles = self.reconciler.role_list.roles().await?;
         roles.retain(|role| {
             after.is_none_or(|after| role.name.as_str() > after)
                 && self.reconciler.converger.guardrails.check_change(role).is_ok()
@@ -284,7 +295,10 @@ impl<'a> Pass<'a> {
             }
             self.collector.census().done(&pending);
         }
-        Flow::End
+        match self.reconciler.leftovers {
+            Some(_) => Flow::Next(Position::Leftovers { after: None }),
+            None => Flow::End,
+        }
     }
 
     async fn check(&mut self, agreement: &AgreementRef, found: Option<&Place>) {
@@ -347,6 +361,7 @@ impl<'a> Pass<'a> {
         self.failures_in_a_row = if is_retryable { self.failures_in_a_row + 1 } else { 0 };
         let reason = dmm_telemetry::causes(error);
         tracing::warn!(agreement = what, error = reason, "could not be reconciled");
+        self.collector.census().failures += 1;
         self.report.add_failure(what, reason);
     }
 

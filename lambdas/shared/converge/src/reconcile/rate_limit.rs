@@ -16,8 +16,8 @@ use dmm_budget::Backoff;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::error::{AwsError, RoleListError};
-use crate::ports::{Attached, InlinePolicies, ManagedPolicies, Put, RoleList, Roles};
+use crate::error::{AwsError, ListError};
+use crate::ports::{Attached, InlinePolicies, ManagedPolicies, ManagedPolicyList, Put, RoleList, Roles};
 
 /// Limits the rate of calls to IAM.
 pub struct RateLimited<R> {
@@ -71,9 +71,18 @@ impl<R: Roles> Roles for RateLimited<R> {
 #[async_trait]
 impl<R: RoleList> RoleList for RateLimited<R> {
     /// These are a few calls at most, because IAM's pages are large.
-    async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
+    async fn roles(&self) -> Result<Vec<Role>, ListError> {
         self.turn().await;
         self.iam.roles().await
+    }
+}
+
+#[async_trait]
+impl<R: ManagedPolicyList> ManagedPolicyList for RateLimited<R> {
+    /// These are a few calls at most, because IAM's pages are large.
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, ListError> {
+        self.turn().await;
+        self.iam.managed_policies().await
     }
 }
 

@@ -36,11 +36,19 @@ pub struct Report {
     /// Why the pass stopped before it took anything away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brake: Option<Stop>,
+    /// Whether the stack is uninstalled, so that what is taken away repairs nothing.
+    #[serde(skip)]
+    pub uninstalls: bool,
     /// How many agreements had access, once the pass is complete.
     #[serde(skip)]
     pub grants: usize,
     /// What could not be reconciled. The next pass tries again.
     pub failed: Vec<Failure>,
+    /// While the stack is uninstalled, how many agreements, roles and policies are left: what still has to be taken away, and
+    /// what could not be in this pass. 0 means that nothing of this stack is left in IAM. `None` while the pass has not found
+    /// everything yet, and in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<usize>,
     /// Whether nothing was changed, and the numbers say what would have been changed.
     pub dry_run: bool,
     /// In a dry run, what would have been changed in AWS.
@@ -118,7 +126,9 @@ impl Report {
             metrics::observed(self.differences.len());
         } else {
             metrics::reconciled(*checked, *granted, *revoked, *refused, failed);
-            metrics::repaired(granted + revoked);
+            if !self.uninstalls {
+                metrics::repaired(granted + revoked);
+            }
             if let Some(Stop { digest, limit, grants, revocations, .. }) = &self.brake {
                 metrics::brake_engaged();
                 tracing::error!(
@@ -145,9 +155,10 @@ impl Report {
         match &convergence.outcome {
             Outcome::Granted => self.granted += 1,
             Outcome::Revoked => self.revoked += 1,
+            Outcome::Refused(Refusal::Uninstalling) if convergence.changed => self.revoked += 1,
+            Outcome::Unchanged | Outcome::Refused(Refusal::Uninstalling) => self.unchanged += 1,
             Outcome::Refused(refusal) if refusal.is_for_another_platform() => self.unchanged += 1,
             Outcome::Refused(_) => self.refused += 1,
-            Outcome::Unchanged => self.unchanged += 1,
             // It is counted with the revocations of the last stage.
             Outcome::Postponed(_) => {}
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::checkpoint::Position;
-use crate::error::{MeshError, RoleListError, class};
+use crate::error::{ListError, MeshError, class};
 use crate::organization::OrganizationError;
 
 /// What a run is asked for. The default is a complete pass: the rest of the last one if that stopped early, else a new
@@ -65,9 +65,9 @@ pub enum ReconcileError {
     /// It is not known which organization this stack serves. Nothing was done.
     #[error(transparent)]
     Organization(#[from] OrganizationError),
-    /// The account's roles could not be listed.
+    /// The account's roles or managed policies could not be listed.
     #[error(transparent)]
-    RoleList(#[from] RoleListError),
+    List(#[from] ListError),
 }
 
 impl ErrorClass for ReconcileError {
@@ -77,8 +77,8 @@ impl ErrorClass for ReconcileError {
             ReconcileError::Mesh(error) => error.error_class(),
             ReconcileError::State(error) => error.class(),
             ReconcileError::Organization(error) => error.error_class(),
-            ReconcileError::RoleList(RoleListError::Denied { .. }) => "denied",
-            ReconcileError::RoleList(RoleListError::Failed { .. }) => "unavailable",
+            ReconcileError::List(ListError::Denied { .. }) => "denied",
+            ReconcileError::List(ListError::Failed { .. }) => "unavailable",
         }
     }
 }
@@ -92,7 +92,7 @@ impl ReconcileError {
             ReconcileError::Mesh(error) => error.is_retryable(),
             ReconcileError::State(error) => error.is_retryable(),
             ReconcileError::Organization(error) => error.is_retryable(),
-            ReconcileError::RoleList(error) => error.is_retryable(),
+            ReconcileError::List(error) => error.is_retryable(),
         })
     }
 }

@@ -22,6 +22,7 @@ use crate::changes::Change;
 mod brake;
 mod mesh;
 mod rate_limit;
+mod uninstall;
 
 use mesh::{Mesh, Silent, cause, reference};
 
@@ -145,7 +146,7 @@ async fn a_policy_that_no_agreement_and_no_record_knows_is_found_on_its_role() {
 async fn roles_are_left_alone_unless_the_scan_is_configured() {
     let mesh = Mesh::new();
     mesh.policy("consumer", "DMM_DataUsageAgreement_gone");
-    let reconciler = Reconciler { role_list: None, ..mesh.reconciler(None) };
+    let reconciler = Reconciler { scan_roles: false, ..mesh.reconciler(None) };
     let (report, _, result) = reconciler.run(Progress::default(), None, &cause()).await;
     result.unwrap();
     assert!(report.complete);

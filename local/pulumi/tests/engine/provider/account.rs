@@ -50,3 +50,26 @@ pub(crate) fn create(kind: &str, resource: &str, inputs: &Map<String, Value>) ->
     outputs.extend(inputs.clone());
     outputs
 }
+
+/// The types of which AWS, or its provider, does not create a second resource of the same name.
+const UNIQUE: [&str; 11] = [
+    "Bucket",
+    "EventApiDestination",
+    "EventArchive",
+    "EventBus",
+    "EventConnection",
+    "Function",
+    "Group",
+    "LogGroup",
+    "Registry",
+    "Role",
+    "Secret",
+];
+
+/// The type and name of a resource if there can be only one. SQS returns the queue that exists instead, which two stacks must never
+/// share; so does the stand-in, and a test looks at who created it.
+pub(crate) fn unique_name(token: &str, inputs: &Map<String, Value>) -> Option<String> {
+    let kind = token.rsplit(':').next()?;
+    let name = ["name", "bucket", "groupName"].iter().find_map(|key| inputs.get(*key)?.as_str())?;
+    UNIQUE.contains(&kind).then(|| format!("{kind} {name}"))
+}

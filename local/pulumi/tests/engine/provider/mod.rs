@@ -42,8 +42,12 @@ pub(crate) struct Record {
     pub(crate) changes: usize,
     /// Values that the schema does not accept, and deprecated types and properties.
     pub(crate) problems: BTreeSet<String>,
+    /// The URNs of the resources that were created.
+    pub(crate) created: Vec<String>,
     /// The URNs of the resources that exist. Not reset.
     pub(crate) existing: BTreeSet<String>,
+    /// The URN of the resource that has a name, by its type and this name. Not reset.
+    names: BTreeMap<String, String>,
 }
 
 impl Provider {
@@ -59,8 +63,8 @@ impl Provider {
     /// Forgets what was recorded, except which resources exist.
     pub(crate) fn begin(&self) {
         let mut record = lock(&self.record);
-        let existing = std::mem::take(&mut record.existing);
-        *record = Record { existing, ..Record::default() };
+        let Record { existing, names, .. } = std::mem::take(&mut *record);
+        *record = Record { existing, names, ..Record::default() };
     }
 
     /// Returns what was recorded.
@@ -93,7 +97,7 @@ impl Service {
             "Attach" | "Cancel" | "GetMapping" | "GetMappings" => Empty {}.encode_to_vec(),
             "Check" => self.check(decode(message)?).encode_to_vec(),
             "Diff" => diff(decode(message)?).encode_to_vec(),
-            "Create" => self.create(decode(message)?).encode_to_vec(),
+            "Create" => self.create(decode(message)?)?.encode_to_vec(),
             "Update" => self.update(decode(message)?).encode_to_vec(),
             "Delete" => self.delete(&decode(message)?).encode_to_vec(),
             "Invoke" => {
@@ -123,23 +127,30 @@ impl Service {
         CheckResponse { inputs: Some(given.into()), failures }
     }
 
-    fn create(&self, request: CreateRequest) -> CreateResponse {
+    fn create(&self, request: CreateRequest) -> Result<CreateResponse, Failure> {
         let (token, name) = parts(&request.urn);
         let inputs: Map<String, Value> = request.properties.unwrap_or_default().into();
         let mut outputs = self.outputs(token, name, &inputs);
         if request.preview {
             outputs.values_mut().for_each(|value| *value = wire::UNKNOWN.into());
             outputs.extend(inputs);
-            return CreateResponse { id: String::new(), properties: Some(outputs.into()) };
+            return Ok(CreateResponse { id: String::new(), properties: Some(outputs.into()) });
         }
         let mut record = lock(&self.record);
+        if let Some(key) = account::unique_name(token, &wire::reveal_all(&inputs)) {
+            if let Some(other) = record.names.get(&key).filter(|urn| **urn != request.urn) {
+                return Err(Failure::Rejected(format!("{key} already exists: {other}")));
+            }
+            record.names.insert(key, request.urn.clone());
+        }
         record.changes += 1;
+        record.created.push(request.urn.clone());
         record.existing.insert(request.urn.clone());
         let id = match outputs.remove("id") {
             Some(Value::String(id)) => id,
             _ => name.to_owned(),
         };
-        CreateResponse { id, properties: Some(outputs.into()) }
+        Ok(CreateResponse { id, properties: Some(outputs.into()) })
     }
 
     fn update(&self, request: UpdateRequest) -> UpdateResponse {
@@ -155,6 +166,7 @@ impl Service {
         let mut record = lock(&self.record);
         record.changes += 1;
         record.existing.remove(&request.urn);
+        record.names.retain(|_, urn| *urn != request.urn);
         Empty {}
     }
 

@@ -10,6 +10,7 @@ use dmm_access::arn::Arn;
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, RolePolicy};
 use dmm_access::guardrails::Guardrails;
+use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::name::PolicyName;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::record::GrantState;
@@ -24,9 +25,10 @@ use serde_json::{Value, json};
 use super::super::*;
 use super::{AgreementKind, AgreementRef, Place, Record, Role, record_key};
 use crate::conflict::NO_WAIT;
-use crate::error::{AwsError, MeshError, RoleListError};
+use crate::error::{AwsError, ListError, MeshError};
 use crate::gate::Open;
 use crate::ports::{Agreements, Places, Put, Reporter, Resources, Roles};
+use crate::uninstall::OptionalMesh;
 
 /// The number of agreements on a page.
 pub(super) const PAGE: usize = 2;
@@ -56,6 +58,9 @@ pub(super) struct State {
     pub(super) bucket: String,
     /// Data products that do not exist.
     pub(super) gone: BTreeSet<String>,
+    /// Managed policies, and roles from which nothing can be deleted.
+    pub(super) managed: BTreeSet<ManagedPolicy>,
+    pub(super) locked: BTreeSet<String>,
     /// Where the last run stopped.
     pub(super) next: Progress,
 }
@@ -146,6 +151,24 @@ impl Mesh {
         (report, result)
     }
 
+    /// A run in the mode `uninstall` that continues the last one.
+    pub(super) async fn uninstall(&self, limit: Option<usize>) -> Report {
+        let optional = OptionalMesh::new(Some(self));
+        let mut reconciler = self.reconciler(None);
+        reconciler.converger.agreements = &optional;
+        reconciler.converger.reporter = &optional;
+        reconciler.agreement_lists = &optional;
+        reconciler.leftovers = Some(self);
+        reconciler.scan_roles = false;
+        reconciler.brake = Brake::OFF;
+        reconciler.trusts_first_look = true;
+        let start = std::mem::take(&mut self.state().next);
+        let (report, next, result) = reconciler.run(start, limit.and_then(NonZeroUsize::new), &cause()).await;
+        result.unwrap();
+        self.state().next = next;
+        report
+    }
+
     /// A run that continues the last one, in which somebody confirms this plan.
     pub(super) async fn run_confirmed(&self, digest: &str) -> Report {
         let mut start = std::mem::take(&mut self.state().next);
@@ -194,7 +217,9 @@ impl Mesh {
             trusts_first_look: false,
             agreement_lists: self,
             record_keys: &self.records,
-            role_list: Some(self),
+            role_list: self,
+            scan_roles: true,
+            leftovers: None,
             dry_run,
             deadline: Instant::now() + Duration::from_hours(1),
             agreement_timeout: Duration::from_hours(1),
@@ -326,6 +351,10 @@ impl Places for Mesh {
     async fn delete(&self, place: &Place) -> Result<(), AwsError> {
         let (role, policy) = key(place);
         let mut state = self.state();
+        if state.locked.contains(&role) {
+            let role = role.parse().unwrap();
+            return Err(AwsError::Denied { action: "iam:DeleteRolePolicy", role, source: "denied".into() });
+        }
         state.writes.push(format!("delete {role}/{policy}"));
         state.policies.remove(&(role, policy));
         Ok(())
@@ -340,8 +369,27 @@ impl Places for Mesh {
 }
 
 #[async_trait]
+impl Leftovers for Mesh {
+    async fn inline_policies(&self, role: &RoleName) -> Result<Vec<Place>, AwsError> {
+        let state = self.state();
+        let names = state.policies.keys().filter(|(on, _)| on == role.as_str());
+        let policies = names.filter_map(|(_, name)| name.parse().ok());
+        Ok(policies.map(|policy| Place::RolePolicy(RolePolicy { role: role.clone(), policy })).collect())
+    }
+
+    async fn managed_policies(&self) -> Result<Vec<ManagedPolicy>, ListError> {
+        Ok(self.state().managed.iter().cloned().collect())
+    }
+
+    async fn delete_managed_policy(&self, policy: &ManagedPolicy) -> Result<(), AwsError> {
+        self.state().managed.remove(policy);
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl RoleList for Mesh {
-    async fn roles(&self) -> Result<Vec<Role>, RoleListError> {
+    async fn roles(&self) -> Result<Vec<Role>, ListError> {
         let roles = self.state().roles.values().rev().cloned().collect::<Vec<_>>();
         Ok(roles.into_iter().map(|role| Role { has_opted_in: false, ..role }).collect())
     }
