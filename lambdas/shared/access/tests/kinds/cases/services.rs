@@ -224,11 +224,11 @@ pub(super) fn search() -> Vec<Case> {
                 &["es:domain/orders/", "es:domain/orders/daily/_search", "es:domain/orders/_cat/indices"],
             )
             .can(
-                &post,
+                &search,
                 &["es:domain/orders/_search", "es:domain/orders/daily/_search", "es:domain/orders/_msearch"],
             )
             .cannot(
-                &post,
+                &search,
                 &["es:domain/orders/daily/_doc", "es:domain/orders/_bulk", "es:domain/orders/_reindex"],
             ),
         case("an index, read", port("es:domain/orders/daily"))
