@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rule::is_literal;
 use crate::arn::{Arn, ArnError};
 use crate::refusal::Refusal;
 
@@ -46,6 +47,7 @@ pub(super) struct Fields {
     port_type: &'static str,
     /// In the order of the names.
     pub(super) arns: Vec<ArnField>,
+    custom: BTreeMap<String, String>,
 }
 
 /// A field that holds an ARN.
@@ -69,7 +71,33 @@ impl Fields {
                 Err(Refusal::ArnMalformed { field: name.clone(), value: value.to_owned(), problem })
             }
         });
-        Ok(Fields { port, port_type, arns: arns.collect::<Result<_, _>>()? })
+        let arns = arns.collect::<Result<_, _>>()?;
+        Ok(Fields { port, port_type, arns, custom: custom.clone() })
+    }
+
+    /// The text of the field with this name, which a policy can contain as it is.
+    ///
+    /// # Errors
+    ///
+    /// A refusal if the text contains a wildcard, a variable, or a character that IAM does not accept.
+    pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, Refusal> {
+        match value(&self.custom, name) {
+            Some(text) if !is_literal(text) => {
+                Err(self.text_malformed(name, "a text of visible ASCII characters without `*`, `?` and `${`"))
+            }
+            text => Ok(text),
+        }
+    }
+
+    /// The text of the field is not the `expected` one.
+    pub(super) fn text_malformed(&self, field: &'static str, expected: &'static str) -> Refusal {
+        let value = value(&self.custom, field).unwrap_or_default().to_owned();
+        Refusal::TextMalformed { field, value, expected }
+    }
+
+    /// The port lacks a text that its kind needs.
+    pub(super) fn text_missing(&self, field: &'static str, needed: &'static str) -> Refusal {
+        Refusal::TextMissing { port: self.port.clone(), port_type: self.port_type, field, needed }
     }
 
     /// The port lacks an ARN that its kind needs.

@@ -2,7 +2,9 @@
 
 use crate::evaluator::Request;
 use crate::expected::{Expected, Location};
-use crate::landscape::{BUCKETS, DATABASES, KEYS, TABLES, WORKGROUPS, bucket, glue, key, workgroup};
+use crate::landscape::{
+    BUCKETS, DATABASES, KEYS, TABLES, WORKGROUPS, bucket, catalog_in_athena, glue, key, workgroup,
+};
 
 const OBJECTS: [&str; 10] = [
     "daily/x.parquet",
@@ -78,6 +80,14 @@ fn listings(expected: &Expected, requests: &mut Vec<(Request, bool)>) {
             let is_expected = within(&expected.data, name, prefix) || within(&expected.results, name, prefix);
             let context = vec![("s3:prefix", prefix.to_owned())];
             requests.push((plain("s3:ListBucket", &bucket(name), context), is_expected));
+            // `aws s3 ls s3://bucket/daily`, without a slash at the end. Athena does not do that.
+            let folder = prefix.trim_end_matches('/');
+            let is_below = within(&expected.data, name, folder) || within(&expected.results, name, folder);
+            let is_expected = is_below || (is_expected && expected.tables.is_empty());
+            if prefix.ends_with('/') {
+                let context = vec![("s3:prefix", folder.to_owned()), ("s3:delimiter", "/".to_owned())];
+                requests.push((plain("s3:ListBucket", &bucket(name), context), is_expected));
+            }
         }
     }
 }
@@ -93,11 +103,15 @@ fn catalog(expected: &Expected, requests: &mut Vec<(Request, bool)>) {
             let is_expected = expected.tables.iter().any(|one| one.0 == database && one.1 == table);
             let arn = glue(&format!("table/{database}/{table}"));
             requests.push((plain("glue:GetTable", &arn, Vec::new()), is_expected));
+            requests.push((plain("glue:GetTables", &arn, Vec::new()), is_expected));
             requests.push((plain("glue:GetPartitions", &arn, Vec::new()), is_expected));
             requests.push((plain("glue:DeleteTable", &arn, Vec::new()), false));
         }
     }
-    requests.push((plain("glue:GetTable", &glue("catalog"), Vec::new()), !expected.tables.is_empty()));
+    let has_tables = !expected.tables.is_empty();
+    requests.push((plain("glue:GetTable", &glue("catalog"), Vec::new()), has_tables));
+    requests.push((plain("glue:GetDatabases", &glue("catalog"), Vec::new()), has_tables));
+    requests.push((plain("athena:ListTableMetadata", &catalog_in_athena(), Vec::new()), has_tables));
 }
 
 fn keys(expected: &Expected, requests: &mut Vec<(Request, bool)>) {
