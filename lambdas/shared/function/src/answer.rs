@@ -87,6 +87,7 @@ mod tests {
         let convergence = Convergence {
             outcome: Outcome::Refused(Refusal::ConsumerIsUser),
             rounds: 1,
+            changed: true,
             had_access: true,
             altered: None,
             findings: Vec::new(),
