@@ -19,7 +19,6 @@ mod collector;
 mod datagram;
 mod filter;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
 mod fixtures;
 mod map;
 mod picture;
