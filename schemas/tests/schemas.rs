@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use dmm_access::home::Home;
 use dmm_mesh::{CloudEvent, OutputPort};
 use dmm_schemas::{CUSTOM_FIELDS, EVENTS, EventType, Generation, UNKNOWN, example, schema};
 use jsonschema::{Draft, Validator};
@@ -231,7 +232,8 @@ fn the_schema_and_the_lambdas_agree_on_ports() {
     let provider = custom_fields("provider");
     let lambdas = |fields: &Value| {
         let custom = serde_json::from_value(fields.clone()).unwrap();
-        dmm_access::port::read(&OutputPort { custom, ..OutputPort::default() }).is_ok()
+        let port = OutputPort { custom, ..OutputPort::default() };
+        dmm_access::port::read(&port, None, &Home::default()).is_ok()
     };
     let bucket = |arn: &str| json!({"output-port-type": "s3_bucket", "aws-s3-bucket-arn": arn});
     let good = [

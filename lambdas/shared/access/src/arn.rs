@@ -10,9 +10,10 @@ mod pattern;
 pub use pattern::{ArnPattern, ArnPatternError};
 
 /// An AWS partition. ARNs and host names belong to one partition, and access does not cross partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Partition {
     /// The commercial regions.
+    #[default]
     Aws,
     /// The regions in China.
     AwsCn,

@@ -1,7 +1,8 @@
 //! Decides who may read what. Pure and synchronous: no AWS SDK, no clock, no tracing, no random numbers.
 //!
 //! - [`arn`], [`role`], [`name`], [`document`], [`managed_policy`]: validated values.
-//! - [`port`]: what an output port gives access to; [`policy`]: the statements for it.
+//! - [`port`]: what an output port gives access to, and [`origin`]: where it says so; [`policy`]: the statements for it.
+//! - [`home`]: where this software runs.
 //! - [`guardrails`], [`opt_in`]: limits on what may be given; [`refusal`]: why something is not given, for people.
 //! - [`ownership`]: who owns a resource or a role.
 //! - [`entitlement`]: what an agreement gives, and where it is written.
@@ -12,12 +13,15 @@
 //! - [`provisioning`]: the reports to Data Mesh Manager.
 
 pub mod arn;
+mod custom;
 pub mod document;
 pub mod entitlement;
 pub mod guardrails;
+pub mod home;
 pub mod managed_policy;
 pub mod name;
 pub mod opt_in;
+pub mod origin;
 pub mod ownership;
 pub mod packing;
 pub mod policy;

@@ -1,30 +1,38 @@
-//! What an output port gives access to, read from its custom fields.
+//! What an output port gives access to.
 //!
-//! The field `output-port-type` names the [kind](PortKind) of the port. Every field whose name begins with `aws` and
-//! ends with `arn` names a resource. The provider is free to choose the rest of the name: the ARN's service tells what the
-//! resource is for. Three names have a meaning of their own: `aws-athena-results-arn` and `aws-athena-results-key-arn` are
-//! about Athena's query results, and `aws-glue-catalog-key-arn` is about an encrypted Data Catalog.
+//! A port has a [kind](PortKind). It says in its custom fields, in its own `server` or in its data contract what its data
+//! is: [`source`] finds it, and turns it into ARNs with names. The custom field `output-port-type` names the kind. Every
+//! field whose name begins with `aws` and ends with `arn` names a resource. The provider is free to choose the rest of the
+//! name: the ARN's service tells what the resource is for. Three names have a meaning of their own:
+//! `aws-athena-results-arn` and `aws-athena-results-key-arn` are about Athena's query results, and
+//! `aws-glue-catalog-key-arn` is about an encrypted Data Catalog.
 //!
 //! To add a kind, write a file below `port/` with a function `read` and its list of actions, and register it in
-//! [`PortKind`].
+//! [`PortKind`]. For a type of server with data of this kind, see `port/server.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dmm_mesh::OutputPort;
+use dmm_mesh::{DataContract, OutputPort};
 
 use crate::arn::Arn;
+use crate::home::Home;
+use crate::origin::Origin;
 use crate::policy::Statement;
 use crate::refusal::Refusal;
 use crate::role::RoleName;
 use fields::{ArnField, Fields};
 use parts::Parts;
+use source::Found;
 
+mod choice;
 mod fields;
 mod glue_table;
 mod kms;
 mod parts;
 mod s3;
 mod s3_bucket;
+mod server;
+mod source;
 
 /// The field that names the kind of a port.
 const TYPE_FIELD: &str = "output-port-type";
@@ -84,10 +92,7 @@ impl PortKind {
     /// All values of `output-port-type`, for people: `` `a`, `b` or `c` ``.
     fn choices() -> String {
         let quoted: Vec<String> = PortKind::ALL.iter().map(|kind| format!("`{}`", kind.as_str())).collect();
-        match quoted.split_last() {
-            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-            _ => quoted.concat(),
-        }
+        crate::refusal::listed(&quoted, "or")
     }
 }
 
@@ -133,8 +138,8 @@ pub(crate) fn form_of(resource: &str) -> Option<ResourceForm> {
 pub struct PortAccess {
     /// The port's kind.
     pub kind: PortKind,
-    /// Every ARN in the port's custom fields, with the field's name, in the order of the names.
-    pub arns: Vec<(String, Arn)>,
+    /// Every ARN that the port gives access to, and where it is from.
+    pub arns: Vec<(Origin, Arn)>,
     parts: Parts,
 }
 
@@ -165,34 +170,34 @@ impl PortAccess {
         resources
     }
 
+    /// The id of the data contract that an ARN is from.
+    #[must_use]
+    pub fn contract(&self) -> Option<&str> {
+        self.arns.iter().find_map(|(origin, _)| origin.contract())
+    }
+
     /// The tables of the Glue Data Catalog.
     pub fn tables(&self) -> impl Iterator<Item = &Arn> {
         self.arns.iter().map(|(_, arn)| arn).filter(|arn| glue_table::database_of(arn).is_some())
     }
 }
 
-/// Reads what a port gives access to.
+/// The id of the data contract that has to be known before the port can be [read]; `None` if the port says where its data
+/// is itself.
+#[must_use]
+pub fn contract_id(port: &OutputPort) -> Option<&str> {
+    source::contract_id(port)
+}
+
+/// Reads what a port gives access to. `contract` is the data contract of [`contract_id`]; `None` if it does not exist.
 ///
 /// # Errors
 ///
 /// The [`Refusal`] that says what is missing or wrong.
-pub fn read(port: &OutputPort) -> Result<PortAccess, Refusal> {
-    let label = port.id.clone().or_else(|| port.name.clone()).unwrap_or_default();
-    let has_arns = fields::arn_fields(&port.custom).next().is_some();
-    let kind = match fields::value(&port.custom, TYPE_FIELD) {
-        None if !has_arns => return Err(Refusal::NotOnAws { port: label }),
-        None => {
-            return Err(Refusal::PortTypeMissing { port: label, choices: PortKind::choices() });
-        }
-        Some(name) => PortKind::named(name).ok_or_else(|| Refusal::PortTypeUnsupported {
-            port: label.clone(),
-            port_type: name.to_owned(),
-            choices: PortKind::choices(),
-        })?,
-    };
-    let fields = Fields::read(label, kind.as_str(), &port.custom)?;
+pub fn read(port: &OutputPort, contract: Option<&DataContract>, home: &Home) -> Result<PortAccess, Refusal> {
+    let Found { kind, fields } = source::find(port, contract, home)?;
     let parts = kind.read(&fields)?;
-    let arns = fields.arns.into_iter().map(|ArnField { name, arn }| (name, arn)).collect();
+    let arns = fields.arns.into_iter().map(|ArnField { origin, arn, .. }| (origin, arn)).collect();
     Ok(PortAccess { kind, arns, parts })
 }
 

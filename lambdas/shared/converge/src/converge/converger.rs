@@ -73,7 +73,11 @@ impl Converger<'_> {
             }
             None => None,
         };
-        let resources = target::resources(&agreement, provider.as_ref());
+        let contract = match target::contract_id(&agreement, provider.as_ref()) {
+            Some(id) => self.agreements.data_contract(id).await?,
+            None => None,
+        };
+        let resources = target::resources(&agreement, provider.as_ref(), contract.as_ref(), self.guardrails);
         let facts =
             if resources.is_empty() { BTreeMap::new() } else { self.resources.facts(&resources).await? };
         let context = Context {
@@ -81,6 +85,7 @@ impl Converger<'_> {
             role: role.as_ref(),
             consumer: consumer.as_ref(),
             provider: provider.as_ref(),
+            contract: contract.as_ref(),
             facts: &facts,
             role_ids,
             guardrails: self.guardrails,
@@ -98,6 +103,7 @@ impl Converger<'_> {
             role: role.as_ref(),
             consumer: consumer.as_ref(),
             provider: None,
+            contract: None,
             facts: &BTreeMap::new(),
             role_ids: &BTreeMap::new(),
             guardrails: self.guardrails,
@@ -133,7 +139,7 @@ impl Converger<'_> {
             Consumer::DataProduct { id, team_id } => {
                 let product = self.agreements.data_product(id).await?;
                 let owner = match &product {
-                    Some(product) if target::role_field(&product.custom).is_none() => {
+                    Some(product) if !target::names_role(&product.custom) => {
                         product.owner_team_id.as_ref().or(team_id.as_ref())
                     }
                     _ => None,
