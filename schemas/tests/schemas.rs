@@ -231,8 +231,8 @@ fn the_schemas_and_the_lambdas_agree_on_roles() {
 fn the_schema_and_the_lambdas_agree_on_ports() {
     let provider = custom_fields("provider");
     let lambdas = |fields: &Value| {
-        let custom = serde_json::from_value(fields.clone()).unwrap();
-        let port = OutputPort { custom, ..OutputPort::default() };
+        let custom: BTreeMap<String, String> = serde_json::from_value(fields.clone()).unwrap();
+        let port = OutputPort { custom: custom.into_iter().collect(), ..OutputPort::default() };
         dmm_access::port::read(&port, None, &Home::default()).is_ok()
     };
     let bucket = |arn: &str| json!({"output-port-type": "s3_bucket", "aws-s3-bucket-arn": arn});

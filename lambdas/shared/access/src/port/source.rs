@@ -184,3 +184,6 @@ fn kind_named(port: &OutputPort, name: &str) -> Result<PortKind, Refusal> {
 fn label(port: &OutputPort) -> String {
     port.label().to_owned()
 }
+
+#[cfg(test)]
+mod tests;
