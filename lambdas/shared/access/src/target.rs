@@ -287,4 +287,6 @@ fn provided_port<'a>(
 }
 
 #[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
 mod tests;
