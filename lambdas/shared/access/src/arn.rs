@@ -22,6 +22,9 @@ pub enum Partition {
 }
 
 impl Partition {
+    /// All partitions.
+    pub const ALL: &[Partition] = &[Partition::Aws, Partition::AwsCn, Partition::AwsUsGov];
+
     /// The partition's name in an ARN.
     #[must_use]
     pub fn as_str(self) -> &'static str {

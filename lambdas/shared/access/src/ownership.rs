@@ -10,7 +10,7 @@ use std::str::FromStr;
 use dmm_mesh::{Consumer, DataProduct};
 use thiserror::Error;
 
-use crate::arn::ArnPattern;
+use crate::arn::{Arn, ArnPattern};
 
 /// The tag with the id of the data product that a resource or a role belongs to.
 pub const PRODUCT_TAG: &str = "dmm-data-product";
@@ -34,6 +34,8 @@ pub struct ResourceFacts {
     pub tags: Tags,
     /// Whether the resource exists.
     pub exists: bool,
+    /// The key that it refers to, if it is a KMS alias.
+    pub key: Option<Arn>,
     /// Whether Lake Formation decides about the access to it instead of IAM. Only tables of the Glue Data Catalog can be
     /// governed.
     pub is_governed: bool,

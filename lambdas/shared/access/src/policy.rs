@@ -25,7 +25,12 @@ pub struct Statement {
     condition: Condition,
     /// Whether IAM knows the tags of these resources when it decides about these actions.
     honours_tags: bool,
+    /// Whether the ARNs of the resources name their accounts, so that no condition has to.
+    names_accounts: bool,
 }
+
+/// The resource of a statement about what the caller itself made.
+const ANYTHING: &str = "*";
 
 /// What limits every statement of a document.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +58,13 @@ impl Statement {
             resources,
             condition: Condition::new(),
             honours_tags: false,
+            names_accounts: false,
         }
+    }
+
+    /// A statement about what the caller itself made, and for which IAM knows no resource. It needs a condition that says so.
+    pub(crate) fn about_the_caller(sid: &str, actions: &[&'static str]) -> Statement {
+        Statement::allow(sid, actions, vec![ANYTHING.to_owned()]).naming_accounts()
     }
 
     /// The same, or no statement if there are no resources.
@@ -79,9 +90,29 @@ impl Statement {
         Statement { honours_tags: true, ..self }
     }
 
-    /// The resources: ARNs, which may end with `/*`.
+    /// The same statement, without a condition about the accounts of its resources: their ARNs name them, and the service of
+    /// the actions does not document `aws:ResourceAccount`.
+    #[must_use]
+    pub(crate) fn naming_accounts(self) -> Statement {
+        Statement { names_accounts: true, ..self }
+    }
+
+    /// The same statement, with other names for some of its resources.
+    #[must_use]
+    pub(crate) fn renamed(mut self, names: &BTreeMap<String, String>) -> Statement {
+        for resource in &mut self.resources {
+            if let Some(name) = names.get(resource) {
+                resource.clone_from(name);
+            }
+        }
+        self.resources.sort();
+        self.resources.dedup();
+        self
+    }
+
+    /// The resources of others that it is about: ARNs, which may contain `*`.
     pub fn resources(&self) -> impl Iterator<Item = &str> {
-        self.resources.iter().map(String::as_str)
+        self.resources.iter().map(String::as_str).filter(|resource| *resource != ANYTHING)
     }
 
     /// The actions.
@@ -92,7 +123,7 @@ impl Statement {
     /// The statements with all limits as conditions. There are several if the resources have different owners.
     fn limited(&self, limits: &Limits<'_>) -> Vec<Statement> {
         let mut limited = self.clone();
-        if !limits.accounts.is_empty() {
+        if !limits.accounts.is_empty() && !self.names_accounts {
             let accounts = limits.accounts.iter().cloned().collect();
             limited = limited.when("StringEquals", "aws:ResourceAccount", accounts);
         }

@@ -7,8 +7,9 @@
 //! `aws-athena-results-arn` and `aws-athena-results-key-arn` are about Athena's query results, and
 //! `aws-glue-catalog-key-arn` is about an encrypted Data Catalog.
 //!
-//! To add a kind, write a file below `port/` with a function `read` and its list of actions, and register it in
-//! [`PortKind`]. For a type of server with data of this kind, see `port/server.rs`.
+//! To add a kind, write a file below `port/` with its `SPEC` and its `Port`, which reads the fields and writes the statements,
+//! and register it in [`PortKind`]: nothing else knows the kinds by name. For a type of server with data of this kind, see
+//! `port/server.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,22 +18,42 @@ use dmm_mesh::{DataContract, OutputPort};
 use crate::arn::Arn;
 use crate::home::Home;
 use crate::origin::Origin;
+use crate::ownership::ResourceFacts;
 use crate::policy::Statement;
 use crate::refusal::Refusal;
 use crate::role::RoleName;
 use fields::{ArnField, Fields};
-use parts::Parts;
+use rule::Rule;
 use source::Found;
+use spec::{Grantee, Spec};
 
+mod api_gateway;
+mod athena;
 mod choice;
+mod dynamodb_table;
 mod fields;
+mod glue;
+mod glue_database;
 mod glue_table;
+mod kinesis_stream;
 mod kms;
-mod parts;
+mod lake;
+mod lambda_function;
+mod msk_topic;
+mod names;
+mod opensearch;
+mod redshift;
+pub(crate) mod rule;
 mod s3;
 mod s3_bucket;
+mod s3_tables;
 mod server;
+mod sns_topic;
 mod source;
+mod spec;
+mod sqs_queue;
+
+pub use spec::AccessRole;
 
 /// The field that names the kind of a port.
 const TYPE_FIELD: &str = "output-port-type";
@@ -59,18 +80,30 @@ macro_rules! port_kinds {
                 }
             }
 
-            /// Every action that the statements of this kind may allow.
-            pub fn actions(self) -> impl Iterator<Item = &'static str> {
-                let groups = match self {
-                    $(PortKind::$kind => $module::ACTIONS,)+
-                };
-                groups.iter().copied().flatten().copied()
+            fn spec(self) -> &'static Spec {
+                match self {
+                    $(PortKind::$kind => &$module::SPEC,)+
+                }
             }
 
             /// Reads the fields of a port of this kind.
-            fn read(self, fields: &Fields) -> Result<Parts, Refusal> {
+            fn read(self, fields: &Fields) -> Result<Port, Refusal> {
                 match self {
-                    $(PortKind::$kind => $module::read(fields),)+
+                    $(PortKind::$kind => $module::Port::read(fields).map(Port::$kind),)+
+                }
+            }
+        }
+
+        /// A port of any kind.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        enum Port {
+            $($kind($module::Port),)+
+        }
+
+        impl Port {
+            fn statements(&self, grantee: &Grantee<'_>) -> Vec<Statement> {
+                match self {
+                    $(Port::$kind(port) => port.statements(grantee),)+
                 }
             }
         }
@@ -82,55 +115,66 @@ port_kinds! {
     S3Bucket = "s3_bucket" in s3_bucket;
     /// A table of the Glue Data Catalog with its data in S3, to be queried with Athena.
     GlueTable = "glue_table" in glue_table;
+    /// A whole database of the Glue Data Catalog with its data in S3, to be queried with Athena.
+    GlueDatabase = "glue_database" in glue_database;
+    /// A DynamoDB table with its indexes, single indexes, or its stream.
+    DynamodbTable = "dynamodb_table" in dynamodb_table;
+    /// A Kinesis data stream.
+    KinesisStream = "kinesis_stream" in kinesis_stream;
+    /// An SQS queue.
+    SqsQueue = "sqs_queue" in sqs_queue;
+    /// An SNS topic.
+    SnsTopic = "sns_topic" in sns_topic;
+    /// A topic of a cluster of Amazon MSK.
+    MskTopic = "msk_topic" in msk_topic;
+    /// A database of Redshift or Redshift Serverless.
+    Redshift = "redshift" in redshift;
+    /// An API of Amazon API Gateway.
+    ApiGateway = "api_gateway" in api_gateway;
+    /// A Lambda function.
+    LambdaFunction = "lambda_function" in lambda_function;
+    /// An OpenSearch domain, an index, or a collection.
+    Opensearch = "opensearch" in opensearch;
+    /// A table bucket of S3 Tables.
+    S3Tables = "s3_tables" in s3_tables;
 }
 
 impl PortKind {
+    /// Every action that the statements of this kind may allow.
+    pub fn actions(self) -> impl Iterator<Item = &'static str> {
+        self.rules().flat_map(|rule| rule.actions).copied()
+    }
+
+    /// What an agreement about a port of this kind may ask for.
+    #[must_use]
+    pub fn roles(self) -> &'static [AccessRole] {
+        self.spec().roles
+    }
+
+    /// Which statements this kind writes.
+    pub(crate) fn rules(self) -> impl Iterator<Item = &'static Rule> {
+        self.spec().rules.iter().copied().flatten()
+    }
+
     fn named(name: &str) -> Option<PortKind> {
         PortKind::ALL.iter().copied().find(|kind| kind.as_str() == name)
     }
 
-    /// All values of `output-port-type`, for people: `` `a`, `b` or `c` ``.
+    /// All values of `output-port-type`, for people.
     fn choices() -> String {
-        let quoted: Vec<String> = PortKind::ALL.iter().map(|kind| format!("`{}`", kind.as_str())).collect();
-        crate::refusal::listed(&quoted, "or")
+        alternatives(PortKind::ALL.iter().map(|kind| kind.as_str()))
     }
 }
 
-/// What a resource in a statement is. Every statement names resources of these forms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ResourceForm {
-    /// An S3 bucket.
-    Bucket,
-    /// All objects in a bucket or below a prefix: an ARN that ends with `/*`.
-    Objects,
-    /// A Glue Data Catalog.
-    Catalog,
-    /// A database of the Glue Data Catalog.
-    Database,
-    /// A table of the Glue Data Catalog.
-    Table,
-    /// An Athena workgroup.
-    Workgroup,
-    /// A KMS key.
-    Key,
+/// The words for people: `` `a`, `b` or `c` ``.
+fn alternatives(words: impl Iterator<Item = &'static str>) -> String {
+    crate::refusal::listed(&words.map(|word| format!("`{word}`")).collect::<Vec<_>>(), "or")
 }
 
-/// The form of a resource in a statement; `None` if no statement of this software names such a resource.
-pub(crate) fn form_of(resource: &str) -> Option<ResourceForm> {
-    if let Some(container) = resource.strip_suffix("/*") {
-        let is_s3 = s3::Location::read(&container.parse().ok()?).is_some();
-        return is_s3.then_some(ResourceForm::Objects);
-    }
-    let arn: Arn = resource.parse().ok()?;
-    match arn.service() {
-        "s3" => {
-            s3::Location::read(&arn).filter(|_| !arn.resource().contains('/')).map(|_| ResourceForm::Bucket)
-        }
-        "kms" => kms::is_key(&arn).then_some(ResourceForm::Key),
-        "athena" => glue_table::is_workgroup(&arn).then_some(ResourceForm::Workgroup),
-        "glue" => glue_table::form_of(&arn),
-        _ => None,
-    }
+/// What the resource is, for people: `bucket`, for example.
+pub(crate) fn noun(arn: &Arn) -> &'static str {
+    let mut services = PortKind::ALL.iter().flat_map(|kind| kind.spec().services);
+    services.find(|service| service.name == arn.service()).map_or("resource", |service| (service.noun)(arn))
 }
 
 /// What a port gives access to.
@@ -140,14 +184,85 @@ pub struct PortAccess {
     pub kind: PortKind,
     /// Every ARN that the port gives access to, and where it is from.
     pub arns: Vec<(Origin, Arn)>,
-    parts: Parts,
+    port: Port,
+    /// What the agreement asks for.
+    roles: Vec<AccessRole>,
+    /// The key of each alias, by the alias.
+    keys: BTreeMap<Arn, Arn>,
 }
 
 impl PortAccess {
     /// The statements of the policy of a role. Query results are limited to a folder with the name of the role.
     #[must_use]
     pub fn statements(&self, role: &RoleName) -> Vec<Statement> {
-        self.parts.statements(role)
+        let statements = self.port.statements(&Grantee { role, roles: &self.roles });
+        let keys = self.keys.iter().map(|(alias, key)| (alias.to_string(), key.to_string())).collect();
+        statements.into_iter().map(|statement| statement.renamed(&keys)).collect()
+    }
+
+    /// The same access, limited to the `roles` of an agreement. Without roles, it is the right to read.
+    ///
+    /// # Errors
+    ///
+    /// A refusal if the kind of the port does not offer one of the roles.
+    pub fn limited_to(self, roles: &[String]) -> Result<PortAccess, Refusal> {
+        if roles.is_empty() {
+            return Ok(self);
+        }
+        let offered = self.kind.roles();
+        let known = |name: &String| {
+            offered.iter().find(|role| role.as_str() == name).copied().ok_or_else(|| {
+                Refusal::AccessRoleUnknown {
+                    role: name.clone(),
+                    port_type: self.kind.as_str(),
+                    choices: alternatives(offered.iter().map(|role| role.as_str())),
+                }
+            })
+        };
+        let mut roles = roles.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+        roles.sort_unstable();
+        roles.dedup();
+        Ok(PortAccess { roles, ..self })
+    }
+
+    /// Whether the port offers each role that the agreement asks for. A stream cannot be written, for example, although a
+    /// table can.
+    ///
+    /// # Errors
+    ///
+    /// The refusal for the first role for which there is nothing to give.
+    pub(crate) fn check_roles(&self, role: &RoleName) -> Result<(), Refusal> {
+        let gives =
+            |asked: &AccessRole| !self.port.statements(&Grantee { role, roles: &[*asked] }).is_empty();
+        match self.roles.iter().find(|asked| !gives(asked)) {
+            None => Ok(()),
+            Some(asked) => Err(Refusal::AccessRoleUnknown {
+                role: asked.as_str().to_owned(),
+                port_type: self.kind.as_str(),
+                choices: alternatives(
+                    self.kind.roles().iter().filter(|role| gives(role)).map(|role| role.as_str()),
+                ),
+            }),
+        }
+    }
+
+    /// The same access, with the keys of the KMS aliases that the port names.
+    ///
+    /// # Errors
+    ///
+    /// A refusal if AWS did not say which key an alias refers to.
+    pub fn with_keys(mut self, facts: &BTreeMap<Arn, ResourceFacts>) -> Result<PortAccess, Refusal> {
+        for (field, arn) in self.arns.iter_mut().filter(|(_, arn)| kms::is_alias(arn)) {
+            let is_near = |key: &&Arn| {
+                let one = |arn: &Arn| (arn.partition(), arn.region().to_owned(), arn.account().to_owned());
+                kms::is_key(key) && one(key) == one(arn)
+            };
+            let key = facts.get(arn).and_then(|facts| facts.key.as_ref()).filter(is_near).cloned();
+            let key =
+                key.ok_or_else(|| Refusal::AliasWithoutKey { field: field.clone(), alias: arn.to_string() })?;
+            self.keys.insert(std::mem::replace(arn, key.clone()), key);
+        }
+        Ok(self)
     }
 
     /// What the port gives access to, by the ARN of the resource that carries the tags for it: a bucket for its
@@ -157,12 +272,8 @@ impl PortAccess {
     pub fn by_tagged_resource(&self) -> BTreeMap<Arn, BTreeSet<Arn>> {
         let mut resources: BTreeMap<Arn, BTreeSet<Arn>> = BTreeMap::new();
         for (_, arn) in &self.arns {
-            let tagged = match arn.service() {
-                "s3" => Some(s3::bucket_of(arn)),
-                // A database in a field is the one of a table, or the catalog's own.
-                "glue" => glue_table::database_of(arn),
-                _ => Some(arn.clone()),
-            };
+            let service = self.kind.spec().services.iter().find(|service| service.name == arn.service());
+            let tagged = service.map_or_else(|| Some(arn.clone()), |service| (service.tagged)(arn));
             if let Some(tagged) = tagged {
                 resources.entry(tagged).or_default().insert(arn.clone());
             }
@@ -178,7 +289,7 @@ impl PortAccess {
 
     /// The tables of the Glue Data Catalog.
     pub fn tables(&self) -> impl Iterator<Item = &Arn> {
-        self.arns.iter().map(|(_, arn)| arn).filter(|arn| glue_table::database_of(arn).is_some())
+        self.arns.iter().map(|(_, arn)| arn).filter(|arn| glue::database_of(arn).is_some())
     }
 }
 
@@ -196,9 +307,9 @@ pub fn contract_id(port: &OutputPort) -> Option<&str> {
 /// The [`Refusal`] that says what is missing or wrong.
 pub fn read(port: &OutputPort, contract: Option<&DataContract>, home: &Home) -> Result<PortAccess, Refusal> {
     let Found { kind, fields } = source::find(port, contract, home)?;
-    let parts = kind.read(&fields)?;
+    let port = kind.read(&fields)?;
     let arns = fields.arns.into_iter().map(|ArnField { origin, arn, .. }| (origin, arn)).collect();
-    Ok(PortAccess { kind, arns, parts })
+    Ok(PortAccess { kind, arns, port, roles: vec![AccessRole::Read], keys: BTreeMap::new() })
 }
 
 #[cfg(test)]

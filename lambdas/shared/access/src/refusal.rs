@@ -219,12 +219,55 @@ pub enum Refusal {
         /// The largest size.
         limit: usize,
     },
-    /// The agreement is limited to roles of the data contract.
+    /// The agreement asks for something that the kind of the port does not offer.
     #[error(
-        "This access is limited to roles of the data contract. This integration can give access to a whole output port \
-         only. Request the access without roles, or offer what a role may read as an output port of its own."
+        "This access asks for the role `{}`, which this output port of the type `{port_type}` does not offer. Request the \
+         access with {choices}; without roles, it is `read`.",
+        shortened(role)
     )]
-    RolesUnsupported,
+    AccessRoleUnknown {
+        /// The role in the agreement.
+        role: String,
+        /// The port's type.
+        port_type: &'static str,
+        /// The roles that the type offers.
+        choices: String,
+    },
+    /// AWS names no key for an alias.
+    #[error(
+        "The {field} is `{}`, a KMS alias for which AWS names no key. Set the field to the ARN of the key, or create the alias.",
+        shortened(alias)
+    )]
+    AliasWithoutKey {
+        /// Where it is.
+        field: Origin,
+        /// The alias.
+        alias: String,
+    },
+    /// A text that the type needs is missing.
+    #[error(
+        "The output port {port} has the type `{port_type}`, which needs {needed}. Set its custom field `{field}`."
+    )]
+    TextMissing {
+        /// The port.
+        port: String,
+        /// The port's type.
+        port_type: &'static str,
+        /// The field.
+        field: &'static str,
+        /// What is missing.
+        needed: &'static str,
+    },
+    /// A text cannot be written into a policy.
+    #[error("The {field} is `{}`, which is not {expected}. Correct it.", shortened(value))]
+    TextMalformed {
+        /// Where it is.
+        field: Origin,
+        /// The field's value.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// The agreement names no provider.
     #[error("The data product or the output port of this agreement no longer exists. Cancel the agreement.")]
     ProviderUnknown,

@@ -127,12 +127,12 @@ fn grant<'a>(
 ) -> Result<(&'a Role, Permission, Vec<Refusal>), Refusal> {
     let Context { role, guardrails, .. } = context;
     let (product, access) = provided_access(agreement, context.provider, context.contract, guardrails)?;
-    if !agreement.roles.is_empty() {
-        return Err(Refusal::RolesUnsupported);
-    }
+    let access = access.limited_to(&agreement.roles)?;
     let reference = context.reference.clone()?;
     let role = role.ok_or_else(|| Refusal::RoleMissing { role: reference.name().clone() })?;
     guardrails.check_grant(&reference, role, &access)?;
+    access.check_roles(&role.name)?;
+    let access = access.with_keys(context.facts)?;
     let statements = access.statements(&role.name);
     guardrails.check_statements(&statements)?;
     let (proofs, mut findings) =

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::arn::Arn;
 use crate::document::Document;
 use crate::opt_in;
 use crate::ownership;
-use crate::port::{self, PortKind, ResourceForm};
+use crate::port::PortKind;
+use crate::port::rule::{Condition, Rule};
 
 /// What a stored document contains that this software never writes. The content itself is not quoted: it is free text
 /// that somebody else may have written.
@@ -48,7 +48,7 @@ pub enum StoredDocumentProblem {
 
 /// Whether this software, in this version or an earlier one, could have written the document: every statement allows
 /// actions that some [kind of port](PortKind) needs, on resources of the form that belongs to these actions, under
-/// conditions that this software writes.
+/// the conditions that belong to them.
 ///
 /// This does not say whether an agreement gives this access. Compare the resources with those of the agreement for
 /// that.
@@ -89,27 +89,25 @@ fn check(statement: &Value, number: usize) -> Result<(), StoredDocumentProblem> 
     }
     let texts_of = |name| members.get(name).and_then(texts).ok_or(statement_problem);
     let (actions, resources) = (texts_of("Action")?, texts_of("Resource")?);
-    if !actions.iter().all(|action| is_action(action)) {
-        return Err(StoredDocumentProblem::Action { statement: number });
-    }
-    let fits = |resource: &str| {
-        port::form_of(resource).is_some_and(|form| actions.iter().all(|action| applies(action, form)))
-    };
-    if !resources.iter().all(|resource| fits(resource)) {
-        return Err(StoredDocumentProblem::Resource { statement: number });
-    }
     let condition_problem = StoredDocumentProblem::Condition { statement: number };
     let none = Map::new();
     let condition = match members.get("Condition") {
         None => &none,
         Some(condition) => condition.as_object().ok_or(condition_problem)?,
     };
-    // A key may be used through one service only, ever since this software exists.
-    let uses_keys = actions.iter().any(|action| action.starts_with("kms:"));
-    let names_service =
-        condition.get("StringEquals").is_some_and(|keys| keys.get("kms:ViaService").is_some());
-    if (uses_keys && !names_service) || !are_conditions(condition, &actions) {
-        return Err(condition_problem);
+    for action in actions {
+        let rules: Vec<&Rule> = rules_about(action).collect();
+        if rules.is_empty() {
+            return Err(StoredDocumentProblem::Action { statement: number });
+        }
+        let mut fitting =
+            rules.into_iter().filter(|rule| resources.iter().all(|text| (rule.names)(text))).peekable();
+        if fitting.peek().is_none() {
+            return Err(StoredDocumentProblem::Resource { statement: number });
+        }
+        if !fitting.any(|rule| are_conditions(condition, rule)) {
+            return Err(condition_problem);
+        }
     }
     Ok(())
 }
@@ -123,67 +121,39 @@ fn texts(value: &Value) -> Option<Vec<&str>> {
     }
 }
 
-fn is_action(action: &str) -> bool {
-    PortKind::ALL.iter().any(|kind| kind.actions().any(|known| known == action))
+/// The rules of all kinds about an action.
+fn rules_about(action: &str) -> impl Iterator<Item = &'static Rule> {
+    PortKind::ALL.iter().flat_map(|kind| kind.rules()).filter(move |rule| rule.actions.contains(&action))
 }
 
-/// Whether the action is allowed on resources of this form.
-fn applies(action: &str, form: ResourceForm) -> bool {
-    match action.split_once(':') {
-        Some(("s3", "GetBucketLocation" | "ListBucket")) => form == ResourceForm::Bucket,
-        Some(("s3", _)) => form == ResourceForm::Objects,
-        Some(("glue", _)) => {
-            matches!(form, ResourceForm::Catalog | ResourceForm::Database | ResourceForm::Table)
-        }
-        Some(("athena", _)) => form == ResourceForm::Workgroup,
-        Some(("kms", _)) => form == ResourceForm::Key,
-        _ => false,
-    }
-}
-
-fn are_conditions(condition: &Map<String, Value>, actions: &[&str]) -> bool {
-    condition.iter().all(|(operator, keys)| {
+/// Whether every condition is one that the rule's statements, or all statements, may have, and none is missing.
+fn are_conditions(condition: &Map<String, Value>, rule: &Rule) -> bool {
+    let are_known = condition.iter().all(|(operator, keys)| {
         let Some(keys) = keys.as_object().filter(|keys| !keys.is_empty()) else { return false };
         keys.iter().all(|(key, values)| {
             texts(values)
-                .is_some_and(|values| values.iter().all(|value| is_condition(operator, key, value, actions)))
+                .is_some_and(|values| values.iter().all(|value| is_condition(operator, key, value, rule)))
         })
-    })
+    });
+    let mut required = rule.conditions.iter().filter(|one| one.is_required);
+    let is_present =
+        |one: &Condition| condition.get(one.operator).is_some_and(|keys| keys.get(one.key).is_some());
+    are_known && required.all(is_present)
 }
 
-fn is_condition(operator: &str, key: &str, value: &str, actions: &[&str]) -> bool {
+fn is_condition(operator: &str, key: &str, value: &str, rule: &Rule) -> bool {
     match (operator, key) {
         ("StringEquals", "aws:ResourceAccount") => {
             value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit())
         }
-        ("StringEquals", "kms:ViaService") => is_service(value),
         ("StringEquals", opt_in::CONDITION_KEY) => value == opt_in::VALUE,
         ("StringEquals", _) if ownership::CONDITION_KEYS.contains(&key) => ownership::is_tag_value(value),
-        ("StringLike", "s3:prefix") => {
-            let prefix = value.strip_suffix("/*").unwrap_or_default();
-            *actions == ["s3:ListBucket"]
-                && !prefix.is_empty()
-                && !prefix.contains(['*', '?'])
-                && !prefix.contains("${")
-        }
-        ("StringLike", "kms:EncryptionContext:aws:s3:arn") => {
-            matches!(port::form_of(value), Some(ResourceForm::Bucket | ResourceForm::Objects))
-        }
         ("DateLessThan", "aws:CurrentTime") => value.parse::<Timestamp>().is_ok(),
-        _ => false,
+        _ => rule
+            .conditions
+            .iter()
+            .any(|one| (one.operator, one.key) == (operator, key) && one.value.includes(value)),
     }
-}
-
-/// Whether it is `s3` or `glue` in a region, for example `s3.eu-central-1.amazonaws.com`.
-fn is_service(value: &str) -> bool {
-    let Some((service @ ("s3" | "glue"), rest)) = value.split_once('.') else { return false };
-    let Some((region, _)) = rest.split_once('.') else { return false };
-    ["aws", "aws-cn", "aws-us-gov"].iter().any(|partition| {
-        let arn = format!("arn:{partition}:{service}:{region}:123456789012:any").parse::<Arn>();
-        arn.is_ok_and(|arn| {
-            !region.is_empty() && rest == format!("{region}.{}", arn.partition().dns_suffix())
-        })
-    })
 }
 
 #[cfg(test)]

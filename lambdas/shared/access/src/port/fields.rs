@@ -3,6 +3,7 @@
 use dmm_mesh::OutputPort;
 use dmm_mesh::custom::key;
 
+use super::rule::is_literal;
 use crate::arn::{Arn, ArnError};
 use crate::custom::{self, Field};
 use crate::origin::Origin;
@@ -57,15 +58,13 @@ pub(super) struct ArnField {
 }
 
 /// A value that is not an ARN, such as the name of a database.
-#[derive(Clone)]
-#[expect(dead_code, reason = "read by the kinds of ports that need more than ARNs")]
-pub(super) struct TextField {
+struct TextField {
     /// The name, as for [`ArnField::name`].
-    pub(super) name: String,
+    name: String,
     /// The value without spaces around it.
-    pub(super) value: String,
+    value: String,
     /// Where it is from.
-    pub(super) origin: Origin,
+    origin: Origin,
 }
 
 impl Fields {
@@ -123,14 +122,41 @@ impl Fields {
     /// Adds a text under the name that the custom field for it would have. A text that was added earlier under this name
     /// counts.
     pub(super) fn add_text(&mut self, name: &str, value: &str, origin: Origin) {
-        if self.text(name).is_none() {
+        if self.text_field(name).is_none() {
             self.texts.push(TextField { name: name.to_owned(), value: value.to_owned(), origin });
         }
     }
 
-    /// The text with this name, in any spelling.
-    pub(super) fn text(&self, name: &str) -> Option<&TextField> {
+    /// The text with this name, in any spelling, which a policy can contain as it is.
+    ///
+    /// # Errors
+    ///
+    /// A refusal if the text contains a wildcard, a variable, or a character that IAM does not accept.
+    pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, Refusal> {
+        match self.text_field(name).map(|field| field.value.as_str()) {
+            Some(text) if !is_literal(text) => {
+                Err(self.text_malformed(name, "a text of visible ASCII characters without `*`, `?` and `${`"))
+            }
+            text => Ok(text),
+        }
+    }
+
+    fn text_field(&self, name: &str) -> Option<&TextField> {
         self.texts.iter().find(|field| key(&field.name) == key(name))
+    }
+
+    /// The text of the field is not the `expected` one.
+    pub(super) fn text_malformed(&self, field: &'static str, expected: &'static str) -> Refusal {
+        let (field, value) = match self.text_field(field) {
+            Some(text) => (text.origin.clone(), text.value.clone()),
+            None => (Origin::Field(field.to_owned()), String::new()),
+        };
+        Refusal::TextMalformed { field, value, expected }
+    }
+
+    /// The port lacks a text that its kind needs.
+    pub(super) fn text_missing(&self, field: &'static str, needed: &'static str) -> Refusal {
+        Refusal::TextMissing { port: self.port.clone(), port_type: self.port_type, field, needed }
     }
 
     /// The port lacks an ARN that its kind needs.

@@ -3,10 +3,16 @@
 //! `GetObject` on the objects below the prefix, `ListBucket` on the bucket, limited to the prefix, and
 //! `GetBucketLocation` ([actions and their
 //! resources](https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html)).
+//!
+//! `aws s3 ls s3://bucket/daily` lists the prefix `daily`, without a slash, up to the next `/`. Without the delimiter, such a
+//! list would also contain the objects below `daily-secrets/`, so it is a condition, as in [AWS's
+//! walkthrough](https://docs.aws.amazon.com/AmazonS3/latest/userguide/walkthrough1.html).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::ArnField;
+use super::rule::{Condition, Expected, Rule, is_literal};
+use super::spec::Service;
 use crate::arn::{Arn, Partition};
 use crate::policy::{Statement, numbered};
 use crate::refusal::Refusal;
@@ -14,14 +20,40 @@ use crate::refusal::Refusal;
 /// Finds out where a bucket is.
 const LOCATE: &[&str] = &["s3:GetBucketLocation"];
 /// Lists a bucket.
-pub(super) const LIST: &[&str] = &["s3:GetBucketLocation", "s3:ListBucket"];
+const LIST: &[&str] = &["s3:GetBucketLocation", "s3:ListBucket"];
 /// Lists a part of a bucket.
 const LIST_PREFIX: &[&str] = &["s3:ListBucket"];
 /// Reads objects.
-pub(super) const READ: &[&str] = &["s3:GetObject"];
+const READ: &[&str] = &["s3:GetObject"];
+/// Adds objects, also large ones in parts. Nothing is deleted, but an object with the same name is replaced.
+const WRITE: &[&str] = &["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"];
 /// Writes and reads query results.
-pub(super) const RESULTS: &[&str] =
+const RESULTS: &[&str] =
     &["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"];
+
+/// What the statements about data allow.
+pub(super) const RULES: &[Rule] = &[
+    Rule::new(LIST, is_bucket),
+    Rule::new(LIST_PREFIX, is_bucket).under(&[Condition::required(
+        "StringLike",
+        PREFIX,
+        Expected::Any(is_prefix_pattern),
+    )]),
+    Rule::new(LIST_PREFIX, is_bucket).under(&[
+        Condition::required("StringEquals", PREFIX, Expected::Any(is_literal)),
+        Condition::required("StringEquals", DELIMITER, Expected::Text("/")),
+    ]),
+    Rule::new(READ, is_objects),
+    Rule::new(WRITE, is_objects),
+];
+/// What the statements about query results allow.
+pub(super) const RESULT_RULES: &[Rule] = &[Rule::new(RESULTS, is_objects)];
+
+const PREFIX: &str = "s3:prefix";
+const DELIMITER: &str = "s3:delimiter";
+
+pub(super) const SERVICE: Service =
+    Service { name: "s3", noun: |_| "bucket", tagged: |arn| Some(bucket_of(arn)) };
 
 /// The endings of names that only objects have. Without a slash behind it, such a name is taken for an object.
 const FILE_ENDINGS: [&str; 21] = [
@@ -102,8 +134,26 @@ fn is_object(arn: &Arn) -> bool {
         .is_some_and(|(_, ending)| FILE_ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
 }
 
+fn is_bucket(resource: &str) -> bool {
+    resource.parse().is_ok_and(|arn| Location::read(&arn).is_some() && !arn.resource().contains('/'))
+}
+
+/// Whether it is the pattern of all objects in a location.
+fn is_objects(resource: &str) -> bool {
+    let location = resource.strip_suffix("/*").and_then(|location| location.parse().ok());
+    location.is_some_and(|arn| Location::read(&arn).is_some())
+}
+
+pub(super) fn is_bucket_or_objects(resource: &str) -> bool {
+    is_bucket(resource) || is_objects(resource)
+}
+
+fn is_prefix_pattern(pattern: &str) -> bool {
+    pattern.strip_suffix("/*").is_some_and(is_literal)
+}
+
 /// The bucket that an ARN of a location belongs to.
-pub(super) fn bucket_of(arn: &Arn) -> Arn {
+fn bucket_of(arn: &Arn) -> Arn {
     let bucket = arn.resource().split_once('/').map_or(arn.resource(), |(bucket, _)| bucket);
     arn.sibling(bucket.to_owned())
 }
@@ -122,10 +172,13 @@ pub(super) fn list<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Vec
     let arns = |buckets: &[(String, _)]| buckets.iter().map(|(arn, _)| arn.clone()).collect();
     let mut statements = Statement::allow_any("List", LIST, arns(&whole));
     statements.extend(Statement::allow_any("Locate", LOCATE, arns(&limited)));
-    for (sid, (arn, prefixes)) in numbered("ListPrefix", limited) {
-        let patterns = prefixes.into_iter().flatten().map(|prefix| format!("{prefix}/*")).collect();
-        let statement = Statement::allow(&sid, LIST_PREFIX, vec![arn]);
-        statements.push(statement.when("StringLike", "s3:prefix", patterns));
+    for (number, (arn, prefixes)) in numbered("", limited) {
+        let list = |sid: &str| Statement::allow(&format!("{sid}{number}"), LIST_PREFIX, vec![arn.clone()]);
+        let of =
+            |pattern: fn(&str) -> String| prefixes.iter().flatten().map(|prefix| pattern(prefix)).collect();
+        statements.push(list("ListPrefix").when("StringLike", PREFIX, of(|prefix| format!("{prefix}/*"))));
+        let folder = list("ListFolder").when("StringEquals", PREFIX, of(str::to_owned));
+        statements.push(folder.when("StringEquals", DELIMITER, BTreeSet::from(["/".to_owned()])));
     }
     statements
 }
@@ -133,6 +186,11 @@ pub(super) fn list<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Vec
 /// Reads the objects of these locations.
 pub(super) fn read(locations: &BTreeSet<Location>) -> Vec<Statement> {
     Statement::allow_any("Read", READ, objects(locations))
+}
+
+/// Writes objects in these locations.
+pub(super) fn write(locations: &BTreeSet<Location>) -> Vec<Statement> {
+    Statement::allow_any("Write", WRITE, objects(locations))
 }
 
 /// Writes and reads query results in these locations.

@@ -134,10 +134,7 @@ fn a_refusal_names_what_is_missing() {
 #[test]
 fn an_unknown_type_is_refused_with_the_list_of_known_ones() {
     let refusal = read(&port(&[("output-port-type", "kafka_topic")])).unwrap_err().to_string();
-    assert!(
-        refusal.contains("`kafka_topic`") && refusal.contains("`s3_bucket` or `glue_table`"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("`kafka_topic`") && refusal.contains("`s3_bucket`, `glue_table`"), "{refusal}");
     assert!(matches!(
         read(&port(&[("output-port-type", "S3_BUCKET")])),
         Err(Refusal::PortTypeUnsupported { .. })
@@ -152,7 +149,8 @@ fn an_arn_of_the_wrong_kind_is_refused_with_its_field() {
         ("s3_bucket", "arn:aws:s3:::ab"),
         ("s3_bucket", TABLE),
         ("s3_bucket", "arn:aws:iam::123456789012:role/consumer"),
-        ("s3_bucket", "arn:aws:kms:eu-central-1:123456789012:alias/orders"),
+        ("s3_bucket", "arn:aws:kms:eu-central-1:123456789012:alias/"),
+        ("s3_bucket", "arn:aws:kms:eu-central-1:123456789012:grant/orders"),
         ("glue_table", "arn:aws:glue:eu-central-1:123456789012:table/orders"),
         ("glue_table", "arn:aws:glue:eu-central-1:123456789012:table/orders/"),
         ("glue_table", "arn:aws:glue:eu-central-1:123456789012:table/orders/a/b"),
@@ -312,4 +310,96 @@ fn the_tags_are_those_of_the_bucket_the_database_or_the_resource_itself() {
             "arn:aws:s3:::query-results",
         ]
     );
+}
+
+const ALIAS: &str = "arn:aws:kms:eu-central-1:123456789012:alias/data/orders";
+
+fn facts(alias: &str, key: Option<&str>) -> BTreeMap<Arn, ResourceFacts> {
+    let key = key.map(|key| key.parse().unwrap());
+    let known = ResourceFacts { exists: key.is_some(), key, ..ResourceFacts::default() };
+    [(alias.parse().unwrap(), known)].into()
+}
+
+fn encrypted_with(key: &str) -> PortAccess {
+    read(&port(&[("output-port-type", "s3_bucket"), ("aws-bucket-arn", FOLDER), ("aws-key-arn", key)]))
+        .unwrap()
+}
+
+#[test]
+fn an_alias_stands_for_its_key() {
+    let access = encrypted_with(ALIAS).with_keys(&facts(ALIAS, Some(KEY))).unwrap();
+    assert_eq!(resources(&access, "Decrypt"), [KEY]);
+    assert!(access.by_tagged_resource().contains_key(&KEY.parse().unwrap()));
+    assert_eq!(resources(&access, "Decrypt"), resources(&encrypted_with(KEY), "Decrypt"));
+}
+
+#[test]
+fn an_alias_without_a_key_of_its_own_account_and_region_is_refused_with_its_field() {
+    for key in [
+        None,
+        Some("arn:aws:kms:eu-central-1:210987654321:key/0a1b"),
+        Some("arn:aws:kms:us-east-1:123456789012:key/0a1b"),
+        Some(ALIAS),
+    ] {
+        let refusal = encrypted_with(ALIAS).with_keys(&facts(ALIAS, key)).unwrap_err();
+        assert!(
+            matches!(&refusal, Refusal::AliasWithoutKey { field: Origin::Field(name), .. } if name == "aws-key-arn"),
+            "{refusal:?}"
+        );
+        assert!(refusal.to_string().contains("Set the field to the ARN of the key"), "{refusal}");
+    }
+    assert!(encrypted_with(ALIAS).with_keys(&BTreeMap::new()).is_err(), "AWS was not asked");
+}
+
+#[test]
+fn the_roles_of_an_agreement_select_among_those_that_the_kind_offers() {
+    let actions = |roles: &[&str]| {
+        let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
+        let access = encrypted_with(KEY).limited_to(&roles).unwrap();
+        let statements = access.statements(&"consumer".parse().unwrap());
+        let actions = ["s3:GetObject", "s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey"];
+        actions.map(|action| statements.iter().flat_map(Statement::actions).any(|one| one == action))
+    };
+    assert_eq!(actions(&[]), [true, false, true, false]);
+    assert_eq!(actions(&["read"]), actions(&[]));
+    assert_eq!(actions(&["write"]), [false, true, true, true]);
+    assert_eq!(actions(&["write", "read", "read"]), [true, true, true, true]);
+}
+
+#[test]
+fn a_role_that_the_kind_does_not_offer_is_refused_with_those_that_it_offers() {
+    for (access, role, choices) in [
+        (encrypted_with(KEY), "orders.analyst.eu.read", "`read` or `write`"),
+        (encrypted_with(KEY), "Read", "`read` or `write`"),
+        (encrypted_with(KEY), "", "`read` or `write`"),
+        (glue(&[]).unwrap(), "write", "with `read`"),
+    ] {
+        let refusal = access.limited_to(&["read".to_owned(), role.to_owned()]).unwrap_err().to_string();
+        assert!(refusal.contains(&format!("`{role}`")) && refusal.contains(choices), "{refusal}");
+    }
+}
+
+#[test]
+fn a_whole_database_includes_the_tables_that_are_added_later() {
+    let database = "arn:aws:glue:eu-central-1:123456789012:database/orders";
+    let fields = [("output-port-type", "glue_database"), ("aws-db-arn", database), ("aws-data-arn", FOLDER)];
+    let access = read(&port(&fields)).unwrap();
+    assert_eq!(resources(&access, "Database"), [database]);
+    assert_eq!(
+        resources(&access, "Catalog"),
+        ["catalog", "database/default", "table/orders/*"]
+            .map(|resource| format!("arn:aws:glue:eu-central-1:123456789012:{resource}"))
+    );
+    let tagged: Vec<String> = access.by_tagged_resource().keys().map(ToString::to_string).collect();
+    assert_eq!(tagged, [database, "arn:aws:s3:::orders-data"]);
+    for (field, needed) in [(fields[1], "the table's data"), (fields[2], "a Glue database")] {
+        let refusal = read(&port(&[fields[0], field])).unwrap_err().to_string();
+        assert!(refusal.contains(needed), "{refusal}");
+    }
+    for stray in
+        [TABLE, "arn:aws:glue:us-east-1:123456789012:catalog", "arn:aws:glue:eu-central-1:123456789012:job/a"]
+    {
+        let refusal = read(&port(&[fields[0], fields[1], fields[2], ("aws-odd-arn", stray)])).unwrap_err();
+        assert!(matches!(&refusal, Refusal::ArnUnsupported { .. }), "{refusal:?}");
+    }
 }

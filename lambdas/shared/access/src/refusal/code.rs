@@ -58,7 +58,10 @@ impl Refusal {
             Refusal::ResourceNotOwned { .. } => "ResourceNotOwned",
             Refusal::ResourceMissing { .. } => "ResourceMissing",
             Refusal::ResourceUnknown { .. } => "ResourceUnknown",
-            Refusal::RolesUnsupported => "RolesUnsupported",
+            Refusal::AccessRoleUnknown { .. } => "AccessRoleUnknown",
+            Refusal::AliasWithoutKey { .. } => "AliasWithoutKey",
+            Refusal::TextMissing { .. } => "TextMissing",
+            Refusal::TextMalformed { .. } => "TextMalformed",
         }
     }
 

@@ -27,7 +27,7 @@ fn desired(contract_owner: Option<&str>, tag: (&str, &str)) -> Desired {
     assert_eq!(contract_id(&agreement, Some(&provider)), Some("c"));
     let asked = resources(&agreement, Some(&provider), Some(&contract), &guardrails);
     let tags = [(tag.0.to_owned(), tag.1.to_owned())].into();
-    let facts = ResourceFacts { tags, exists: true, is_governed: false };
+    let facts = ResourceFacts { tags, exists: true, ..ResourceFacts::default() };
     let facts = asked.into_iter().map(|arn| (arn, facts.clone())).collect();
     let consumer = role("consumer");
     let context = Context {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Context;
 use crate::arn::Arn;
 use crate::ownership::{Owner, Ownership, Proof, ResourceFacts};
-use crate::port::PortAccess;
+use crate::port::{self, PortAccess};
 use crate::refusal::Refusal;
 use crate::role::Role;
 
@@ -100,15 +100,7 @@ pub(super) fn of_role(owner: &Owner, role: &Role, context: &Context<'_>) -> Resu
 
 /// What the resource is, and its ARN.
 fn described(arn: &Arn) -> String {
-    let kind = match (arn.service(), arn.resource().split('/').next()) {
-        ("s3", _) => "bucket",
-        ("glue", Some("database")) => "Glue database",
-        ("glue", _) => "Glue table",
-        ("athena", _) => "Athena workgroup",
-        ("kms", _) => "KMS key",
-        _ => "resource",
-    };
-    format!("{kind} {arn}")
+    format!("{} {arn}", port::noun(arn))
 }
 
 #[cfg(test)]

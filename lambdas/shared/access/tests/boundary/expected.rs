@@ -2,7 +2,7 @@
 
 use dmm_access::ownership::{Ownership, Tags};
 
-use crate::landscape::{ACCOUNT, Landscape, glue};
+use crate::landscape::{ACCOUNT, Landscape, catalog_in_athena, glue};
 
 /// A location in S3.
 #[derive(Clone, Debug)]
@@ -76,7 +76,10 @@ impl Expected {
 impl Landscape {
     /// Whether a resource of a statement belongs to the provider. What every query reads belongs to nobody.
     pub(crate) fn is_owned(&self, resource: &str, expected: &Expected) -> bool {
-        if resource == glue("catalog") || resource == glue("database/default") {
+        let is_shared = [glue("catalog"), glue("database/default"), catalog_in_athena()]
+            .iter()
+            .any(|one| one == resource);
+        if is_shared {
             return !expected.tables.is_empty();
         }
         let carrier = match resource.split(':').nth(2) {

@@ -103,6 +103,11 @@ pub(crate) fn glue(resource: &str) -> String {
     format!("arn:aws:glue:eu-central-1:{ACCOUNT}:{resource}")
 }
 
+/// The ARN of the Glue Data Catalog in Athena.
+pub(crate) fn catalog_in_athena() -> String {
+    format!("arn:aws:athena:eu-central-1:{ACCOUNT}:datacatalog/AwsDataCatalog")
+}
+
 /// The ARN of a workgroup.
 pub(crate) fn workgroup(name: &str) -> String {
     format!("arn:aws:athena:eu-central-1:{ACCOUNT}:workgroup/{name}")
@@ -270,7 +275,10 @@ fn facts(choices: &mut Choices<'_>, resources: &BTreeMap<String, Tags>) -> BTree
             245..250 => drop(facts.insert(arn.parse().unwrap(), ResourceFacts::default())),
             odd => {
                 let is_governed = odd >= 240 && arn.contains(":table/");
-                facts.insert(arn.parse().unwrap(), ResourceFacts { tags, exists: true, is_governed });
+                facts.insert(
+                    arn.parse().unwrap(),
+                    ResourceFacts { tags, exists: true, is_governed, key: None },
+                );
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::evaluator::Request;
 use crate::expected::{Expected, Location};
-use crate::landscape::{BUCKETS, DATABASES, KEYS, TABLES, WORKGROUPS, bucket, glue, key, workgroup};
+use crate::landscape::{
+    BUCKETS, DATABASES, KEYS, TABLES, WORKGROUPS, bucket, catalog_in_athena, glue, key, workgroup,
+};
 
 const OBJECTS: [&str; 10] = [
     "daily/x.parquet",
@@ -78,6 +80,12 @@ fn listings(expected: &Expected, requests: &mut Vec<(Request, bool)>) {
             let is_expected = within(&expected.data, name, prefix) || within(&expected.results, name, prefix);
             let context = vec![("s3:prefix", prefix.to_owned())];
             requests.push((plain("s3:ListBucket", &bucket(name), context), is_expected));
+            // `aws s3 ls s3://bucket/daily`, without a slash at the end.
+            let folder = prefix.trim_end_matches('/').to_owned();
+            let context = vec![("s3:prefix", folder), ("s3:delimiter", "/".to_owned())];
+            if prefix.ends_with('/') {
+                requests.push((plain("s3:ListBucket", &bucket(name), context), is_expected));
+            }
         }
     }
 }
@@ -93,11 +101,15 @@ fn catalog(expected: &Expected, requests: &mut Vec<(Request, bool)>) {
             let is_expected = expected.tables.iter().any(|one| one.0 == database && one.1 == table);
             let arn = glue(&format!("table/{database}/{table}"));
             requests.push((plain("glue:GetTable", &arn, Vec::new()), is_expected));
+            requests.push((plain("glue:GetTables", &arn, Vec::new()), is_expected));
             requests.push((plain("glue:GetPartitions", &arn, Vec::new()), is_expected));
             requests.push((plain("glue:DeleteTable", &arn, Vec::new()), false));
         }
     }
-    requests.push((plain("glue:GetTable", &glue("catalog"), Vec::new()), !expected.tables.is_empty()));
+    let has_tables = !expected.tables.is_empty();
+    requests.push((plain("glue:GetTable", &glue("catalog"), Vec::new()), has_tables));
+    requests.push((plain("glue:GetDatabases", &glue("catalog"), Vec::new()), has_tables));
+    requests.push((plain("athena:ListTableMetadata", &catalog_in_athena(), Vec::new()), has_tables));
 }
 
 fn keys(expected: &Expected, requests: &mut Vec<(Request, bool)>) {

@@ -84,7 +84,7 @@ fn a_resource_has_to_be_one_to_which_the_action_applies() {
         ("s3:GetObject", "arn:aws:s3:::orders-data"),
         ("s3:GetObject", "arn:aws:s3:eu-central-1:123456789012:accesspoint/a/*"),
         ("s3:ListBucket", "arn:aws:s3:::orders-data/*"),
-        ("glue:GetTable", "arn:aws:glue:eu-central-1:123456789012:table/orders/*"),
+        ("glue:GetTable", "arn:aws:glue:eu-central-1:123456789012:table/orders/daily/*"),
         ("glue:GetTable", "arn:aws:glue:eu-central-1:123456789012:table/*"),
         ("glue:GetTable", "arn:aws:glue:eu-central-1:123456789012:job/a"),
         ("glue:GetTable", "arn:aws:s3:::orders-data"),
@@ -164,6 +164,13 @@ fn only_conditions_that_are_written_are_accepted() {
     }
     let list = on("s3:ListBucket", "arn:aws:s3:::orders-data");
     assert_eq!(with(list.clone(), json!({ "StringLike": { "s3:prefix": "daily/*" } })), Ok(()));
+    let folder = json!({ "StringEquals": { "s3:prefix": "daily", "s3:delimiter": "/" } });
+    assert_eq!(with(list.clone(), folder), Ok(()));
+    // Without the delimiter, the list contains what is below `daily-secrets/`.
+    for (key, value) in [("s3:prefix", "daily"), ("s3:delimiter", "/")] {
+        let condition = json!({ "StringEquals": { key: value } });
+        assert_eq!(with(list.clone(), condition), Err(Problem::Condition { statement: 1 }), "{key}");
+    }
     for prefix in ["*", "/*", "da*/*", "daily", "daily/?/*", "${aws:username}/*"] {
         let condition = json!({ "StringLike": { "s3:prefix": prefix } });
         assert_eq!(with(list.clone(), condition), Err(Problem::Condition { statement: 1 }), "{prefix}");

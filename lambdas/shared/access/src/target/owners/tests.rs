@@ -48,7 +48,8 @@ fn case() -> Case {
 impl Case {
     fn tag(&mut self, arn: &str, key: &str, value: &str) {
         let tags = [(key.to_owned(), value.to_owned())].into();
-        self.facts.insert(arn.parse().unwrap(), ResourceFacts { tags, exists: true, is_governed: false });
+        self.facts
+            .insert(arn.parse().unwrap(), ResourceFacts { tags, exists: true, ..ResourceFacts::default() });
     }
 
     fn target(&self) -> Target {

@@ -1,0 +1,97 @@
+//! The kind `sns_topic`: an SNS topic to which a consumer subscribes its queues, functions and delivery streams, or publishes.
+//!
+//! Only deliveries that stay in AWS may be subscribed (`sns:Protocol`): an e-mail address or a web server is not under the
+//! control of IAM ([condition keys of
+//! SNS](https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html#sns-policy-keys)). A subscription
+//! outlives the right to subscribe: `docs/custom-fields.md` says what a provider does when an agreement ends.
+
+use std::collections::BTreeSet;
+
+use super::fields::Fields;
+use super::rule::{Condition, Expected, Rule};
+use super::spec::{AccessRole, Grantee, Service, Spec};
+use super::{kms, names};
+use crate::arn::Arn;
+use crate::policy::Statement;
+use crate::refusal::Refusal;
+
+const DESCRIBE: &[&str] = &["sns:GetTopicAttributes"];
+const READ: &[&str] = &["sns:Subscribe"];
+const WRITE: &[&str] = &["sns:Publish"];
+
+const PROTOCOL: &str = "sns:Protocol";
+const PROTOCOLS: [&str; 3] = ["firehose", "lambda", "sqs"];
+
+pub(super) const SPEC: Spec = Spec {
+    rules: &[
+        &[
+            Rule::new(DESCRIBE, is_topic_text),
+            Rule::new(WRITE, is_topic_text),
+            Rule::new(READ, is_topic_text).under(&[Condition::required(
+                "StringEquals",
+                PROTOCOL,
+                Expected::Any(is_protocol),
+            )]),
+        ],
+        kms::SNS_RULES,
+    ],
+    roles: &[AccessRole::Read, AccessRole::Write],
+    services: &[Service::tagged_itself("sns", |_| "SNS topic"), kms::SERVICE],
+};
+
+/// A port of this kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Port {
+    topics: BTreeSet<Arn>,
+    keys: BTreeSet<Arn>,
+}
+
+fn is_protocol(protocol: &str) -> bool {
+    PROTOCOLS.contains(&protocol)
+}
+
+pub(super) fn is_topic(arn: &Arn) -> bool {
+    names::after(arn, "sns", "").is_some()
+}
+
+pub(super) fn is_topic_text(resource: &str) -> bool {
+    names::is(resource, is_topic)
+}
+
+impl Port {
+    pub(super) fn read(fields: &Fields) -> Result<Port, Refusal> {
+        let mut port = Port::default();
+        for field in &fields.arns {
+            match field.arn.service() {
+                "kms" => drop(port.keys.insert(kms::key(field)?)),
+                _ if is_topic(&field.arn) => drop(port.topics.insert(field.arn.clone())),
+                _ => {
+                    return Err(field.unsupported(
+                        "the ARN of an SNS topic or a KMS key (a port of the type `sns_topic` accepts no others)",
+                    ));
+                }
+            }
+        }
+        if port.topics.is_empty() {
+            return Err(fields.missing("the ARN of an SNS topic"));
+        }
+        Ok(port)
+    }
+
+    pub(super) fn statements(&self, grantee: &Grantee<'_>) -> Vec<Statement> {
+        let topics = names::texts(&self.topics);
+        let mut statements = Statement::allow_any("Describe", DESCRIBE, topics.clone());
+        if grantee.reads() {
+            let protocols: BTreeSet<String> = PROTOCOLS.map(str::to_owned).into();
+            let subscribe = Statement::allow("Subscribe", READ, topics.clone());
+            statements.push(subscribe.when("StringEquals", PROTOCOL, protocols));
+        }
+        if grantee.writes() {
+            statements.push(Statement::allow("Publish", WRITE, topics.clone()));
+            // Only a publisher encrypts. SNS decrypts by itself to deliver.
+            let context = [(kms::TOPIC_CONTEXT, topics.into_iter().collect())];
+            statements.extend(kms::in_context("sns", kms::ENCRYPT_AND_DECRYPT, &self.keys, &context));
+        }
+        statements
+    }
+}
