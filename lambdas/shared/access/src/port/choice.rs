@@ -2,7 +2,7 @@
 
 use dmm_mesh::{DataContract, OutputPort, Server};
 
-use super::server::{Platform, ServerType, platform_named, platform_of};
+use super::server::{Platform, ServerType, platform_of, type_named};
 use crate::custom;
 use crate::refusal::Refusal;
 
@@ -53,7 +53,7 @@ fn is_in_aws(server: &Server) -> bool {
 
 /// The servers that have the type of the port, if it is one that servers can have.
 fn of_type<'a>(port: &OutputPort, servers: Vec<&'a Server>) -> Vec<&'a Server> {
-    let Some(Platform::Aws(wanted)) = port.port_type.as_deref().map(platform_named) else { return servers };
+    let Some((wanted, _)) = port.port_type.as_deref().and_then(type_named) else { return servers };
     let kind = |server: &Server| match platform_of(server, None) {
         Platform::Aws(server_type) => Some(server_type.kind),
         _ => None,
@@ -67,7 +67,7 @@ fn of_type<'a>(port: &OutputPort, servers: Vec<&'a Server>) -> Vec<&'a Server> {
 }
 
 fn is_named(wanted: &ServerType, name: &str) -> bool {
-    matches!(platform_named(name), Platform::Aws(server_type) if server_type.name() == wanted.name())
+    type_named(name).is_some_and(|(server_type, _)| server_type.name() == wanted.name())
 }
 
 /// The servers of the port's environment, if it has one; else those that do not name one.

@@ -17,44 +17,52 @@ use crate::refusal::Refusal;
 
 mod athena;
 mod glue;
+mod kafka;
+mod named;
+mod redshift;
 mod s3;
 
 /// A type of server that this software can read.
 pub(super) struct ServerType {
     /// What the type is called in `type`, as a [key], with the most usual name first.
     names: &'static [&'static str],
+    /// A name that servers outside AWS have as well.
+    shared_name: Option<&'static str>,
     /// The kind of port.
     pub(super) kind: PortKind,
     /// The members without any of which a server does not say where the data is.
     pub(super) needs: &'static [&'static str],
     /// The member that names the table or topic. If it is missing, the data contract's models are taken.
     pub(super) model: Option<&'static str>,
-    /// Whether such a server is in AWS.
-    is_on_aws: fn(&Server) -> bool,
+    /// Whether such a server is in AWS. The second argument is whether it has the shared name.
+    is_on_aws: fn(&Server, bool) -> bool,
     /// Adds what it says to the fields.
     read: fn(&mut Reading<'_>) -> Result<(), Refusal>,
 }
 
 /// All types of servers that this software can read.
-const TYPES: &[ServerType] = &[s3::TYPE, glue::TYPE, athena::TYPE];
+const TYPES: &[ServerType] = &[
+    s3::TYPE,
+    glue::TYPE,
+    athena::TYPE,
+    named::KINESIS,
+    kafka::TYPE,
+    redshift::TYPE,
+    named::DYNAMODB,
+    named::SQS,
+    named::SNS,
+    named::LAMBDA,
+];
 /// The types of servers that exist only in AWS, and that no kind of port supports.
 const UNSUPPORTED: &[&str] = &[
     "apigateway",
     "docdb",
-    "dynamodb",
     "eventbridge",
     "firehose",
-    "kinesis",
-    "lambda",
-    "msk",
     "neptune",
     "opensearch",
     "rds",
-    "redshift",
-    "redshiftserverless",
     "s3tables",
-    "sns",
-    "sqs",
     "timestream",
 ];
 /// The types of servers that are never in the hands of this software, wherever they run.
@@ -100,31 +108,50 @@ pub(super) enum Platform {
     Unknown,
 }
 
-/// Where a port or a server is, going by the name of its type alone. In ports, this is free text.
-pub(super) fn platform_named(name: &str) -> Platform {
+/// The type with this name, which in ports is free text, and whether it is the name that servers outside AWS have as well.
+pub(super) fn type_named(name: &str) -> Option<(&'static ServerType, bool)> {
     let name = key(name);
-    let short = ["amazon", "aws"].iter().find_map(|maker| name.strip_prefix(maker)).unwrap_or(&name);
-    if let Some(server_type) = TYPES.iter().find(|server_type| server_type.names.contains(&short)) {
-        Platform::Aws(server_type)
-    } else if UNSUPPORTED.contains(&short) {
-        Platform::Unsupported
-    } else if OTHER_PLATFORMS.iter().any(|other| name.starts_with(other)) {
-        Platform::Other
-    } else {
-        Platform::Unknown
+    let short = without_maker(&name);
+    TYPES.iter().find_map(|server_type| {
+        let is_shared = server_type.shared_name == Some(&name);
+        (is_shared || server_type.names.contains(&short) || server_type.shared_name == Some(short))
+            .then_some((server_type, is_shared))
+    })
+}
+
+/// Where a port is, going by its type alone.
+pub(super) fn platform_named(name: &str) -> Platform {
+    match type_named(name) {
+        Some((server_type, false)) => Platform::Aws(server_type),
+        None if UNSUPPORTED.contains(&without_maker(&key(name))) => Platform::Unsupported,
+        None if OTHER_PLATFORMS.iter().any(|other| key(name).starts_with(other)) => Platform::Other,
+        _ => Platform::Unknown,
     }
 }
 
 /// Where a server is. `port_type` is the type of the port, for a server without a type of its own.
 pub(super) fn platform_of(server: &Server, port_type: Option<&str>) -> Platform {
-    let named = server.get("type").or(port_type).map_or(Platform::Unknown, platform_named);
-    match named {
-        Platform::Aws(server_type) if !(server_type.is_on_aws)(server) => Platform::Other,
+    let name = server.get("type").or(port_type);
+    if let Some((server_type, is_shared)) = name.and_then(type_named) {
+        let is_on_aws = (server_type.is_on_aws)(server, is_shared);
+        return if is_on_aws { Platform::Aws(server_type) } else { Platform::Other };
+    }
+    match name.map_or(Platform::Unknown, platform_named) {
         Platform::Unknown if custom::is_present(&server.custom, TYPE_FIELD) => Platform::Described,
         Platform::Unknown if server.get("location").is_some_and(s3::is_location) => Platform::Aws(&s3::TYPE),
         Platform::Unknown if server.values().any(is_in_aws) => Platform::Unsupported,
         platform => platform,
     }
+}
+
+/// The name of a type without `aws` or `amazon`.
+fn without_maker(key: &str) -> &str {
+    ["amazon", "aws"].iter().find_map(|maker| key.strip_prefix(maker)).unwrap_or(key)
+}
+
+/// Whether it can be the name of a resource in an ARN.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', ':', '*', '?', '$'])
 }
 
 /// Whether a value of a server is an address in AWS.
@@ -263,11 +290,24 @@ impl Reading<'_> {
         (value, field): (&str, Origin),
         expected: &'static str,
     ) -> Result<(), Refusal> {
+        let service = arn.split(':').nth(2).unwrap_or_default();
+        if self.has_custom_field(service, name) {
+            return Ok(());
+        }
+        self.add_always(name, arn, (value, field), expected)
+    }
+
+    /// The same, whatever custom fields name.
+    fn add_always(
+        &mut self,
+        name: &str,
+        arn: &str,
+        (value, field): (&str, Origin),
+        expected: &'static str,
+    ) -> Result<(), Refusal> {
         let added = Fields::arn_field(name, arn, field.clone());
         let added = added.map_err(|_| Refusal::MemberInvalid { field, value: value.to_owned(), expected })?;
-        if !self.has_custom_field(added.arn.service(), name) {
-            self.fields.arns.push(added);
-        }
+        self.fields.arns.push(added);
         Ok(())
     }
 

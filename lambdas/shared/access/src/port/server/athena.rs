@@ -11,6 +11,7 @@ use crate::refusal::Refusal;
 
 pub(super) const TYPE: ServerType = ServerType {
     names: &["athena"],
+    shared_name: None,
     kind: PortKind::GlueTable,
     needs: &["schema"],
     model: Some("table"),
@@ -51,6 +52,6 @@ fn add_results(reading: &mut Reading<'_>) -> Result<(), Refusal> {
     reading.add("aws-athena-workgroup-arn", &arn, (&workgroup, field), "the name of an Athena workgroup")
 }
 
-fn is_on_aws(_: &Server) -> bool {
+fn is_on_aws(_: &Server, _: bool) -> bool {
     true
 }

@@ -10,6 +10,7 @@ use crate::refusal::Refusal;
 
 pub(super) const TYPE: ServerType = ServerType {
     names: &["glue", "gluetable", "gluedatacatalog"],
+    shared_name: None,
     kind: PortKind::GlueTable,
     needs: &["database"],
     model: Some("table"),
@@ -34,7 +35,7 @@ pub(super) fn add_tables(reading: &mut Reading<'_>, member: &'static str) -> Res
     let Some((database, database_field)) = reading.any(&[member])? else {
         return Err(reading.missing(member, "the name of a database of the Glue Data Catalog"));
     };
-    if !is_name(&database) {
+    if !super::is_name(&database) {
         let expected = "the name of a database of the Glue Data Catalog";
         return Err(Refusal::MemberInvalid { field: database_field, value: database, expected });
     }
@@ -58,14 +59,9 @@ fn table_of<'a>(database: &str, name: &'a str, field: &Origin) -> Result<&'a str
     };
     let invalid =
         || Refusal::MemberInvalid { field: field.clone(), value: name.to_owned(), expected: EXPECTED };
-    table.filter(|table| is_name(table)).ok_or_else(invalid)
+    table.filter(|table| super::is_name(table)).ok_or_else(invalid)
 }
 
-/// Whether it can be a part of the ARN of a table.
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['/', ':', '*', '?', '$'])
-}
-
-fn is_on_aws(_: &Server) -> bool {
+fn is_on_aws(_: &Server, _: bool) -> bool {
     true
 }

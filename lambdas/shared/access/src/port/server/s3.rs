@@ -10,6 +10,7 @@ use crate::refusal::Refusal;
 
 pub(super) const TYPE: ServerType = ServerType {
     names: &["s3", "s3bucket", "simplestorageservice"],
+    shared_name: None,
     kind: PortKind::S3Bucket,
     needs: &["location"],
     model: None,
@@ -92,6 +93,6 @@ fn path(location: &str) -> Option<&str> {
 }
 
 /// Whether the server is S3 itself and not another software that is compatible with S3.
-fn is_on_aws(server: &Server) -> bool {
+fn is_on_aws(server: &Server, _: bool) -> bool {
     server.get("endpointUrl").is_none_or(is_in_aws)
 }

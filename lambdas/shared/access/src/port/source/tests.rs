@@ -191,6 +191,69 @@ fn an_athena_server_gives_tables_results_and_a_workgroup() {
 }
 
 #[test]
+fn servers_of_other_services_are_named_by_the_schema() {
+    let said =
+        |server: Value, models: &[&str]| arns(&by_contract(), Some(&contract(&json!([server]), models)));
+    assert_eq!(
+        said(json!({ "server": "a", "type": "kinesis", "region": "eu-west-1" }), &["orders"]),
+        ["arn:aws:kinesis:eu-west-1:123456789012:stream/orders"]
+    );
+    let cluster = "arn:aws:kafka:eu-central-1:123456789012:cluster/orders/0a1b-2";
+    for property in ["clusterArn", "awsMskClusterArn"] {
+        let kafka = json!({ "server": "a", "type": "kafka", "host": "b-1.orders.x.c2.kafka.eu-central-1.amazonaws.com:9098",
+            "customProperties": [{ "property": property, "value": cluster }] });
+        let topics = said(kafka, &["orders.v1", "returns"]);
+        let topic = "arn:aws:kafka:eu-central-1:123456789012:topic/orders/0a1b-2";
+        assert!(topics.ends_with(&[format!("{topic}/orders.v1"), format!("{topic}/returns")]), "{topics:?}");
+    }
+    let host = "sales.abc123.eu-west-1.redshift.amazonaws.com:5439";
+    assert_eq!(
+        said(
+            json!({ "server": "a", "type": "redshift", "host": host, "database": "dev", "schema": "s" }),
+            &[]
+        ),
+        ["arn:aws:redshift:eu-west-1:123456789012:cluster:sales"]
+    );
+    let workgroup = "arn:aws:redshift-serverless:eu-west-1:123456789012:workgroup/0a1b";
+    assert_eq!(
+        said(
+            json!({ "server": "a", "type": "redshift", "database": "dev",
+                    "customProperties": [{ "property": "workgroupArn", "value": workgroup }] }),
+            &[]
+        ),
+        [workgroup]
+    );
+    let queue = port(
+        &json!({ "id": "q", "type": "SQS", "server": { "queue": "orders", "account": "210987654321" } }),
+    );
+    assert_eq!(arns(&queue, None), ["arn:aws:sqs:eu-central-1:210987654321:orders"]);
+    let table = port(&json!({ "id": "q", "type": "AWS DynamoDB", "server": { "table": "Orders" } }));
+    assert_eq!(arns(&table, None), ["arn:aws:dynamodb:eu-central-1:123456789012:table/Orders"]);
+}
+
+#[test]
+fn a_cluster_whose_host_does_not_say_its_arn_is_refused_with_advice() {
+    for (server, member) in [
+        (
+            json!({ "server": "a", "type": "kafka", "host": "b-1.o.x.c2.kafka.eu-central-1.amazonaws.com" }),
+            "clusterArn",
+        ),
+        (
+            json!({ "server": "a", "type": "redshift", "database": "dev",
+                    "host": "w.123456789012.eu-west-1.redshift-serverless.amazonaws.com" }),
+            "workgroupArn",
+        ),
+        (json!({ "server": "a", "type": "redshift", "database": "dev" }), "clusterIdentifier"),
+    ] {
+        let refusal = refusal(&by_contract(), Some(&contract(&json!([server]), &["orders"])));
+        assert!(
+            matches!(&refusal, Refusal::MemberMissing { member: named, .. } if *named == member),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
 fn the_server_is_the_named_one_or_that_of_the_type_and_environment_or_the_only_one_in_aws() {
     let server = |name: &str, kind: &str, environment: &str| json!({ "server": name, "type": kind, "environment": environment, "location": format!("s3://data-{name}") });
     let contract = contract(
