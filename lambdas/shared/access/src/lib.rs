@@ -7,6 +7,7 @@
 //! - [`ownership`]: who owns a resource or a role.
 //! - [`entitlement`]: what an agreement gives, and where it is written.
 //! - [`target`]: what should exist for an agreement, worked out with all of the above.
+//! - [`explain`]: the same decision with its reasons, for people.
 //! - [`record`]: what was given, as stored; [`transition`]: what to do next.
 //! - [`packing`]: which managed policies hold which grants of a role; [`size`]: IAM's limits.
 //! - [`stack`]: which stack wrote something.
@@ -16,6 +17,7 @@ pub mod arn;
 mod custom;
 pub mod document;
 pub mod entitlement;
+pub mod explain;
 pub mod guardrails;
 pub mod home;
 pub mod managed_policy;

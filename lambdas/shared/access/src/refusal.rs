@@ -586,4 +586,6 @@ pub enum Refusal {
 }
 
 #[cfg(test)]
+mod all;
+#[cfg(test)]
 mod tests;

@@ -264,6 +264,16 @@ fn provided_access<'a>(
     Ok((product, port::read(port, contract, guardrails.home())?))
 }
 
+/// What the port of the agreement gives access to, whether or not the access is given.
+///
+/// # Errors
+///
+/// The [`Refusal`] of the port.
+pub fn access(agreement: &Agreement, context: &Context<'_>) -> Result<PortAccess, Refusal> {
+    let (_, access) = provided_access(agreement, context.provider, context.contract, context.guardrails)?;
+    Ok(access)
+}
+
 /// The output port that the agreement is about.
 fn provided_port<'a>(
     agreement: &Agreement,

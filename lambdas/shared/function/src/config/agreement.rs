@@ -59,7 +59,7 @@ impl AgreementConfig {
         AgreementConfig::read(&Environment::of_process())
     }
 
-    pub(super) fn read(environment: &Environment<'_>) -> Result<AgreementConfig, ConfigError> {
+    pub(crate) fn read(environment: &Environment<'_>) -> Result<AgreementConfig, ConfigError> {
         let state_bucket = environment.required(&STATE_BUCKET)?;
         // The errors of this type, of the path and of the guardrails name their variable themselves.
         let managed_policies = environment.required(&MANAGED_POLICY_ARN_PREFIX)?.parse::<ArnPrefix>()?;
