@@ -201,5 +201,5 @@ fn role(choice: &mut Choice<'_>) -> Role {
 
 fn facts(choice: &mut Choice<'_>) -> ResourceFacts {
     let tags = tags(choice, &[("dmm-data-product", "orders")]);
-    ResourceFacts { tags, exists: !choice.rarely(5), is_governed: choice.rarely(8) }
+    ResourceFacts { tags, exists: !choice.rarely(5), is_governed: choice.rarely(8), key: None }
 }

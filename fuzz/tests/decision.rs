@@ -22,19 +22,27 @@ const OWN: [&str; 3] = [
     "arn:aws:iam::123456789012:role/dmm-prod-*",
 ];
 
-/// Every action that a kind of port gives.
+/// Every action that the kinds of ports in a landscape give.
 const ACTIONS: &[&str] = &[
+    "athena:GetDataCatalog",
+    "athena:GetDatabase",
     "athena:GetQueryExecution",
     "athena:GetQueryResults",
     "athena:GetQueryResultsStream",
+    "athena:GetTableMetadata",
     "athena:GetWorkGroup",
+    "athena:ListDatabases",
+    "athena:ListTableMetadata",
     "athena:StartQueryExecution",
     "athena:StopQueryExecution",
     "glue:BatchGetPartition",
+    "glue:GetCatalogImportStatus",
     "glue:GetDatabase",
+    "glue:GetDatabases",
     "glue:GetPartition",
     "glue:GetPartitions",
     "glue:GetTable",
+    "glue:GetTables",
     "kms:Decrypt",
     "kms:GenerateDataKey",
     "s3:AbortMultipartUpload",
@@ -130,7 +138,7 @@ fn is_owned(resource: &str, provider: &DataProduct, facts: &Facts) -> bool {
     let (prefix, rest) = (&resource[..end_of_prefix], &resource[end_of_prefix + 1..]);
     let holder = match rest.split('/').collect::<Vec<_>>()[..] {
         // What contains every table of an account: it carries no data of its own.
-        ["catalog"] | ["database", "default"] => return true,
+        ["catalog"] | ["database", "default"] | ["datacatalog", "AwsDataCatalog"] => return true,
         ["table" | "database", database, ..] => format!("{prefix}:database/{database}"),
         [bucket, ..] if prefix.contains(":s3:") => format!("{prefix}:{bucket}"),
         _ => resource.to_owned(),

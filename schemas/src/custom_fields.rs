@@ -2,6 +2,10 @@
 
 use serde_json::{Value, json};
 
+mod ports;
+
+pub use ports::{Field, Names, Need, PORTS, Port};
+
 /// The custom fields of one kind of object.
 #[derive(Clone, Copy, Debug)]
 pub struct CustomFields {
@@ -25,6 +29,9 @@ const DRAFT: &str = "http://json-schema.org/draft-04/schema#";
 const ROLE: &str = r"^\s*([A-Za-z0-9_+=,.@-]{1,64}|arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64})\s*$";
 /// The ARN of one resource, without wildcards and policy variables.
 const ARN: &str = r"^\s*arn:aws(-cn|-us-gov)?:(services):[a-z0-9-]*:([0-9]{12})?:[^*?$\s][^*?$]*\s*$";
+
+/// A text that a policy can contain as it is.
+const TEXT: &str = r"^\s*[^*?${}]*[^*?${}\s]\s*$";
 
 fn role_of(what: &str, description: Option<&str>, required: &[&str]) -> Value {
     let schema = json!({
@@ -62,32 +69,44 @@ fn team() -> Value {
 }
 
 fn provider() -> Value {
-    let named = |meaning: &str| json!({"type": "string", "description": meaning});
-    let exact = json!({
-        "aws-athena-results-arn": named("The location where Athena writes query results; the name must be exact"),
-        "aws-athena-results-key-arn": named("The KMS key of the query results; the name must be exact"),
-        "aws-glue-catalog-key-arn": named("The KMS key of the Data Catalog; the name must be exact"),
-    });
-    let port = |kind: &str, services: &str, least: u32, exact: Value| {
-        let mut properties = exact;
-        if let Some(properties) = properties.as_object_mut() {
-            properties.insert("output-port-type".to_owned(), json!({"type": "string", "enum": [kind]}));
-        }
-        json!({
-            "type": "object",
-            "required": ["output-port-type"],
-            "minProperties": least,
-            "properties": properties,
-            "patternProperties": {
-                "^aws.*arn$": {"type": "string", "pattern": ARN.replace("services", services)},
-            },
-        })
-    };
     json!({
         "$schema": DRAFT,
         "title": "Custom fields of an output port",
         "description": "The type of the port, and the ARNs of its resources in the fields whose names start with aws and end with arn",
-        "oneOf": [port("s3_bucket", "s3|kms", 2, json!({})), port("glue_table", "s3|kms|glue|athena", 3, exact)],
+        "oneOf": PORTS.iter().map(port).collect::<Vec<_>>(),
+    })
+}
+
+fn port(port: &Port) -> Value {
+    let arn = ARN.replace("services", &port.services.join("|"));
+    let mut properties = json!({ "output-port-type": { "type": "string", "enum": [port.kind] } });
+    let mut required = vec!["output-port-type"];
+    for field in port.fields {
+        match field.names {
+            Names::AnyWithArn => {}
+            Names::ExactArn => {
+                properties[field.name] = json!({
+                    "type": "string", "description": format!("{}; the name must be exact", field.about),
+                });
+            }
+            Names::Text => {
+                properties[field.name] =
+                    json!({ "type": "string", "pattern": TEXT, "description": field.about });
+                if field.need == Need::Required {
+                    required.push(field.name);
+                }
+            }
+        }
+    }
+    // Blank ARNs count as absent, but the schema cannot tell.
+    let arns = port.fields.iter().filter(|field| field.names != Names::Text && field.need == Need::Required);
+    json!({
+        "type": "object",
+        "description": port.about,
+        "required": required,
+        "minProperties": required.len() + arns.count().max(1),
+        "properties": properties,
+        "patternProperties": { "^aws.*arn$": { "type": "string", "pattern": arn } },
     })
 }
 
@@ -100,18 +119,5 @@ fn team_examples() -> Vec<(&'static str, Value)> {
 }
 
 fn provider_examples() -> Vec<(&'static str, Value)> {
-    let bucket = json!({
-        "output-port-type": "s3_bucket",
-        "aws-s3-bucket-arn": "arn:aws:s3:::orders-data/daily",
-        "aws-kms-key-arn": "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-    });
-    let table = json!({
-        "output-port-type": "glue_table",
-        "aws-glue-table-arn": "arn:aws:glue:eu-central-1:123456789012:table/orders/daily",
-        "aws-glue-database-arn": "arn:aws:glue:eu-central-1:123456789012:database/orders",
-        "aws-s3-folder-arn": "arn:aws:s3:::orders-data/daily",
-        "aws-athena-workgroup-arn": "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts",
-        "aws-athena-results-arn": "arn:aws:s3:::query-results/analysts",
-    });
-    vec![("s3_bucket", bucket), ("glue_table", table)]
+    PORTS.iter().map(|port| (port.kind, port.example())).collect()
 }

@@ -1,6 +1,7 @@
 //! JSON Schemas for the events on the bus and for the custom fields, with an example of each.
 //!
-//! The [catalogue](EVENTS) is the only source: all files in this folder are generated from it.
+//! The [catalogue](EVENTS) and the [kinds of ports](PORTS) are the only sources: all files in this folder, and a part of
+//! `docs/custom-fields.md`, are generated from them.
 //!
 //! ```sh
 //! cargo run -p dmm-schemas                         # regenerates the files
@@ -20,17 +21,20 @@
 //! | `catalogue` | every event type, and the members of its `data` |
 //! | `event` | the schema and the example of an event type |
 //! | `custom_fields` | the schemas and examples of the custom fields that users write |
+//! | `documentation` | the generated part of `docs/custom-fields.md` |
 //! | `files` | the generated files, here and in `pulumi/schemas` |
 //! | `vendor` | reads event types and members from the vendor's API description |
 
 mod catalogue;
 mod custom_fields;
+mod documentation;
 mod event;
 mod files;
 mod vendor;
 
 pub use catalogue::{EVENTS, EventType, Generation, Member, UNKNOWN};
-pub use custom_fields::{CUSTOM_FIELDS, CustomFields};
+pub use custom_fields::{CUSTOM_FIELDS, CustomFields, Field, Names, Need, PORTS, Port};
+pub use documentation::{DOCUMENT, DocumentationError, documentation};
 pub use event::{SOURCE, example, schema};
 pub use files::{File, files};
 pub use vendor::{VendorError, vendor};

@@ -37,7 +37,11 @@ fn write_files() -> Result<String, String> {
     for file in &files {
         write(&root().join(&file.path), &file.content)?;
     }
-    Ok(format!("wrote {} files", files.len()))
+    let document = root().join(dmm_schemas::DOCUMENT);
+    let text = std::fs::read_to_string(&document)
+        .map_err(|error| format!("cannot read {}: {error}", document.display()))?;
+    write(&document, &dmm_schemas::documentation(&text).map_err(|error| error.to_string())?)?;
+    Ok(format!("wrote {} files and {}", files.len(), dmm_schemas::DOCUMENT))
 }
 
 fn write_vendor(description: &Path) -> Result<String, String> {

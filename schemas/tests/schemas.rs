@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use dmm_access::home::Home;
+use dmm_access::port::PortKind;
 use dmm_mesh::{CloudEvent, OutputPort};
-use dmm_schemas::{CUSTOM_FIELDS, EVENTS, EventType, Generation, UNKNOWN, example, schema};
+use dmm_schemas::{
+    CUSTOM_FIELDS, DOCUMENT, DocumentationError, EVENTS, EventType, Generation, PORTS, UNKNOWN,
+    documentation, example, schema,
+};
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
@@ -43,6 +47,48 @@ fn the_files_are_those_of_the_catalogue() {
                 "{} does not belong to an event type: run `cargo run -p dmm-schemas`",
                 path.display()
             );
+        }
+    }
+}
+
+#[test]
+fn the_documentation_of_the_ports_is_that_of_the_catalogue() {
+    let text = std::fs::read_to_string(root().join(DOCUMENT)).unwrap();
+    assert!(
+        documentation(&text).unwrap() == text,
+        "{DOCUMENT} is out of date: run `cargo run -p dmm-schemas`"
+    );
+    assert!(matches!(documentation("no comments"), Err(DocumentationError::Markers)));
+}
+
+#[test]
+fn every_kind_of_port_is_in_the_catalogue_and_every_example_of_a_field_is_accepted() {
+    let known: Vec<&str> = PortKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(PORTS.iter().map(|port| port.kind).collect::<Vec<_>>(), known);
+    let provider = custom_fields("provider");
+    for port in PORTS {
+        for field in port.fields {
+            let mut fields = port.example();
+            // These need another field, or exclude one.
+            let more: &[(&str, &str)] = match field.name {
+                "aws-athena-results-key-arn" | "aws-athena-results-arn" => &[
+                    (
+                        "aws-athena-workgroup-arn",
+                        "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts",
+                    ),
+                    ("aws-athena-results-arn", "arn:aws:s3:::query-results/analysts"),
+                ],
+                "aws-redshift-db-group" => &[("aws-redshift-db-user", "reader")],
+                _ => &[],
+            };
+            for (name, value) in more.iter().chain(&[(field.name, field.example)]) {
+                fields[name] = json!(value);
+            }
+            assert!(provider.is_valid(&fields), "{fields}");
+            let custom: BTreeMap<String, String> = serde_json::from_value(fields.clone()).unwrap();
+            let port_with = OutputPort { custom: custom.into_iter().collect(), ..OutputPort::default() };
+            let read = dmm_access::port::read(&port_with, None, &Home::default());
+            assert_eq!(read.map(|access| access.kind.as_str()), Ok(port.kind), "{fields}");
         }
     }
 }
@@ -252,6 +298,10 @@ fn the_schema_and_the_lambdas_agree_on_ports() {
         bucket("arn:aws:s3:::*"),
         bucket("arn:aws:s3:::orders-data/${aws:username}"),
         bucket("arn:aws:glue:eu-central-1:123456789012:table/orders/daily"),
+        json!({"output-port-type": "redshift", "aws-cluster-arn": "arn:aws:redshift:eu-central-1:123456789012:cluster:a"}),
+        json!({"output-port-type": "redshift", "aws-redshift-database": "sales"}),
+        json!({"output-port-type": "dynamodb_table", "aws-dynamodb-leading-keys": "*",
+               "aws-table-arn": "arn:aws:dynamodb:eu-central-1:123456789012:table/a"}),
     ];
     let examples = CUSTOM_FIELDS.iter().find(|fields| fields.name == "provider").unwrap().examples;
     for fields in good.into_iter().chain(examples().into_iter().map(|(_, example)| example)) {

@@ -350,6 +350,19 @@ pub enum Refusal {
         /// The data contract's id.
         contract: String,
     },
+    /// The document of the data contract cannot be used.
+    #[error(
+        "The data contract {contract}, which the output port {port} names, cannot be used: {problem}. Correct the data \
+         contract."
+    )]
+    ContractInvalid {
+        /// The port.
+        port: String,
+        /// The data contract's id.
+        contract: String,
+        /// What is wrong with it; it repeats nothing of the document.
+        problem: String,
+    },
     /// The port names a server that its data contract does not have.
     #[error(
         "The custom field `contractServer` of the output port is `{}`, but the data contract {contract} does not have a \

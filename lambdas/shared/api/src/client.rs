@@ -157,7 +157,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ApiError`]; [`ApiError::Document`] also for an agreement of the oldest generation, which had the same address.
+    /// [`ApiError`]. A document in another form is not an error, but has a [`problem`](DataContract::problem).
     pub async fn data_contract(&self, id: &str) -> Result<Option<DataContract>, ApiError> {
         let call = Call::get(self.transport.address(&["api", "datacontracts", id])?);
         let Some(answer) = self.transport.find(&call).await? else { return Ok(None) };

@@ -7,12 +7,11 @@
 //! | Glue database | `glue:GetDatabase`, `glue:GetTags` | the database |
 //! | Athena workgroup | `athena:ListTagsForResource` | the workgroup |
 //! | KMS key | `kms:ListResourceTags` | the key |
+//! | KMS alias | `kms:DescribeKey`, `kms:ListResourceTags` | the key that it refers to |
+//! | anything else | `tag:GetResources` | the resource; see the module `tagging` |
 //!
-//! Each service is asked with its own API. The Resource Groups Tagging API could answer for all of them in one call, but it
-//! leaves out what does not exist and what never had a tag
-//! ([`GetResources`](https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html)), so that
-//! every refusal would need the service's own answer in any case. It also cannot say whether Lake Formation governs a table,
-//! its answer may be out of date, and its permission cannot be limited to resources.
+//! The services in the first rows are asked with their own API: they can say that a resource does not exist, in every account
+//! that allows the call. A resource of another service is looked up with the Resource Groups Tagging API.
 //!
 //! The region is in the ARN. The ARN of a bucket has none, so S3 is asked in the region of this function, and then in the
 //! bucket's region if that is a different one.
@@ -39,6 +38,7 @@ use crate::config::Aws;
 use crate::json::JsonService;
 
 mod glue;
+mod tagging;
 
 const ATHENA: JsonService = JsonService { name: "Athena", endpoint: "athena", target: Some("AmazonAthena") };
 const KMS: JsonService = JsonService { name: "KMS", endpoint: "kms", target: Some("TrentService") };
@@ -47,6 +47,8 @@ const KMS: JsonService = JsonService { name: "KMS", endpoint: "kms", target: Som
 const BUCKET_TAGS: &str = "s3:GetBucketTagging";
 const WORKGROUP_TAGS: &str = "athena:ListTagsForResource";
 const KEY_TAGS: &str = "kms:ListResourceTags";
+/// The action that finds the key of an alias.
+const KEY: &str = "kms:DescribeKey";
 
 /// The header in which S3 says where a bucket is, if it was asked in another region.
 const BUCKET_REGION: &str = "x-amz-bucket-region";
@@ -77,8 +79,26 @@ impl AwsResources {
             ("glue", Some("database")) => self.database(arn).await,
             ("athena", Some("workgroup")) => self.workgroup(arn).await,
             ("kms", Some("key")) => self.key(arn).await,
-            _ => Err(AwsError::ResourceUnknown { resource: Box::new(arn.clone()) }),
+            ("s3" | "glue" | "athena" | "kms", _) => {
+                Err(AwsError::ResourceUnknown { resource: Box::new(arn.clone()) })
+            }
+            _ => self.tagged(arn).await,
         }
+    }
+
+    /// The facts about the key that an alias refers to. KMS decides about the call by the key
+    /// ([`DescribeKey`](https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html)).
+    async fn alias(&self, alias: &Arn) -> Result<Option<ResourceFacts>, AwsError> {
+        let input = json!({ "KeyId": alias.to_string() });
+        let call = self.ask(KEY, alias, &["NotFoundException"]);
+        let answer = match KMS.call(self.aws.sdk_config(), alias, "DescribeKey", &input).await {
+            Ok(answer) => answer,
+            Err(error) => return call.failed(error),
+        };
+        let key = answer.pointer("/KeyMetadata/Arn").and_then(Value::as_str).and_then(|arn| arn.parse().ok());
+        let key: Arn = key.ok_or_else(|| call.malformed())?;
+        let facts = self.key(&key).await?;
+        Ok(facts.map(|facts| ResourceFacts { key: Some(key), ..facts }))
     }
 
     async fn bucket(&self, arn: &Arn, bucket: &str) -> Result<Option<ResourceFacts>, AwsError> {
@@ -127,12 +147,21 @@ impl Resources for AwsResources {
     async fn facts(&self, arns: &BTreeSet<Arn>) -> Result<BTreeMap<Arn, ResourceFacts>, AwsError> {
         let mut facts = BTreeMap::new();
         for arn in arns {
-            if let Some(known) = self.read(arn).await? {
+            let known = if is_alias(arn) { self.alias(arn).await? } else { self.read(arn).await? };
+            if let Some(known) = known {
+                // An alias stands for its key, of which somebody asks next.
+                if let Some(key) = known.key.clone() {
+                    facts.insert(key, ResourceFacts { key: None, ..known.clone() });
+                }
                 facts.insert(arn.clone(), known);
             }
         }
         Ok(facts)
     }
+}
+
+fn is_alias(arn: &Arn) -> bool {
+    arn.service() == "kms" && arn.resource().starts_with("alias/")
 }
 
 /// A call about one resource, for what its failure means.

@@ -17,6 +17,9 @@ pub struct DataContract {
     pub servers: Vec<Server>,
     /// The tables, files or topics that it describes, in the document's order.
     pub models: Vec<Model>,
+    /// What is wrong with the document, which then has neither servers nor models here. People write data contracts by hand,
+    /// and whoever wrote this one can correct it.
+    pub problem: Option<DocumentError>,
 }
 
 /// A table, a file or a topic that a data contract describes.
@@ -40,9 +43,12 @@ impl DataContract {
     /// Reads an answer of the API: a document of the Open Data Contract Standard if `kind` is `DataContract`, a Data Contract
     /// Specification if it has `dataContractSpecification`. It must have the id that was asked for.
     ///
+    /// A document in another form has a [`problem`](Self::problem). That includes an agreement of the oldest generation, which
+    /// had the same address.
+    ///
     /// # Errors
     ///
-    /// [`DocumentError`]; also for an agreement of the oldest generation, which had the same address.
+    /// [`DocumentError`], if it is not a JSON object with this id.
     pub fn read(id: &str, text: &[u8]) -> Result<DataContract, DocumentError> {
         DataContract::of(id, &document::read(text)?)
     }
@@ -55,12 +61,21 @@ impl DataContract {
 
     fn of(id: &str, document: &Value) -> Result<DataContract, DocumentError> {
         let members = document::object(document, id)?;
+        Ok(DataContract::of_members(id, members).unwrap_or_else(|problem| DataContract {
+            id: id.to_owned(),
+            problem: Some(problem),
+            ..DataContract::default()
+        }))
+    }
+
+    fn of_members(id: &str, members: &Map<String, Value>) -> Result<DataContract, DocumentError> {
         if members.contains_key("dataContractSpecification") {
             return Ok(DataContract {
                 id: id.to_owned(),
                 owner_team_id: specification_owner(members)?,
                 servers: specification_servers(members)?,
                 models: specification_models(members)?,
+                problem: None,
             });
         }
         let kind = Member::of(members, "kind", "kind").optional_text()?;
@@ -73,6 +88,7 @@ impl DataContract {
             owner_team_id: standard_owner(members)?,
             servers: standard_servers(members)?,
             models: standard_models(members)?,
+            problem: None,
         })
     }
 }
@@ -206,9 +222,8 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_cannot_be_relied_on_is_an_error_that_names_the_member() {
+    fn a_document_in_another_form_has_a_problem_that_names_the_member() {
         for (text, named) in [
-            (r#"{"id":"other","kind":"DataContract"}"#, "`id`"),
             (r#"{"id":"c","info":{},"provider":{},"consumer":{}}"#, "`kind`"),
             (r#"{"id":"c","kind":"DataContract","servers":{}}"#, "`servers`"),
             (r#"{"id":"c","kind":"DataContract","servers":["s3"]}"#, "`servers`"),
@@ -217,8 +232,13 @@ mod tests {
             (r#"{"id":"c","dataContractSpecification":"1","servers":[]}"#, "`servers`"),
             (r#"{"id":"c","dataContractSpecification":"1","models":[]}"#, "`models`"),
         ] {
-            let error = DataContract::read("c", text.as_bytes()).expect_err(text).to_string();
-            assert!(error.contains(named), "{text}: {error}");
+            let contract = DataContract::read("c", text.as_bytes()).expect(text);
+            let problem = contract.problem.expect(text).to_string();
+            assert!(problem.contains(named), "{text}: {problem}");
+            assert!(contract.servers.is_empty() && contract.models.is_empty());
+        }
+        for text in [r#"{"id":"other","kind":"DataContract"}"#, "[]", "{", r#"{"id":"c","id":"c"}"#] {
+            assert!(DataContract::read("c", text.as_bytes()).is_err(), "{text}");
         }
     }
 }

@@ -172,15 +172,26 @@ pub(super) fn list<'a>(locations: impl IntoIterator<Item = &'a Location>) -> Vec
     let arns = |buckets: &[(String, _)]| buckets.iter().map(|(arn, _)| arn.clone()).collect();
     let mut statements = Statement::allow_any("List", LIST, arns(&whole));
     statements.extend(Statement::allow_any("Locate", LOCATE, arns(&limited)));
-    for (number, (arn, prefixes)) in numbered("", limited) {
-        let list = |sid: &str| Statement::allow(&format!("{sid}{number}"), LIST_PREFIX, vec![arn.clone()]);
-        let of =
-            |pattern: fn(&str) -> String| prefixes.iter().flatten().map(|prefix| pattern(prefix)).collect();
-        statements.push(list("ListPrefix").when("StringLike", PREFIX, of(|prefix| format!("{prefix}/*"))));
-        let folder = list("ListFolder").when("StringEquals", PREFIX, of(str::to_owned));
-        statements.push(folder.when("StringEquals", DELIMITER, BTreeSet::from(["/".to_owned()])));
+    for (sid, (arn, prefixes)) in numbered("ListPrefix", limited) {
+        let patterns = prefixes.into_iter().flatten().map(|prefix| format!("{prefix}/*")).collect();
+        statements.push(Statement::allow(&sid, LIST_PREFIX, vec![arn]).when("StringLike", PREFIX, patterns));
     }
     statements
+}
+
+/// Lists the prefixes of these locations by their names without a slash. People do that; Athena does not.
+pub(super) fn list_folders(locations: &BTreeSet<Location>) -> Vec<Statement> {
+    let mut buckets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for location in locations {
+        if let Some(prefix) = &location.prefix {
+            buckets.entry(location.bucket_arn()).or_default().insert(prefix.clone());
+        }
+    }
+    let folder = |(sid, (arn, prefixes)): (String, (String, BTreeSet<String>))| {
+        let statement = Statement::allow(&sid, LIST_PREFIX, vec![arn]).when("StringEquals", PREFIX, prefixes);
+        statement.when("StringEquals", DELIMITER, BTreeSet::from(["/".to_owned()]))
+    };
+    numbered("ListFolder", buckets.into_iter().collect()).into_iter().map(folder).collect()
 }
 
 /// Reads the objects of these locations.

@@ -44,6 +44,7 @@ impl Port {
 
     pub(super) fn statements(&self, grantee: &Grantee<'_>) -> Vec<Statement> {
         let mut statements = s3::list(&self.data);
+        statements.extend(s3::list_folders(&self.data));
         if grantee.reads() {
             statements.extend(s3::read(&self.data));
         }

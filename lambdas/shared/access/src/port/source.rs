@@ -57,7 +57,14 @@ pub(super) fn find(
     home: &Home,
 ) -> Result<Found, Refusal> {
     let contract = contract.filter(|contract| port.contract_id.as_deref() == Some(&contract.id));
-    match source(port)? {
+    let source = source(port)?;
+    if let Some(DataContract { id, problem: Some(problem), .. }) = contract
+        && contract_id(port) == Some(id)
+    {
+        let (contract, problem) = (id.clone(), problem.to_string());
+        return Err(Refusal::ContractInvalid { port: label(port), contract, problem });
+    }
+    match source {
         Source::Fields(kind) => by_custom_fields(port, kind),
         Source::Server(server, server_type) => {
             if lacks_model(server, server_type)

@@ -64,6 +64,11 @@ fn all() -> Vec<Refusal> {
         Refusal::NotOnAws { port: port.clone() },
         Refusal::LocationMissing { port: port.clone(), port_type: text("S3"), member: "location" },
         Refusal::FieldAmbiguous { owner: text("output port daily"), first: text("a"), second: text("b") },
+        Refusal::ContractInvalid {
+            port: port.clone(),
+            contract: contract.clone(),
+            problem: text("`servers` is not a list of objects"),
+        },
         Refusal::ContractGone { port: port.clone(), contract: contract.clone() },
         Refusal::ServerUnknown { contract: contract.clone(), server: text("x"), choices: choices.clone() },
         Refusal::ServersAmbiguous { contract: contract.clone(), servers: choices.clone() },

@@ -32,6 +32,7 @@ impl Refusal {
             Refusal::LocationMissing { .. } => "LocationMissing",
             Refusal::FieldAmbiguous { .. } => "FieldAmbiguous",
             Refusal::ContractGone { .. } => "ContractGone",
+            Refusal::ContractInvalid { .. } => "ContractInvalid",
             Refusal::ServerUnknown { .. } => "ServerUnknown",
             Refusal::ServersAmbiguous { .. } => "ServersAmbiguous",
             Refusal::NoServerFits { .. } => "NoServerFits",

@@ -277,8 +277,99 @@ async fn an_answer_of_another_form_is_an_error_and_not_a_resource_without_tags()
 
 #[tokio::test]
 async fn a_resource_of_another_kind_is_an_error_that_names_it() {
-    for arn in ["arn:aws:sqs:eu-west-1:123456789012:orders", "arn:aws:glue:eu-west-1:123456789012:catalog"] {
+    for arn in
+        ["arn:aws:athena:eu-west-1:123456789012:datacatalog/a", "arn:aws:glue:eu-west-1:123456789012:catalog"]
+    {
         let error = read(arn, &[]).await.unwrap_err();
         assert!(error.to_string().contains(arn) && !error.is_retryable(), "{error}");
     }
+}
+
+const ALIAS: &str = "arn:aws:kms:eu-west-1:123456789012:alias/data/orders";
+
+#[tokio::test]
+async fn an_alias_stands_for_its_key_and_the_tags_of_the_key() {
+    let described = json!({ "KeyMetadata": { "Arn": KEY, "KeyId": "1f-2e" } }).to_string();
+    let tagged = json!({ "Tags": [{ "TagKey": "dmm-team", "TagValue": "sales" }] }).to_string();
+    let answers = [
+        ("TrentService.DescribeKey", 200, described.as_str()),
+        ("TrentService.ListResourceTags", 200, &tagged),
+    ];
+    let server = server(&answers).await;
+    let resources = AwsResources::new(&Aws::without_retries(&server.uri()), "123456789012");
+    let (alias, key): (Arn, Arn) = (ALIAS.parse().unwrap(), KEY.parse().unwrap());
+    let facts = resources.facts(&BTreeSet::from([alias.clone()])).await.unwrap();
+    assert_eq!(facts[&key], owned());
+    assert_eq!(facts[&alias], ResourceFacts { key: Some(key), ..owned() });
+    for body in ["{}", r#"{"KeyMetadata":{"Arn":"not an ARN"}}"#] {
+        let error = read(ALIAS, &[("TrentService.DescribeKey", 200, body)]).await.unwrap_err();
+        assert!(error.to_string().contains("kms:DescribeKey"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_alias_without_a_key_does_not_exist_and_one_that_is_denied_is_unknown() {
+    let missing = json!({ "__type": "NotFoundException", "message": "m" }).to_string();
+    let answers = [("TrentService.DescribeKey", 400, missing.as_str())];
+    assert_eq!(read(ALIAS, &answers).await.unwrap(), ResourceFacts::default());
+    assert_denied(ALIAS, "kms:DescribeKey", &[("TrentService.DescribeKey", 400, &denied())]).await;
+}
+
+const GET_RESOURCES: &str = "ResourceGroupsTaggingAPI_20170126.GetResources";
+
+fn found(arn: &str) -> Value {
+    json!({ "ResourceARN": arn, "Tags": [{ "Key": "dmm-team", "Value": "sales" }] })
+}
+
+#[tokio::test]
+async fn a_resource_of_another_service_has_the_tags_that_the_tagging_api_states() {
+    for (arn, name) in [
+        ("arn:aws:sqs:eu-west-1:123456789012:orders", "arn:aws:sqs:eu-west-1:123456789012:orders"),
+        (
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
+        ),
+        ("arn:aws:execute-api:eu-west-1:123456789012:a1b2", "arn:aws:apigateway:eu-west-1::/apis/a1b2"),
+        ("arn:aws:execute-api:eu-west-1:123456789012:a1b2", "arn:aws:apigateway:eu-west-1::/restapis/a1b2"),
+    ] {
+        let other = found("arn:aws:sqs:eu-west-1:123456789012:orders-2");
+        let body =
+            json!({ "ResourceTagMappingList": [other, found(name)], "PaginationToken": "" }).to_string();
+        assert_eq!(read(arn, &[(GET_RESOURCES, 200, &body)]).await.unwrap(), owned(), "{arn}");
+    }
+}
+
+#[tokio::test]
+async fn the_tagging_api_is_asked_for_one_resource_and_read_to_its_last_page() {
+    let arn = "arn:aws:sqs:eu-west-1:123456789012:orders";
+    let server = MockServer::start().await;
+    let asked = |more: Value| {
+        let mut input = json!({ "ResourceARNList": [arn] });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Mock::given(header("x-amz-target", GET_RESOURCES)).and(wiremock::matchers::body_json(input))
+    };
+    let page = |resources: Value, token: &str| {
+        let body = json!({ "ResourceTagMappingList": resources, "PaginationToken": token });
+        ResponseTemplate::new(200).set_body_string(body.to_string())
+    };
+    asked(json!({})).respond_with(page(json!([]), "next")).mount(&server).await;
+    asked(json!({ "PaginationToken": "next" }))
+        .respond_with(page(json!([found(arn)]), ""))
+        .mount(&server)
+        .await;
+    let resources = AwsResources::new(&Aws::without_retries(&server.uri()), "123456789012");
+    let arn: Arn = arn.parse().unwrap();
+    assert_eq!(resources.facts(&BTreeSet::from([arn.clone()])).await.unwrap()[&arn], owned());
+}
+
+#[tokio::test]
+async fn a_resource_that_the_tagging_api_leaves_out_has_no_tags_and_one_of_another_account_is_unknown() {
+    let arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders";
+    let empty = json!({ "ResourceTagMappingList": [] }).to_string();
+    let answers = [(GET_RESOURCES, 200, empty.as_str())];
+    assert_eq!(read(arn, &answers).await.unwrap(), untagged());
+    assert_eq!(read_from("210987654321", arn, &answers).await.unwrap(), None);
+    assert_denied(arn, "tag:GetResources", &[(GET_RESOURCES, 400, &denied())]).await;
+    let error = read(arn, &[(GET_RESOURCES, 200, "{}")]).await.unwrap_err();
+    assert!(error.to_string().contains("tag:GetResources"), "{error}");
 }

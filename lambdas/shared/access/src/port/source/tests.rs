@@ -151,6 +151,18 @@ fn the_data_contract_says_where_the_data_is() {
 }
 
 #[test]
+fn a_data_contract_that_cannot_be_used_is_refused_with_the_member() {
+    let broken = json!({ "kind": "DataContract", "id": "c", "servers": { "production": {} } });
+    let broken = DataContract::from_value(&broken).unwrap();
+    let text = refusal(&by_contract(), Some(&broken)).to_string();
+    assert!(text.contains("data contract c") && text.contains("`servers` is not a list"), "{text}");
+    let itself = port(
+        &json!({ "id": "s3", "type": "s3", "dataContractId": "c", "server": { "location": "s3://orders" } }),
+    );
+    assert_eq!(arns(&itself, Some(&broken)), ["arn:aws:s3:::orders"]);
+}
+
+#[test]
 fn a_glue_server_gives_the_tables_of_the_schema() {
     let server = json!({ "server": "production", "type": "glue", "account": "1234-5678-9012", "database": "Orders",
                          "location": "s3://orders-data/", "format": "parquet" });
