@@ -72,8 +72,8 @@ async fn without_aws(url: &Url, args: &Explain) -> Result<Explanation, StackErro
     let guardrails = guardrails.map_err(|error| failed(error.to_string()))?;
     let explainer = Explainer { agreements: &api, aws: None, guardrails: &guardrails };
     for agreement in generations(&args.agreement) {
-        let explained = explainer.explain(&agreement).await;
-        if let Some(explanation) = explained.map_err(|error| failed(dmm_telemetry::causes(&error)))? {
+        let found = explainer.explain(&agreement).await;
+        if let Some(explanation) = found.map_err(|error| failed(dmm_telemetry::causes(&error)))? {
             return Ok(explanation);
         }
     }
