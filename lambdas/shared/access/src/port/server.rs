@@ -8,7 +8,7 @@
 use dmm_mesh::custom::key;
 use dmm_mesh::{DataContract, OutputPort, Server};
 
-use super::fields::{Fields, RESULTS_FIELD};
+use super::fields::{Fields, RESULTS_FIELD, is_arn_field};
 use super::{PortKind, TYPE_FIELD};
 use crate::custom;
 use crate::home::Home;
@@ -30,7 +30,7 @@ pub(super) struct ServerType {
     shared_name: Option<&'static str>,
     /// The kind of port.
     pub(super) kind: PortKind,
-    /// The members without any of which a server does not say where the data is.
+    /// The members without which a server does not say where the data is.
     pub(super) needs: &'static [&'static str],
     /// The member that names the table or topic. If it is missing, the data contract's models are taken.
     pub(super) model: Option<&'static str>,
@@ -137,11 +137,17 @@ pub(super) fn platform_of(server: &Server, port_type: Option<&str>) -> Platform 
         return if is_on_aws { Platform::Aws(server_type) } else { Platform::Other };
     }
     match name.map_or(Platform::Unknown, platform_named) {
-        Platform::Unknown if custom::is_present(&server.custom, TYPE_FIELD) => Platform::Described,
+        Platform::Unknown if is_described(server) => Platform::Described,
         Platform::Unknown if server.get("location").is_some_and(s3::is_location) => Platform::Aws(&s3::TYPE),
         Platform::Unknown if server.values().any(is_in_aws) => Platform::Unsupported,
         platform => platform,
     }
+}
+
+/// Whether the custom fields of the server say what the data is.
+fn is_described(server: &Server) -> bool {
+    custom::is_present(&server.custom, TYPE_FIELD)
+        || server.custom.iter().any(|(name, value)| is_arn_field(&key(name)) && !value.trim().is_empty())
 }
 
 /// The name of a type without `aws` or `amazon`.
@@ -170,7 +176,7 @@ impl ServerType {
 
     /// Whether the server says where the data is.
     pub(super) fn suffices(&self, server: &Server) -> bool {
-        self.needs.iter().any(|member| server.get(member).is_some())
+        self.needs.iter().all(|member| server.get(member).is_some())
     }
 }
 

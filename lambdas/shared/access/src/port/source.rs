@@ -92,7 +92,7 @@ fn source(port: &OutputPort) -> Result<Source<'_>, Refusal> {
     let named = port.port_type.as_deref().map_or(Platform::Unknown, platform_named);
     if let Some(server) = &port.server
         && let Platform::Aws(server_type) = platform_of(server, port.port_type.as_deref())
-        && server_type.suffices(server)
+        && (server_type.suffices(server) || port.contract_id.is_none())
     {
         return Ok(Source::Server(server, server_type));
     }
@@ -124,7 +124,8 @@ fn by_contract(port: &OutputPort, contract: &DataContract, home: &Home) -> Resul
         Platform::Aws(server_type) => read(Some(server_type), server_type.kind),
         Platform::Described => {
             let field = custom::field(&server.custom, &place.to_string(), TYPE_FIELD)?;
-            read(None, kind_named(port, field.map(|field| field.value).unwrap_or_default())?)
+            let missing = || Refusal::PortTypeMissing { port: label(port), choices: PortKind::choices() };
+            read(None, kind_named(port, field.ok_or_else(missing)?.value)?)
         }
         Platform::Unsupported => Err(Refusal::ServerUnsupported {
             server: place,

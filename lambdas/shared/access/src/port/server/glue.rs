@@ -12,7 +12,7 @@ pub(super) const TYPE: ServerType = ServerType {
     names: &["glue", "gluetable", "gluedatacatalog"],
     shared_name: None,
     kind: PortKind::GlueTable,
-    needs: &["database"],
+    needs: &["database", "location"],
     model: Some("table"),
     is_on_aws,
     read,

@@ -323,6 +323,31 @@ fn a_server_of_the_type_custom_has_our_fields() {
 }
 
 #[test]
+fn a_server_that_says_too_little_gives_way_to_the_data_contract() {
+    let server = json!({ "database": "orders", "account": "123456789012" });
+    let with_contract = port(&json!({ "id": "g", "type": "glue", "dataContractId": "c", "server": server }));
+    assert_eq!(contract_id(&with_contract), Some("c"));
+    let complete =
+        json!({ "server": "a", "type": "glue", "database": "orders", "location": "s3://orders-data" });
+    let given = arns(&with_contract, Some(&contract(&json!([complete]), &["daily"])));
+    assert_eq!(
+        given,
+        ["arn:aws:glue:eu-central-1:123456789012:table/orders/daily", "arn:aws:s3:::orders-data"]
+    );
+    let alone = port(&json!({ "id": "s3", "type": "s3", "server": { "format": "csv" } }));
+    let text = refusal(&alone, None).to_string();
+    assert!(text.contains("`server` of the output port") && text.contains("`location`"), "{text}");
+}
+
+#[test]
+fn a_server_of_the_type_custom_with_arns_needs_a_kind() {
+    let server = json!({ "server": "a", "type": "custom",
+        "customProperties": [{ "property": "awsS3BucketArn", "value": "arn:aws:s3:::orders-data" }] });
+    let refusal = refusal(&by_contract(), Some(&contract(&json!([server]), &[])));
+    assert!(matches!(refusal, Refusal::PortTypeMissing { .. }), "{refusal}");
+}
+
+#[test]
 fn locations_with_patterns_stand_for_their_folders() {
     let located = |location: &str, tables: &[&str]| {
         let servers = json!([{ "server": "a", "type": "s3", "location": location }]);
