@@ -1,4 +1,5 @@
-//! The resources of data providers in the emulated AWS: buckets, Glue databases and tables, Athena workgroups, KMS keys.
+//! The resources of data providers in the emulated AWS: buckets, Glue databases and tables, Athena workgroups, KMS keys and
+//! aliases, SQS queues, MSK clusters.
 //!
 //! Glue, Athena and KMS are called without their SDK crates, which take minutes to compile. Requests are not signed, because
 //! IAM is not enforced yet; the credential scope tells the emulator which service is meant.
@@ -11,13 +12,14 @@ use serde_json::{Value, json};
 use crate::clients::{AwsAccount, Clients};
 use crate::deploy::{DeployError, aws, built};
 
-/// Creates the resources. A table's database comes first in the list.
+/// Creates the resources. A table's database comes first in the list, and an alias follows the key that it refers to.
 pub(crate) async fn create(
     clients: &Clients,
     endpoint: &str,
     aws_account: &AwsAccount,
     resources: &[Resource],
 ) -> Result<(), DeployError> {
+    let mut last_key = None;
     for resource in resources {
         let (_, rest) = resource.arn.split_once("arn:aws:").unwrap_or_default();
         let (service, rest) = rest.split_once(':').unwrap_or_default();
@@ -42,6 +44,18 @@ pub(crate) async fn create(
                 // The emulator makes the description the key's id.
                 let input = json!({ "Description": id, "Tags": tags(resource, "TagKey", "TagValue") });
                 service.call("TrentService.CreateKey", &input).await?;
+                last_key = Some(id);
+            }
+            ("kms", Some(("alias", _))) => {
+                let key = last_key.ok_or_else(|| unknown(resource))?;
+                let input = json!({ "AliasName": name, "TargetKeyId": key });
+                service.call("TrentService.CreateAlias", &input).await?;
+            }
+            ("sqs", None) => queue(clients, name, resource).await?,
+            ("kafka", Some(("cluster", name_and_id))) => {
+                // The emulator makes the rest of the name the end of the ARN.
+                let input = json!({ "clusterName": name_and_id, "tags": resource.tags, "serverless": { "vpcConfigs": [] } });
+                service.send("CreateClusterV2", "/api/v2/clusters", None, &input).await?;
             }
             _ => return Err(unknown(resource)),
         }
@@ -53,7 +67,9 @@ fn unknown(resource: &Resource) -> DeployError {
     DeployError::UnsupportedValue {
         path: "resources".to_owned(),
         value: resource.arn.clone(),
-        known: "buckets, Glue databases and tables, Athena workgroups, KMS keys".to_owned(),
+        known: "buckets, Glue databases and tables, Athena workgroups, KMS keys, aliases after their keys, SQS queues, MSK \
+                clusters"
+            .to_owned(),
     }
 }
 
@@ -76,6 +92,12 @@ async fn bucket(clients: &Clients, region: &str, name: &str, resource: &Resource
     put.send().await.map(drop).map_err(aws("PutBucketTagging"))
 }
 
+async fn queue(clients: &Clients, name: &str, resource: &Resource) -> Result<(), DeployError> {
+    let tags = resource.tags.clone().into_iter().collect();
+    let create = clients.sqs.create_queue().queue_name(name).set_tags(Some(tags));
+    create.send().await.map(drop).map_err(aws("CreateQueue"))
+}
+
 /// A service that speaks AWS JSON.
 struct Service<'a> {
     endpoint: &'a str,
@@ -86,14 +108,31 @@ struct Service<'a> {
 impl Service<'_> {
     /// Calls an operation, which is named with its prefix, such as `AWSGlue.CreateTable`.
     async fn call(&self, operation: &'static str, input: &Value) -> Result<(), DeployError> {
+        self.send(operation, "/", Some(operation), input).await
+    }
+
+    /// Sends a request. `target` names the operation, if the path does not.
+    async fn send(
+        &self,
+        operation: &'static str,
+        path: &str,
+        target: Option<&str>,
+        input: &Value,
+    ) -> Result<(), DeployError> {
         let refused = |message: String| DeployError::Refused { operation, message };
         let Service { endpoint, region, name } = *self;
         let scope = format!("AWS4-HMAC-SHA256 Credential=root/20260101/{region}/{name}/aws4_request");
-        let url = Url::parse(endpoint).map_err(|error| refused(error.to_string()))?;
+        let url = Url::parse(endpoint)
+            .and_then(|url| url.join(path))
+            .map_err(|error| refused(error.to_string()))?;
         let client = dmm_proxy::client(&url).map_err(|error| refused(error.to_string()))?;
-        let request = client.post(url).body(input.to_string());
-        let request = request.header("content-type", "application/x-amz-json-1.1");
-        let request = request.header("x-amz-target", operation).header("authorization", scope);
+        let mut request = client.post(url).body(input.to_string()).header("authorization", scope);
+        request = match target {
+            Some(target) => {
+                request.header("content-type", "application/x-amz-json-1.1").header("x-amz-target", target)
+            }
+            None => request.header("content-type", "application/json"),
+        };
         let answer = request.send().await.map_err(|error| refused(error.to_string()))?;
         if answer.status().is_success() {
             return Ok(());

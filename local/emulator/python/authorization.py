@@ -46,6 +46,8 @@ ACTIONS = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "s3:HeadBucket": "s3:ListBucket",
+    # The name in signatures differs from that in policies.
+    "tagging:GetResources": "tag:GetResources",
 }
 
 # The actions for settings of a bucket that moto takes for CreateBucket.

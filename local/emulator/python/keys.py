@@ -18,8 +18,10 @@ def with_id_from_description(original):
     def create(self, *arguments, **named):
         original(self, *arguments, **named)
         try:
-            self.id = str(uuid.UUID(self.description))
+            chosen = str(uuid.UUID(self.description))
         except ValueError:
-            pass
+            return
+        self.arn = self.arn.replace(self.id, chosen)
+        self.id = chosen
 
     return create

@@ -4,6 +4,7 @@ from urllib.parse import unquote, urlparse
 
 import xmltodict
 from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
 import buses
@@ -37,6 +38,9 @@ def resources(response, service, action, resource):
         return glue_resources(response, account, region)
     if service == "kms":
         key = param(response, "KeyId")
+        if key and "alias/" in key:
+            # KMS decides about the key to which an alias refers. About one that refers to none, it decides as about any key.
+            key = kms_backends[account][region].get_key_id_from_alias(f"alias/{key.split('alias/', 1)[1]}") or "none"
         return ["*"] if not key else [key if key.startswith("arn:") else f"arn:aws:kms:{region}:{account}:key/{key}"]
     if service == "athena":
         return [param(response, "ResourceARN") or "*"]

@@ -28,6 +28,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 import authorization
 import buses
+import clusters
 import events
 import keys
 import limits
@@ -46,6 +47,7 @@ SERVICES = {
     "kms": "kms",
     "lakeformation": "lakeformation",
     "logs": "logs",
+    "resourcegroupstaggingapi": "resourcegroupstaggingapi",
     "s3": "s3",
     "secretsmanager": "secretsmanager",
     "servicequotas": "service-quotas",
@@ -81,7 +83,7 @@ def main():
 
 def load():
     """Patches moto and returns its application, with the apps of SERVICES loaded."""
-    for module in (buses, events, keys, limits, objects, queues, quotas):
+    for module in (buses, clusters, events, keys, limits, objects, queues, quotas):
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))

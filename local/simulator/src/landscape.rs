@@ -58,7 +58,7 @@ pub struct ConsumerRole {
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resource {
-    /// The ARN of a bucket, a Glue database or table, an Athena workgroup or a KMS key.
+    /// The ARN of a bucket, a Glue database or table, an Athena workgroup, a KMS key or alias, or an SQS queue.
     pub arn: String,
     /// Its tags, with which it says who owns it. A table cannot carry tags.
     #[serde(default)]
@@ -155,7 +155,7 @@ impl Landscape {
         self
     }
 
-    /// Adds a resource that output ports refer to. A table follows its database.
+    /// Adds a resource that output ports refer to. A table follows its database, and an alias its key.
     #[must_use]
     pub fn with_resource(mut self, resource: Resource) -> Landscape {
         self.resources.push(resource);

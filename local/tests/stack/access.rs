@@ -1,5 +1,6 @@
 //! The whole way from an agreement to IAM, with the real binaries over the emulated AWS.
 
+use crate::common::callers::{as_consumer, assert_denied};
 use crate::common::{
     ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, mesh, mesh_with_access, stack,
     standing, world,
@@ -132,6 +133,40 @@ async fn an_agreement_that_ended_before_its_activation_arrives_gets_nothing() {
     poll(&stack).await;
     assert_eq!(standing(&stack).await, []);
     assert_eq!(dead_letters(&stack).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_receives_from_a_queue_only_while_its_agreement_is_in_force() {
+    let stack = stack(with("orders-queue", &forecast())).await;
+    let world = world(&stack);
+    let consumer = as_consumer(&stack, ROLE).await.sqs;
+    let operator = &stack.view().clients().sqs;
+    let url = operator.get_queue_url().queue_name("orders-changes").send().await.unwrap().queue_url.unwrap();
+    operator.send_message().queue_url(&url).message_body("an order").send().await.unwrap();
+    let receive = async || consumer.receive_message().queue_url(&url).send().await;
+    assert_denied("receiving before the activation", receive().await);
+
+    world.approve(AgreementKind::Access, "r-1").unwrap();
+    poll(&stack).await;
+    let [policy] = &stack.view().policies().await.unwrap()[..] else { panic!("one policy expected") };
+    let text = policy.document.to_string();
+    assert!(
+        text.contains(":key/") && !text.contains(":alias/"),
+        "the policy names the key of the alias: {text}"
+    );
+    let messages = receive().await.unwrap().messages.unwrap();
+    let [message] = messages.as_slice() else { panic!("one message expected: {messages:?}") };
+    assert_eq!(message.body.as_deref(), Some("an order"));
+    let receipt = message.receipt_handle.as_deref().unwrap();
+    consumer.delete_message().queue_url(&url).receipt_handle(receipt).send().await.unwrap();
+    assert_denied("sending", consumer.send_message().queue_url(&url).message_body("x").send().await);
+    assert_denied("purging", consumer.purge_queue().queue_url(&url).send().await);
+    let other = stack.view().events_queue_url();
+    assert_denied("another queue", consumer.receive_message().queue_url(other).send().await);
+
+    world.cancel(AgreementKind::Access, "r-1").unwrap();
+    poll(&stack).await;
+    assert_denied("receiving after the end", receive().await);
 }
 
 /// Approves an agreement that cannot be granted. Returns the reason that is reported.

@@ -255,7 +255,7 @@ async fn compare(stack: &Stack, payload: &Value) -> Vec<String> {
 /// Requests agreements: one whose grant fits inline on the role, and two that have to be packed.
 fn request(stack: &Stack, round: usize, consumer: Consumer) -> [String; 3] {
     let consumer = json!({ "dataProductId": consumer.product, "teamId": "planning" });
-    for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-encrypted"]) {
+    for (id, port) in ids(round).iter().zip(["orders-s3", "orders-glue", "orders-queue"]) {
         world(stack).put_agreement(Access, agreement(id, port, &consumer)).unwrap();
     }
     ids(round)

@@ -283,6 +283,7 @@ fn policies_allow_named_actions_on_named_resources_only() {
                 json!("iam:ListRoles"),
                 json!("lakeformation:ListPermissions"),
                 json!("servicequotas:GetServiceQuota"),
+                json!("tag:GetResources"),
                 json!(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
             ];
             if whole.contains(&statement["Action"]) && statement["Resource"] == "*" {

@@ -25,13 +25,7 @@ pub(crate) fn everything_in(services: &[&str]) -> Value {
 /// Creates a role in the stack's account with these statements as its policy, and returns clients of a session of it.
 pub(crate) async fn as_new_role(stack: &Stack, role: &str, statements: &Value) -> Clients {
     let iam = &stack.view().clients().iam;
-    let trust = json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }, "Action": "sts:AssumeRole",
-        }],
-    });
-    iam.create_role().role_name(role).assume_role_policy_document(trust.to_string()).send().await.unwrap();
+    iam.create_role().role_name(role).assume_role_policy_document(trust().to_string()).send().await.unwrap();
     let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
     iam.put_role_policy().role_name(role).policy_name("own").policy_document(document).send().await.unwrap();
     assume(stack, &format!("arn:aws:iam::{ACCOUNT}:role/{role}")).await
@@ -40,6 +34,24 @@ pub(crate) async fn as_new_role(stack: &Stack, role: &str, statements: &Value) -
 /// Clients of an administrator of another account, which is one of the `subscriberAccounts`.
 pub(crate) async fn as_subscriber(stack: &Stack, account: &str) -> Clients {
     assume(stack, &format!("arn:aws:iam::{account}:role/{}", subscribers::ROLE)).await
+}
+
+/// Clients of a session of a consumer's role, which trusts nobody but a service until then.
+pub(crate) async fn as_consumer(stack: &Stack, role: &str) -> Clients {
+    let trust = trust().to_string();
+    let iam = &stack.view().clients().iam;
+    iam.update_assume_role_policy().role_name(role).policy_document(trust).send().await.unwrap();
+    assume(stack, &format!("arn:aws:iam::{ACCOUNT}:role/{role}")).await
+}
+
+/// The trust policy of a role that everybody in the account may assume whose own policies allow it.
+fn trust() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }, "Action": "sts:AssumeRole",
+        }],
+    })
 }
 
 async fn assume(stack: &Stack, role_arn: &str) -> Clients {

@@ -56,13 +56,23 @@ pub(crate) fn owner(key: &str, id: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(key.to_owned(), id.to_owned())])
 }
 
-/// The ARN of the key that `orders-encrypted` needs.
+/// The alias by which `orders-queue` names its key.
+fn alias() -> String {
+    format!("arn:aws:kms:eu-central-1:{ACCOUNT}:alias/orders/data")
+}
+
+/// The ARN of the queue of `orders-queue`.
+fn queue() -> String {
+    format!("arn:aws:sqs:eu-central-1:{ACCOUNT}:orders-changes")
+}
+
+/// The ARN of the key that `orders-queue` needs.
 fn key() -> String {
     format!("arn:aws:kms:eu-central-1:{ACCOUNT}:key/5a3c1f0e-7d2b-4c68-9e41-0f6b2d8a9c17")
 }
 
 /// The resources of the ports of `orders`, each with its owner.
-fn resources() -> [Resource; 7] {
+fn resources() -> [Resource; 9] {
     let glue = format!("arn:aws:glue:eu-central-1:{ACCOUNT}");
     let own = owner("dmm-data-product", "orders");
     [
@@ -78,7 +88,9 @@ fn resources() -> [Resource; 7] {
             arn: format!("arn:aws:athena:eu-central-1:{ACCOUNT}:workgroup/forecasting"),
             tags: own.clone(),
         },
-        Resource { arn: key(), tags: own },
+        Resource { arn: key(), tags: own.clone() },
+        Resource { arn: alias(), tags: BTreeMap::new() },
+        Resource { arn: queue(), tags: own },
     ]
 }
 
@@ -109,12 +121,11 @@ pub(crate) fn provider() -> Value {
                 },
             },
             {
-                "id": "orders-encrypted", "name": "orders-encrypted", "type": "Glue",
+                "id": "orders-queue", "name": "orders-queue", "type": "SQS",
                 "custom": {
-                    "output-port-type": "glue_table",
-                    "aws-glue-table-arn": format!("arn:aws:glue:eu-central-1:{ACCOUNT}:table/orders/lines"),
-                    "aws-s3-folder-arn": "arn:aws:s3:::orders-data/lines",
-                    "aws-kms-key-arn": key(),
+                    "output-port-type": "sqs_queue",
+                    "aws-queue-arn": queue(),
+                    "aws-kms-key-arn": alias(),
                 },
             },
             { "id": "orders-kafka", "name": "orders-kafka", "type": "Kafka", "custom": { "output-port-type": "kafka" } },

@@ -133,6 +133,7 @@ fn promised(port: &Value, role: &str) -> Option<BTreeSet<String>> {
                 format!("{account}:database/default"),
             ]);
             promised.insert(format!("{account}:database/{database}"));
+            promised.insert(format!("{}:datacatalog/AwsDataCatalog", account.replace(":glue:", ":athena:")));
         } else if let Some(location) = arn.strip_prefix("arn:aws:s3:::") {
             let (bucket, _) = location.split_once('/').unwrap_or((location, ""));
             // Each consumer has its own query results.

@@ -55,18 +55,19 @@ const DB_ROLES: &str = "aws:PrincipalTag/RedshiftDbRoles";
 const OWNER: &str = "redshift-data:statement-owner-iam-userid";
 const CALLER: &str = "${aws:userid}";
 
-const ROLES: &[Condition] = &[
-    Condition::optional("StringEquals", DB_ROLES, Expected::Any(is_literal)),
-    Condition::optional("Null", DB_ROLES, Expected::Text("true")),
-];
+/// The credentials are for these database roles, or for none: one of the conditions is always there.
+const WITH_ROLES: &[Condition] = &[Condition::required("StringEquals", DB_ROLES, Expected::Any(is_literal))];
+const WITHOUT_ROLES: &[Condition] = &[Condition::required("Null", DB_ROLES, Expected::Text("true"))];
 
 pub(super) const SPEC: Spec = Spec {
     rules: &[&[
         Rule::new(DESCRIBE_CLUSTER, |text| names::is(text, is_cluster)),
-        Rule::new(AS_ROLE, |text| is_in_cluster(text, "dbname:")).under(ROLES),
-        Rule::new(AS_USER, |text| is_in_cluster(text, "dbname:") || is_in_cluster(text, "dbuser:")),
+        Rule::new(AS_ROLE, is_database).under(WITH_ROLES),
+        Rule::new(AS_ROLE, is_database).under(WITHOUT_ROLES),
+        Rule::new(AS_USER, |text| is_database(text) || is_in_cluster(text, "dbuser:")),
         Rule::new(JOIN, |text| is_in_cluster(text, "dbgroup:")),
-        Rule::new(SERVERLESS, |text| names::is(text, is_workgroup)).under(ROLES),
+        Rule::new(SERVERLESS, is_workgroup_text).under(WITH_ROLES),
+        Rule::new(SERVERLESS, is_workgroup_text).under(WITHOUT_ROLES),
         Rule::new(RUN, |text| names::is(text, |arn| is_cluster(arn) || is_workgroup(arn))),
         Rule::new(RESULTS, |text| text == "*").under(&[Condition::required(
             "StringEquals",
@@ -98,6 +99,14 @@ fn is_cluster(arn: &Arn) -> bool {
 
 fn is_workgroup(arn: &Arn) -> bool {
     names::after(arn, "redshift-serverless", "workgroup/").is_some()
+}
+
+fn is_workgroup_text(text: &str) -> bool {
+    names::is(text, is_workgroup)
+}
+
+fn is_database(text: &str) -> bool {
+    is_in_cluster(text, "dbname:")
 }
 
 /// Whether it is `KIND:cluster/name`.

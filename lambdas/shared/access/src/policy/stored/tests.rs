@@ -202,3 +202,72 @@ fn a_key_is_used_through_a_service_and_in_the_context_of_named_objects() {
         assert_eq!(context(arn), Err(Problem::Condition { statement: 1 }), "{arn}");
     }
 }
+
+#[test]
+fn statements_of_the_other_kinds_are_accepted_with_the_conditions_that_they_always_have_only() {
+    let at =
+        |service: &str, resource: &str| format!("arn:aws:{service}:eu-central-1:123456789012:{resource}");
+    let condition = |operator: &str, key: &str, value: &str| json!({ operator: { key: value } });
+    let roles = "aws:PrincipalTag/RedshiftDbRoles";
+    let owner = "redshift-data:statement-owner-iam-userid";
+    let key = at("kms", "key/0a1b");
+    for (action, resource, conditions) in [
+        (
+            "redshift:GetClusterCredentialsWithIAM",
+            at("redshift", "dbname:orders/sales"),
+            vec![condition("Null", roles, "true"), condition("StringEquals", roles, "reader")],
+        ),
+        (
+            "redshift-data:GetStatementResult",
+            "*".to_owned(),
+            vec![condition("StringEquals", owner, "${aws:userid}")],
+        ),
+        ("sns:Subscribe", at("sns", "orders"), vec![condition("StringEquals", "sns:Protocol", "sqs")]),
+        (
+            "kms:Decrypt",
+            key.clone(),
+            vec![json!({ "StringEquals": { "kms:ViaService": "sqs.eu-central-1.amazonaws.com",
+                                           "kms:EncryptionContext:aws:sqs:arn": at("sqs", "orders") } })],
+        ),
+    ] {
+        let problem = Err(Problem::Condition { statement: 1 });
+        assert_eq!(statement(&on(action, &resource)), problem, "{action} without a condition");
+        for condition in conditions {
+            let mut good = on(action, &resource);
+            good["Condition"] = condition;
+            assert_eq!(statement(&good), Ok(()), "{good}");
+        }
+    }
+    for (action, resource, odd) in [
+        ("redshift-data:GetStatementResult", "*".to_owned(), condition("StringEquals", owner, "*")),
+        ("redshift-data:GetStatementResult", "*".to_owned(), condition("StringLike", owner, "${aws:userid}")),
+        ("sns:Subscribe", at("sns", "orders"), condition("StringEquals", "sns:Protocol", "https")),
+        ("kms:Decrypt", key, condition("StringEquals", "kms:ViaService", "sqs.eu-central-1.amazonaws.com")),
+        (
+            "redshift:GetClusterCredentialsWithIAM",
+            at("redshift", "dbname:orders/sales"),
+            condition("Null", roles, "false"),
+        ),
+    ] {
+        let mut bad = on(action, &resource);
+        bad["Condition"] = odd;
+        assert_eq!(statement(&bad), Err(Problem::Condition { statement: 1 }), "{bad}");
+    }
+    for (action, resource) in [
+        ("redshift-data:ExecuteStatement", "*".to_owned()),
+        ("dynamodb:Scan", at("dynamodb", "table/*")),
+        ("dynamodb:GetItem", at("dynamodb", "table/orders/stream/1")),
+        ("sqs:ReceiveMessage", at("sqs", "*")),
+        ("kafka-cluster:ReadData", at("kafka", "topic/orders/0a1b-2/*")),
+        ("kafka-cluster:AlterGroup", at("kafka", "group/orders/0a1b-2/*")),
+        ("execute-api:Invoke", at("execute-api", "a1b2/*")),
+        ("execute-api:Invoke", at("execute-api", "a1b2/prod/*")),
+        ("lambda:InvokeFunction", at("lambda", "function:*")),
+        ("es:ESHttpGet", at("es", "domain/*")),
+        ("es:ESHttpPost", at("es", "domain/orders/*")),
+        ("s3tables:GetTableData", at("s3tables", "bucket/*")),
+    ] {
+        let problem = Err(Problem::Resource { statement: 1 });
+        assert_eq!(statement(&on(action, &resource)), problem, "{action} {resource}");
+    }
+}
