@@ -3,8 +3,10 @@
 use crate::common::{
     ACCOUNT, ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, mesh, stack, world,
 };
+use dmm_local::Stack;
 use dmm_simulator::AgreementKind::{Access, DataContract};
 use dmm_simulator::Landscape;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 fn contract(id: &str, team: &str, servers: &Value) -> Value {
@@ -81,6 +83,20 @@ async fn a_data_contract_says_where_the_data_of_a_port_is() {
     );
     let error = stack.explain("nowhere").await.unwrap_err();
     assert!(error.to_string().contains("no agreement with the id \"nowhere\""), "{error}");
+    let explained = explain_without_aws(&stack, "table").await;
+    assert_eq!(explained["decision"], "granted", "{explained}");
+    assert_eq!(explained["resources"][0]["arn"], arn, "{explained}");
+    assert_eq!(explained["assumptions"].as_array().map(Vec::len), Some(2), "{explained}");
     assert_eq!(dead_letters(&stack).await, 0);
     assert_no_violations(&stack);
+}
+
+/// What the command explains that reads this Data Mesh Manager as if it were a real one.
+async fn explain_without_aws(stack: &Stack, agreement: &str) -> Value {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dmm-local"));
+    command.args(["explain", agreement, "--json", "--dmm-url", &stack.simulator().unwrap().url()]);
+    command.env("DMM_API_KEY", stack.api_key().expose_secret());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -1,7 +1,7 @@
 //! What an output port gives access to.
 //!
 //! A port has a [kind](PortKind). It says in its custom fields, in its own `server` or in its data contract what its data
-//! is: [`source`] finds it, and turns it into ARNs with names. The custom field `output-port-type` names the kind. Every
+//! is: `port/source.rs` finds it, and turns it into ARNs with names. The custom field `output-port-type` names the kind. Every
 //! field whose name begins with `aws` and ends with `arn` names a resource. The provider is free to choose the rest of the
 //! name: the ARN's service tells what the resource is for. Three names have a meaning of their own:
 //! `aws-athena-results-arn` and `aws-athena-results-key-arn` are about Athena's query results, and
