@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use crate::config::{AsyncConfig, FunctionConfig, Permission, Settings};
+use crate::environment;
 use crate::error::{InvokeError, ServiceError};
 use crate::functions::{Functions, Tasks, lock};
 use crate::mapping::{self, Mapping};
@@ -69,6 +70,14 @@ impl FunctionService {
         environment: BTreeMap<String, String>,
     ) -> Result<(), ServiceError> {
         self.functions.set_environment(function, environment)
+    }
+
+    /// Returns the environment variables from which a function knows its region, its credentials and its own configuration;
+    /// `None` if no function has this name.
+    #[must_use]
+    pub fn variables(&self, function: &str) -> Option<BTreeMap<String, String>> {
+        let config = self.configuration(function)?;
+        Some(environment::configuration(&config, self.functions.settings()))
     }
 
     /// Sets how asynchronous invocations of a function are retried, and its on-failure destination.

@@ -12,6 +12,7 @@ mod canary;
 mod caution;
 mod commands;
 mod common;
+mod contract;
 mod crash;
 mod extend;
 mod feed;

@@ -2,6 +2,7 @@
 //!
 //! - [`ports`]: the traits that this crate needs, for adapters to implement.
 //! - [`converge`]: makes AWS match one agreement.
+//! - [`Explainer`]: the same decision with its reasons, without changing anything.
 //! - [`adapters`]: selects the adapter for a kind of place; [`packing`] is the adapter for the policies of roles.
 //! - [`brake`]: how many revocations are too many; [`gate`]: what is asked before each; [`window`]: the gate for events.
 //! - [`organization`]: whose API key this is. [`Mode`]: act, only watch, or take everything back; [`dry_run`]: what a run
@@ -16,6 +17,7 @@ pub mod converge;
 pub mod dry_run;
 pub mod error;
 pub mod gate;
+mod inputs;
 pub mod mode;
 pub mod organization;
 mod outcome;
@@ -30,5 +32,6 @@ pub mod window;
 pub use brake::Brake;
 pub use converge::Converger;
 pub use error::Error;
+pub use inputs::Explainer;
 pub use mode::Mode;
 pub use outcome::{Convergence, Outcome};

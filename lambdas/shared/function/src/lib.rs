@@ -8,9 +8,11 @@ mod agreement_handler;
 mod answer;
 pub mod config;
 mod environment;
+mod explain;
 pub mod telemetry;
 pub mod wiring;
 
 pub use agreement_handler::AgreementHandler;
 pub use answer::{Answer, Applied, Refused};
 pub use environment::VariableError;
+pub use explain::{ExplainError, explain};
