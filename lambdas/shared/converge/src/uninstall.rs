@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use dmm_access::refusal::Refusal;
 use dmm_budget::uninstall::PATIENCE;
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, Marks, ProvisioningReport, Team,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataContract, DataProduct, Marks,
+    ProvisioningReport, Team,
 };
 use tokio::time::timeout;
 
@@ -92,6 +93,11 @@ impl Agreements for OptionalMesh<'_> {
 
     /// Nothing depends on the data product.
     async fn data_product(&self, _: &str) -> Result<Option<DataProduct>, MeshError> {
+        Ok(None)
+    }
+
+    /// Nothing depends on the data contract.
+    async fn data_contract(&self, _: &str) -> Result<Option<DataContract>, MeshError> {
         Ok(None)
     }
 
