@@ -1,6 +1,6 @@
 //! The custom fields that users set in Data Mesh Manager; see `docs/custom-fields.md`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 mod ports;
 
@@ -79,23 +79,20 @@ fn provider() -> Value {
 
 fn port(port: &Port) -> Value {
     let arn = ARN.replace("services", &port.services.join("|"));
-    let mut properties = json!({ "output-port-type": { "type": "string", "enum": [port.kind] } });
+    let kind = json!({ "type": "string", "enum": [port.kind] });
+    let mut properties = Map::from_iter([("output-port-type".to_owned(), kind)]);
     let mut required = vec!["output-port-type"];
     for field in port.fields {
-        match field.names {
-            Names::AnyWithArn => {}
+        let schema = match field.names {
+            Names::AnyWithArn => continue,
             Names::ExactArn => {
-                properties[field.name] = json!({
-                    "type": "string", "description": format!("{}; the name must be exact", field.about),
-                });
+                json!({ "type": "string", "description": format!("{}; the name must be exact", field.about) })
             }
-            Names::Text => {
-                properties[field.name] =
-                    json!({ "type": "string", "pattern": TEXT, "description": field.about });
-                if field.need == Need::Required {
-                    required.push(field.name);
-                }
-            }
+            Names::Text => json!({ "type": "string", "pattern": TEXT, "description": field.about }),
+        };
+        properties.insert(field.name.to_owned(), schema);
+        if field.names == Names::Text && field.need == Need::Required {
+            required.push(field.name);
         }
     }
     // Blank ARNs count as absent, but the schema cannot tell.

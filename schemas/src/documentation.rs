@@ -97,9 +97,11 @@ fn rows(port: &Port) -> Result<String, DocumentationError> {
         let document = policy::document(&limited.statements(&role), &Limits::default());
         let document: Value =
             serde_json::from_str(document.as_str()).map_err(|error| failed(error.to_string()))?;
-        for statement in document["Statement"].as_array().into_iter().flatten() {
-            let (actions, resources) = (code(&statement["Action"]), code(&statement["Resource"]));
-            let conditions = conditions(&statement["Condition"]);
+        let statements = document.get("Statement").and_then(Value::as_array);
+        for statement in statements.into_iter().flatten() {
+            let code = |member| statement.get(member).map(code).unwrap_or_default();
+            let (actions, resources) = (code("Action"), code("Resource"));
+            let conditions = statement.get("Condition").map(conditions).unwrap_or_default();
             let _ = writeln!(text, "| `{}` | {actions} | {resources} | {conditions} |", asked.as_str());
         }
     }

@@ -1,6 +1,6 @@
 //! The custom fields of output ports, by the kind of the port.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A kind of output ports.
 #[derive(Clone, Copy, Debug)]
@@ -406,7 +406,7 @@ impl Port {
     /// An example of a port: all required fields, and one of those of which one is required.
     #[must_use]
     pub fn example(&self) -> Value {
-        let mut example = json!({ "output-port-type": self.kind });
+        let mut example = Map::from_iter([("output-port-type".to_owned(), json!(self.kind))]);
         let first = self.fields.iter().find(|field| field.need == Need::OneOfThese).map(|field| field.name);
         for field in self.fields {
             let is_shown = match field.need {
@@ -415,10 +415,10 @@ impl Port {
                 Need::Optional(_) => field.name == "aws-kms-key-arn" || self.shows(field.name),
             };
             if is_shown {
-                example[field.name] = json!(field.example);
+                example.insert(field.name.to_owned(), json!(field.example));
             }
         }
-        example
+        Value::Object(example)
     }
 
     /// The optional fields in the examples.

@@ -10,11 +10,17 @@
 //!
 //! A test fails if some action of a kind is in no case.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, a failure is a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test, a failure is a panic"
+)]
 
 mod cases;
 #[path = "../boundary/evaluator.rs"]
 mod evaluator;
+mod hostile;
 
 use std::collections::{BTreeMap, BTreeSet};
 
