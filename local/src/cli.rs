@@ -32,9 +32,36 @@ pub enum Command {
     Package(Package),
     /// Replay the feed of a running stack, starting after the given event.
     Replay(Replay),
+    /// Explain what is decided about an agreement: where each resource is named, which policy it leads to, or why it is refused
+    /// and what to change.
+    Explain(Explain),
     /// Work with event patterns.
     #[command(subcommand)]
     Rules(Rules),
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The id of the agreement.
+    #[arg(value_name = "AGREEMENT")]
+    pub agreement: String,
+    /// Print a JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// The control URL of the stack, as printed by `up` [default: the stack that was started last].
+    #[arg(long, value_name = "URL")]
+    pub control: Option<Url>,
+    /// Read the documents of a real Data Mesh Manager instead, and change nothing. The API key is read from the environment
+    /// variable `DMM_API_KEY`. AWS is not asked: roles and resources are assumed to exist and to carry their tags.
+    #[arg(long, value_name = "URL", conflicts_with = "control")]
+    pub dmm_url: Option<Url>,
+    /// The AWS account of the integration, for servers that do not name theirs.
+    #[arg(long, value_name = "ID", requires = "dmm_url", default_value = "123456789012")]
+    pub account: String,
+    /// The AWS region of the integration, for servers that do not name theirs.
+    #[arg(long, value_name = "NAME", requires = "dmm_url", default_value = "eu-central-1")]
+    pub region: String,
 }
 
 /// Arguments of `trace`.

@@ -7,20 +7,38 @@ use std::path::PathBuf;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::routing::{any, post};
+use axum::routing::{any, get, post};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::error::StackError;
+use crate::explain;
 use crate::stack::Stack;
 
-/// A request to replay the feed, and the channel for the answer.
+type Sender = mpsc::Sender<Request>;
+
+/// What a command asks the stack for, and the channel for the answer.
 #[derive(Debug)]
-pub struct ReplayRequest {
-    from: Option<String>,
+pub struct Request {
+    command: Command,
     answer: oneshot::Sender<Result<String, String>>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Replay(ReplayQuery),
+    Explain(ExplainQuery),
+}
+
+/// The query of `GET /explain`.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct ExplainQuery {
+    /// The id of the agreement.
+    pub agreement: String,
+    /// Whether the answer is a JSON object instead of text.
+    pub json: bool,
 }
 
 /// The query of `POST /replay`.
@@ -44,12 +62,15 @@ impl Control {
     /// # Errors
     ///
     /// [`StackError::Control`] if no port can be opened or the address cannot be written.
-    pub async fn start() -> Result<(Self, mpsc::Receiver<ReplayRequest>), StackError> {
+    pub async fn start() -> Result<(Self, mpsc::Receiver<Request>), StackError> {
         let (sender, requests) = mpsc::channel(1);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StackError::Control)?;
         let url = format!("http://{}", listener.local_addr().map_err(StackError::Control)?);
-        let router =
-            Router::new().route("/replay", post(replay)).route("/webhook", any(webhook)).with_state(sender);
+        let router = Router::new()
+            .route("/replay", post(replay))
+            .route("/explain", get(explain))
+            .route("/webhook", any(webhook))
+            .with_state(sender);
         let server = tokio::spawn(async {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "other commands can no longer reach this stack");
@@ -84,13 +105,21 @@ impl Control {
 }
 
 /// Answers requests one after the other until the listener stops.
-pub async fn answer(requests: &mut mpsc::Receiver<ReplayRequest>, stack: &Stack) {
-    while let Some(ReplayRequest { from, answer }) = requests.recv().await {
-        let outcome = stack.replay(from.as_deref()).await.map_err(|error| error.to_string());
-        let outcome = outcome.map(|replay| match replay.events {
-            Some(events) => format!("The next poll reads {events} events again."),
-            None => "The next poll reads the events again.".to_owned(),
-        });
+pub async fn answer(requests: &mut mpsc::Receiver<Request>, stack: &Stack) {
+    while let Some(Request { command, answer }) = requests.recv().await {
+        let outcome = match command {
+            Command::Replay(ReplayQuery { from }) => {
+                stack.replay(from.as_deref()).await.map(|replay| match replay.events {
+                    Some(events) => format!("The next poll reads {events} events again."),
+                    None => "The next poll reads the events again.".to_owned(),
+                })
+            }
+            Command::Explain(ExplainQuery { agreement, json }) => {
+                let explained = stack.explain(&agreement).await;
+                explained.and_then(|explanation| explain::shown(&explanation, json))
+            }
+        };
+        let outcome = outcome.map_err(|error| error.to_string());
         // Fails if the caller has disconnected.
         let _ = answer.send(outcome);
     }
@@ -112,13 +141,18 @@ fn address_file() -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("dmm-local.address"))
 }
 
-async fn replay(
-    State(sender): State<mpsc::Sender<ReplayRequest>>,
-    Query(ReplayQuery { from }): Query<ReplayQuery>,
-) -> (StatusCode, String) {
+async fn replay(State(sender): State<Sender>, Query(query): Query<ReplayQuery>) -> (StatusCode, String) {
+    ask(&sender, Command::Replay(query)).await
+}
+
+async fn explain(State(sender): State<Sender>, Query(query): Query<ExplainQuery>) -> (StatusCode, String) {
+    ask(&sender, Command::Explain(query)).await
+}
+
+async fn ask(sender: &Sender, command: Command) -> (StatusCode, String) {
     let gone = || (StatusCode::SERVICE_UNAVAILABLE, "the stack is stopping".to_owned());
     let (answer, answered) = oneshot::channel();
-    if sender.send(ReplayRequest { from, answer }).await.is_err() {
+    if sender.send(Request { command, answer }).await.is_err() {
         return gone();
     }
     match answered.await {

@@ -69,6 +69,12 @@ pub enum StackError {
     /// The running stack refused the command.
     #[error("{0}")]
     Refused(String),
+    /// There is no such agreement.
+    #[error("Data Mesh Manager has no agreement with the id {0:?}: check the id")]
+    NoAgreement(String),
+    /// An agreement cannot be explained.
+    #[error("the agreement cannot be explained: {0}")]
+    Explain(String),
     /// The program has no function that runs this binary.
     #[error("pulumi/Pulumi.yaml has no function that runs the binary {0}")]
     NoFunction(String),

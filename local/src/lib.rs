@@ -5,7 +5,7 @@
 //! | module | subject |
 //! | --- | --- |
 //! | [`cli`] | the command line |
-//! | [`demo`], [`up`], [`preview`], [`package`], [`replay`], [`rules_test`] | the commands |
+//! | [`demo`], [`up`], [`preview`], [`package`], [`replay`], [`explain`], [`rules_test`] | the commands |
 //! | [`stack`] | starts all components and connects them |
 //! | [`deploy`] | creates the resources of `pulumi/Pulumi.yaml` |
 //! | `resources` | the data of the providers in the emulated AWS |
@@ -35,6 +35,7 @@ mod demo_table;
 pub mod deploy;
 mod error;
 mod event_counts;
+pub mod explain;
 mod journal;
 pub mod lambdas;
 mod launch;

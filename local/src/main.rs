@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dmm_local::cli::{Cli, Command, Rules};
-use dmm_local::{StackError, demo, package, preview, replay, rules_test, traces, up};
+use dmm_local::{StackError, demo, explain, package, preview, replay, rules_test, traces, up};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,6 +24,7 @@ async fn main() -> ExitCode {
         Command::Trace(args) => end(traces::show(&args).map(|text| println!("{}", text.trim_end()))),
         Command::Preview(args) => end(preview::run(&args).await),
         Command::Package(args) => end(package::run(&args).await.map_err(StackError::from)),
+        Command::Explain(args) => end(Box::pin(explain::run(&args)).await),
         Command::Replay(args) => end(replay::run(&args).await),
         Command::Rules(Rules::Test(args)) => match rules_test::run(&args) {
             Ok(true) => ExitCode::SUCCESS,

@@ -20,7 +20,7 @@ use crate::view::PolicyOnRole;
 /// Real time by default, so that users see the timing of AWS.
 const SPEED: u32 = 1;
 /// The environment variable with the API key of a real Data Mesh Manager.
-const API_KEY: &str = "DMM_API_KEY";
+pub(crate) const API_KEY: &str = "DMM_API_KEY";
 
 /// Starts the stack and keeps it running until Ctrl-C.
 ///
@@ -48,7 +48,7 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     // Registered before anything is printed: a signal that follows a printed line must not be lost.
     let mut interrupts = signal(SignalKind::interrupt()).map_err(StackError::Signal)?;
     introduce(&stack, speed);
-    println!("The control URL for `dmm-local replay` is {}.", control.url());
+    println!("The control URL for `dmm-local replay` and `explain` is {}.", control.url());
     introduce_extensions(&stack);
     let mut depths = BTreeMap::new();
     tokio::select! {

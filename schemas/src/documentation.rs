@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use dmm_access::arn::Arn;
+use dmm_access::home::Home;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::policy::{self, Limits};
 use dmm_access::port::{self, PortAccess};
@@ -84,9 +85,10 @@ fn rows(port: &Port) -> Result<String, DocumentationError> {
     let failed = |reason: String| DocumentationError::Example { kind: port.kind, reason };
     let custom: BTreeMap<String, String> =
         serde_json::from_value(port.example()).map_err(|error| failed(error.to_string()))?;
-    let example = OutputPort { custom, ..OutputPort::default() };
+    let example = OutputPort { custom: custom.into_iter().collect(), ..OutputPort::default() };
     let role = "promotions-pipeline".parse().map_err(|_| failed("the name of the role".to_owned()))?;
-    let access = port::read(&example).map_err(|refusal| failed(refusal.to_string()))?;
+    let access =
+        port::read(&example, None, &Home::default()).map_err(|refusal| failed(refusal.to_string()))?;
     let access = access.clone().with_keys(&keys(&access)).map_err(|refusal| failed(refusal.to_string()))?;
     let mut text = String::new();
     for asked in access.kind.roles() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use dmm_access::home::Home;
 use dmm_access::port::PortKind;
 use dmm_mesh::{CloudEvent, OutputPort};
 use dmm_schemas::{
@@ -84,8 +85,9 @@ fn every_kind_of_port_is_in_the_catalogue_and_every_example_of_a_field_is_accept
                 fields[name] = json!(value);
             }
             assert!(provider.is_valid(&fields), "{fields}");
-            let custom = serde_json::from_value(fields.clone()).unwrap();
-            let read = dmm_access::port::read(&OutputPort { custom, ..OutputPort::default() });
+            let custom: BTreeMap<String, String> = serde_json::from_value(fields.clone()).unwrap();
+            let port_with = OutputPort { custom: custom.into_iter().collect(), ..OutputPort::default() };
+            let read = dmm_access::port::read(&port_with, None, &Home::default());
             assert_eq!(read.map(|access| access.kind.as_str()), Ok(port.kind), "{fields}");
         }
     }
@@ -275,8 +277,9 @@ fn the_schemas_and_the_lambdas_agree_on_roles() {
 fn the_schema_and_the_lambdas_agree_on_ports() {
     let provider = custom_fields("provider");
     let lambdas = |fields: &Value| {
-        let custom = serde_json::from_value(fields.clone()).unwrap();
-        dmm_access::port::read(&OutputPort { custom, ..OutputPort::default() }).is_ok()
+        let custom: BTreeMap<String, String> = serde_json::from_value(fields.clone()).unwrap();
+        let port = OutputPort { custom: custom.into_iter().collect(), ..OutputPort::default() };
+        dmm_access::port::read(&port, None, &Home::default()).is_ok()
     };
     let bucket = |arn: &str| json!({"output-port-type": "s3_bucket", "aws-s3-bucket-arn": arn});
     let good = [

@@ -1,5 +1,6 @@
 //! An execution environment: a process that runs one invocation at a time.
 
+use std::collections::BTreeMap;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,15 +183,38 @@ pub(crate) fn is_reserved(variable: &str) -> bool {
     RESERVED.contains(&variable)
 }
 
+/// Returns the environment variables from which a function knows its region, its credentials and its own configuration.
+pub(crate) fn configuration(config: &FunctionConfig, settings: &Settings) -> BTreeMap<String, String> {
+    let named = |(name, value): (&'static str, String)| (name.to_owned(), value);
+    config
+        .environment
+        .clone()
+        .into_iter()
+        .chain(aws_variables(config, settings).into_iter().map(named))
+        .collect()
+}
+
+/// Returns the environment variables with the function's region, endpoint and credentials.
+fn aws_variables(config: &FunctionConfig, settings: &Settings) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("AWS_ACCESS_KEY_ID", config.credentials.access_key_id().to_owned()),
+        ("AWS_DEFAULT_REGION", settings.region.clone()),
+        ("AWS_ENDPOINT_URL", settings.endpoint_url.clone()),
+        ("AWS_REGION", settings.region.clone()),
+        ("AWS_SECRET_ACCESS_KEY", config.credentials.secret_access_key().to_owned()),
+    ];
+    if let Some(token) = config.credentials.session_token() {
+        variables.push(("AWS_SESSION_TOKEN", token.to_owned()));
+    }
+    variables
+}
+
 /// Returns the environment variables that Lambda sets.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 fn variables(config: &FunctionConfig, settings: &Settings, api: &RuntimeApi) -> Vec<(&'static str, String)> {
     let stream = format!("{}/[$LATEST]{}", Timestamp::now().strftime("%Y/%m/%d"), Uuid::new_v4().simple());
     let mut variables = vec![
         ("_HANDLER", "bootstrap".to_owned()),
-        ("AWS_ACCESS_KEY_ID", config.credentials.access_key_id().to_owned()),
-        ("AWS_DEFAULT_REGION", settings.region.clone()),
-        ("AWS_ENDPOINT_URL", settings.endpoint_url.clone()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", config.memory_mb.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", config.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
@@ -198,17 +222,13 @@ fn variables(config: &FunctionConfig, settings: &Settings, api: &RuntimeApi) -> 
         ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", config.name)),
         ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
         ("AWS_LAMBDA_RUNTIME_API", api.address.to_string()),
-        ("AWS_REGION", settings.region.clone()),
-        ("AWS_SECRET_ACCESS_KEY", config.credentials.secret_access_key().to_owned()),
         ("LAMBDA_TASK_ROOT", config.binary.parent().unwrap_or(&config.binary).display().to_string()),
         ("TZ", ":UTC".to_owned()),
     ];
     if let Some(tracing) = &settings.tracing {
         variables.push(("AWS_XRAY_DAEMON_ADDRESS", tracing.daemon.to_string()));
     }
-    if let Some(token) = config.credentials.session_token() {
-        variables.push(("AWS_SESSION_TOKEN", token.to_owned()));
-    }
+    variables.extend(aws_variables(config, settings));
     variables
 }
 

@@ -1,11 +1,13 @@
 //! The service as its users see it: it holds the functions and starts the triggers that invoke them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
 use crate::config::{AsyncConfig, FunctionConfig, Permission, Settings};
+use crate::environment;
 use crate::error::{InvokeError, ServiceError};
 use crate::functions::{Functions, Tasks, lock};
 use crate::mapping::{self, Mapping};
@@ -48,6 +50,14 @@ impl FunctionService {
     #[must_use]
     pub fn configuration(&self, function: &str) -> Option<FunctionConfig> {
         self.functions.get(function).map(|function| function.config.clone())
+    }
+
+    /// Returns the environment variables from which a function knows its region, its credentials and its own configuration;
+    /// `None` if no function has this name.
+    #[must_use]
+    pub fn variables(&self, function: &str) -> Option<BTreeMap<String, String>> {
+        let config = self.configuration(function)?;
+        Some(environment::configuration(&config, self.functions.settings()))
     }
 
     /// Sets how asynchronous invocations of a function are retried, and its on-failure destination.

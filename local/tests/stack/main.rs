@@ -11,6 +11,7 @@ mod attacks;
 mod caution;
 mod commands;
 mod common;
+mod contract;
 mod crash;
 mod extend;
 mod feed;

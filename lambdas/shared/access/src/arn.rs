@@ -10,19 +10,23 @@ mod pattern;
 pub use pattern::{ArnPattern, ArnPatternError};
 
 /// An AWS partition. ARNs and host names belong to one partition, and access does not cross partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Partition {
     /// The commercial regions.
+    #[default]
     Aws,
     /// The regions in China.
     AwsCn,
     /// The regions for the United States government.
     AwsUsGov,
+    /// The regions of the AWS European Sovereign Cloud.
+    AwsEusc,
 }
 
 impl Partition {
     /// All partitions.
-    pub const ALL: &[Partition] = &[Partition::Aws, Partition::AwsCn, Partition::AwsUsGov];
+    pub const ALL: &[Partition] =
+        &[Partition::Aws, Partition::AwsCn, Partition::AwsUsGov, Partition::AwsEusc];
 
     /// The partition's name in an ARN.
     #[must_use]
@@ -31,6 +35,7 @@ impl Partition {
             Partition::Aws => "aws",
             Partition::AwsCn => "aws-cn",
             Partition::AwsUsGov => "aws-us-gov",
+            Partition::AwsEusc => "aws-eusc",
         }
     }
 
@@ -40,6 +45,7 @@ impl Partition {
         match self {
             Partition::Aws | Partition::AwsUsGov => "amazonaws.com",
             Partition::AwsCn => "amazonaws.com.cn",
+            Partition::AwsEusc => "amazonaws.eu",
         }
     }
 }
@@ -84,7 +90,7 @@ pub enum ArnError {
     #[error("contains a control character or a character outside ASCII")]
     Character,
     /// The partition is unknown.
-    #[error("names a partition other than aws, aws-cn and aws-us-gov")]
+    #[error("names a partition other than aws, aws-cn, aws-us-gov and aws-eusc")]
     Partition,
     /// The service cannot be the name of a service.
     #[error("does not name an AWS service")]
@@ -164,6 +170,7 @@ impl FromStr for Arn {
             "aws" => Partition::Aws,
             "aws-cn" => Partition::AwsCn,
             "aws-us-gov" => Partition::AwsUsGov,
+            "aws-eusc" => Partition::AwsEusc,
             _ => return Err(ArnError::Partition),
         };
         let is_word = |text: &str| {
@@ -211,6 +218,7 @@ mod tests {
             "arn:aws:s3:::orders-bucket/daily/2023 09",
             "arn:aws-cn:glue:cn-north-1:123456789012:table/orders/daily",
             "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/1f-2e",
+            "arn:aws-eusc:glue:eusc-de-east-1:123456789012:table/orders/daily",
             "arn:aws:athena:eu-central-1:123456789012:workgroup/analysts",
             "arn:aws:logs:eu-central-1:123456789012:log-group:a:b",
         ] {

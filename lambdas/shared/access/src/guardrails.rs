@@ -5,7 +5,8 @@
 
 use thiserror::Error;
 
-use crate::arn::ArnPattern;
+use crate::arn::{ArnPattern, Partition};
+use crate::home::Home;
 use crate::ownership::{Ownership, ResourceOwners};
 use crate::policy::Statement;
 use crate::port::PortAccess;
@@ -27,6 +28,10 @@ const ANY: &str = "*";
 pub struct GuardrailSettings {
     /// The account that the stack runs in.
     pub account: String,
+    /// The partition that the stack runs in.
+    pub partition: Partition,
+    /// The region that the stack runs in.
+    pub region: String,
     /// The accounts that stacks of this organization serve, with the own one; empty means the own one only. If there are
     /// several, a role has to be named by its ARN.
     pub served_accounts: Vec<String>,
@@ -51,7 +56,7 @@ pub struct GuardrailSettings {
 /// The limits on roles and resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guardrails {
-    account: String,
+    home: Home,
     serves_several_accounts: bool,
     allowed_roles: Vec<Pattern>,
     protected_roles: Vec<Pattern>,
@@ -138,7 +143,7 @@ impl Guardrails {
         let own = |text: String| text.parse().map_err(|_| GuardrailError::OwnResource { pattern: text });
         Ok(Guardrails {
             serves_several_accounts: served_accounts.iter().any(|served| *served != account),
-            account,
+            home: Home { partition: settings.partition, region: settings.region, account },
             allowed_roles: patterns("ALLOWED_ROLES", settings.allowed_roles)?,
             protected_roles: patterns("PROTECTED_ROLES", settings.protected_roles)?,
             allowed_resource_accounts,
@@ -147,6 +152,12 @@ impl Guardrails {
             role_ownership: settings.role_ownership,
             resource_owners: settings.resource_owners,
         })
+    }
+
+    /// Where the stack runs.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The accounts whose resources access may be given to; empty means any.
@@ -159,7 +170,7 @@ impl Guardrails {
     /// the stack in that account.
     #[must_use]
     pub fn is_elsewhere(&self, reference: &RoleReference) -> bool {
-        reference.arn().is_some_and(|arn| arn.account() != self.account)
+        reference.arn().is_some_and(|arn| arn.account() != self.home.account)
     }
 
     /// Whether this access may be given to the role that a custom field refers to.
@@ -176,7 +187,7 @@ impl Guardrails {
         if self.serves_several_accounts && reference.arn().is_none() {
             return Err(Refusal::RoleAccountMissing {
                 role: role.name.clone(),
-                account: self.account.clone(),
+                account: self.home.account.clone(),
             });
         }
         check_reference(reference, role)?;

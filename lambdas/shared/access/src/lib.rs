@@ -1,23 +1,29 @@
 //! Decides who may read what. Pure and synchronous: no AWS SDK, no clock, no tracing, no random numbers.
 //!
 //! - [`arn`], [`role`], [`name`], [`document`], [`managed_policy`]: validated values.
-//! - [`port`]: what an output port gives access to; [`policy`]: the statements for it.
+//! - [`port`]: what an output port gives access to, and [`origin`]: where it says so; [`policy`]: the statements for it.
+//! - [`home`]: where this software runs.
 //! - [`guardrails`], [`opt_in`]: limits on what may be given; [`refusal`]: why something is not given, for people.
 //! - [`ownership`]: who owns a resource or a role.
 //! - [`entitlement`]: what an agreement gives, and where it is written.
 //! - [`target`]: what should exist for an agreement, worked out with all of the above.
+//! - [`explain`]: the same decision with its reasons, for people.
 //! - [`record`]: what was given, as stored; [`transition`]: what to do next.
 //! - [`packing`]: which managed policies hold which grants of a role; [`size`]: IAM's limits.
 //! - [`stack`]: which stack wrote something.
 //! - [`provisioning`]: the reports to Data Mesh Manager.
 
 pub mod arn;
+mod custom;
 pub mod document;
 pub mod entitlement;
+pub mod explain;
 pub mod guardrails;
+pub mod home;
 pub mod managed_policy;
 pub mod name;
 pub mod opt_in;
+pub mod origin;
 pub mod ownership;
 pub mod packing;
 pub mod policy;

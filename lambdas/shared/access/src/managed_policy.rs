@@ -124,6 +124,7 @@ impl ArnPrefix {
             Partition::Aws => "us-east-1",
             Partition::AwsCn => "cn-north-1",
             Partition::AwsUsGov => "us-gov-west-1",
+            Partition::AwsEusc => "eusc-de-east-1",
         }
     }
 }

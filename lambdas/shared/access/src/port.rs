@@ -1,28 +1,35 @@
-//! What an output port gives access to, read from its custom fields.
+//! What an output port gives access to.
 //!
-//! The field `output-port-type` names the [kind](PortKind) of the port. Every field whose name begins with `aws` and
-//! ends with `arn` names a resource. The provider is free to choose the rest of the name: the ARN's service tells what the
-//! resource is for. Three names have a meaning of their own: `aws-athena-results-arn` and `aws-athena-results-key-arn` are
-//! about Athena's query results, and `aws-glue-catalog-key-arn` is about an encrypted Data Catalog.
+//! A port has a [kind](PortKind). It says in its custom fields, in its own `server` or in its data contract what its data
+//! is: `port/source.rs` finds it, and turns it into ARNs with names. The custom field `output-port-type` names the kind. Every
+//! field whose name begins with `aws` and ends with `arn` names a resource. The provider is free to choose the rest of the
+//! name: the ARN's service tells what the resource is for. Three names have a meaning of their own:
+//! `aws-athena-results-arn` and `aws-athena-results-key-arn` are about Athena's query results, and
+//! `aws-glue-catalog-key-arn` is about an encrypted Data Catalog.
 //!
 //! To add a kind, write a file below `port/` with its `SPEC` and its `Port`, which reads the fields and writes the statements,
-//! and register it in [`PortKind`]: nothing else knows the kinds by name.
+//! and register it in [`PortKind`]: nothing else knows the kinds by name. For a type of server with data of this kind, see
+//! `port/server.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dmm_mesh::OutputPort;
+use dmm_mesh::{DataContract, OutputPort};
 
 use crate::arn::Arn;
+use crate::home::Home;
+use crate::origin::Origin;
 use crate::ownership::ResourceFacts;
 use crate::policy::Statement;
 use crate::refusal::Refusal;
 use crate::role::RoleName;
 use fields::{ArnField, Fields};
 use rule::Rule;
+use source::Found;
 use spec::{Grantee, Spec};
 
 mod api_gateway;
 mod athena;
+mod choice;
 mod dynamodb_table;
 mod fields;
 mod glue;
@@ -40,7 +47,9 @@ pub(crate) mod rule;
 mod s3;
 mod s3_bucket;
 mod s3_tables;
+mod server;
 mod sns_topic;
+mod source;
 mod spec;
 mod sqs_queue;
 
@@ -159,11 +168,7 @@ impl PortKind {
 
 /// The words for people: `` `a`, `b` or `c` ``.
 fn alternatives(words: impl Iterator<Item = &'static str>) -> String {
-    let quoted: Vec<String> = words.map(|word| format!("`{word}`")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    }
+    crate::refusal::listed(&words.map(|word| format!("`{word}`")).collect::<Vec<_>>(), "or")
 }
 
 /// What the resource is, for people: `bucket`, for example.
@@ -177,8 +182,8 @@ pub(crate) fn noun(arn: &Arn) -> &'static str {
 pub struct PortAccess {
     /// The port's kind.
     pub kind: PortKind,
-    /// Every ARN in the port's custom fields, with the field's name, in the order of the names.
-    pub arns: Vec<(String, Arn)>,
+    /// Every ARN that the port gives access to, and where it is from.
+    pub arns: Vec<(Origin, Arn)>,
     port: Port,
     /// What the agreement asks for.
     roles: Vec<AccessRole>,
@@ -276,34 +281,34 @@ impl PortAccess {
         resources
     }
 
+    /// The id of the data contract that an ARN is from.
+    #[must_use]
+    pub fn contract(&self) -> Option<&str> {
+        self.arns.iter().find_map(|(origin, _)| origin.contract())
+    }
+
     /// The tables of the Glue Data Catalog.
     pub fn tables(&self) -> impl Iterator<Item = &Arn> {
         self.arns.iter().map(|(_, arn)| arn).filter(|arn| glue::database_of(arn).is_some())
     }
 }
 
-/// Reads what a port gives access to.
+/// The id of the data contract that has to be known before the port can be [read]; `None` if the port says where its data
+/// is itself.
+#[must_use]
+pub fn contract_id(port: &OutputPort) -> Option<&str> {
+    source::contract_id(port)
+}
+
+/// Reads what a port gives access to. `contract` is the data contract of [`contract_id`]; `None` if it does not exist.
 ///
 /// # Errors
 ///
 /// The [`Refusal`] that says what is missing or wrong.
-pub fn read(port: &OutputPort) -> Result<PortAccess, Refusal> {
-    let label = port.id.clone().or_else(|| port.name.clone()).unwrap_or_default();
-    let has_arns = fields::arn_fields(&port.custom).next().is_some();
-    let kind = match fields::value(&port.custom, TYPE_FIELD) {
-        None if !has_arns => return Err(Refusal::NotOnAws { port: label }),
-        None => {
-            return Err(Refusal::PortTypeMissing { port: label, choices: PortKind::choices() });
-        }
-        Some(name) => PortKind::named(name).ok_or_else(|| Refusal::PortTypeUnsupported {
-            port: label.clone(),
-            port_type: name.to_owned(),
-            choices: PortKind::choices(),
-        })?,
-    };
-    let fields = Fields::read(label, kind.as_str(), &port.custom)?;
+pub fn read(port: &OutputPort, contract: Option<&DataContract>, home: &Home) -> Result<PortAccess, Refusal> {
+    let Found { kind, fields } = source::find(port, contract, home)?;
     let port = kind.read(&fields)?;
-    let arns = fields.arns.into_iter().map(|ArnField { name, arn }| (name, arn)).collect();
+    let arns = fields.arns.into_iter().map(|ArnField { origin, arn, .. }| (origin, arn)).collect();
     Ok(PortAccess { kind, arns, port, roles: vec![AccessRole::Read], keys: BTreeMap::new() })
 }
 

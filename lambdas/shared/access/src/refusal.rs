@@ -3,8 +3,11 @@
 use thiserror::Error;
 
 use crate::arn::ArnError;
+use crate::origin::{Origin, ServerRef};
 use crate::role::{RoleName, RoleNameError};
-use text::{owner_alternative, shortened};
+use text::{naming_alternative, owner_alternative, renaming_alternative, shortened, versions_of};
+
+pub(crate) use text::listed;
 
 mod code;
 mod text;
@@ -167,14 +170,14 @@ pub enum Refusal {
     },
     /// The role and a resource are in different partitions.
     #[error(
-        "The IAM role {role} and the resource in the custom field `{field}` of the output port are in different AWS \
-         partitions, and AWS allows no access between partitions. Correct the field."
+        "The IAM role {role} and the resource in the {field} are in different AWS partitions, and AWS allows no access \
+         between partitions. Correct it."
     )]
     OtherPartition {
         /// The role.
         role: RoleName,
-        /// The output port's field.
-        field: String,
+        /// Where the resource is named.
+        field: Origin,
     },
     /// The role has no room, neither inline nor in managed policies.
     #[error(
@@ -232,13 +235,12 @@ pub enum Refusal {
     },
     /// AWS names no key for an alias.
     #[error(
-        "The custom field `{field}` of the output port is `{}`, a KMS alias for which AWS names no key. Set the field to \
-         the ARN of the key, or create the alias.",
+        "The {field} is `{}`, a KMS alias for which AWS names no key. Set the field to the ARN of the key, or create the alias.",
         shortened(alias)
     )]
     AliasWithoutKey {
-        /// The field.
-        field: String,
+        /// Where it is.
+        field: Origin,
         /// The alias.
         alias: String,
     },
@@ -257,13 +259,10 @@ pub enum Refusal {
         needed: &'static str,
     },
     /// A text cannot be written into a policy.
-    #[error(
-        "The custom field `{field}` of the output port is `{}`, which is not {expected}. Correct it.",
-        shortened(value)
-    )]
+    #[error("The {field} is `{}`, which is not {expected}. Correct it.", shortened(value))]
     TextMalformed {
-        /// The field.
-        field: &'static str,
+        /// Where it is.
+        field: Origin,
         /// The field's value.
         value: String,
         /// What would be right.
@@ -278,10 +277,24 @@ pub enum Refusal {
         /// The data product's id.
         product: String,
     },
-    /// The output port does not exist, or several have its name.
+    /// Several output ports have the name.
     #[error(
-        "The data product {product} does not have exactly one output port {port}. Restore the output port with that \
-         id, or cancel the agreement."
+        "The data product {product} has {} named {port}, and the agreement does not say which one it means. Give each of \
+         them a name of its own, and request the access to the one that is needed.",
+        versions_of(versions)
+    )]
+    PortAmbiguous {
+        /// The data product's id.
+        product: String,
+        /// The port, as the agreement names it.
+        port: String,
+        /// The version of each of them.
+        versions: Vec<Option<String>>,
+    },
+    /// The output port does not exist.
+    #[error(
+        "The data product {product} does not have an output port {port}. Restore the output port with that id, or \
+         cancel the agreement."
     )]
     PortGone {
         /// The data product's id.
@@ -297,6 +310,141 @@ pub enum Refusal {
     NotOnAws {
         /// The port.
         port: String,
+    },
+    /// The type of the port says that it is in AWS, and nothing says where.
+    #[error(
+        "The output port {port} has the type `{}`, but it does not say where its data is. Set `{member}` in its `server`, \
+         name a data contract that has a server in AWS, or set its custom field `output-port-type` and the fields for \
+         that type.",
+        shortened(port_type)
+    )]
+    LocationMissing {
+        /// The port.
+        port: String,
+        /// The port's type.
+        port_type: String,
+        /// The member of `server` that says where the data is.
+        member: &'static str,
+    },
+    /// Two spellings of a custom field have different values.
+    #[error(
+        "The custom fields `{first}` and `{second}` of the {owner} are the same field, but their values differ. Remove \
+         one of them."
+    )]
+    FieldAmbiguous {
+        /// What has the fields, such as `output port x`.
+        owner: String,
+        /// The name of one.
+        first: String,
+        /// The name of the other; equal if the field is listed twice.
+        second: String,
+    },
+    /// The data contract of the port does not exist.
+    #[error(
+        "The output port {port} names the data contract {contract}, which does not exist. Create the data contract, or \
+         correct its id in the output port."
+    )]
+    ContractGone {
+        /// The port.
+        port: String,
+        /// The data contract's id.
+        contract: String,
+    },
+    /// The document of the data contract cannot be used.
+    #[error(
+        "The data contract {contract}, which the output port {port} names, cannot be used: {problem}. Correct the data \
+         contract."
+    )]
+    ContractInvalid {
+        /// The port.
+        port: String,
+        /// The data contract's id.
+        contract: String,
+        /// What is wrong with it; it repeats nothing of the document.
+        problem: String,
+    },
+    /// The port names a server that its data contract does not have.
+    #[error(
+        "The custom field `contractServer` of the output port is `{}`, but the data contract {contract} does not have a \
+         server with that name. Set the field to the name of one of its servers: {choices}.",
+        shortened(server)
+    )]
+    ServerUnknown {
+        /// The data contract's id.
+        contract: String,
+        /// The name in the field.
+        server: String,
+        /// The names of the servers.
+        choices: String,
+    },
+    /// Several servers of the data contract fit the port.
+    #[error(
+        "The data contract {contract} has several servers that fit the output port: {servers}. Set the custom field \
+         `contractServer` of the output port to the name of one of them."
+    )]
+    ServersAmbiguous {
+        /// The data contract's id.
+        contract: String,
+        /// Their names.
+        servers: String,
+    },
+    /// The data contract has servers in AWS, but none of the type and the environment of the port.
+    #[error(
+        "No server of the data contract {contract} has the type and the environment of the output port. Correct those, \
+         or set the custom field `contractServer` of the output port to the name of one of the servers: {choices}."
+    )]
+    NoServerFits {
+        /// The data contract's id.
+        contract: String,
+        /// The names of the servers in AWS.
+        choices: String,
+    },
+    /// The server is in AWS, but this software does not support its type.
+    #[error(
+        "The {server} has the type `{}`, which this integration does not support. Set the custom field \
+         `output-port-type` of the output port to {choices} and add the fields for that type, or cancel the agreement.",
+        shortened(server_type)
+    )]
+    ServerUnsupported {
+        /// The server.
+        server: ServerRef,
+        /// Its type.
+        server_type: String,
+        /// The types that this software knows.
+        choices: String,
+    },
+    /// A server lacks a member.
+    #[error("The {server} does not have the member `{member}`. Set it to {expected}.")]
+    MemberMissing {
+        /// The server.
+        server: ServerRef,
+        /// The member.
+        member: &'static str,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// A value of a server or a data contract cannot be used.
+    #[error("The {field} is `{}`, which is not {expected}. Correct it.", shortened(value))]
+    MemberInvalid {
+        /// Where it is.
+        field: Origin,
+        /// The value.
+        value: String,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// Nothing names the tables or topics of the server.
+    #[error(
+        "Nothing says which tables of the {server} the output port is about. Set its member `{member}`{}.",
+        naming_alternative(contract.as_deref())
+    )]
+    ModelsMissing {
+        /// The server.
+        server: ServerRef,
+        /// The member that can name one.
+        member: &'static str,
+        /// The id of the data contract, if there is one.
+        contract: Option<String>,
     },
     /// The port does not say which type it has.
     #[error(
@@ -336,13 +484,10 @@ pub enum Refusal {
         needed: &'static str,
     },
     /// The value of a field is not an ARN.
-    #[error(
-        "The custom field `{field}` of the output port is `{}`, which {problem}. Correct it.",
-        shortened(value)
-    )]
+    #[error("The {field} is `{}`, which {problem}. Correct it.", shortened(value))]
     ArnMalformed {
         /// The field.
-        field: String,
+        field: Origin,
         /// The field's value.
         value: String,
         /// What is wrong with it.
@@ -350,13 +495,13 @@ pub enum Refusal {
     },
     /// The value of a field is the ARN of something that the port's type does not support.
     #[error(
-        "The custom field `{field}` of the output port is `{}`, which is not {expected}. Correct it, or rename the \
-         field so that its name does not begin with `aws`.",
-        shortened(arn)
+        "The {field} is `{}`, which is not {expected}. Correct it{}.",
+        shortened(arn),
+        renaming_alternative(field)
     )]
     ArnUnsupported {
-        /// The field.
-        field: String,
+        /// Where it is.
+        field: Origin,
         /// The field's value.
         arn: String,
         /// What would be right.
@@ -364,36 +509,35 @@ pub enum Refusal {
     },
     /// A field names a resource of an account that is not allowed.
     #[error(
-        "The custom field `{field}` of the output port names a resource in the AWS account {account}, to which this \
-         integration may not give access. Correct the field, or ask the operator of the integration to add the \
-         account to ALLOWED_RESOURCE_ACCOUNTS."
+        "The {field} names a resource in the AWS account {account}, to which this integration may not give access. \
+         Correct it, or ask the operator of the integration to add the account to ALLOWED_RESOURCE_ACCOUNTS."
     )]
     AccountForbidden {
-        /// The field.
-        field: String,
+        /// Where the resource is named.
+        field: Origin,
         /// The account.
         account: String,
     },
     /// The ARN seems to name a single object.
     #[error(
-        "The custom field `{field}` of the output port is `{}`, which looks like the ARN of a single object. Set it to \
-         the ARN of a bucket or of a prefix. If this is a prefix, add a `/` at the end.",
+        "The {field} is `{}`, which looks like the ARN of a single object. Set it to a bucket or a prefix. If this is a \
+         prefix, add a `/` at the end.",
         shortened(arn)
     )]
     SingleObject {
-        /// The field.
-        field: String,
+        /// Where it is.
+        field: Origin,
         /// The field's value.
         arn: String,
     },
     /// The name of a field reads as if it were about something for which another name is reserved.
     #[error(
-        "The name of the custom field `{field}` of the output port suggests that it contains {meaning}. Rename it to \
-         `{name}` if it does. Otherwise, choose a name that says what the field contains."
+        "The name of the {field} suggests that it contains {meaning}. Rename it to `{name}` if it does. Otherwise, \
+         choose a name that says what the field contains."
     )]
     FieldNameUnclear {
         /// The field.
-        field: String,
+        field: Origin,
         /// What the field seems to be about.
         meaning: &'static str,
         /// The field's name in that case.
@@ -454,5 +598,7 @@ pub enum Refusal {
     },
 }
 
+#[cfg(test)]
+mod all;
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct, Team};
+use dmm_mesh::{
+    Agreement, AgreementRef, Consumer, CustomFields, DataContract, DataProduct, OutputPort, Team,
+};
 
 use crate::arn::Arn;
+use crate::custom;
 use crate::entitlement::{Entitlement, Entitlements, Permission, Place, RolePolicy};
 use crate::guardrails::{self, Guardrails};
 use crate::name::PolicyName;
@@ -76,6 +79,8 @@ pub struct Context<'a> {
     pub consumer: Option<&'a DataProduct>,
     /// The providing data product; `None` if it does not exist.
     pub provider: Option<&'a DataProduct>,
+    /// The data contract with the id of [`contract_id`]; `None` if it does not exist, or if none is needed.
+    pub contract: Option<&'a DataContract>,
     /// What AWS says about the resources of [`resources`].
     pub facts: &'a BTreeMap<Arn, ResourceFacts>,
     /// The id of each role that the agreement ever gave access to, according to its record.
@@ -121,7 +126,7 @@ fn grant<'a>(
     context: &Context<'a>,
 ) -> Result<(&'a Role, Permission, Vec<Refusal>), Refusal> {
     let Context { role, guardrails, .. } = context;
-    let (product, access) = provided_access(agreement, context.provider)?;
+    let (product, access) = provided_access(agreement, context.provider, context.contract, guardrails)?;
     let access = access.limited_to(&agreement.roles)?;
     let reference = context.reference.clone()?;
     let role = role.ok_or_else(|| Refusal::RoleMissing { role: reference.name().clone() })?;
@@ -130,7 +135,8 @@ fn grant<'a>(
     let access = access.with_keys(context.facts)?;
     let statements = access.statements(&role.name);
     guardrails.check_statements(&statements)?;
-    let (proofs, mut findings) = owners::of_resources(&Owner::of_product(product), &access, context)?;
+    let (proofs, mut findings) =
+        owners::of_resources(&owner_of(product, &access, context), &access, context)?;
     let consumer = Owner::of_consumer(&agreement.consumer, context.consumer);
     findings.extend(owners::of_role(&consumer, role, context)?);
     let limits = Limits {
@@ -148,11 +154,36 @@ fn grant<'a>(
     Ok((role, permission, findings))
 }
 
+/// Who has to own the resources of the port.
+///
+/// Whoever owns a data contract decides which resources it names, and may be another team than the one that owns the data
+/// product. The resources of the providing team as a whole are none of its business: then only what belongs to the data
+/// product itself can be given.
+fn owner_of(product: &DataProduct, access: &PortAccess, context: &Context<'_>) -> Owner {
+    let owner = Owner::of_product(product);
+    let is_anothers = access.contract().is_some()
+        && context.contract.and_then(|contract| contract.owner_team_id.as_ref()) != owner.team.as_ref();
+    if is_anothers { Owner { team: None, ..owner } } else { owner }
+}
+
+/// The id of the data contract that has to be read before it is known what the agreement gives access to; `None` if the
+/// agreement is not in force, or if its port says itself where the data is.
+#[must_use]
+pub fn contract_id<'a>(agreement: &Agreement, provider: Option<&'a DataProduct>) -> Option<&'a str> {
+    let (_, port) = provided_port(agreement, provider).ok()?;
+    port::contract_id(port).filter(|_| agreement.is_in_force())
+}
+
 /// The resources that AWS has to be asked about before the agreement gives access to them: those that carry the tags of
 /// their owner. Empty if the agreement is not in force, or if the port is refused anyway.
 #[must_use]
-pub fn resources(agreement: &Agreement, provider: Option<&DataProduct>) -> BTreeSet<Arn> {
-    match provided_access(agreement, provider) {
+pub fn resources(
+    agreement: &Agreement,
+    provider: Option<&DataProduct>,
+    contract: Option<&DataContract>,
+    guardrails: &Guardrails,
+) -> BTreeSet<Arn> {
+    match provided_access(agreement, provider, contract, guardrails) {
         Ok((_, access)) if agreement.is_in_force() => {
             // Tables carry no tags, but may be governed by Lake Formation.
             let tables: BTreeSet<Arn> = access.tables().cloned().collect();
@@ -180,9 +211,9 @@ pub fn consumer_role(
         Consumer::DataProduct { id, .. } => {
             let label = format!("data product {id}");
             let product = product.ok_or_else(|| Refusal::ConsumerGone { consumer: label.clone() })?;
-            match (role_field(&product.custom), team) {
+            match (role_field(&label, &product.custom)?, team) {
                 (Some(value), _) => read_role(&label, value),
-                (None, Some(team)) if role_field(&team.custom).is_some() => {
+                (None, Some(team)) if names_role(&team.custom) => {
                     consumer_role(&Consumer::Team { id: team.id.clone() }, None, Some(team))
                 }
                 (None, _) => Err(Refusal::RoleFieldMissing { consumer: label, owner_may_name_it: true }),
@@ -191,7 +222,7 @@ pub fn consumer_role(
         Consumer::Team { id } => {
             let label = format!("team {id}");
             let team = team.ok_or_else(|| Refusal::ConsumerGone { consumer: label.clone() })?;
-            match role_field(&team.custom) {
+            match role_field(&label, &team.custom)? {
                 Some(value) => read_role(&label, value),
                 None => Err(Refusal::RoleFieldMissing { consumer: label, owner_may_name_it: false }),
             }
@@ -201,10 +232,16 @@ pub fn consumer_role(
     }
 }
 
-/// The custom field with the role of a data product or team; `None` if it is missing or blank.
+/// Whether a data product or a team with these custom fields names a role.
 #[must_use]
-pub fn role_field(custom: &BTreeMap<String, String>) -> Option<&str> {
-    custom.get(ROLE_FIELD).map(|value| value.trim()).filter(|value| !value.is_empty())
+pub fn names_role(custom: &CustomFields) -> bool {
+    custom::is_present(custom, ROLE_FIELD)
+}
+
+/// The custom field with the role of a data product or team, `consumer`; `None` if it is missing or blank.
+fn role_field<'a>(consumer: &str, custom: &'a CustomFields) -> Result<Option<&'a str>, Refusal> {
+    let field = custom::field(custom, &format!("consuming {consumer}"), ROLE_FIELD)?;
+    Ok(field.map(|field| field.value))
 }
 
 fn read_role(consumer: &str, value: &str) -> Result<RoleReference, Refusal> {
@@ -220,18 +257,46 @@ fn read_role(consumer: &str, value: &str) -> Result<RoleReference, Refusal> {
 fn provided_access<'a>(
     agreement: &Agreement,
     provider: Option<&'a DataProduct>,
+    contract: Option<&DataContract>,
+    guardrails: &Guardrails,
 ) -> Result<(&'a DataProduct, PortAccess), Refusal> {
+    let (product, port) = provided_port(agreement, provider)?;
+    Ok((product, port::read(port, contract, guardrails.home())?))
+}
+
+/// What the port of the agreement gives access to, whether or not the access is given.
+///
+/// # Errors
+///
+/// The [`Refusal`] of the port.
+pub fn access(agreement: &Agreement, context: &Context<'_>) -> Result<PortAccess, Refusal> {
+    let (_, access) = provided_access(agreement, context.provider, context.contract, context.guardrails)?;
+    Ok(access)
+}
+
+/// The output port that the agreement is about.
+fn provided_port<'a>(
+    agreement: &Agreement,
+    provider: Option<&'a DataProduct>,
+) -> Result<(&'a DataProduct, &'a OutputPort), Refusal> {
     let (Some(product_id), Some(port_id)) =
         (&agreement.provider.data_product_id, &agreement.provider.output_port_id)
     else {
         return Err(Refusal::ProviderUnknown);
     };
     let product = provider.ok_or_else(|| Refusal::ProductGone { product: product_id.clone() })?;
-    let port = product
-        .output_port(port_id)
-        .ok_or_else(|| Refusal::PortGone { product: product_id.clone(), port: port_id.clone() })?;
-    Ok((product, port::read(port)?))
+    let (product_id, port_id) = (product_id.clone(), port_id.clone());
+    match product.output_ports(&port_id).as_slice() {
+        [only] => Ok((product, only)),
+        [] => Err(Refusal::PortGone { product: product_id, port: port_id }),
+        several => {
+            let versions = several.iter().map(|port| port.version.clone()).collect();
+            Err(Refusal::PortAmbiguous { product: product_id, port: port_id, versions })
+        }
+    }
 }
 
+#[cfg(test)]
+mod contract_tests;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use dmm_mesh::{AgreementKind, AgreementRef, OutputPort};
 use crate::document::Document;
 use crate::entitlement::{Place, RolePolicy};
 use crate::guardrails::{GuardrailSettings, Guardrails};
+use crate::home::Home;
 use crate::name::PolicyName;
 use crate::ownership::Ownership;
 use crate::policy::{self, Limits};
@@ -62,6 +63,7 @@ pub fn place(role: &str, agreement: &AgreementRef) -> Place {
 pub fn settings() -> GuardrailSettings {
     GuardrailSettings {
         account: "123456789012".to_owned(),
+        region: "eu-central-1".to_owned(),
         allowed_roles: vec!["*".to_owned()],
         allowed_resource_accounts: vec!["*".to_owned()],
         resource_ownership: Ownership::Off,
@@ -80,7 +82,8 @@ pub fn guardrails(protected_roles: &[&str]) -> Guardrails {
 /// The document that a role with the tag `dmm-integration` gets for this port with the [`settings`].
 #[must_use]
 pub fn granted_document(port: &OutputPort, role: &str) -> Document {
-    let statements = port::read(port).expect("a valid port").statements(&role_name(role));
+    let statements =
+        port::read(port, None, &Home::default()).expect("a valid port").statements(&role_name(role));
     policy::document(&statements, &Limits { opted_in_by_tag: true, ..Limits::default() })
 }
 

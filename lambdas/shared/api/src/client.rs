@@ -16,7 +16,7 @@ use crate::organization::VerifiedKey;
 use crate::retry::RetryPolicy;
 use crate::transport::{Call, Transport};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, DocumentError, Marks,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataContract, DataProduct, DocumentError, Marks,
     ProvisioningReport, RawEvent, Team,
 };
 
@@ -151,6 +151,17 @@ impl Client {
         let call = Call::get(self.transport.address(&["api", "dataproducts", id])?);
         let Some(answer) = self.transport.find(&call).await? else { return Ok(None) };
         answer.document(&call, |text| DataProduct::read(id, text)).map(Some)
+    }
+
+    /// The document of the data contract, or `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`]. A document in another form is not an error, but has a [`problem`](DataContract::problem).
+    pub async fn data_contract(&self, id: &str) -> Result<Option<DataContract>, ApiError> {
+        let call = Call::get(self.transport.address(&["api", "datacontracts", id])?);
+        let Some(answer) = self.transport.find(&call).await? else { return Ok(None) };
+        answer.document(&call, |text| DataContract::read(id, text)).map(Some)
     }
 
     /// The team, or `None` if it does not exist.

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use dmm_converge::error::MeshError;
 use dmm_converge::ports::{AgreementLists, Agreements, Organization, Reporter};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, Marks, ProvisioningReport, Team,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataContract, DataProduct, Marks,
+    ProvisioningReport, Team,
 };
 
 use crate::client::Client;
@@ -39,6 +40,10 @@ impl Agreements for Client {
 
     async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, MeshError> {
         Ok(Client::data_product(self, id).await?)
+    }
+
+    async fn data_contract(&self, id: &str) -> Result<Option<DataContract>, MeshError> {
+        Ok(Client::data_contract(self, id).await?)
     }
 
     async fn team(&self, id: &str) -> Result<Option<Team>, MeshError> {

@@ -55,9 +55,9 @@ impl Aws {
             .build();
         let mut builder = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
+            .http_client(traced(http::aws_http_client(&settings.region, settings.ca_bundle.as_deref())?))
             .region(Region::new(settings.region))
             .credentials_provider(SharedCredentialsProvider::new(settings.credentials))
-            .http_client(traced(http::aws_http_client(settings.ca_bundle.as_deref())?))
             .retry_config(retries)
             .timeout_config(timeouts)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()));

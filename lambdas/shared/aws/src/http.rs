@@ -21,17 +21,24 @@ const AMAZON_ROOTS: [&str; 5] = [
     "Starfield Services Root Certificate Authority - G2",
 ];
 
+/// How the regions of the other partitions begin. Amazon's list is about the commercial regions only, so all public roots are
+/// trusted there.
+const OTHER_PARTITIONS: [&str; 4] = ["cn-", "us-gov-", "eusc-", "us-iso"];
+
 /// The names in a root certificate are within this many bytes of its start.
 const NAMES_END: usize = 300;
 
-/// The HTTP client of all AWS clients. It trusts Amazon's roots, or instead the certificates in `ca_bundle`, a file of PEM
-/// certificates.
-pub(crate) fn aws_http_client(ca_bundle: Option<&str>) -> Result<SharedHttpClient, AwsSetupError> {
+/// The HTTP client of all AWS clients in this region. It trusts Amazon's roots, or outside the commercial regions all public
+/// ones, or instead the certificates in `ca_bundle`, a file of PEM certificates.
+pub(crate) fn aws_http_client(
+    region: &str,
+    ca_bundle: Option<&str>,
+) -> Result<SharedHttpClient, AwsSetupError> {
     let trusted = match ca_bundle {
         Some(path) => {
             TrustStore::empty().with_pem_certificate(CertificateFile::read("AWS_CA_BUNDLE", path)?.pem())
         }
-        None => amazon_roots()
+        None => roots_of(region)
             .fold(TrustStore::empty(), |store, certificate| store.with_pem_certificate(pem(certificate))),
     };
     let context = TlsContext::builder().with_trust_store(trusted).build();
@@ -48,6 +55,15 @@ pub enum AwsSetupError {
     /// The TLS configuration cannot be built.
     #[error("the HTTP client for AWS cannot be built")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The roots that are trusted in this region, as DER.
+fn roots_of(region: &str) -> Box<dyn Iterator<Item = &'static [u8]>> {
+    if OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix)) {
+        Box::new(TLS_SERVER_ROOT_CERTS.iter().map(|certificate| &**certificate))
+    } else {
+        Box::new(amazon_roots())
+    }
 }
 
 /// Amazon's roots among the public ones, as DER.
@@ -69,6 +85,19 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
+
+    const REGION: &str = "eu-central-1";
+
+    #[test]
+    fn outside_the_commercial_regions_all_public_roots_are_trusted() {
+        for region in ["cn-north-1", "us-gov-west-1", "eusc-de-east-1"] {
+            assert_eq!(roots_of(region).count(), TLS_SERVER_ROOT_CERTS.len(), "{region}");
+            aws_http_client(region, None).expect("a client");
+        }
+        for region in ["eu-central-1", "us-east-1", "ap-southeast-2"] {
+            assert_eq!(roots_of(region).count(), AMAZON_ROOTS.len(), "{region}");
+        }
+    }
 
     fn file(content: &str) -> (NamedTempFile, String) {
         let mut file = NamedTempFile::new().expect("a file");
@@ -100,7 +129,7 @@ mod tests {
     fn a_file_of_certificates_replaces_amazons_roots() {
         let certificates: String = amazon_roots().map(pem).collect();
         let (_file, path) = file(&certificates);
-        aws_http_client(Some(&path)).expect("a client");
+        aws_http_client(REGION, Some(&path)).expect("a client");
     }
 
     #[test]
@@ -110,7 +139,7 @@ mod tests {
         let root = pem(amazon_roots().next().expect("a root"));
         for content in ["", "no certificate", broken, open, &format!("{root}{broken}")] {
             let (_file, path) = file(content);
-            let error = aws_http_client(Some(&path)).expect_err("an error");
+            let error = aws_http_client(REGION, Some(&path)).expect_err("an error");
             assert!(
                 matches!(error, AwsSetupError::CaBundle(CertificateFileError::Invalid { .. })),
                 "{error:?}"
@@ -118,7 +147,7 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains("AWS_CA_BUNDLE") && text.contains(&path), "{text}");
         }
-        let error = aws_http_client(Some("/no/such/file.pem")).expect_err("an error");
+        let error = aws_http_client(REGION, Some("/no/such/file.pem")).expect_err("an error");
         assert!(
             matches!(error, AwsSetupError::CaBundle(CertificateFileError::Unreadable { .. })),
             "{error:?}"

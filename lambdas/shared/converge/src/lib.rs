@@ -2,6 +2,7 @@
 //!
 //! - [`ports`]: the traits that this crate needs, for adapters to implement.
 //! - [`converge`]: makes AWS match one agreement.
+//! - [`Explainer`]: the same decision with its reasons, without changing anything.
 //! - [`adapters`]: selects the adapter for a kind of place; [`packing`] is the adapter for the policies of roles.
 //! - [`brake`]: how many revocations are too many; [`gate`]: what is asked before each; [`window`]: the gate for events.
 //! - [`organization`]: whose API key this is. [`Mode`]: act, or only watch; [`dry_run`]: what a run would change.
@@ -14,6 +15,7 @@ pub mod converge;
 pub mod dry_run;
 pub mod error;
 pub mod gate;
+mod inputs;
 pub mod mode;
 pub mod organization;
 mod outcome;
@@ -27,5 +29,6 @@ pub mod window;
 pub use brake::Brake;
 pub use converge::Converger;
 pub use error::Error;
+pub use inputs::Explainer;
 pub use mode::Mode;
 pub use outcome::{Convergence, Outcome};

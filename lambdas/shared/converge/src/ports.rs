@@ -12,18 +12,21 @@ use dmm_access::ownership::ResourceFacts;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataProduct, Marks, ProvisioningReport, Team,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, DataContract, DataProduct, Marks,
+    ProvisioningReport, Team,
 };
 
 use crate::error::{AwsError, MeshError, RoleListError};
 
-/// Reads agreements, and the data products and teams that take part in them.
+/// Reads agreements, and the data products, data contracts and teams that take part in them.
 #[async_trait]
 pub trait Agreements: Send + Sync {
     /// The agreement as it is now, in whichever generation it is found; `None` if it does not exist.
     async fn agreement(&self, reference: &AgreementRef) -> Result<Option<Agreement>, MeshError>;
     /// The data product; `None` if it does not exist.
     async fn data_product(&self, id: &str) -> Result<Option<DataProduct>, MeshError>;
+    /// The document of the data contract; `None` if it does not exist.
+    async fn data_contract(&self, id: &str) -> Result<Option<DataContract>, MeshError>;
     /// The team; `None` if it does not exist.
     async fn team(&self, id: &str) -> Result<Option<Team>, MeshError>;
 }

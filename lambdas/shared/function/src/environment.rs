@@ -61,6 +61,13 @@ impl Environment<'static> {
     }
 }
 
+impl<'a> Environment<'a> {
+    /// Looks variables up with this function.
+    pub(crate) fn of(lookup: &'a dyn Fn(&str) -> Result<String, VarError>) -> Environment<'a> {
+        Environment { lookup }
+    }
+}
+
 impl Environment<'_> {
     /// The value without surrounding white space; `None` if the variable is not set, blank or not Unicode.
     pub(crate) fn get(&self, name: &str) -> Option<String> {

@@ -7,8 +7,10 @@
 mod agreement_handler;
 pub mod config;
 mod environment;
+mod explain;
 pub mod telemetry;
 pub mod wiring;
 
 pub use agreement_handler::AgreementHandler;
 pub use environment::VariableError;
+pub use explain::{ExplainError, explain};

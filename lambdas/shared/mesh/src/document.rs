@@ -49,7 +49,13 @@ pub(crate) fn read(text: &[u8]) -> Result<Value, DocumentError> {
 /// The members of a document, which must have this id.
 pub(crate) fn object<'a>(document: &'a Value, id: &str) -> Result<&'a Map<String, Value>, DocumentError> {
     let members = document.as_object().ok_or(DocumentError::NotAnObject)?;
-    if Member::of(members, "id", "id").text()? == id { Ok(members) } else { Err(DocumentError::OtherId) }
+    check_id(members, id)?;
+    Ok(members)
+}
+
+/// Whether this object has this id.
+pub(crate) fn check_id(members: &Map<String, Value>, id: &str) -> Result<(), DocumentError> {
+    if Member::of(members, "id", "id").text()? == id { Ok(()) } else { Err(DocumentError::OtherId) }
 }
 
 /// A member of an object, which may be missing. `null` counts as missing.

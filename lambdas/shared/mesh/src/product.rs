@@ -1,15 +1,13 @@
 //! Data products, in both formats of the API: Data Product Specification and Open Data Product Standard.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
+use crate::custom::{self, CustomFields};
 use crate::document::{self, DocumentError, Member};
 use crate::json;
+use crate::server::Server;
 
 /// The parts of a data product that matter for access.
-///
-/// The values of custom fields are text: a string as it is, anything else as compact JSON. `null` is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataProduct {
     /// The id.
@@ -17,7 +15,7 @@ pub struct DataProduct {
     /// The id of the team that owns it.
     pub owner_team_id: Option<String>,
     /// The custom fields.
-    pub custom: BTreeMap<String, String>,
+    pub custom: CustomFields,
     /// The output ports, in the document's order.
     pub output_ports: Vec<OutputPort>,
 }
@@ -29,15 +27,25 @@ pub struct OutputPort {
     pub id: Option<String>,
     /// The name.
     pub name: Option<String>,
+    /// The version. Only the Open Data Product Standard has it.
+    pub version: Option<String>,
     /// The technology as the provider wrote it, for example `s3`.
     pub port_type: Option<String>,
-    /// The custom fields, like [`DataProduct::custom`].
-    pub custom: BTreeMap<String, String>,
+    /// The environment, for example `prod`: the member `environment`, or the custom field with that name.
+    pub environment: Option<String>,
+    /// Where the data is: the member `server`, or the custom field with that name.
+    pub server: Option<Server>,
+    /// The id of the data contract: the member `dataContractId` (Data Product Specification) or `contractId` (Open Data
+    /// Product Standard), or the custom field `contractId`.
+    pub contract_id: Option<String>,
+    /// The custom fields.
+    pub custom: CustomFields,
 }
 
 impl DataProduct {
     /// Reads an answer of the API: an Open Data Product Standard document if `kind` is `DataProduct`, else a Data Product
-    /// Specification. It must have the id that was asked for.
+    /// Specification. It must have the id that was asked for. The early form of the Data Product Specification has its id in
+    /// `info.id`.
     ///
     /// # Errors
     ///
@@ -49,11 +57,13 @@ impl DataProduct {
     /// A data product from a JSON value, with whichever id it has. `None` if [`read`](Self::read) would fail.
     #[must_use]
     pub fn from_value(document: &Value) -> Option<DataProduct> {
-        DataProduct::of(json::text(document, "id")?, document).ok()
+        let id = json::text(document, "id").or_else(|| json::text(document.get("info")?, "id"))?;
+        DataProduct::of(id, document).ok()
     }
 
     fn of(id: &str, document: &Value) -> Result<DataProduct, DocumentError> {
-        let members = document::object(document, id)?;
+        let members = document.as_object().ok_or(DocumentError::NotAnObject)?;
+        document::check_id(with_id(members), id)?;
         let format = match json::text(document, "kind") {
             Some("DataProduct") => Format::Standard,
             _ => Format::Specification,
@@ -62,46 +72,84 @@ impl DataProduct {
         Ok(DataProduct {
             id: id.to_owned(),
             owner_team_id: format.owner(members)?,
-            custom: format.custom(document, members, ["custom", "customProperties"])?,
-            output_ports: ports.iter().map(|port| OutputPort::of(format, port)).collect::<Result<_, _>>()?,
+            custom: custom_fields(members, ["custom", "customProperties"])?,
+            output_ports: ports.iter().map(OutputPort::of).collect::<Result<_, _>>()?,
         })
     }
 
-    /// The output port that an agreement names: the one with this id, or else the one with this name.
+    /// The output ports that an agreement may mean: those with this id, or else those with this name.
     ///
-    /// `None` if there is none or if there are several (in the Open Data Product Standard, several versions of a port have
-    /// the same name): access must not be granted to the wrong one.
+    /// There should be exactly one. In the Open Data Product Standard, several versions of a port may have the same name;
+    /// access must not be granted to the wrong one.
     #[must_use]
-    pub fn output_port(&self, id_or_name: &str) -> Option<&OutputPort> {
-        let by = |key: fn(&OutputPort) -> Option<&str>| {
-            self.output_ports.iter().filter(move |port| key(port) == Some(id_or_name))
+    pub fn output_ports(&self, id_or_name: &str) -> Vec<&OutputPort> {
+        let by = |key: fn(&OutputPort) -> Option<&str>| -> Vec<&OutputPort> {
+            self.output_ports.iter().filter(|port| key(port) == Some(id_or_name)).collect()
         };
-        let mut found = by(|port| port.id.as_deref()).peekable();
-        if found.peek().is_some() {
-            return only(found);
-        }
-        only(by(|port| port.name.as_deref()))
+        let found = by(|port| port.id.as_deref());
+        if found.is_empty() { by(|port| port.name.as_deref()) } else { found }
     }
 }
 
 impl OutputPort {
-    fn of(format: Format, port: &Value) -> Result<OutputPort, DocumentError> {
+    fn of(port: &Value) -> Result<OutputPort, DocumentError> {
         let expected = "a list of objects";
         let members = port.as_object().ok_or(DocumentError::Invalid { member: "outputPorts", expected })?;
         let text = |name, path| {
-            let text = Member::of(members, name, path).optional_text()?;
+            let text = Member::of(members, name, path).optional_text()?.map(str::trim);
             Ok::<_, DocumentError>(text.filter(|text| !text.is_empty()).map(str::to_owned))
         };
+        let named = |name: &str| custom_value(members, name);
+        let contract_id = match text("dataContractId", "outputPorts[].dataContractId")? {
+            Some(id) => Some(id),
+            None => text("contractId", "outputPorts[].contractId")?
+                .or_else(|| named("contractId").and_then(custom::text)),
+        };
+        let server = members.get("server").filter(|server| !server.is_null()).or_else(|| named("server"));
         Ok(OutputPort {
             id: text("id", "outputPorts[].id")?,
             name: text("name", "outputPorts[].name")?,
+            version: members.get("version").and_then(custom::text),
             port_type: text("type", "outputPorts[].type")?,
-            custom: format.custom(
-                port,
-                members,
-                ["outputPorts[].custom", "outputPorts[].customProperties"],
-            )?,
+            environment: text("environment", "outputPorts[].environment")?
+                .or_else(|| named("environment").and_then(custom::text)),
+            server: server.and_then(Value::as_object).map(|server| Server::of(None, server)),
+            contract_id: contract_id.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()),
+            custom: custom_fields(members, ["outputPorts[].custom", "outputPorts[].customProperties"])?,
         })
+    }
+
+    /// What people know the port by: its id, or its name.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.id.as_deref().or(self.name.as_deref()).unwrap_or_default()
+    }
+}
+
+/// The value of the custom field with this name, in camel case or in any other case, with or without hyphens.
+fn custom_value<'a>(owner: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let map = owner.get("custom").and_then(Value::as_object).into_iter().flatten();
+    let mut fields = map.map(|(name, value)| (name.as_str(), value)).chain(custom::properties(owner));
+    fields
+        .find(|(own, value)| custom::key(own) == custom::key(name) && !value.is_null())
+        .map(|(_, value)| value)
+}
+
+/// The custom fields in both forms. `paths` are the names of the members.
+fn custom_fields(
+    members: &Map<String, Value>,
+    [map, list]: [&'static str; 2],
+) -> Result<CustomFields, DocumentError> {
+    Member::of(members, "custom", map).optional_object()?;
+    Member::of(members, "customProperties", list).optional_list()?;
+    Ok(CustomFields::of(members))
+}
+
+/// The object that has the document's id: the document, or `info` in the early form of the Data Product Specification.
+fn with_id(members: &Map<String, Value>) -> &Map<String, Value> {
+    match members.get("info").and_then(Value::as_object) {
+        Some(info) if !members.contains_key("id") && info.contains_key("id") => info,
+        _ => members,
     }
 }
 
@@ -115,38 +163,23 @@ enum Format {
 }
 
 impl Format {
-    /// The custom fields of a data product or a port. `paths` are the names of the member in the two formats.
-    fn custom(
-        self,
-        owner: &Value,
-        members: &Map<String, Value>,
-        paths: [&'static str; 2],
-    ) -> Result<BTreeMap<String, String>, DocumentError> {
-        let [specification, standard] = paths;
-        match self {
-            Format::Specification => {
-                Member::of(members, "custom", specification).optional_object()?;
-                Ok(json::custom_map(owner))
-            }
-            Format::Standard => {
-                Member::of(members, "customProperties", standard).optional_list()?;
-                Ok(json::custom_properties(owner))
-            }
-        }
-    }
-
-    /// The id of the team that owns the data product. In the Data Product Specification, it is `info.owner`. In the Open Data
-    /// Product Standard, `team` is the team's id, or an object with the id in `name` or `id`.
+    /// The id of the team that owns the data product. In the Data Product Specification, it is `info.owner`; in its early
+    /// form, it may be `owner.teamId`. In the Open Data Product Standard, `team` is the team's id, or an object with the id in
+    /// `name` or `id`.
     fn owner(self, members: &Map<String, Value>) -> Result<Option<String>, DocumentError> {
         let text = |object, name, path| {
             let text = Member::of(object, name, path).optional_text()?;
             Ok::<_, DocumentError>(text.filter(|id| !matches!(*id, "" | "unknown")).map(str::to_owned))
         };
         match (self, members.get("team")) {
-            (Format::Specification, _) => match Member::of(members, "info", "info").optional_object()? {
-                Some(info) => text(info, "owner", "info.owner"),
-                None => Ok(None),
-            },
+            (Format::Specification, _) => {
+                let info = Member::of(members, "info", "info").optional_object()?;
+                let owner = info.map(|info| text(info, "owner", "info.owner")).transpose()?.flatten();
+                match members.get("owner") {
+                    Some(Value::Object(early)) if owner.is_none() => text(early, "teamId", "owner.teamId"),
+                    _ => Ok(owner),
+                }
+            }
             (Format::Standard, Some(Value::Object(team))) => {
                 let (name, id) = (text(team, "name", "team.name")?, text(team, "id", "team.id")?);
                 Ok(name.or(id))
@@ -158,16 +191,17 @@ impl Format {
     }
 }
 
-fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
-    let first = items.next()?;
-    items.next().is_none().then_some(first)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn find<'a>(product: &'a DataProduct, id_or_name: &str) -> Option<&'a OutputPort> {
+        let found = product.output_ports(id_or_name);
+        assert!(found.len() < 2, "{found:?}");
+        found.first().copied()
+    }
 
     fn specification() -> DataProduct {
         read(include_str!("../tests/fixtures/data_product_specification.json"))
@@ -187,11 +221,11 @@ mod tests {
         let product = specification();
         assert_eq!(product.id, "stock-levels");
         assert_eq!(product.owner_team_id.as_deref(), Some("warehouse-logistics"));
-        assert_eq!(product.custom["aws-role-name"], "stock-levels-job");
-        let port = product.output_port("stock-levels-s3-v1").expect("a port");
+        assert_eq!(product.custom.get("aws-role-name"), Some("stock-levels-job"));
+        let port = find(&product, "stock-levels-s3-v1").expect("a port");
         assert_eq!(port.name.as_deref(), Some("Stock levels, files"));
         assert_eq!(port.port_type.as_deref(), Some("s3"));
-        assert_eq!(port.custom["aws-s3-bucket-arn"], "arn:aws:s3:::acme-warehouse-stock-levels");
+        assert_eq!(port.custom.get("aws-s3-bucket-arn"), Some("arn:aws:s3:::acme-warehouse-stock-levels"));
     }
 
     #[test]
@@ -199,25 +233,29 @@ mod tests {
         let product = standard();
         assert_eq!(product.id, "urn:acme:dataproduct:delivery-forecast");
         assert_eq!(product.owner_team_id.as_deref(), Some("delivery-planning"));
-        assert_eq!(product.custom["aws-role-name"], "delivery-forecast-job");
-        let port = product.output_port("delivery-forecast-s3").expect("a port");
+        assert_eq!(product.custom.get("aws-role-name"), Some("delivery-forecast-job"));
+        let port = find(&product, "delivery-forecast-s3").expect("a port");
         assert_eq!(port.id, None);
-        assert_eq!(port.custom["output-port-type"], "s3_bucket");
-        assert_eq!(port.custom["aws-s3-bucket-arn"], "arn:aws:s3:::acme-delivery-forecast");
+        assert_eq!(port.custom.get("output-port-type"), Some("s3_bucket"));
+        assert_eq!(port.custom.get("aws-s3-bucket-arn"), Some("arn:aws:s3:::acme-delivery-forecast"));
     }
 
     #[test]
     fn custom_fields_that_are_not_strings_become_text() {
         let (specification, standard) = (specification(), standard());
-        assert_eq!(specification.custom["cost-centre"], "4711");
-        assert_eq!(standard.custom["cost-centre"], "4712");
-        assert!(!standard.custom.contains_key("reviewer"));
-        let port = specification.output_port("stock-levels-glue-v2").expect("a port");
-        assert_eq!(port.custom["retention-days"], "400");
-        assert_eq!(port.custom["certified"], "true");
-        assert!(!port.custom.contains_key("contact"));
-        let port = standard.output_port("delivery-forecast-s3").expect("a port");
-        assert_eq!(port.custom["server"], r#"{"location":"s3://acme-delivery-forecast"}"#);
+        assert_eq!(specification.custom.get("cost-centre"), Some("4711"));
+        assert_eq!(standard.custom.get("cost-centre"), Some("4712"));
+        assert!(standard.custom.get("reviewer").is_none());
+        let port = find(&specification, "stock-levels-glue-v2").expect("a port");
+        assert_eq!(port.custom.get("retention-days"), Some("400"));
+        assert_eq!(port.custom.get("certified"), Some("true"));
+        assert!(port.custom.get("contact").is_none());
+        let port = find(&standard, "delivery-forecast-s3").expect("a port");
+        assert_eq!(port.custom.get("server"), Some(r#"{"location":"s3://acme-delivery-forecast"}"#));
+        assert_eq!(
+            port.server.as_ref().and_then(|server| server.get("location")),
+            Some("s3://acme-delivery-forecast")
+        );
     }
 
     #[test]
@@ -240,14 +278,14 @@ mod tests {
             {"id": "b", "name": "c"},
         ]});
         let product = DataProduct::from_value(&document).expect("a data product");
-        assert_eq!(product.output_port("b").and_then(|port| port.name.as_deref()), Some("c"));
-        assert_eq!(product.output_port("c").and_then(|port| port.id.as_deref()), Some("b"));
-        assert_eq!(product.output_port("d"), None);
+        assert_eq!(find(&product, "b").and_then(|port| port.name.as_deref()), Some("c"));
+        assert_eq!(find(&product, "c").and_then(|port| port.id.as_deref()), Some("b"));
+        assert_eq!(find(&product, "d"), None);
     }
 
     #[test]
-    fn a_name_of_several_ports_finds_none() {
-        assert_eq!(standard().output_port("delivery-forecast-table"), None);
+    fn a_name_of_several_ports_finds_all() {
+        assert_eq!(standard().output_ports("delivery-forecast-table").len(), 2);
     }
 
     #[test]
@@ -270,6 +308,42 @@ mod tests {
         for (text, named) in cases {
             let error = DataProduct::read("p", text.as_bytes()).expect_err(text).to_string();
             assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_server_the_environment_and_the_contract_are_read_in_both_formats() {
+        let specification = json!({"id": "p", "outputPorts": [{
+            "id": "a", "type": "S3", "environment": "prod", "dataContractId": "c", "server": {"location": "s3://orders"},
+        }]});
+        let standard = json!({"kind": "DataProduct", "id": "p", "outputPorts": [{
+            "name": "a", "type": "S3", "version": "1.0.0", "contractId": "c", "customProperties": [
+                {"property": "environment", "value": "prod"},
+                {"property": "server", "value": {"location": "s3://orders"}},
+            ],
+        }]});
+        let by_custom_fields = json!({"kind": "DataProduct", "id": "p", "outputPorts": [{
+            "name": "a", "type": "S3",
+            "custom": {"Contract-ID": " c ", "environment": "prod", "server": {"location": "s3://orders"}},
+        }]});
+        for document in [specification, standard, by_custom_fields] {
+            let product = DataProduct::from_value(&document).expect("a data product");
+            let port = find(&product, "a").expect("a port");
+            assert_eq!(port.environment.as_deref(), Some("prod"));
+            assert_eq!(port.contract_id.as_deref(), Some("c"));
+            let location = port.server.as_ref().and_then(|server| server.get("location"));
+            assert_eq!(location, Some("s3://orders"));
+        }
+    }
+
+    #[test]
+    fn the_early_form_has_its_id_in_info_and_its_owner_in_an_object() {
+        let info = r#"{"dataProductSpecification":"0.0.1","info":{"id":"p1","owner":"checkout"},"links":{}}"#;
+        let owner = r#"{"dataProductSpecification":"0.0.1","id":"p1","owner":{"teamId":"checkout"}}"#;
+        for text in [info, owner] {
+            let product = DataProduct::read("p1", text.as_bytes()).expect(text);
+            assert_eq!((product.id.as_str(), product.owner_team_id.as_deref()), ("p1", Some("checkout")));
+            assert!(DataProduct::read("p2", text.as_bytes()).is_err());
         }
     }
 

@@ -1,9 +1,8 @@
 //! Teams.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
+use crate::custom::CustomFields;
 use crate::document::{self, DocumentError, Member};
 use crate::json;
 
@@ -14,8 +13,8 @@ pub struct Team {
     pub id: String,
     /// The display name; the id if the answer has none.
     pub name: String,
-    /// The custom fields, like [`DataProduct::custom`](crate::DataProduct::custom).
-    pub custom: BTreeMap<String, String>,
+    /// The custom fields.
+    pub custom: CustomFields,
 }
 
 impl Team {
@@ -38,11 +37,7 @@ impl Team {
         let members = document::object(document, id)?;
         let name = Member::of(members, "name", "name").optional_text()?.filter(|name| !name.is_empty());
         Member::of(members, "custom", "custom").optional_object()?;
-        Ok(Team {
-            id: id.to_owned(),
-            name: name.unwrap_or(id).to_owned(),
-            custom: json::custom_map(document),
-        })
+        Ok(Team { id: id.to_owned(), name: name.unwrap_or(id).to_owned(), custom: CustomFields::of(members) })
     }
 }
 
@@ -57,8 +52,8 @@ mod tests {
         let document = serde_json::from_str(include_str!("../tests/fixtures/team.json")).expect("JSON");
         let team = Team::from_value(&document).expect("a team");
         assert_eq!((team.id.as_str(), team.name.as_str()), ("customer-care", "Customer care"));
-        assert_eq!(team.custom["aws-role-name"], "customer-care-analyst");
-        assert_eq!(team.custom["head-count"], "23");
+        assert_eq!(team.custom.get("aws-role-name"), Some("customer-care-analyst"));
+        assert_eq!(team.custom.get("head-count"), Some("23"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceId, TraceState};
 use opentelemetry_aws::trace::xray_propagator::{span_context_from_str, span_context_to_string};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use serde_json::{Map, Value};
@@ -24,15 +24,17 @@ pub struct TraceContext {
     /// `tracestate`, if there is one.
     pub tracestate: Option<String>,
     /// The same context as X-Ray's
-    /// [tracing header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader):
-    /// at most 100 characters plus the trace state.
+    /// [tracing header](https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader),
+    /// without the trace state: at most 100 characters. EventBridge accepts 500
+    /// ([`TraceHeader`](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html)), a trace
+    /// state may be longer, and its `;` and `=` have another meaning in this header.
     pub xray: String,
 }
 
 impl TraceContext {
     /// The context to pass on from here; `None` if there is no valid span.
     pub(crate) fn of(context: &Context) -> Option<TraceContext> {
-        let xray = span_context_to_string(context.span().span_context())?;
+        let xray = span_context_to_string(&without_state(context.span().span_context()))?;
         let mut carrier = HashMap::new();
         TraceContextPropagator::new().inject_context(context, &mut carrier);
         let tracestate = carrier.remove(TRACESTATE).filter(|state| !state.is_empty());
@@ -76,6 +78,11 @@ pub(crate) fn context_of_xray(header: Option<&str>) -> Context {
         Some(span) if span.is_valid() => Context::new().with_remote_span_context(span),
         _ => Context::new(),
     }
+}
+
+fn without_state(span: &SpanContext) -> SpanContext {
+    let (trace, id, flags) = (span.trace_id(), span.span_id(), span.trace_flags());
+    SpanContext::new(trace, id, flags, span.is_remote(), TraceState::default())
 }
 
 pub(crate) fn span_context_of(context: &Context) -> SpanContext {
@@ -131,6 +138,17 @@ mod tests {
     fn the_trace_state_is_passed_on() {
         let context = event(&json!({ "traceparent": W3C, "tracestate": "vendor=1,other=2" }));
         assert_eq!(TraceContext::of(&context).unwrap().tracestate.as_deref(), Some("vendor=1,other=2"));
+    }
+
+    #[test]
+    fn the_header_of_x_ray_has_no_trace_state_whatever_that_contains() {
+        let long = format!("vendor={},other={}", "a".repeat(250), "b".repeat(240));
+        for state in [long.as_str(), "dd=s:2;o:rum;p:00f067aa0ba902b7", "root=x,sampled=0,parent=y"] {
+            let context = event(&json!({ "traceparent": W3C, "tracestate": state }));
+            let context = TraceContext::of(&context).unwrap();
+            assert_eq!(context.xray, HEADER, "{state}");
+            assert_eq!(context.tracestate.as_deref(), Some(state));
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use dmm_mesh::OutputPort;
 
 use super::*;
+use crate::home::Home;
+use crate::origin::Origin;
 use crate::port;
 use crate::testing::settings;
 
@@ -93,14 +95,19 @@ fn resources_of_other_accounts_and_partitions_are_refused_with_their_field() {
                 format!("arn:{partition}:glue:eu-central-1:{account}:table/orders/daily"),
             ),
         ]);
-        port::read(&OutputPort { custom, ..OutputPort::default() }).unwrap()
+        port::read(
+            &OutputPort { custom: custom.into_iter().collect(), ..OutputPort::default() },
+            None,
+            &Home::default(),
+        )
+        .unwrap()
     };
     let consumer = opted_in("/", "consumer");
     assert_eq!(guardrails.check_resources(&resources("aws", "123456789012"), &consumer), Ok(()));
     assert_eq!(
         guardrails.check_resources(&resources("aws", "210987654321"), &consumer),
         Err(Refusal::AccountForbidden {
-            field: "aws-table-arn".to_owned(),
+            field: Origin::Field("aws-table-arn".to_owned()),
             account: "210987654321".to_owned()
         })
     );
@@ -178,7 +185,12 @@ fn nothing_of_the_stack_is_given_whatever_else_is_configured() {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let access = port::read(&OutputPort { custom, ..OutputPort::default() }).unwrap();
+        let access = port::read(
+            &OutputPort { custom: custom.into_iter().collect(), ..OutputPort::default() },
+            None,
+            &Home::default(),
+        )
+        .unwrap();
         let guardrails = with_own(own);
         let refusal = guardrails.check_resources(&access, &consumer);
         assert_eq!(refusal, Err(Refusal::ResourceOfStack { resource: arn.to_owned() }), "{own} {arn}");
@@ -209,10 +221,11 @@ fn a_bare_name_is_refused_if_several_accounts_are_served() {
     let port = OutputPort {
         custom: [("output-port-type", "s3_bucket"), ("aws-b-arn", "arn:aws:s3:::orders")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+            .into_iter()
+            .collect(),
         ..OutputPort::default()
     };
-    let access = port::read(&port).unwrap();
+    let access = port::read(&port, None, &Home::default()).unwrap();
     let consumer = opted_in("/", "consumer");
     let check = |guardrails: &Guardrails, text: &str| {
         guardrails.check_grant(&text.parse().unwrap(), &consumer, &access)

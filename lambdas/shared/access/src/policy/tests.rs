@@ -4,12 +4,12 @@ use dmm_mesh::OutputPort;
 use serde_json::Value;
 
 use super::*;
+use crate::home::Home;
 use crate::port;
 
 fn statements(custom: &[(&str, &str)]) -> Vec<Statement> {
-    let custom: BTreeMap<_, _> =
-        custom.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let port = port::read(&OutputPort { custom, ..OutputPort::default() }).unwrap();
+    let custom = custom.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let port = port::read(&OutputPort { custom, ..OutputPort::default() }, None, &Home::default()).unwrap();
     port.statements(&"consumer".parse().unwrap())
 }
 

@@ -1,9 +1,12 @@
-//! The custom fields of a port that hold ARNs.
+//! What a port says about its data, whichever source it is from: ARNs and texts by the names of custom fields.
 
-use std::collections::BTreeMap;
+use dmm_mesh::OutputPort;
+use dmm_mesh::custom::key;
 
 use super::rule::is_literal;
 use crate::arn::{Arn, ArnError};
+use crate::custom::{self, Field};
+use crate::origin::Origin;
 use crate::refusal::Refusal;
 
 /// The field with the S3 location of Athena's query results.
@@ -29,59 +32,108 @@ pub(super) enum Purpose {
     Data,
 }
 
-/// The field's value, unless it does not have that field or the value is blank.
-pub(super) fn value<'a>(custom: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
-    custom.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+/// Whether the [key] of a field's name says that it holds an ARN.
+pub(super) fn is_arn_field(key: &str) -> bool {
+    key.starts_with("aws") && key.ends_with("arn")
 }
 
-/// The fields whose names say that they hold an ARN, unless they are blank.
-pub(super) fn arn_fields(custom: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &str)> {
-    let is_arn_field = |name: &str| name.starts_with("aws") && name.ends_with("arn");
-    let fields = custom.iter().filter(move |(name, _)| is_arn_field(name));
-    fields.map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty())
-}
-
-/// The fields of one port.
+/// What one port says about its data.
 pub(super) struct Fields {
     port: String,
     port_type: &'static str,
-    /// In the order of the names.
+    /// The ARNs: those of a server first, then those of custom fields in the order of their names.
     pub(super) arns: Vec<ArnField>,
-    custom: BTreeMap<String, String>,
+    texts: Vec<TextField>,
 }
 
-/// A field that holds an ARN.
+/// An ARN.
 pub(super) struct ArnField {
-    /// The field's name.
+    /// The name of a custom field in some spelling. A value from a server has the name that the custom field for it would
+    /// have.
     pub(super) name: String,
-    /// Its value. Names in the Glue Data Catalog are in lower case.
+    /// The ARN. Names in the Glue Data Catalog are in lower case.
     pub(super) arn: Arn,
+    /// Where it is from.
+    pub(super) origin: Origin,
+}
+
+/// A value that is not an ARN, such as the name of a database.
+struct TextField {
+    /// The name, as for [`ArnField::name`].
+    name: String,
+    /// The value without spaces around it.
+    value: String,
+    /// Where it is from.
+    origin: Origin,
 }
 
 impl Fields {
-    /// Reads the fields of the port that people know as `port`.
-    pub(super) fn read(
-        port: String,
-        port_type: &'static str,
-        custom: &BTreeMap<String, String>,
-    ) -> Result<Fields, Refusal> {
-        let arns = arn_fields(custom).map(|(name, value)| match read_arn(value) {
-            Ok(arn) => Ok(ArnField { name: name.clone(), arn }),
-            Err(problem) => {
-                Err(Refusal::ArnMalformed { field: name.clone(), value: value.to_owned(), problem })
-            }
-        });
-        let arns = arns.collect::<Result<_, _>>()?;
-        Ok(Fields { port, port_type, arns, custom: custom.clone() })
+    /// No fields yet, of the port that people know as `port`.
+    pub(super) fn new(port: String, port_type: &'static str) -> Fields {
+        Fields { port, port_type, arns: Vec::new(), texts: Vec::new() }
     }
 
-    /// The text of the field with this name, which a policy can contain as it is.
+    /// Adds a custom field. `origin` says where a field with this name is.
+    ///
+    /// # Errors
+    ///
+    /// A refusal if its name says that it holds an ARN, but its value is not one.
+    pub(super) fn add_custom(
+        &mut self,
+        field: Field<'_>,
+        origin: impl Fn(&str) -> Origin,
+    ) -> Result<(), Refusal> {
+        let (name, origin) = (field.name.to_owned(), origin(field.name));
+        if !is_arn_field(&key(field.name)) {
+            self.add_text(&name, field.value, origin);
+            return Ok(());
+        }
+        match read_arn(field.value) {
+            Ok(arn) => self.arns.push(ArnField { name, arn, origin }),
+            Err(problem) => {
+                return Err(Refusal::ArnMalformed { field: origin, value: field.value.to_owned(), problem });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the custom fields of the port.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_custom`](Self::add_custom), and if two spellings of a field differ.
+    pub(super) fn add_port(&mut self, port: &OutputPort) -> Result<(), Refusal> {
+        let owner = format!("output port {}", port.label());
+        for field in custom::fields(&port.custom, &owner, |key| key.starts_with("aws"))? {
+            self.add_custom(field, |name| Origin::Field(name.to_owned()))?;
+        }
+        Ok(())
+    }
+
+    /// An ARN under the name that the custom field for it would have.
+    ///
+    /// # Errors
+    ///
+    /// [`ArnError`] if it is not one.
+    pub(super) fn arn_field(name: &str, arn: &str, origin: Origin) -> Result<ArnField, ArnError> {
+        Ok(ArnField { name: name.to_owned(), arn: read_arn(arn)?, origin })
+    }
+
+    /// Adds a text under the name that the custom field for it would have. A text that was added earlier under this name
+    /// counts.
+    pub(super) fn add_text(&mut self, name: &str, value: &str, origin: Origin) {
+        if self.text_field(name).is_none() {
+            self.texts.push(TextField { name: name.to_owned(), value: value.to_owned(), origin });
+        }
+    }
+
+    /// The text with this name, in any spelling, which a policy can contain as it is.
     ///
     /// # Errors
     ///
     /// A refusal if the text contains a wildcard, a variable, or a character that IAM does not accept.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, Refusal> {
-        match value(&self.custom, name) {
+        match self.text_field(name).map(|field| field.value.as_str()) {
             Some(text) if !is_literal(text) => {
                 Err(self.text_malformed(name, "a text of visible ASCII characters without `*`, `?` and `${`"))
             }
@@ -89,9 +141,16 @@ impl Fields {
         }
     }
 
+    fn text_field(&self, name: &str) -> Option<&TextField> {
+        self.texts.iter().find(|field| key(&field.name) == key(name))
+    }
+
     /// The text of the field is not the `expected` one.
     pub(super) fn text_malformed(&self, field: &'static str, expected: &'static str) -> Refusal {
-        let value = value(&self.custom, field).unwrap_or_default().to_owned();
+        let (field, value) = match self.text_field(field) {
+            Some(text) => (text.origin.clone(), text.value.clone()),
+            None => (Origin::Field(field.to_owned()), String::new()),
+        };
         Refusal::TextMalformed { field, value, expected }
     }
 
@@ -126,36 +185,33 @@ impl ArnField {
     pub(super) fn purpose(&self) -> Result<Purpose, Refusal> {
         let (is_s3, is_kms) = (self.arn.service() == "s3", self.arn.service() == "kms");
         let unclear =
-            |meaning, name| Err(Refusal::FieldNameUnclear { field: self.name.clone(), meaning, name });
-        match self.name.as_str() {
-            RESULTS_FIELD if is_s3 => Ok(Purpose::Results),
-            RESULTS_KEY_FIELD if is_kms => Ok(Purpose::Results),
-            CATALOG_KEY_FIELD if is_kms => Ok(Purpose::Catalog),
-            _ if is_s3 && self.is_named_like_results() => {
-                unclear("the location of Athena's query results", RESULTS_FIELD)
-            }
-            _ if is_kms && self.is_named_like_results() => {
-                unclear("the KMS key of Athena's query results", RESULTS_KEY_FIELD)
-            }
-            name if is_kms && name.to_ascii_lowercase().contains("catalog") => {
-                unclear("the KMS key of the Glue Data Catalog", CATALOG_KEY_FIELD)
-            }
-            _ => Ok(Purpose::Data),
+            |meaning, name| Err(Refusal::FieldNameUnclear { field: self.origin.clone(), meaning, name });
+        let is = |name: &str| key(&self.name) == key(name);
+        if is(RESULTS_FIELD) && is_s3 || is(RESULTS_KEY_FIELD) && is_kms {
+            Ok(Purpose::Results)
+        } else if is(CATALOG_KEY_FIELD) && is_kms {
+            Ok(Purpose::Catalog)
+        } else if is_s3 && self.is_named_like_results() {
+            unclear("the location of Athena's query results", RESULTS_FIELD)
+        } else if is_kms && self.is_named_like_results() {
+            unclear("the KMS key of Athena's query results", RESULTS_KEY_FIELD)
+        } else if is_kms && key(&self.name).contains("catalog") {
+            unclear("the KMS key of the Glue Data Catalog", CATALOG_KEY_FIELD)
+        } else {
+            Ok(Purpose::Data)
         }
     }
 
     /// Whether the name speaks of results, and of nothing that would say that these results are the data.
     fn is_named_like_results(&self) -> bool {
-        let name = self.name.to_ascii_lowercase();
-        let words = name.split(|character: char| !character.is_ascii_alphanumeric());
-        let is_general = |word: &str| {
-            word.is_empty() || word.bytes().all(|byte| byte.is_ascii_digit()) || GENERAL_WORDS.contains(&word)
+        let is_general = |word: &String| {
+            word.bytes().all(|byte| byte.is_ascii_digit()) || GENERAL_WORDS.contains(&word.as_str())
         };
-        name.contains("result") && words.into_iter().all(is_general)
+        key(&self.name).contains("result") && custom::words(&self.name).iter().all(is_general)
     }
 
     /// The value is an ARN, but not the `expected` one.
     pub(super) fn unsupported(&self, expected: &'static str) -> Refusal {
-        Refusal::ArnUnsupported { field: self.name.clone(), arn: self.arn.to_string(), expected }
+        Refusal::ArnUnsupported { field: self.origin.clone(), arn: self.arn.to_string(), expected }
     }
 }

@@ -74,7 +74,7 @@ impl Location {
     /// The location that a field names.
     pub(super) fn of(field: &ArnField) -> Result<Location, Refusal> {
         if is_object(&field.arn) {
-            return Err(Refusal::SingleObject { field: field.name.clone(), arn: field.arn.to_string() });
+            return Err(Refusal::SingleObject { field: field.origin.clone(), arn: field.arn.to_string() });
         }
         Location::read(&field.arn)
             .ok_or_else(|| field.unsupported("the ARN of a bucket or of a prefix in a bucket"))

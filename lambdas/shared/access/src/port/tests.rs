@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::*;
@@ -10,9 +8,13 @@ const TABLE: &str = "arn:aws:glue:eu-central-1:123456789012:table/orders/daily";
 const FOLDER: &str = "arn:aws:s3:::orders-data/daily";
 const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/0a1b";
 
+/// Reads a port that names no data contract.
+fn read(port: &OutputPort) -> Result<PortAccess, Refusal> {
+    super::read(port, None, &Home::default())
+}
+
 fn port(custom: &[(&str, &str)]) -> OutputPort {
-    let custom: BTreeMap<_, _> =
-        custom.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let custom = custom.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     OutputPort { id: Some("daily".to_owned()), custom, ..OutputPort::default() }
 }
 
@@ -170,7 +172,7 @@ fn an_arn_of_the_wrong_kind_is_refused_with_its_field() {
             _ => read(&port(&custom)),
         };
         assert!(
-            matches!(&refusal, Err(Refusal::ArnUnsupported { field, .. }) if field == "aws-odd-arn"),
+            matches!(&refusal, Err(Refusal::ArnUnsupported { field: Origin::Field(name), .. }) if name == "aws-odd-arn"),
             "{arn}: {refusal:?}"
         );
     }
@@ -181,7 +183,7 @@ fn a_wildcard_is_refused_in_every_service() {
     for arn in ["arn:aws:s3:::*", "arn:aws:s3:::orders-data/*", "*", "arn:aws:glue:*:*:table/*/*"] {
         let refusal = read(&port(&[("output-port-type", "s3_bucket"), ("aws-bucket-arn", arn)])).unwrap_err();
         assert!(
-            matches!(&refusal, Refusal::ArnMalformed { problem: ArnError::Wildcard, field, .. } if field == "aws-bucket-arn"),
+            matches!(&refusal, Refusal::ArnMalformed { problem: ArnError::Wildcard, field: Origin::Field(name), .. } if name == "aws-bucket-arn"),
             "{refusal:?}"
         );
     }
@@ -210,7 +212,7 @@ fn only_the_exact_name_of_the_field_gives_the_right_to_write_results() {
     assert!(resources(&lab, "Read").contains(&"arn:aws:s3:::lab/exam-results/*".to_owned()));
     for (field, arn, name) in [
         ("aws-result-arn", "arn:aws:s3:::query-results", "`aws-athena-results-arn`"),
-        ("aws-athena-Results-arn", "arn:aws:s3:::query-results", "`aws-athena-results-arn`"),
+        ("awsAthenaResultArn", "arn:aws:s3:::query-results", "`aws-athena-results-arn`"),
         ("aws-query-results-2-arn", "arn:aws:s3:::query-results", "`aws-athena-results-arn`"),
         ("aws-result-key-arn", KEY, "`aws-athena-results-key-arn`"),
         ("aws-catalog-key-arn", KEY, "`aws-glue-catalog-key-arn`"),
@@ -341,7 +343,7 @@ fn an_alias_without_a_key_of_its_own_account_and_region_is_refused_with_its_fiel
     ] {
         let refusal = encrypted_with(ALIAS).with_keys(&facts(ALIAS, key)).unwrap_err();
         assert!(
-            matches!(&refusal, Refusal::AliasWithoutKey { field, .. } if field == "aws-key-arn"),
+            matches!(&refusal, Refusal::AliasWithoutKey { field: Origin::Field(name), .. } if name == "aws-key-arn"),
             "{refusal:?}"
         );
         assert!(refusal.to_string().contains("Set the field to the ARN of the key"), "{refusal}");

@@ -10,7 +10,7 @@ fn a_refusal_says_what_to_do() {
     );
     assert_eq!(
         Refusal::ArnMalformed {
-            field: "aws-s3-bucket-arn".to_owned(),
+            field: Origin::Field("aws-s3-bucket-arn".to_owned()),
             value: "arn:aws:s3:::*".to_owned(),
             problem: ArnError::Wildcard,
         }

@@ -62,6 +62,7 @@ fn target_as(
             role,
             consumer: Some(&consumer()),
             provider,
+            contract: None,
             facts: &BTreeMap::new(),
             role_ids: &BTreeMap::new(),
             guardrails: &guardrails(&["protected"]),
@@ -189,6 +190,31 @@ fn missing_or_forbidden_things_are_refused() {
 }
 
 #[test]
+fn a_port_in_two_versions_is_refused_with_them() {
+    let port = |version: &str| json!({ "name": "daily", "version": version, "contractId": version });
+    let provider = product(&json!({ "kind": "DataProduct", "id": "orders",
+        "outputPorts": [port("1.0.0"), port("2.0.0")] }));
+    let target = target(&agreement(&by_product()), Some(&role("consumer")), Some(&provider));
+    let Desired::Refused(refusal) = target.desired else { panic!("{target:?}") };
+    assert_eq!(refusal.code(), "PortAmbiguous");
+    assert!(refusal.to_string().contains("two versions (1.0.0 and 2.0.0) named daily"), "{refusal}");
+}
+
+#[test]
+fn the_role_is_named_in_any_spelling_and_two_spellings_must_agree() {
+    let by_team = Consumer::Team { id: "marketing".to_owned() };
+    let named = |custom: Value| consumer_role(&by_team, None, Some(&team(&custom)));
+    assert_eq!(named(json!({ "awsRoleName": "consumer" })).unwrap().name().as_str(), "consumer");
+    let refusal = named(json!({ "awsRoleName": "a", "aws-role-name": "b" })).unwrap_err();
+    assert!(refusal.to_string().contains("of the consuming team marketing are the same field"), "{refusal}");
+    let by_product = Consumer::DataProduct { id: "promotions".to_owned(), team_id: None };
+    let camel = product(&json!({ "kind": "DataProduct", "id": "promotions",
+        "customProperties": [{ "property": "awsRoleName", "value": "consumer" }] }));
+    assert_eq!(consumer_role(&by_product, Some(&camel), None).unwrap().name().as_str(), "consumer");
+    assert!(names_role(&camel.custom));
+}
+
+#[test]
 fn a_protected_role_is_not_looked_at() {
     let mut raw = agreement(&by_product()).raw().clone();
     raw["info"]["active"] = json!(false);
@@ -250,6 +276,7 @@ fn a_role_in_another_account_is_the_business_of_another_stack() {
             role: Some(&role("consumer")),
             consumer: Some(&elsewhere),
             provider: Some(&provider()),
+            contract: None,
             facts: &BTreeMap::new(),
             role_ids: &BTreeMap::new(),
             guardrails: &guardrails(&[]),

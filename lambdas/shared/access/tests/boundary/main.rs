@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dmm_access::guardrails::Guardrails;
+use dmm_access::home::Home;
 use dmm_access::ownership::Ownership;
 use dmm_access::policy;
 use dmm_access::port::{self, PortKind};
@@ -45,7 +46,7 @@ const AFTER_THE_END: &str = "2027-01-01T00:00:00Z";
 fn decide(landscape: &Landscape) -> Target {
     let guardrails = Guardrails::new(landscape.settings.clone()).unwrap();
     let (agreement, consumer) = (&landscape.agreement, landscape.consumer.as_ref());
-    let asked = target::resources(agreement, Some(&landscape.provider));
+    let asked = target::resources(agreement, Some(&landscape.provider), None, &guardrails);
     let facts: BTreeMap<_, _> =
         landscape.facts.clone().into_iter().filter(|(arn, _)| asked.contains(arn)).collect();
     let context = Context {
@@ -53,6 +54,7 @@ fn decide(landscape: &Landscape) -> Target {
         role: Some(&landscape.role),
         consumer,
         provider: Some(&landscape.provider),
+        contract: None,
         facts: &facts,
         role_ids: &landscape.role_ids,
         guardrails: &guardrails,
@@ -101,8 +103,8 @@ fn check_role(landscape: &Landscape) {
 fn check_document(landscape: &Landscape, text: &str, expected: &Expected) {
     assert!(size::of(text) <= size::INLINE_TOTAL);
     assert!(text.chars().all(|character| (' '..='\u{ff}').contains(&character)), "{text}");
-    let port = landscape.provider.output_port("daily").unwrap();
-    let kind: PortKind = port::read(port).unwrap().kind;
+    let port = landscape.provider.output_ports("daily")[0];
+    let kind: PortKind = port::read(port, None, &Home::default()).unwrap().kind;
     let actions: BTreeSet<&str> = kind.actions().collect();
     let document: Value = serde_json::from_str(text).unwrap();
     let mut sids = BTreeSet::new();

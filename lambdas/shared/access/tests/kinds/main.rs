@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_access::arn::Arn;
 use dmm_access::guardrails::{GuardrailSettings, Guardrails};
+use dmm_access::home::Home;
 use dmm_access::ownership::{Ownership, ResourceFacts, Tags};
 use dmm_access::policy::could_be_ours;
 use dmm_access::port::PortKind;
@@ -120,14 +121,16 @@ fn decide(case: &Case, active: bool, tags: &Tags) -> Desired {
     let (provider, agreement, role) = (provider(case), agreement(case, active), role());
     let consumer =
         DataProduct::from_value(&json!({ "id": "forecast", "custom": { "aws-role-name": "consumer" } }));
+    let guardrails = Guardrails::new(settings).unwrap();
     let context = Context {
         reference: target::consumer_role(&agreement.consumer, consumer.as_ref(), None),
         role: Some(&role),
         consumer: consumer.as_ref(),
         provider: Some(&provider),
-        facts: &facts(target::resources(&agreement, Some(&provider)), tags),
+        contract: None,
+        facts: &facts(target::resources(&agreement, Some(&provider), None, &guardrails), tags),
         role_ids: &BTreeMap::new(),
-        guardrails: &Guardrails::new(settings).unwrap(),
+        guardrails: &guardrails,
     };
     Target::of(&agreement.reference, &agreement, &context).desired
 }
@@ -360,8 +363,9 @@ fn a_field_that_is_wrong_is_refused_by_its_name() {
         fields["output-port-type"] = json!(kind);
         let port =
             DataProduct::from_value(&json!({ "id": "p", "outputPorts": [{ "id": "o", "custom": fields }] }));
-        let refusal =
-            dmm_access::port::read(port.unwrap().output_port("o").unwrap()).unwrap_err().to_string();
+        let refusal = dmm_access::port::read(port.unwrap().output_ports("o")[0], None, &Home::default())
+            .unwrap_err()
+            .to_string();
         assert!(refusal.contains(named), "{kind} {fields}: {refusal}");
     }
 }

@@ -168,6 +168,25 @@ async fn data_products_and_teams_are_found_or_none() {
 }
 
 #[tokio::test]
+async fn the_documents_of_data_contracts_are_found_or_none() {
+    let server = without_anything().await;
+    let contract =
+        json!({"kind": "DataContract", "id": "urn:acme:orders", "servers": [{"server": "a", "type": "s3"}]});
+    let address = "/api/datacontracts/urn:acme:orders";
+    answers(&server, address, ResponseTemplate::new(200).set_body_json(contract)).await;
+    let agreement = ResponseTemplate::new(200).set_body_json(fixture("data_contract.json"));
+    let id = fixture("data_contract.json")["id"].as_str().expect("an id").to_owned();
+    answers(&server, &format!("/api/datacontracts/{id}"), agreement).await;
+    let client = client(&server);
+    let contract =
+        client.data_contract("urn:acme:orders").await.expect("an answer").expect("a data contract");
+    assert_eq!((contract.servers.len(), contract.problem), (1, None));
+    let agreement = client.data_contract(&id).await.expect("an answer").expect("a document");
+    assert!(agreement.problem.is_some() && agreement.servers.is_empty());
+    assert_eq!(client.data_contract("gone").await.expect("an answer"), None);
+}
+
+#[tokio::test]
 async fn the_organization_is_known_by_its_vanity_url() {
     let server = MockServer::start().await;
     let settings =

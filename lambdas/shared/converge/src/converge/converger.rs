@@ -11,12 +11,13 @@ use dmm_access::target::{self, Context, Target};
 use dmm_access::transition::Absence;
 use dmm_budget::Backoff;
 use dmm_budget::agreement::SECOND_LOOK;
-use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct, Team};
+use dmm_mesh::{Agreement, AgreementRef, Consumer, DataProduct};
 use dmm_state::ObjectStore;
 use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::gate::Gate;
+use crate::inputs::{ConsumerRole, Provided, read_consumer, read_provider};
 use crate::ports::{Agreements, Places, Reporter, Resources, Roles};
 use crate::trace;
 
@@ -48,7 +49,7 @@ pub struct Converger<'a> {
 }
 
 /// A consuming data product, the role that the consumer names, and the role in IAM with that name.
-type ConsumerRole = (Option<DataProduct>, Result<RoleReference, Refusal>, Option<Role>);
+type ReadRole = (Option<DataProduct>, Result<RoleReference, Refusal>, Option<Role>);
 
 impl Converger<'_> {
     /// Reads the agreement and, if it is in force, everything that decides what should exist for it under the name
@@ -65,15 +66,11 @@ impl Converger<'_> {
             return Ok(Some((agreement, Target::NOTHING)));
         }
         let (consumer, reference, role) = self.read_role(&agreement.consumer).await?;
-        let provider = match &agreement.provider.data_product_id {
-            Some(id) => {
-                let product = self.agreements.data_product(id).await?;
-                self.gate.sees_product(id, product.is_some());
-                product
-            }
-            None => None,
-        };
-        let resources = target::resources(&agreement, provider.as_ref());
+        let Provided { product: provider, contract } = read_provider(self.agreements, &agreement).await?;
+        if let Some(id) = &agreement.provider.data_product_id {
+            self.gate.sees_product(id, provider.is_some());
+        }
+        let resources = target::resources(&agreement, provider.as_ref(), contract.as_ref(), self.guardrails);
         let facts =
             if resources.is_empty() { BTreeMap::new() } else { self.resources.facts(&resources).await? };
         let context = Context {
@@ -81,6 +78,7 @@ impl Converger<'_> {
             role: role.as_ref(),
             consumer: consumer.as_ref(),
             provider: provider.as_ref(),
+            contract: contract.as_ref(),
             facts: &facts,
             role_ids,
             guardrails: self.guardrails,
@@ -98,6 +96,7 @@ impl Converger<'_> {
             role: role.as_ref(),
             consumer: consumer.as_ref(),
             provider: None,
+            contract: None,
             facts: &BTreeMap::new(),
             role_ids: &BTreeMap::new(),
             guardrails: self.guardrails,
@@ -117,35 +116,12 @@ impl Converger<'_> {
     }
 
     /// The consuming data product, the role that the consumer names, and the role in IAM with that name.
-    async fn read_role(&self, consumer: &Consumer) -> Result<ConsumerRole, Error> {
-        let (product, team) = self.read_consumer(consumer).await?;
-        let reference = target::consumer_role(consumer, product.as_ref(), team.as_ref());
+    async fn read_role(&self, consumer: &Consumer) -> Result<ReadRole, Error> {
+        let ConsumerRole { product, reference } = read_consumer(self.agreements, consumer).await?;
         let role = match &reference {
             Ok(reference) => self.roles.role(reference.name()).await?,
             Err(_) => None,
         };
         Ok((product, reference, role))
-    }
-
-    /// The consuming data product, and the team that may name its role.
-    async fn read_consumer(&self, consumer: &Consumer) -> Result<(Option<DataProduct>, Option<Team>), Error> {
-        match consumer {
-            Consumer::DataProduct { id, team_id } => {
-                let product = self.agreements.data_product(id).await?;
-                let owner = match &product {
-                    Some(product) if target::role_field(&product.custom).is_none() => {
-                        product.owner_team_id.as_ref().or(team_id.as_ref())
-                    }
-                    _ => None,
-                };
-                let team = match owner {
-                    Some(id) => self.agreements.team(id).await?,
-                    None => None,
-                };
-                Ok((product, team))
-            }
-            Consumer::Team { id } => Ok((None, self.agreements.team(id).await?)),
-            Consumer::User | Consumer::Unknown => Ok((None, None)),
-        }
     }
 }

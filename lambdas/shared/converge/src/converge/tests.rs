@@ -6,6 +6,7 @@ use super::*;
 use crate::error::{AwsError, MeshError};
 
 mod careful;
+mod contract;
 mod orders;
 mod planted;
 mod world;

@@ -59,12 +59,15 @@ impl AgreementConfig {
         AgreementConfig::read(&Environment::of_process())
     }
 
-    pub(super) fn read(environment: &Environment<'_>) -> Result<AgreementConfig, ConfigError> {
+    pub(crate) fn read(environment: &Environment<'_>) -> Result<AgreementConfig, ConfigError> {
         let state_bucket = environment.required(&STATE_BUCKET)?;
         // The errors of this type, of the path and of the guardrails name their variable themselves.
         let managed_policies = environment.required(&MANAGED_POLICY_ARN_PREFIX)?.parse::<ArnPrefix>()?;
+        let aws = aws(environment)?;
         let guardrails = Guardrails::new(GuardrailSettings {
             account: managed_policies.account().to_owned(),
+            partition: managed_policies.partition(),
+            region: aws.region.clone(),
             served_accounts: environment.list(&SERVED_ACCOUNTS)?,
             allowed_roles: environment.list(&ALLOWED_ROLES)?,
             protected_roles: environment.list(&PROTECTED_ROLES)?,
@@ -75,7 +78,7 @@ impl AgreementConfig {
             resource_owners: environment.parsed_or_default(&RESOURCE_OWNERS)?,
         })?;
         Ok(AgreementConfig {
-            aws: aws(environment)?,
+            aws,
             api: ApiConfig::read(environment)?,
             state_bucket,
             guardrails,

@@ -1,3 +1,4 @@
+use dmm_access::arn::Partition;
 use dmm_access::guardrails::{GuardrailSettings, Guardrails};
 use dmm_access::ownership::Ownership;
 use dmm_converge::{Brake, Mode};
@@ -129,6 +130,8 @@ fn every_variable_reaches_its_field() {
     );
     let guardrails = GuardrailSettings {
         account: "123456789012".to_owned(),
+        partition: Partition::Aws,
+        region: "eu-central-1".to_owned(),
         served_accounts: ["123456789012", "210987654321"].map(str::to_owned).to_vec(),
         allowed_roles: ["consumer-*", "/data/*"].map(str::to_owned).to_vec(),
         protected_roles: vec!["own-*".to_owned()],

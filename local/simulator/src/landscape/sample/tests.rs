@@ -94,6 +94,25 @@ fn both_forms_of_data_products_occur() {
 }
 
 #[test]
+fn the_data_contracts_that_ports_name_exist_and_some_ports_have_no_custom_field_of_ours() {
+    let world = world();
+    let mut by_contract = 0;
+    for product in Landscape::sample().products {
+        for port in product["outputPorts"].as_array().unwrap() {
+            let named = ["dataContractId", "contractId"].iter().find_map(|name| port[name].as_str());
+            let Some(contract) = named else { continue };
+            let document =
+                world.agreement(&AgreementRef::new(AgreementKind::DataContract, contract)).unwrap();
+            let has_servers = document["servers"].as_array().is_some_and(|servers| !servers.is_empty());
+            let has_fields =
+                port.to_string().to_lowercase().contains("aws") || port.to_string().contains("output-port");
+            by_contract += usize::from(has_servers && !has_fields);
+        }
+    }
+    assert!(by_contract >= 3, "{by_contract}");
+}
+
+#[test]
 fn every_agreement_of_the_script_waits_to_be_approved() {
     let world = world();
     for scripted in Landscape::sample().script.agreements {
@@ -119,7 +138,10 @@ fn one_role_that_a_consumer_names_does_not_exist() {
         named.extend(value.pointer("/custom/aws-role-name").and_then(Value::as_str).map(str::to_owned));
         let properties = value.get("customProperties").and_then(Value::as_array);
         let property = properties
-            .and_then(|list| list.iter().find(|item| item["property"] == "aws-role-name"))
+            .and_then(|list| {
+                list.iter()
+                    .find(|item| item["property"] == "aws-role-name" || item["property"] == "awsRoleName")
+            })
             .and_then(|item| item["value"].as_str());
         named.extend(property.map(str::to_owned));
     }

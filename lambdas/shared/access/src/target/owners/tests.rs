@@ -65,8 +65,11 @@ impl Case {
                         "aws-data-arn": format!("{BUCKET}/daily"), "aws-workgroup-arn": WORKGROUP } }] }));
         let consumer = product(json!({ "id": "promotions", "info": { "owner": "marketing" },
                                        "custom": { "aws-role-name": "consumer" } }));
-        let asked: Vec<String> =
-            resources(&agreement, Some(&provider)).iter().map(ToString::to_string).collect();
+        let guardrails = Guardrails::new(self.settings.clone()).unwrap();
+        let asked: Vec<String> = resources(&agreement, Some(&provider), None, &guardrails)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(asked, [WORKGROUP, DATABASE, TABLE, KEY, BUCKET]);
         let team = dmm_mesh::Team::from_value(
             &json!({ "id": "marketing", "custom": { "aws-role-name": "consumer" } }),
@@ -76,9 +79,10 @@ impl Case {
             role: Some(&self.role),
             consumer: Some(&consumer),
             provider: Some(&provider),
+            contract: None,
             facts: &self.facts,
             role_ids: &self.role_ids,
-            guardrails: &Guardrails::new(self.settings.clone()).unwrap(),
+            guardrails: &guardrails,
         };
         Target::of(&reference, &agreement, &context)
     }

@@ -17,7 +17,9 @@ use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_access::stack::Stack;
 use dmm_access::testing::{granted_document, guardrails, role, stack};
-use dmm_mesh::{Agreement, DataProduct, Marks, ProvisioningReport, ProvisioningTransition, Team};
+use dmm_mesh::{
+    Agreement, DataContract, DataProduct, Marks, ProvisioningReport, ProvisioningTransition, Team,
+};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -35,6 +37,7 @@ type Change = Box<dyn FnOnce(&mut State) + Send>;
 pub(super) struct State {
     pub(super) agreements: BTreeMap<(AgreementKind, String), Value>,
     pub(super) products: BTreeMap<String, Value>,
+    pub(super) contracts: BTreeMap<String, Value>,
     pub(super) teams: BTreeMap<String, Value>,
     pub(super) roles: BTreeMap<String, Role>,
     /// Role and policy to document.
@@ -87,7 +90,8 @@ pub(super) fn document(prefix: &str) -> Document {
         ("output-port-type".to_owned(), "s3_bucket".to_owned()),
         ("aws-bucket-arn".to_owned(), format!("arn:aws:s3:::{prefix}")),
     ]);
-    let port = dmm_mesh::OutputPort { custom, ..dmm_mesh::OutputPort::default() };
+    let port =
+        dmm_mesh::OutputPort { custom: custom.into_iter().collect(), ..dmm_mesh::OutputPort::default() };
     granted_document(&port, "consumer")
 }
 
@@ -249,6 +253,12 @@ impl Agreements for World {
         let mut state = self.turn("data_product").await;
         state.fail("data_product")?;
         Ok(state.products.get(id).and_then(DataProduct::from_value))
+    }
+
+    async fn data_contract(&self, id: &str) -> Result<Option<DataContract>, MeshError> {
+        let mut state = self.turn("data_contract").await;
+        state.fail("data_contract")?;
+        Ok(state.contracts.get(id).and_then(DataContract::from_value))
     }
 
     async fn team(&self, id: &str) -> Result<Option<Team>, MeshError> {

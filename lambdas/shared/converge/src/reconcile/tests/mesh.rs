@@ -16,7 +16,7 @@ use dmm_access::record::GrantState;
 use dmm_access::role::RoleName;
 use dmm_access::stack::Stack;
 use dmm_access::testing::{guardrails, place, role, stack};
-use dmm_mesh::{Agreement, AgreementPage, DataProduct, Marks, ProvisioningReport, Team};
+use dmm_mesh::{Agreement, AgreementPage, DataContract, DataProduct, Marks, ProvisioningReport, Team};
 use dmm_state::{MemoryStore, ObjectStore, Precondition};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -270,6 +270,10 @@ impl Agreements for Mesh {
         })))
     }
 
+    async fn data_contract(&self, _: &str) -> Result<Option<DataContract>, MeshError> {
+        Ok(None)
+    }
+
     async fn team(&self, _: &str) -> Result<Option<Team>, MeshError> {
         Ok(None)
     }
@@ -357,6 +361,10 @@ impl Agreements for Silent {
     }
 
     async fn data_product(&self, _: &str) -> Result<Option<DataProduct>, MeshError> {
+        std::future::pending().await
+    }
+
+    async fn data_contract(&self, _: &str) -> Result<Option<DataContract>, MeshError> {
         std::future::pending().await
     }
 
