@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use dmm_access::arn::Arn;
+use dmm_access::home::Home;
 use dmm_access::policy::{Limits, Statement, could_be_ours, document};
 use dmm_access::port::{self, PortAccess};
 use dmm_mesh::DataProduct;
@@ -41,7 +42,7 @@ const ENDS: [&str; 22] = [
 fn access(fields: &Value) -> Option<PortAccess> {
     let port = json!({ "id": "o", "custom": fields });
     let product = DataProduct::from_value(&json!({ "id": "p", "outputPorts": [port] })).unwrap();
-    let access = port::read(product.output_port("o").unwrap()).ok()?;
+    let access = port::read(product.output_ports("o")[0], None, &Home::default()).ok()?;
     let roles: Vec<String> = access.kind.roles().iter().map(|role| role.as_str().to_owned()).collect();
     let aliases = access.arns.iter().map(|(_, arn)| arn.clone()).collect();
     access.limited_to(&roles).unwrap().with_keys(&facts(aliases, &crate::owned())).ok()
