@@ -75,8 +75,8 @@ const OUR_CRATES: [&str; 5] = ["dmm_api", "dmm_aws", "dmm_converge", "dmm_functi
 ///
 /// Traces are configured by OpenTelemetry's environment variables: `OTEL_SDK_DISABLED`, `OTEL_SERVICE_NAME`,
 /// `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, `OTEL_TRACES_EXPORTER`,
-/// `OTEL_EXPORTER_OTLP_…`. Without an endpoint, spans go to the X-Ray daemon that Lambda runs. An invalid value is logged
-/// and does not stop the function.
+/// `OTEL_EXPORTER_OTLP_…`. Without an endpoint, spans go to the X-Ray daemon that Lambda runs; requests to X-Ray's own
+/// endpoint are signed. An invalid value is logged and does not stop the function.
 ///
 /// # Errors
 ///

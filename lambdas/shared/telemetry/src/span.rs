@@ -164,8 +164,8 @@ pub fn current() -> Option<TraceContext> {
 
 /// An error that says in one word what it means.
 pub trait ErrorClass: Error {
-    /// `throttled`, `denied`, `unavailable`, `not_found`, `invalid`, `conflict` or `timeout`: whether to wait, to change
-    /// permissions, or to correct something.
+    /// `throttled`, `denied`, `expired`, `unavailable`, `not_found`, `invalid`, `conflict` or `timeout`: whether to wait, to
+    /// change permissions, or to correct something.
     fn error_class(&self) -> &'static str;
 }
 
