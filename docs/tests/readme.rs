@@ -77,7 +77,10 @@ fn every_command_of_the_readme_works() {
                     assert!(output.contains(text), "`{command}` does not print {text:?}:\n{output}");
                 }
             }
-            Use::Approve => approve(&home, command),
+            Use::Approve => {
+                approve(&home, command);
+                about_events(&home);
+            }
             Use::Start(text) => {
                 let mut running = Running::start(&home, command);
                 running.line(|line| line.contains(text));
@@ -92,7 +95,6 @@ fn every_command_of_the_readme_works() {
             recorded::assert_picture_is_that_of_the_readme();
         }
     }
-    about_events(&home);
 }
 
 /// Every line of docs/events.md that begins with `cargo`, in order. The events of the last `up` are those that `--recorded` means.
@@ -111,7 +113,7 @@ const COMMANDS_ABOUT_EVENTS: [(&str, Use); 3] = [
     ),
 ];
 
-/// The commands of docs/events.md, after those of the README. `event.json` is the reader's own file.
+/// The commands of docs/events.md, after the `up` in which an access was approved. `event.json` is the reader's own file.
 fn about_events(home: &Home) {
     let lines = Document::read("docs/events.md").lines("sh");
     let written: Vec<&String> = lines.iter().filter(|line| line.starts_with("cargo ")).collect();

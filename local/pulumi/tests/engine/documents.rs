@@ -4,7 +4,7 @@
 use dmm_docs_test::markdown::Document;
 
 use crate::engine::{Engine, Workspace, answer};
-use crate::programs::copy_programs;
+use crate::programs::{API_KEY, Config, MAIN, copy_programs, with_region};
 
 /// The commands of a document. A command that asks for a value is given one.
 fn commands(document: &str) -> Vec<String> {
@@ -52,4 +52,25 @@ async fn every_documented_command_of_pulumi_works() {
     println!("{ran} commands");
     // The last section of docs/operate.md that destroys is not the last that deploys.
     assert!(ran > 20, "{ran} commands are few");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_error_for_missing_packages_is_the_one_in_the_readme() {
+    let Some(engine) = Engine::find("the error for missing packages") else { return };
+    let provider = engine.provider().await;
+    let workspace = Workspace::new(&engine, &provider);
+    copy_programs(&workspace);
+    std::fs::remove_dir_all(workspace.path().join("target")).expect("the packages");
+    let stack = workspace.stack("pulumi", &[API_KEY]).await.expect("a stack");
+    stack.configure(MAIN, &with_region(&Config::new()));
+    let answer = stack.preview().await;
+    let readme = dmm_docs_test::text("README.md");
+    let quoted = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, quoted) = quoted.split_once("`failed to compute archive").expect("the quotation");
+    let (quoted, _) = quoted.split_once('`').expect("its end");
+    let (before, after) = quoted.split_once('…').expect("the folder is left out");
+    let (path, after) = after.split_once("feed").expect("the function");
+    for text in [&format!("failed to compute archive{before}"), path, after] {
+        assert!(!answer.ok && answer.text.contains(text), "{text:?} is not in {}", answer.text);
+    }
 }
