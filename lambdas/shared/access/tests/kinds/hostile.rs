@@ -42,7 +42,7 @@ const ENDS: [&str; 22] = [
 fn access(fields: &Value) -> Option<PortAccess> {
     let port = json!({ "id": "o", "custom": fields });
     let product = DataProduct::from_value(&json!({ "id": "p", "outputPorts": [port] })).unwrap();
-    let access = port::read(product.output_ports("o").first()?, None, &Home::default()).ok()?;
+    let access = port::read(product.output_ports("o")[0], None, &Home::default()).ok()?;
     let roles: Vec<String> = access.kind.roles().iter().map(|role| role.as_str().to_owned()).collect();
     let aliases = access.arns.iter().map(|(_, arn)| arn.clone()).collect();
     access.limited_to(&roles).unwrap().with_keys(&facts(aliases, &crate::owned())).ok()
