@@ -53,6 +53,7 @@ fn all() -> Vec<Refusal> {
             needed: "it",
         },
         Refusal::TextMalformed { field: field.clone(), value: text("*"), expected },
+        Refusal::Uninstalling,
         Refusal::ProviderUnknown,
         Refusal::ProductGone { product: product.clone() },
         Refusal::PortGone { product: product.clone(), port: port.clone() },
