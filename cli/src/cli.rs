@@ -115,7 +115,10 @@ pub struct Plan {
     /// Carry out the changes, after a question.
     #[arg(long)]
     pub apply: bool,
-    /// Do not ask.
+    /// Carry out the revocations that the brake has stopped, if they are still the same.
+    #[arg(long, value_name = "DIGEST", requires = "apply")]
+    pub confirm: Option<String>,
+    /// Do not ask. This does not confirm what the brake has stopped.
     #[arg(long, requires = "apply")]
     pub yes: bool,
 }
@@ -230,6 +233,20 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_in_the_documentation_is_valid() {
+        let text = std::fs::read_to_string("../docs/operate.md").expect("the page");
+        let lines = text.lines().filter(|line| line.starts_with("dmm "));
+        let shown = text.lines().filter_map(|line| line.strip_prefix("$ "));
+        let commands: Vec<&str> = lines.chain(shown).collect();
+        assert!(commands.len() > 10, "{commands:?}");
+        for command in commands {
+            if let Err(error) = Cli::try_parse_from(command.split_whitespace()) {
+                panic!("{command}: {error}");
+            }
+        }
     }
 
     #[test]

@@ -108,11 +108,7 @@ pub async fn run(stack: &Stack, args: &Plan, terminal: &mut Terminal) -> Result<
         return Ok(plan.report.failed.is_empty());
     }
     confirm("Carry out these changes?", args.yes)?;
-    let mut payload = json!({});
-    if let Some(brake) = &plan.report.brake {
-        // The person has seen exactly these revocations.
-        payload = json!({ "confirm": brake.digest });
-    }
+    let payload = args.confirm.as_ref().map_or_else(|| json!({}), |digest| json!({ "confirm": digest }));
     let applied = Applied { report: pass(stack, payload).await? };
     terminal.print(&applied)?;
     Ok(applied.report.failed.is_empty() && applied.report.brake.is_none())
@@ -166,7 +162,7 @@ fn obstacles(report: &Report, formatter: &mut fmt::Formatter<'_>) -> fmt::Result
     for Failure { agreement, reason } in &report.failed {
         writeln!(formatter, "! {agreement}: {reason}")?;
     }
-    if let Some(Brake { limit, revocations, .. }) = &report.brake {
+    if let Some(Brake { digest, limit, revocations }) = &report.brake {
         writeln!(
             formatter,
             "The brake is on: {} agreements would lose their access, and {limit} are allowed.",
@@ -175,6 +171,7 @@ fn obstacles(report: &Report, formatter: &mut fmt::Formatter<'_>) -> fmt::Result
         for Revocation { agreement, reason } in revocations {
             writeln!(formatter, "  {agreement} ({reason})")?;
         }
+        writeln!(formatter, "To revoke exactly these: `dmm plan --apply --confirm {digest}`")?;
     }
     Ok(())
 }
@@ -225,7 +222,8 @@ mod tests {
              + DMM_Access_a-1 on the role r (access a-1)\n\
              - DMM_Access_a-2 on the role r (access a-2)\n\
              ! access a-3: denied\n\
-             The brake is on: 1 agreements would lose their access, and 0 are allowed.\n  access a-2 (ended)\n"
+             The brake is on: 1 agreements would lose their access, and 0 are allowed.\n  access a-2 (ended)\n\
+             To revoke exactly these: `dmm plan --apply --confirm d`\n"
         );
     }
 }

@@ -86,7 +86,14 @@ fn mesh() -> Landscape {
 }
 
 async fn running() -> Running {
-    let stack = Stack::start(Options::by_hand(mesh())).await.unwrap();
+    running_with(&[]).await
+}
+
+/// A stack with these config keys.
+async fn running_with(config: &[(&str, &str)]) -> Running {
+    let mut options = Options::by_hand(mesh());
+    options.config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let stack = Stack::start(options).await.unwrap();
     let gateway = Gateway::start(&stack, None).await.unwrap();
     let (control, _) = Control::start().await.unwrap();
     control.announce(StackInfo::of(&stack, &gateway));
@@ -169,7 +176,7 @@ async fn status_is_fine_until_something_needs_a_person() {
     running.logged("iam-reconcile", "reconciled").await;
     let fine = running.dmm(&["status"]).await;
     assert_eq!(fine.code, 0, "{fine:?}");
-    assert!(fine.output.contains("ok  feed") && fine.output.contains("1 checked"), "{fine:?}");
+    assert!(fine.output.contains("ok  feed") && fine.output.contains("2 checked, 0 refused"), "{fine:?}");
 
     let s3 = &running.stack.view().clients().s3;
     let key = "quarantine/feed/undated/0123.json";
@@ -225,6 +232,24 @@ async fn a_plan_changes_nothing_until_it_is_confirmed() {
     assert_eq!(applied.code, 0, "{applied:?}");
     assert!(applied.output.contains("1 granted or changed"), "{applied:?}");
     assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_brake_has_stopped_needs_a_confirmation_of_its_own() {
+    let running = running_with(&[("revocationLimit", "0"), ("revocationLimitPercent", "0")]).await;
+    running.approve("a-1").await;
+    // Without its tag, the bucket does not belong to the provider any more.
+    let s3 = &running.stack.view().clients().s3;
+    s3.delete_bucket_tagging().bucket("orders-data").send().await.unwrap();
+    let stopped = running.dmm(&["plan", "--apply", "--yes"]).await;
+    assert_eq!(stopped.code, 1, "{stopped:?}");
+    assert!(stopped.output.contains("access a-1 (ResourceNotOwned)"), "{stopped:?}");
+    assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
+    let (_, rest) = stopped.output.split_once("--confirm ").unwrap();
+    let digest = rest.split('`').next().unwrap();
+    let confirmed = running.dmm(&["plan", "--apply", "--yes", "--confirm", digest]).await;
+    assert_eq!(confirmed.code, 0, "{confirmed:?}");
+    assert!(running.policies().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

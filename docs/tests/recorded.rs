@@ -49,12 +49,14 @@ pub(crate) fn assert_attributes_are_documented() {
     }
 }
 
-/// The picture of the trace that the README shows has the nodes and edges of the one that its command has drawn.
+/// The picture of the trace that the README shows has the nodes and edges of the one that its command has drawn, except for Secrets
+/// Manager: a function reads the API key only when its environment is new.
 pub(crate) fn assert_picture_is_that_of_the_readme() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let edges = |path: &str| -> BTreeSet<String> {
         let picture = fs::read_to_string(root.join(path)).unwrap();
-        picture.split("data-edge=\"").skip(1).map(|it| it.split('"').next().unwrap().to_owned()).collect()
+        let edges = picture.split("data-edge=\"").skip(1).map(|it| it.split('"').next().unwrap());
+        edges.filter(|edge| !edge.ends_with("Secrets Manager")).map(str::to_owned).collect()
     };
     assert_eq!(edges("docs/trace.svg"), edges("target/trace.svg"));
 }
