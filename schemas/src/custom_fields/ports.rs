@@ -251,12 +251,18 @@ pub const PORTS: &[Port] = &[
                 "arn:aws:sns:eu-central-1:123456789012:orders",
                 Need::Required,
             ),
+            text(
+                "aws-sns-subscriptions",
+                "`outlive-agreements` if consumers may subscribe, `none` if they only publish",
+                "outlive-agreements",
+                Need::Required,
+            ),
             key("the KMS key or alias that encrypts the topic; only who publishes uses it"),
         ],
         notes: &[
             "Consumers subscribe queues, Lambda functions and delivery streams, but no e-mail addresses and web servers. **A \
              subscription does not end with the agreement**: SNS asks IAM when somebody subscribes, not when it delivers. \
-             Delete the subscriptions of a former consumer (`aws sns list-subscriptions-by-topic`, `aws sns unsubscribe`), or \
+             With `outlive-agreements`, you accept this. Delete the subscriptions of a former consumer (`aws sns list-subscriptions-by-topic`, `aws sns unsubscribe`), or \
              offer an `sqs_queue` instead.",
         ],
     },

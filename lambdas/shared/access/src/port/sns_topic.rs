@@ -3,7 +3,8 @@
 //! Only deliveries that stay in AWS may be subscribed (`sns:Protocol`): an e-mail address or a web server is not under the
 //! control of IAM ([condition keys of
 //! SNS](https://docs.aws.amazon.com/sns/latest/dg/sns-using-identity-based-policies.html#sns-policy-keys)). A subscription
-//! outlives the right to subscribe: `docs/custom-fields.md` says what a provider does when an agreement ends.
+//! outlives the right to subscribe, because SNS asks IAM when somebody subscribes and not when it delivers. Access that outlives the
+//! agreement is given only if the provider accepts it with a field of the port.
 
 use std::collections::BTreeSet;
 
@@ -18,6 +19,13 @@ use crate::refusal::Refusal;
 const DESCRIBE: &[&str] = &["sns:GetTopicAttributes"];
 const READ: &[&str] = &["sns:Subscribe"];
 const WRITE: &[&str] = &["sns:Publish"];
+
+/// Whether subscriptions may outlive the agreement.
+const SUBSCRIPTIONS_FIELD: &str = "aws-sns-subscriptions";
+/// Consumers may subscribe.
+const OUTLIVE: &str = "outlive-agreements";
+/// Consumers may only publish.
+const NONE: &str = "none";
 
 const PROTOCOL: &str = "sns:Protocol";
 const PROTOCOLS: [&str; 3] = ["firehose", "lambda", "sqs"];
@@ -44,6 +52,8 @@ pub(super) const SPEC: Spec = Spec {
 pub(super) struct Port {
     topics: BTreeSet<Arn>,
     keys: BTreeSet<Arn>,
+    /// Whether consumers may subscribe.
+    may_be_subscribed: bool,
 }
 
 fn is_protocol(protocol: &str) -> bool {
@@ -75,13 +85,31 @@ impl Port {
         if port.topics.is_empty() {
             return Err(fields.missing("the ARN of an SNS topic"));
         }
+        port.may_be_subscribed = match fields.text(SUBSCRIPTIONS_FIELD)? {
+            Some(OUTLIVE) => true,
+            Some(NONE) => false,
+            Some(_) => {
+                return Err(fields.text_malformed(SUBSCRIPTIONS_FIELD, "`outlive-agreements` or `none`"));
+            }
+            None => {
+                return Err(fields.text_missing(
+                    SUBSCRIPTIONS_FIELD,
+                    "`outlive-agreements` if a subscription may stay when the agreement ends (SNS does not end it), or `none` if \
+                     consumers only publish",
+                ));
+            }
+        };
         Ok(port)
     }
 
     pub(super) fn statements(&self, grantee: &Grantee<'_>) -> Vec<Statement> {
         let topics = names::texts(&self.topics);
+        let subscribes = grantee.reads() && self.may_be_subscribed;
+        if !subscribes && !grantee.writes() {
+            return Vec::new();
+        }
         let mut statements = Statement::allow_any("Describe", DESCRIBE, topics.clone());
-        if grantee.reads() {
+        if subscribes {
             let protocols: BTreeSet<String> = PROTOCOLS.map(str::to_owned).into();
             let subscribe = Statement::allow("Subscribe", READ, topics.clone());
             statements.push(subscribe.when("StringEquals", PROTOCOL, protocols));

@@ -380,6 +380,23 @@ fn a_role_that_the_kind_does_not_offer_is_refused_with_those_that_it_offers() {
 }
 
 #[test]
+fn a_topic_is_subscribed_only_if_its_owner_accepts_that_subscriptions_stay() {
+    let topic = |subscriptions| {
+        let fields = [
+            ("output-port-type", "sns_topic"),
+            ("aws-sns-topic-arn", "arn:aws:sns:eu-central-1:123456789012:orders"),
+            ("aws-sns-subscriptions", subscriptions),
+        ];
+        read(&port(&fields)).unwrap()
+    };
+    let role = "consumer".parse().unwrap();
+    assert!(topic("outlive-agreements").check_roles(&role).is_ok());
+    let refusal = topic("none").check_roles(&role).unwrap_err().to_string();
+    assert!(refusal.contains("`read`") && refusal.contains("with `write`"), "{refusal}");
+    assert!(topic("none").limited_to(&["write".to_owned()]).unwrap().check_roles(&role).is_ok());
+}
+
+#[test]
 fn a_whole_database_includes_the_tables_that_are_added_later() {
     let database = "arn:aws:glue:eu-central-1:123456789012:database/orders";
     let fields = [("output-port-type", "glue_database"), ("aws-db-arn", database), ("aws-data-arn", FOLDER)];

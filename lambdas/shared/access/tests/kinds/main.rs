@@ -316,6 +316,12 @@ fn a_field_that_is_wrong_is_refused_by_its_name() {
         ),
         ("sqs_queue", json!({ "aws-odd-arn": arn("sqs", "orders/x") }), "`aws-odd-arn`"),
         ("sns_topic", json!({ "aws-odd-arn": arn("sns", "orders:0a1b") }), "`aws-odd-arn`"),
+        ("sns_topic", json!({ "aws-a-arn": arn("sns", "orders") }), "`aws-sns-subscriptions`"),
+        (
+            "sns_topic",
+            json!({ "aws-a-arn": arn("sns", "orders"), "aws-sns-subscriptions": "yes" }),
+            "`outlive-agreements` or `none`",
+        ),
         (
             "msk_topic",
             json!({ "aws-a-arn": arn("kafka", "cluster/orders/0a1b-2") }),

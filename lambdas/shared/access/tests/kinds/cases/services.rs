@@ -48,8 +48,7 @@ pub(super) fn messages() -> Vec<Case> {
     let both = ["kms:Decrypt", "kms:GenerateDataKey"];
     let sqs =
         json!({ "output-port-type": "sqs_queue", "aws-queue-arn": arn(queue), "aws-key-arn": arn(KEY) });
-    let sns =
-        json!({ "output-port-type": "sns_topic", "aws-topic-arn": arn(topic), "aws-key-arn": arn(KEY) });
+    let sns = json!({ "output-port-type": "sns_topic", "aws-sns-subscriptions": "outlive-agreements", "aws-topic-arn": arn(topic), "aws-key-arn": arn(KEY) });
     let find = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl"];
     let protocol = |name| [("sns:Protocol", name)];
     vec![
