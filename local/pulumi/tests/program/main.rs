@@ -288,7 +288,12 @@ fn policies_allow_named_actions_on_named_resources_only() {
                 json!("lakeformation:ListPermissions"),
                 json!("servicequotas:GetServiceQuota"),
                 json!("tag:GetResources"),
-                json!(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]),
+                json!([
+                    "xray:PutSpans",
+                    "xray:PutSpansForIndexing",
+                    "xray:PutTraceSegments",
+                    "xray:PutTelemetryRecords",
+                ]),
             ];
             if whole.contains(&statement["Action"]) && statement["Resource"] == "*" {
                 continue;

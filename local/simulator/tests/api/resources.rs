@@ -95,7 +95,8 @@ async fn the_sample_company_is_there_and_can_be_searched() {
     assert_eq!(count("/api/dataproducts?teamId=finance&teamId=marketing").await, 3);
     assert_eq!(count("/api/dataproducts?status=retired").await, 0);
     assert_eq!(count("/api/datausageagreements").await, 2);
-    assert_eq!(count("/api/datacontracts").await, 4);
+    // Four agreements of the oldest generation, and two documents of data contracts.
+    assert_eq!(count("/api/datacontracts").await, 6);
 }
 
 #[tokio::test]
