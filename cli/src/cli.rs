@@ -59,6 +59,8 @@ pub enum Command {
     Quarantine(Quarantine),
     /// Let the feed be read again, from an event or from the beginning.
     Replay(Replay),
+    /// Revoke everything that the stack has granted, so that it can be destroyed. The config key `mode` must be `uninstall`.
+    Uninstall(Uninstall),
     /// Print everything that the stack's policies in IAM permit, for `diff`.
     Snapshot,
     /// Show what has changed in IAM since a snapshot. The exit code is 1 if somebody has lost access.
@@ -96,6 +98,14 @@ pub struct Replay {
     /// Start at the beginning of the feed.
     #[arg(long, conflicts_with = "from")]
     pub beginning: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `uninstall`.
+#[derive(Debug, Args)]
+pub struct Uninstall {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,

@@ -87,6 +87,16 @@ pub enum CliError {
         /// What is wrong.
         problem: String,
     },
+    /// The functions of the stack still give access.
+    #[error(
+        "the mode of {function} is {mode}: run `pulumi config set --cwd pulumi mode uninstall` and `pulumi up --cwd pulumi` first"
+    )]
+    Mode {
+        /// The function.
+        function: String,
+        /// Its mode.
+        mode: String,
+    },
     /// No event has this id.
     #[error("no event has the id {id}{}", nearest.as_ref().map_or_else(String::new, |id| format!("; did you mean {id}?")))]
     UnknownEvent {

@@ -9,7 +9,7 @@
 //! - [`functions`]: invokes a function; [`letters`]: events that could not be processed; [`objects`] and [`grants`]: what the state
 //!   bucket holds.
 //! - One module for each command: [`status`], [`look`], [`plan`], [`who_reads`], [`dead_letters`], [`quarantine`], [`replay`],
-//!   [`snapshot`].
+//!   [`snapshot`], [`uninstall`].
 
 pub mod call;
 pub mod cli;
@@ -27,6 +27,7 @@ pub mod snapshot;
 pub mod stack;
 pub mod status;
 pub mod terminal;
+pub mod uninstall;
 pub mod who_reads;
 
 pub use cli::Cli;
@@ -60,6 +61,7 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Result<bool, CliError> {
         Command::DeadLetters(command) => dead_letters::run(&stack, command, terminal).await,
         Command::Quarantine(command) => quarantine::run(&stack, command, terminal).await,
         Command::Replay(args) => replay::run(&stack, &args, terminal).await,
+        Command::Uninstall(args) => uninstall::run(&stack, &args, terminal).await,
         Command::Snapshot => snapshot::take(&stack, terminal).await,
         Command::Diff(args) => snapshot::diff(&stack, &args, terminal).await,
         Command::Completions { .. } => Ok(true),

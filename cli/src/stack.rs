@@ -33,6 +33,8 @@ pub struct Names {
     pub undelivered_queue_url: String,
     /// The URL of the queue of events that cannot be processed.
     pub failure_queue_url: String,
+    /// The event bus.
+    pub bus_name: String,
     /// The bucket with the cursor, the records and the quarantine.
     pub state_bucket: String,
     /// The function that reads the feed.
@@ -52,6 +54,8 @@ pub struct Names {
 pub struct Stack {
     /// Its parts.
     pub names: Names,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
     /// S3.
@@ -103,6 +107,7 @@ impl Stack {
     fn new(names: Names, config: &SdkConfig) -> Stack {
         Stack {
             names,
+            events: aws_sdk_eventbridge::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
             // An emulator does not have a host name for each bucket.
             s3: aws_sdk_s3::Client::from_conf(
@@ -227,6 +232,7 @@ async fn by_name(stack: &str, config: &SdkConfig) -> Result<Names, CliError> {
     Ok(Names {
         events_queue_url: variable(&feed_function, &feed, "EVENTS_QUEUE_URL")?,
         state_bucket: variable(&feed_function, &feed, "STATE_BUCKET")?,
+        bus_name: variable(&router_function, &router, "EVENT_BUS_NAME")?,
         dead_letter_queue_url: variable(&router_function, &router, "DEAD_LETTER_QUEUE_URL")?,
         undelivered_queue_url: queue("undelivered").await?,
         failure_queue_url: queue("failures").await?,

@@ -253,6 +253,41 @@ async fn what_the_brake_has_stopped_needs_a_confirmation_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn uninstalling_revokes_everything_and_names_the_rules_of_others() {
+    let running = running().await;
+    running.approve("a-1").await;
+    let early = running.dmm(&["uninstall", "--yes"]).await;
+    assert_eq!(early.code, 2, "{early:?}");
+    assert!(early.errors.contains("is enforce") && early.errors.contains("mode uninstall"), "{early:?}");
+    assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
+
+    let functions = running.stack.functions();
+    for binary in ["iam-grant", "iam-revoke", "iam-reconcile"] {
+        let function = running.stack.function(binary).unwrap();
+        let mut environment = functions.configuration(function).unwrap().environment;
+        environment.insert("MODE".to_owned(), "uninstall".to_owned());
+        functions.set_environment(function, environment).unwrap();
+    }
+    let unconfirmed = running.dmm(&["uninstall"]).await;
+    assert_eq!(unconfirmed.code, 2, "{unconfirmed:?}");
+    let bus = running.stack.deployed().outputs["busName"].as_str().unwrap();
+    let events = &running.stack.view().clients().events;
+    let pattern = json!({ "source": ["com.datamesh-manager"] }).to_string();
+    events.put_rule().name("notify-chat").event_bus_name(bus).event_pattern(pattern).send().await.unwrap();
+    let stopped = running.dmm(&["uninstall", "--yes"]).await;
+    assert_eq!(stopped.code, 1, "{stopped:?}");
+    assert!(stopped.output.starts_with("1 revoked, 0 remaining.\n! The rule notify-chat "), "{stopped:?}");
+    assert!(running.policies().await.is_empty());
+    events.delete_rule().name("notify-chat").event_bus_name(bus).send().await.unwrap();
+    let done = running.dmm(&["uninstall", "--yes"]).await;
+    assert_eq!(
+        (done.code, done.output.as_str()),
+        (0, "0 revoked, 0 remaining.\nThe stack can be destroyed.\n"),
+        "{done:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_events_are_listed_with_their_reason_and_processed_again() {
     let running = running().await;
     let away = Fault::new("dmm", "GET /api/access/{id}", FaultKind::status(503)).always();

@@ -2,9 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+
+use crate::xray::translated::assert_demonstration;
+
 fn dmm_local(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dmm-local")).args(arguments).output().unwrap()
 }
@@ -13,8 +17,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-#[test]
-fn the_demonstration_grants_and_revokes_everything_and_leaves_nothing_behind() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_grants_and_revokes_everything_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (kept, events) = (folder.path().join("traces.jsonl"), folder.path().join("events.jsonl"));
     let (kept, events) = (kept.to_str().unwrap(), events.to_str().unwrap());
@@ -100,6 +104,7 @@ fn the_demonstration_grants_and_revokes_everything_and_leaves_nothing_behind() {
     let json = dmm_local(&["trace", id, "--json", "--traces", kept]);
     let spans: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert!(!spans["resourceSpans"].as_array().unwrap().is_empty());
+    assert_demonstration(Path::new(kept)).await;
     let last = text(&dmm_local(&["trace", "--traces", kept]).stdout);
     assert!(last.contains("iam-revoke"), "the last change is a revocation:\n{last}");
     let pattern = folder.path().join("pattern.json");

@@ -2,7 +2,7 @@
 //! (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/exporter/awsxrayexporter>).
 
 mod conventions;
-mod translated;
+pub(crate) mod translated;
 mod translator;
 
 use std::collections::BTreeSet;

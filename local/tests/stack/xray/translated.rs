@@ -1,10 +1,11 @@
 //! Traces of the running stack, as the collector translates them for X-Ray and as this repository does it for its pictures.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use dmm_local::Stack;
 use dmm_simulator::AgreementKind::Access;
-use dmm_trace_collector::{Filter, Map, Outcome, Segment, Trace, text};
+use dmm_trace_collector::{Filter, Map, Outcome, Segment, Store, Trace, text};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value;
 
@@ -177,6 +178,23 @@ async fn people_find_traces_with_every_documented_filter_expression_and_x_ray_ac
         found.push((trace, segments));
     }
     assert_found(&found);
+}
+
+/// Checks the spans that the demonstration has recorded in this file. Nothing in it fails. On a busy machine, two functions
+/// may write the same record, and one of them is rejected: that is an error of the call, not a fault.
+pub(crate) async fn assert_demonstration(file: &Path) {
+    let Some(mut translator) = Translator::start().await else { return };
+    let traces = Store::read(file).unwrap().traces();
+    assert!(traces.iter().filter(|trace| is_of_event(trace)).count() >= 69, "{} traces", traces.len());
+    for trace in &traces {
+        let translated = translator.translate(trace).await;
+        assert_nothing_is_lost(trace, &translated);
+        assert_fits(trace, &translated.segments);
+        let (segments, shown) = (translated.segments(), trace.waterfall(150));
+        assert!(trace.orphans().is_empty(), "{shown}");
+        assert!(segments.iter().all(|it| it.outcome != Outcome::Fault), "{shown}");
+        assert_eq!(Map::of(&trace.segments()).edges, Map::of(&segments).edges, "{shown}");
+    }
 }
 
 /// Checks X-Ray's limits, and that a number is a number and a call has its account, region and address.
