@@ -30,6 +30,8 @@ pub struct Report {
     pub failed: Vec<Failure>,
     /// What would be changed.
     pub differences: Vec<Difference>,
+    /// What was changed.
+    pub changes: Vec<Difference>,
     /// Why nothing is taken away.
     pub brake: Option<Brake>,
     /// Whether the pass is complete.
@@ -87,6 +89,7 @@ impl Report {
         self.postponed += later.postponed;
         self.failed.extend(later.failed);
         self.differences.extend(later.differences);
+        self.changes.extend(later.changes);
         self.brake = later.brake;
         self.complete = later.complete;
         self.next = later.next;
@@ -195,6 +198,9 @@ impl fmt::Display for Applied {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { granted, revoked, postponed, .. } = &self.report;
         writeln!(formatter, "{granted} granted or changed, {revoked} revoked, {postponed} postponed.")?;
+        for Difference { agreement, change } in &self.report.changes {
+            writeln!(formatter, "{change} ({agreement})")?;
+        }
         obstacles(&self.report, formatter)
     }
 }

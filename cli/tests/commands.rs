@@ -230,7 +230,9 @@ async fn a_plan_changes_nothing_until_it_is_confirmed() {
     assert!(running.policies().await.is_empty());
     let applied = running.dmm(&["plan", "--apply", "--yes"]).await;
     assert_eq!(applied.code, 0, "{applied:?}");
-    assert!(applied.output.contains("1 granted or changed"), "{applied:?}");
+    let change = format!("+ DMM_Access_a-1 on the role {ROLE} (access a-1)");
+    let (_, changed) = applied.output.split_once("1 granted or changed").unwrap();
+    assert!(changed.contains(&change), "{applied:?}");
     assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
 }
 

@@ -9,6 +9,7 @@ use dmm_aws::{AwsResources, IamRoles, S3Store};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::reconcile as budget;
 use dmm_converge::adapters::Adapters;
+use dmm_converge::changes::Recorded;
 use dmm_converge::dry_run::DryRun;
 use dmm_converge::gate::Open;
 use dmm_converge::organization::{OrganizationError, Pin};
@@ -119,12 +120,13 @@ impl ReconcileHandler {
             _ => &optional,
         };
         let iam = &self.places.role_policies.iam;
+        let recorded = Recorded::new(&self.places);
         let mut converger = Converger {
             agreements: mesh,
             reporter: mesh,
             roles: iam,
             resources: &self.resources,
-            places: &self.places,
+            places: &recorded,
             records: &self.records,
             guardrails: &self.guardrails,
             stack: &self.stack,
@@ -143,6 +145,7 @@ impl ReconcileHandler {
             scan_roles: self.scan_roles,
             leftovers: uninstalls.then_some(&self.places.role_policies as &dyn Leftovers),
             dry_run,
+            recorded: dry_run.is_none().then_some(&recorded),
             // Whoever sets the mode `uninstall` has decided.
             brake: if uninstalls { Brake::OFF } else { self.brake },
             trusts_first_look: observes || uninstalls,

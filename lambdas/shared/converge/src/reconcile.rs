@@ -39,6 +39,7 @@ use dmm_state::ObjectKeys;
 use tokio::time::Instant;
 
 use crate::brake::Brake;
+use crate::changes::Recorded;
 use crate::converge::Converger;
 use crate::dry_run::DryRun;
 use crate::ports::{AgreementLists, Leftovers, RoleList};
@@ -73,6 +74,8 @@ pub struct Reconciler<'a> {
     pub leftovers: Option<&'a dyn Leftovers>,
     /// In a dry run, what the converger writes to.
     pub dry_run: Option<&'a DryRun<'a>>,
+    /// What the converger writes to, if the report names the changes of a run that is not a dry run.
+    pub recorded: Option<&'a Recorded<'a>>,
     /// How many revocations are too many.
     pub brake: Brake,
     /// Whether an agreement that is not found counts as missing at once. Only if nothing is changed, because then there

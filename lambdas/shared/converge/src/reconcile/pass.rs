@@ -346,6 +346,9 @@ impl<'a> Pass<'a> {
         if let Some(dry_run) = self.reconciler.dry_run {
             self.report.add_differences(agreement, dry_run.take_changes());
         }
+        if let Some(recorded) = self.reconciler.recorded {
+            self.report.add_changes(agreement, recorded.take());
+        }
         match result {
             Ok(convergence) => {
                 self.failures_in_a_row = 0;

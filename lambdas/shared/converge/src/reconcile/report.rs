@@ -11,6 +11,9 @@ use crate::brake::Revocation;
 use crate::changes::Change;
 use crate::outcome::{Altered, Convergence, Outcome};
 
+/// A run names this number of changes. It does not end there, unlike a dry run: what it does is more important than its report.
+const CHANGES_LIMIT: usize = 1000;
+
 /// What a run found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -54,6 +57,9 @@ pub struct Report {
     /// In a dry run, what would have been changed in AWS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
+    /// What was changed in AWS for agreements, in this order: the first [`CHANGES_LIMIT`] changes. The numbers include all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Difference>,
     /// Whether the pass is complete.
     pub complete: bool,
     /// Where the next run continues, if the pass is not complete.
@@ -70,12 +76,12 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// A difference between AWS and what should exist.
+/// A difference between AWS and what should exist, or a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The agreement as `kind id`.
     pub agreement: String,
-    /// What would have been done.
+    /// What was done, or would have been done.
     pub change: Change,
     /// Where.
     #[serde(flatten)]
@@ -181,19 +187,23 @@ impl Report {
     }
 
     pub(super) fn add_differences(&mut self, agreement: &AgreementRef, changes: Vec<(Change, Place)>) {
-        let agreement = agreement.to_string();
-        let changes = changes.into_iter();
-        self.differences.extend(changes.map(|(change, place)| Difference {
-            agreement: agreement.clone(),
-            change,
-            place,
-        }));
+        self.differences.extend(differences(agreement, changes));
+    }
+
+    pub(super) fn add_changes(&mut self, agreement: &AgreementRef, changes: Vec<(Change, Place)>) {
+        let room = CHANGES_LIMIT.saturating_sub(self.changes.len());
+        self.changes.extend(differences(agreement, changes).take(room));
     }
 
     /// How many entries the report's lists have.
     pub(super) fn entries(&self) -> usize {
         self.failed.len() + self.differences.len()
     }
+}
+
+fn differences(agreement: &AgreementRef, changes: Vec<(Change, Place)>) -> impl Iterator<Item = Difference> {
+    let agreement = agreement.to_string();
+    changes.into_iter().map(move |(change, place)| Difference { agreement: agreement.clone(), change, place })
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::{AgreementKind, AgreementRef, Place, Record, Role, record_key};
+use crate::changes::Recorded;
 use crate::conflict::NO_WAIT;
 use crate::error::{AwsError, ListError, MeshError};
 use crate::gate::Open;
@@ -169,6 +170,17 @@ impl Mesh {
         report
     }
 
+    /// A whole run whose report names the changes.
+    pub(super) async fn recorded_run(&self) -> Report {
+        let recorded = Recorded::new(self);
+        let mut reconciler = self.reconciler(None);
+        (reconciler.converger.places, reconciler.recorded) = (&recorded, Some(&recorded));
+        let (report, next, result) = reconciler.run(Progress::default(), None, &cause()).await;
+        result.unwrap();
+        self.state().next = next;
+        report
+    }
+
     /// A run that continues the last one, in which somebody confirms this plan.
     pub(super) async fn run_confirmed(&self, digest: &str) -> Report {
         let mut start = std::mem::take(&mut self.state().next);
@@ -221,6 +233,7 @@ impl Mesh {
             scan_roles: true,
             leftovers: None,
             dry_run,
+            recorded: None,
             deadline: Instant::now() + Duration::from_hours(1),
             agreement_timeout: Duration::from_hours(1),
         }
