@@ -57,7 +57,7 @@ pub struct Report {
     /// In a dry run, what would have been changed in AWS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
-    /// What was changed in AWS for agreements, in this order: the first [`CHANGES_LIMIT`] changes. The numbers include all.
+    /// What was changed in AWS for agreements, in this order: the first 1,000 changes. The numbers include all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Difference>,
     /// Whether the pass is complete.
