@@ -7,6 +7,7 @@ use dmm_local::Stack;
 use dmm_simulator::AgreementKind::Access;
 use dmm_trace_collector::{Filter, Map, Outcome, Segment, Store, Trace, text};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::Value;
 
 use super::MOST_ANNOTATIONS;
@@ -180,8 +181,8 @@ async fn people_find_traces_with_every_documented_filter_expression_and_x_ray_ac
     assert_found(&found);
 }
 
-/// Checks the spans that the demonstration has recorded in this file. Nothing in it fails. On a busy machine, two functions
-/// may write the same record, and one of them is rejected: that is an error of the call, not a fault.
+/// Checks the spans that the demonstration has recorded in this file. A trace in which no span has failed is without an
+/// error for X-Ray, too. A span may fail: at this speed, iam-reconcile meets the other functions at the same agreement.
 pub(crate) async fn assert_demonstration(file: &Path) {
     let Some(mut translator) = Translator::start().await else { return };
     let traces = Store::read(file).unwrap().traces();
@@ -192,7 +193,9 @@ pub(crate) async fn assert_demonstration(file: &Path) {
         assert_fits(trace, &translated.segments);
         let (segments, shown) = (translated.segments(), trace.waterfall(150));
         assert!(trace.orphans().is_empty(), "{shown}");
-        assert!(segments.iter().all(|it| it.outcome != Outcome::Fault), "{shown}");
+        let has_failed = |span: &Span| span.status.as_ref().is_some_and(|it| it.code() == StatusCode::Error);
+        let is_expected = trace.spans().iter().any(|it| has_failed(&it.span));
+        assert!(is_expected || segments.iter().all(|it| it.outcome == Outcome::Ok), "{shown}");
         assert_eq!(Map::of(&trace.segments()).edges, Map::of(&segments).edges, "{shown}");
     }
 }
