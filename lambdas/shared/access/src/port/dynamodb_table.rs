@@ -47,6 +47,17 @@ const LIMITED: &[Condition] = &[
     Condition::optional("Null", LEADING_KEYS, Expected::Text("false")),
 ];
 
+const TABLE_CONTEXT: &str = "kms:EncryptionContext:aws:dynamodb:tableName";
+const SUBSCRIBER_CONTEXT: &str = "kms:EncryptionContext:aws:dynamodb:subscriberId";
+const KEY_RULES: &[Rule] = &kms::rules(
+    kms::DECRYPT,
+    &[
+        kms::via("dynamodb"),
+        kms::about(TABLE_CONTEXT, names::is_plain),
+        kms::about(SUBSCRIBER_CONTEXT, names::is_plain),
+    ],
+);
+
 pub(super) const SPEC: Spec = Spec {
     rules: &[
         &[
@@ -55,7 +66,7 @@ pub(super) const SPEC: Spec = Spec {
             Rule::new(WRITE, is_table_text).under(LIMITED),
             Rule::new(STREAM, is_stream_text),
         ],
-        kms::DYNAMODB_RULES,
+        KEY_RULES,
     ],
     roles: &[AccessRole::Read, AccessRole::Write],
     services: &[Service { name: "dynamodb", noun: |_| "DynamoDB table", tagged: table_of }, kms::SERVICE],
@@ -74,8 +85,7 @@ pub(super) struct Port {
 
 /// The table of a table, an index or a stream.
 fn table_of(arn: &Arn) -> Option<Arn> {
-    let name = arn.resource().strip_prefix("table/")?.split('/').next()?;
-    Some(arn.sibling(format!("table/{name}")))
+    names::container(arn, "table/")
 }
 
 fn is_table(arn: &Arn) -> bool {
@@ -181,7 +191,7 @@ impl Port {
             .filter_map(|arn| Some(table_of(arn)?.resource().strip_prefix("table/")?.to_owned()))
             .collect();
         let accounts: BTreeSet<String> = resources().map(|arn| arn.account().to_owned()).collect();
-        let context = [(kms::TABLE_CONTEXT, tables), (kms::SUBSCRIBER_CONTEXT, accounts)];
+        let context = [(TABLE_CONTEXT, tables), (SUBSCRIBER_CONTEXT, accounts)];
         kms::in_context("dynamodb", kms::DECRYPT, &self.keys, &context)
     }
 }

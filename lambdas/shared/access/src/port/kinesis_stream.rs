@@ -23,6 +23,10 @@ const READ: &[&str] = &["kinesis:GetRecords", "kinesis:GetShardIterator"];
 const FAN_OUT: &[&str] = &["kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"];
 const WRITE: &[&str] = &["kinesis:PutRecord", "kinesis:PutRecords"];
 
+const STREAM_CONTEXT: &str = "kms:EncryptionContext:aws:kinesis:arn";
+const KEY_RULES: &[Rule] =
+    &kms::rules(kms::ENCRYPT_AND_DECRYPT, &[kms::via("kinesis"), kms::about(STREAM_CONTEXT, is_stream_text)]);
+
 pub(super) const SPEC: Spec = Spec {
     rules: &[
         &[
@@ -31,7 +35,7 @@ pub(super) const SPEC: Spec = Spec {
             Rule::new(WRITE, is_stream_text),
             Rule::new(FAN_OUT, is_consumer_text),
         ],
-        kms::KINESIS_RULES,
+        KEY_RULES,
     ],
     roles: &[AccessRole::Read, AccessRole::Write],
     services: &[Service { name: "kinesis", noun: |_| "Kinesis stream", tagged: stream_of }, kms::SERVICE],
@@ -47,8 +51,7 @@ pub(super) struct Port {
 
 /// The stream of a stream or a registered consumer.
 fn stream_of(arn: &Arn) -> Option<Arn> {
-    let name = arn.resource().strip_prefix("stream/")?.split('/').next()?;
-    Some(arn.sibling(format!("stream/{name}")))
+    names::container(arn, "stream/")
 }
 
 fn is_stream(arn: &Arn) -> bool {
@@ -63,7 +66,7 @@ fn is_consumer(arn: &Arn) -> bool {
     arn.service() == "kinesis" && arn.is_regional() && is_one
 }
 
-pub(super) fn is_stream_text(resource: &str) -> bool {
+fn is_stream_text(resource: &str) -> bool {
     names::is(resource, is_stream)
 }
 
@@ -111,7 +114,7 @@ impl Port {
         }
         if !statements.is_empty() {
             let actions = if grantee.writes() { kms::ENCRYPT_AND_DECRYPT } else { kms::DECRYPT };
-            let context = [(kms::STREAM_CONTEXT, names::texts(&described).into_iter().collect())];
+            let context = [(STREAM_CONTEXT, names::texts(&described).into_iter().collect())];
             statements.extend(of_streams("Describe", DESCRIBE, &described));
             statements.extend(kms::in_context("kinesis", actions, &self.keys, &context));
         }

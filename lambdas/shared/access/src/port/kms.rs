@@ -20,11 +20,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::ArnField;
+use super::fields::{ArnField, Fields};
 use super::rule::{Condition, Expected, Rule};
 use super::s3::{self, Location};
 use super::spec::Service;
-use super::{kinesis_stream, names, s3_tables, sns_topic, sqs_queue};
 use crate::arn::Arn;
 use crate::policy::{Statement, numbered};
 use crate::refusal::Refusal;
@@ -35,7 +34,7 @@ pub(super) const DECRYPT: &[&str] = &["kms:Decrypt"];
 pub(super) const ENCRYPT_AND_DECRYPT: &[&str] = &["kms:Decrypt", "kms:GenerateDataKey"];
 
 const VIA: &str = "kms:ViaService";
-const S3_CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
+pub(super) const S3_CONTEXT: &str = "kms:EncryptionContext:aws:s3:arn";
 
 pub(super) const SERVICE: Service = Service::tagged_itself("kms", |_| "KMS key");
 
@@ -52,43 +51,18 @@ pub(super) const GLUE_RULES: &[Rule] = &[Rule::new(DECRYPT, is_key_text).under(&
 )])];
 
 /// The keys of a service that puts the resource into the encryption context.
-const fn rules(actions: &'static [&'static str], conditions: &'static [Condition]) -> [Rule; 1] {
+pub(super) const fn rules(actions: &'static [&'static str], conditions: &'static [Condition]) -> [Rule; 1] {
     [Rule::new(actions, is_key_text).under(conditions)]
 }
 
-const fn via(service: &'static str) -> Condition {
+/// Through this service.
+pub(super) const fn via(service: &'static str) -> Condition {
     Condition::required("StringEquals", VIA, Expected::HostOf(service))
 }
 
-const fn about(context: &'static str, resource: fn(&str) -> bool) -> Condition {
+/// For a resource that the encryption context names.
+pub(super) const fn about(context: &'static str, resource: fn(&str) -> bool) -> Condition {
     Condition::required("StringEquals", context, Expected::Any(resource))
-}
-
-pub(super) const TABLE_CONTEXT: &str = "kms:EncryptionContext:aws:dynamodb:tableName";
-pub(super) const SUBSCRIBER_CONTEXT: &str = "kms:EncryptionContext:aws:dynamodb:subscriberId";
-pub(super) const STREAM_CONTEXT: &str = "kms:EncryptionContext:aws:kinesis:arn";
-pub(super) const QUEUE_CONTEXT: &str = "kms:EncryptionContext:aws:sqs:arn";
-pub(super) const TOPIC_CONTEXT: &str = "kms:EncryptionContext:aws:sns:topicArn";
-
-pub(super) const DYNAMODB_RULES: &[Rule] = &rules(
-    DECRYPT,
-    &[via("dynamodb"), about(TABLE_CONTEXT, names::is_plain), about(SUBSCRIBER_CONTEXT, names::is_plain)],
-);
-pub(super) const KINESIS_RULES: &[Rule] =
-    &rules(ENCRYPT_AND_DECRYPT, &[via("kinesis"), about(STREAM_CONTEXT, kinesis_stream::is_stream_text)]);
-pub(super) const SQS_RULES: &[Rule] =
-    &rules(ENCRYPT_AND_DECRYPT, &[via("sqs"), about(QUEUE_CONTEXT, sqs_queue::is_queue_text)]);
-pub(super) const SNS_RULES: &[Rule] =
-    &rules(ENCRYPT_AND_DECRYPT, &[via("sns"), about(TOPIC_CONTEXT, sns_topic::is_topic_text)]);
-/// The keys of table buckets.
-pub(super) const TABLE_BUCKET_RULES: &[Rule] = &rules(
-    ENCRYPT_AND_DECRYPT,
-    &[Condition::required("StringLike", S3_CONTEXT, Expected::Any(is_table_bucket))],
-);
-
-/// Whether it is a table bucket, or the pattern of everything in it.
-fn is_table_bucket(text: &str) -> bool {
-    names::is(text.strip_suffix("/*").unwrap_or(text), s3_tables::is_bucket)
 }
 
 /// Whether it is the ARN of a key.
@@ -122,6 +96,31 @@ pub(super) fn key(field: &ArnField) -> Result<Arn, Refusal> {
     Ok(field.arn.clone())
 }
 
+/// The resources of a port that names nothing else but keys, and these keys.
+///
+/// # Errors
+///
+/// A refusal if an ARN is neither, saying what was `expected`; or if there is no resource, saying what is `needed`.
+pub(super) fn beside_resources(
+    fields: &Fields,
+    is_resource: fn(&Arn) -> bool,
+    expected: &'static str,
+    needed: &'static str,
+) -> Result<(BTreeSet<Arn>, BTreeSet<Arn>), Refusal> {
+    let (mut resources, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    for field in &fields.arns {
+        match field.arn.service() {
+            "kms" => drop(keys.insert(key(field)?)),
+            _ if is_resource(&field.arn) => drop(resources.insert(field.arn.clone())),
+            _ => return Err(field.unsupported(expected)),
+        }
+    }
+    if resources.is_empty() {
+        return Err(fields.missing(needed));
+    }
+    Ok((resources, keys))
+}
+
 /// Uses the keys for the objects of these locations.
 pub(super) fn through_s3(
     sid: &str,
@@ -151,18 +150,6 @@ pub(super) fn in_context(
         context.iter().fold(statement, |one, (key, values)| one.when("StringEquals", key, values.clone()))
     };
     through(service, "Key", actions, keys).into_iter().map(limit).collect()
-}
-
-/// Uses the keys for the tables in these table buckets. AWS does not document the service in `kms:ViaService`.
-pub(super) fn of_table_buckets(
-    actions: &[&'static str],
-    keys: &BTreeSet<Arn>,
-    buckets: &BTreeSet<Arn>,
-) -> Vec<Statement> {
-    let context = buckets.iter().flat_map(|bucket| [bucket.to_string(), format!("{bucket}/*")]).collect();
-    let statements = Statement::allow_any("Key", actions, names::texts(keys)).into_iter();
-    let statements = statements.map(Statement::honouring_tags);
-    statements.map(|statement| statement.when("StringLike", S3_CONTEXT, BTreeSet::clone(&context))).collect()
 }
 
 /// A key is used through a service of its own region. IAM honours the tags of keys

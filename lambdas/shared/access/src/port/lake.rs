@@ -62,7 +62,7 @@ impl Lake {
         Ok(lake)
     }
 
-    /// Whether nothing is missing besides the table or database.
+    /// Checks that the fields name everything that a query needs, apart from the table or database.
     pub(super) fn check(&self, fields: &Fields) -> Result<(), Refusal> {
         let needs_workgroup = !self.results.is_empty() || !self.result_keys.is_empty();
         if self.data.is_empty() {

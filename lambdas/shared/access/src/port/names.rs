@@ -9,6 +9,12 @@ pub(super) fn after<'a>(arn: &'a Arn, service: &str, prefix: &str) -> Option<&'a
     is_name.then_some(name)
 }
 
+/// The ARN that ends with the first name behind the prefix: of `table/orders/index/daily`, that of `table/orders`.
+pub(super) fn container(arn: &Arn, prefix: &str) -> Option<Arn> {
+    let name = arn.resource().strip_prefix(prefix)?.split('/').next()?;
+    Some(arn.sibling(format!("{prefix}{name}")))
+}
+
 /// Whether it is one name, and not a path of several.
 pub(super) fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.contains(['/', ':'])

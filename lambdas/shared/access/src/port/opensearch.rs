@@ -72,8 +72,7 @@ fn is_collection(arn: &Arn) -> bool {
 }
 
 fn domain_of(arn: &Arn) -> Option<Arn> {
-    let name = arn.resource().strip_prefix("domain/")?.split('/').next()?;
-    Some(arn.sibling(format!("domain/{name}")))
+    names::container(arn, "domain/")
 }
 
 /// Whether it is one of these paths of a domain, of all its indexes, or of one.

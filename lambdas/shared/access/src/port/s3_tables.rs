@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::fields::Fields;
-use super::rule::Rule;
+use super::rule::{Condition, Expected, Rule};
 use super::spec::{AccessRole, Grantee, Service, Spec};
 use super::{kms, names};
 use crate::arn::Arn;
@@ -26,10 +26,15 @@ const WRITE: &[&str] = &[
     "s3tables:UpdateTableMetadataLocation",
 ];
 
+const KEY_RULES: &[Rule] = &kms::rules(
+    kms::ENCRYPT_AND_DECRYPT,
+    &[Condition::required("StringLike", kms::S3_CONTEXT, Expected::Any(is_bucket_or_what_is_in_it))],
+);
+
 pub(super) const SPEC: Spec = Spec {
     rules: &[
         &[Rule::new(FIND, is_bucket_text), Rule::new(READ, is_table_text), Rule::new(WRITE, is_table_text)],
-        kms::TABLE_BUCKET_RULES,
+        KEY_RULES,
     ],
     roles: &[AccessRole::Read, AccessRole::Write],
     services: &[Service { name: "s3tables", noun: |_| "table bucket", tagged: bucket_of }, kms::SERVICE],
@@ -43,8 +48,13 @@ pub(super) struct Port {
     keys: BTreeSet<Arn>,
 }
 
-pub(super) fn is_bucket(arn: &Arn) -> bool {
+fn is_bucket(arn: &Arn) -> bool {
     names::after(arn, "s3tables", "bucket/").is_some()
+}
+
+/// Whether it is a table bucket, or the pattern of everything in it.
+fn is_bucket_or_what_is_in_it(text: &str) -> bool {
+    names::is(text.strip_suffix("/*").unwrap_or(text), is_bucket)
 }
 
 fn is_bucket_text(resource: &str) -> bool {
@@ -64,8 +74,7 @@ fn is_table_text(resource: &str) -> bool {
 
 /// The bucket of a bucket or a table.
 fn bucket_of(arn: &Arn) -> Option<Arn> {
-    let name = arn.resource().strip_prefix("bucket/")?.split('/').next()?;
-    Some(arn.sibling(format!("bucket/{name}")))
+    names::container(arn, "bucket/")
 }
 
 impl Port {
@@ -104,7 +113,17 @@ impl Port {
         }
         let actions = if grantee.writes() { kms::ENCRYPT_AND_DECRYPT } else { kms::DECRYPT };
         let owners: BTreeSet<Arn> = self.buckets.iter().chain(&self.tables).filter_map(bucket_of).collect();
-        statements.extend(kms::of_table_buckets(actions, &self.keys, &owners));
+        statements.extend(use_keys(actions, &self.keys, &owners));
         statements
     }
+}
+
+/// Uses the keys for the tables in these table buckets. AWS does not document the service in `kms:ViaService`.
+fn use_keys(actions: &[&'static str], keys: &BTreeSet<Arn>, buckets: &BTreeSet<Arn>) -> Vec<Statement> {
+    let context = buckets.iter().flat_map(|bucket| [bucket.to_string(), format!("{bucket}/*")]).collect();
+    let statements = Statement::allow_any("Key", actions, names::texts(keys)).into_iter();
+    let statements = statements.map(Statement::honouring_tags);
+    statements
+        .map(|statement| statement.when("StringLike", kms::S3_CONTEXT, BTreeSet::clone(&context)))
+        .collect()
 }

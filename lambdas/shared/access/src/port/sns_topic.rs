@@ -30,6 +30,10 @@ const NONE: &str = "none";
 const PROTOCOL: &str = "sns:Protocol";
 const PROTOCOLS: [&str; 3] = ["firehose", "lambda", "sqs"];
 
+const TOPIC_CONTEXT: &str = "kms:EncryptionContext:aws:sns:topicArn";
+const KEY_RULES: &[Rule] =
+    &kms::rules(kms::ENCRYPT_AND_DECRYPT, &[kms::via("sns"), kms::about(TOPIC_CONTEXT, is_topic_text)]);
+
 pub(super) const SPEC: Spec = Spec {
     rules: &[
         &[
@@ -41,7 +45,7 @@ pub(super) const SPEC: Spec = Spec {
                 Expected::Any(is_protocol),
             )]),
         ],
-        kms::SNS_RULES,
+        KEY_RULES,
     ],
     roles: &[AccessRole::Read, AccessRole::Write],
     services: &[Service::tagged_itself("sns", |_| "SNS topic"), kms::SERVICE],
@@ -60,32 +64,23 @@ fn is_protocol(protocol: &str) -> bool {
     PROTOCOLS.contains(&protocol)
 }
 
-pub(super) fn is_topic(arn: &Arn) -> bool {
+fn is_topic(arn: &Arn) -> bool {
     names::after(arn, "sns", "").is_some()
 }
 
-pub(super) fn is_topic_text(resource: &str) -> bool {
+fn is_topic_text(resource: &str) -> bool {
     names::is(resource, is_topic)
 }
 
 impl Port {
     pub(super) fn read(fields: &Fields) -> Result<Port, Refusal> {
-        let mut port = Port::default();
-        for field in &fields.arns {
-            match field.arn.service() {
-                "kms" => drop(port.keys.insert(kms::key(field)?)),
-                _ if is_topic(&field.arn) => drop(port.topics.insert(field.arn.clone())),
-                _ => {
-                    return Err(field.unsupported(
-                        "the ARN of an SNS topic or a KMS key (a port of the type `sns_topic` accepts no others)",
-                    ));
-                }
-            }
-        }
-        if port.topics.is_empty() {
-            return Err(fields.missing("the ARN of an SNS topic"));
-        }
-        port.may_be_subscribed = match fields.text(SUBSCRIPTIONS_FIELD)? {
+        let (topics, keys) = kms::beside_resources(
+            fields,
+            is_topic,
+            "the ARN of an SNS topic or a KMS key (a port of the type `sns_topic` accepts no others)",
+            "the ARN of an SNS topic",
+        )?;
+        let may_be_subscribed = match fields.text(SUBSCRIPTIONS_FIELD)? {
             Some(OUTLIVE) => true,
             Some(NONE) => false,
             Some(_) => {
@@ -99,7 +94,7 @@ impl Port {
                 ));
             }
         };
-        Ok(port)
+        Ok(Port { topics, keys, may_be_subscribed })
     }
 
     pub(super) fn statements(&self, grantee: &Grantee<'_>) -> Vec<Statement> {
@@ -117,7 +112,7 @@ impl Port {
         if grantee.writes() {
             statements.push(Statement::allow("Publish", WRITE, topics.clone()));
             // Only a publisher encrypts. SNS decrypts by itself to deliver.
-            let context = [(kms::TOPIC_CONTEXT, topics.into_iter().collect())];
+            let context = [(TOPIC_CONTEXT, topics.into_iter().collect())];
             statements.extend(kms::in_context("sns", kms::ENCRYPT_AND_DECRYPT, &self.keys, &context));
         }
         statements

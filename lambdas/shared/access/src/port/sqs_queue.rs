@@ -24,8 +24,12 @@ const READ: &[&str] = &[
 ];
 const WRITE: &[&str] = &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"];
 
+const QUEUE_CONTEXT: &str = "kms:EncryptionContext:aws:sqs:arn";
+const KEY_RULES: &[Rule] =
+    &kms::rules(kms::ENCRYPT_AND_DECRYPT, &[kms::via("sqs"), kms::about(QUEUE_CONTEXT, is_queue_text)]);
+
 pub(super) const SPEC: Spec = Spec {
-    rules: &[&[Rule::new(READ, is_queue_text), Rule::new(WRITE, is_queue_text)], kms::SQS_RULES],
+    rules: &[&[Rule::new(READ, is_queue_text), Rule::new(WRITE, is_queue_text)], KEY_RULES],
     roles: &[AccessRole::Read, AccessRole::Write],
     services: &[Service::tagged_itself("sqs", |_| "SQS queue"), kms::SERVICE],
 };
@@ -37,32 +41,23 @@ pub(super) struct Port {
     keys: BTreeSet<Arn>,
 }
 
-pub(super) fn is_queue(arn: &Arn) -> bool {
+fn is_queue(arn: &Arn) -> bool {
     names::after(arn, "sqs", "").is_some()
 }
 
-pub(super) fn is_queue_text(resource: &str) -> bool {
+fn is_queue_text(resource: &str) -> bool {
     names::is(resource, is_queue)
 }
 
 impl Port {
     pub(super) fn read(fields: &Fields) -> Result<Port, Refusal> {
-        let mut port = Port::default();
-        for field in &fields.arns {
-            match field.arn.service() {
-                "kms" => drop(port.keys.insert(kms::key(field)?)),
-                _ if is_queue(&field.arn) => drop(port.queues.insert(field.arn.clone())),
-                _ => {
-                    return Err(field.unsupported(
-                        "the ARN of an SQS queue or a KMS key (a port of the type `sqs_queue` accepts no others)",
-                    ));
-                }
-            }
-        }
-        if port.queues.is_empty() {
-            return Err(fields.missing("the ARN of an SQS queue"));
-        }
-        Ok(port)
+        let (queues, keys) = kms::beside_resources(
+            fields,
+            is_queue,
+            "the ARN of an SQS queue or a KMS key (a port of the type `sqs_queue` accepts no others)",
+            "the ARN of an SQS queue",
+        )?;
+        Ok(Port { queues, keys })
     }
 
     pub(super) fn statements(&self, grantee: &Grantee<'_>) -> Vec<Statement> {
@@ -75,7 +70,7 @@ impl Port {
             statements.extend(Statement::allow_any("Send", WRITE, queues.clone()));
         }
         let actions = if grantee.writes() { kms::ENCRYPT_AND_DECRYPT } else { kms::DECRYPT };
-        let context = [(kms::QUEUE_CONTEXT, queues.into_iter().collect())];
+        let context = [(QUEUE_CONTEXT, queues.into_iter().collect())];
         let keys = kms::in_context("sqs", actions, &self.keys, &context);
         statements.into_iter().map(Statement::honouring_tags).chain(keys).collect()
     }
