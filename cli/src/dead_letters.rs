@@ -13,11 +13,12 @@ use serde_json::Value;
 use crate::call::failed;
 use crate::cli::{DeadLetters, Selection};
 use crate::error::CliError;
+use crate::event;
 use crate::functions::invoke;
 use crate::letters::{Letter, Message, Queue};
-use crate::quarantine::{nearest, read_event, send};
+use crate::selection::{choose, find};
 use crate::stack::Stack;
-use crate::terminal::{Terminal, confirm, progress};
+use crate::terminal::{Terminal, confirm, progress, shown};
 
 /// How long messages are hidden from others while they are listed or processed, in seconds: the longest time limit of a function,
 /// with a reserve.
@@ -139,27 +140,8 @@ impl<'a> Held<'a> {
         Ok(())
     }
 
-    fn find(&self, id: &str) -> Result<&(Message, Letter), CliError> {
-        let found: Vec<_> = self.messages.iter().filter(|(_, letter)| letter.id.starts_with(id)).collect();
-        match found.as_slice() {
-            [one] => Ok(one),
-            [] => {
-                let ids = self.messages.iter().map(|(_, letter)| letter.id.as_str());
-                Err(CliError::UnknownEvent { id: id.to_owned(), nearest: nearest(id, ids) })
-            }
-            several => Err(CliError::AmbiguousEvent { id: id.to_owned(), count: several.len() }),
-        }
-    }
-
-    fn chosen(&self, which: &Selection) -> Result<Vec<&(Message, Letter)>, CliError> {
-        if which.all {
-            return Ok(self.messages.iter().collect());
-        }
-        which.ids.iter().map(|id| self.find(id)).collect()
-    }
-
     fn show(&self, id: &str, terminal: &mut Terminal) -> Result<bool, CliError> {
-        let (message, letter) = self.find(id)?;
+        let (message, letter) = find(&self.messages, id_of, id)?;
         let body = serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.clone()));
         terminal.print(&Shown { letter: letter.clone(), body })?;
         Ok(true)
@@ -171,8 +153,8 @@ impl<'a> Held<'a> {
         event: Option<&Path>,
         terminal: &mut Terminal,
     ) -> Result<bool, CliError> {
-        let chosen = self.chosen(which)?;
-        let event = event.map(read_event).transpose()?;
+        let chosen = choose(&self.messages, id_of, which)?;
+        let event = event.map(event::read).transpose()?;
         let mut results = Vec::new();
         for (message, letter) in &chosen {
             progress(format_args!("sending {} again", letter.id));
@@ -182,7 +164,7 @@ impl<'a> Held<'a> {
                     letter.id
                 )),
                 (Some(event), _) => {
-                    send(self.stack, event, &letter.id).await.map_err(|error| error.to_string())
+                    event::send(self.stack, event, &letter.id).await.map_err(|error| error.to_string())
                 }
                 (None, false) => self.again(message, letter).await,
             };
@@ -234,7 +216,7 @@ impl<'a> Held<'a> {
     }
 
     async fn drop(&self, which: &Selection, yes: bool, terminal: &mut Terminal) -> Result<bool, CliError> {
-        let chosen = self.chosen(which)?;
+        let chosen = choose(&self.messages, id_of, which)?;
         let events = if chosen.len() == 1 { "event" } else { "events" };
         confirm(&format!("Delete {} {events}? They cannot be restored.", chosen.len()), yes)?;
         let mut results = Vec::new();
@@ -252,6 +234,10 @@ impl<'a> Held<'a> {
         let call = call.receipt_handle(&message.receipt);
         call.send().await.map(drop).map_err(failed("sqs:DeleteMessage"))
     }
+}
+
+fn id_of((_, letter): &(Message, Letter)) -> &str {
+    &letter.id
 }
 
 fn url(stack: &Stack, queue: Queue) -> &str {
@@ -315,8 +301,7 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Letter { id, queue, sent, reason, event_id, event_type, subject, .. } = self.0;
         let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
-        let sent =
-            sent.map_or_else(|| "?".to_owned(), |sent| sent.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+        let sent = sent.map_or_else(|| "?".to_owned(), shown);
         write!(
             formatter,
             "{id}  {:<11}  {sent}  {} {} (event {})",

@@ -27,7 +27,7 @@ pub enum CliError {
     },
     /// No stack has this name.
     #[error(
-        "there is no stack {stack} in this account and region: the function {function} does not exist. Check the name \
+        "the stack {stack} does not exist in this account and region: it has no function {function}. Check the name \
          (`pulumi stack ls`), AWS_PROFILE and AWS_REGION"
     )]
     UnknownStack {

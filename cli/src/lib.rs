@@ -4,9 +4,9 @@
 //! The same commands work with a deployed stack and with a running `dmm-local up`. Each command prints text, or with `--json` one
 //! JSON value on standard output. The exit code is 0 if all is well, 1 if something needs a person, and 2 if the command failed.
 //!
-//! - [`cli`]: the arguments; [`terminal`]: output and confirmation; [`error`]: what can go wrong.
+//! - [`cli`]: the arguments; [`terminal`]: output and confirmation; [`selection`]: what an id means; [`error`]: what can go wrong.
 //! - [`stack`]: finds the queues, functions and the bucket of a stack; [`call`]: errors of AWS calls.
-//! - [`functions`]: invokes a function; [`letters`]: events that could not be processed; [`objects`] and [`grants`]: what the state
+//! - [`functions`]: invokes a function; [`letters`]: events that could not be processed; [`event`]: repaired events; [`objects`] and [`grants`]: what the state
 //!   bucket holds.
 //! - One module for each command: [`status`], [`look`], [`plan`], [`who_reads`], [`dead_letters`], [`quarantine`], [`replay`],
 //!   [`snapshot`], [`uninstall`].
@@ -15,6 +15,7 @@ pub mod call;
 pub mod cli;
 pub mod dead_letters;
 pub mod error;
+pub mod event;
 pub mod functions;
 pub mod grants;
 pub mod letters;
@@ -23,6 +24,7 @@ pub mod objects;
 pub mod plan;
 pub mod quarantine;
 pub mod replay;
+pub mod selection;
 pub mod snapshot;
 pub mod stack;
 pub mod status;

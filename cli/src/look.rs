@@ -24,7 +24,7 @@ pub struct Looked {
     pub refusal: Option<Refusal>,
     /// What was changed.
     pub changes: Vec<Change>,
-    /// Whether nothing was changed, because the mode is `observe`.
+    /// True if the mode is `observe`, in which nothing is changed.
     pub dry_run: bool,
 }
 

@@ -1,17 +1,16 @@
 //! `dmm quarantine`: lists, repairs and deletes events that the feed could not queue.
 
 use std::fmt;
-use std::path::Path;
 
-use aws_sdk_sqs::types::MessageAttributeValue;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::call::failed;
-use crate::cli::{Quarantine, Selection};
+use crate::cli::Quarantine;
 use crate::error::CliError;
+use crate::event;
 use crate::objects;
+use crate::selection::{choose, find};
 use crate::stack::Stack;
 use crate::terminal::{Terminal, confirm};
 
@@ -33,6 +32,12 @@ pub struct Held {
     pub time: Option<String>,
     #[serde(skip)]
     object: Value,
+}
+
+impl Held {
+    fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// What `list` prints.
@@ -65,19 +70,19 @@ pub async fn run(stack: &Stack, command: Quarantine, terminal: &mut Terminal) ->
             Ok(list.events.is_empty())
         }
         Quarantine::Show { id } => {
-            let held = find(&events, &id)?;
+            let held = find(&events, Held::id, &id)?;
             terminal.print(&Shown { held: held.clone(), content: held.object.clone() })?;
             Ok(true)
         }
         Quarantine::Resend { id, event } => {
-            let held = find(&events, &id)?;
-            send(stack, &read_event(&event)?, held.id.get(..32).unwrap_or(&held.id)).await?;
+            let held = find(&events, Held::id, &id)?;
+            event::send(stack, &event::read(&event)?, held.id.get(..32).unwrap_or(&held.id)).await?;
             resolve(stack, held, "resent").await?;
             terminal.print(&Done { ids: vec![held.id.clone()], outcome: "resent" })?;
             Ok(true)
         }
         Quarantine::Drop { which, yes } => {
-            let chosen = choose(&events, &which)?;
+            let chosen = choose(&events, Held::id, &which)?;
             let noun = if chosen.len() == 1 { "event" } else { "events" };
             confirm(&format!("Delete {} {noun} from quarantine?", chosen.len()), yes)?;
             for held in &chosen {
@@ -121,97 +126,11 @@ async fn all(stack: &Stack) -> Result<Vec<Held>, CliError> {
     Ok(events)
 }
 
-fn find<'a>(events: &'a [Held], id: &str) -> Result<&'a Held, CliError> {
-    let found: Vec<&Held> = events.iter().filter(|held| held.id.starts_with(id)).collect();
-    match found.as_slice() {
-        [one] => Ok(one),
-        [] => {
-            let nearest = nearest(id, events.iter().map(|held| held.id.as_str()));
-            Err(CliError::UnknownEvent { id: id.to_owned(), nearest })
-        }
-        several => Err(CliError::AmbiguousEvent { id: id.to_owned(), count: several.len() }),
-    }
-}
-
-fn choose<'a>(events: &'a [Held], which: &Selection) -> Result<Vec<&'a Held>, CliError> {
-    if which.all {
-        return Ok(events.iter().collect());
-    }
-    which.ids.iter().map(|id| find(events, id)).collect()
-}
-
 /// Replaces the object of an event that was sent or is not needed. An object remains, because the feed would otherwise store the
 /// event again when it is read again.
 async fn resolve(stack: &Stack, held: &Held, how: &str) -> Result<(), CliError> {
     let resolved = json!({ RESOLVED: how, "time": Timestamp::now(), "reason": held.reason });
     objects::put(stack, &held.key, resolved.to_string().into_bytes()).await
-}
-
-/// The id that has most characters in common with `id`, counted from the start; `None` if no id begins like it.
-#[must_use]
-pub fn nearest<'a>(id: &str, ids: impl Iterator<Item = &'a str>) -> Option<String> {
-    let common = |other: &str| id.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-    let best = ids.max_by_key(|other| common(other))?;
-    (common(best) > 0).then(|| best.to_owned())
-}
-
-/// Reads a repaired event from a file.
-///
-/// # Errors
-///
-/// [`CliError::File`], and [`CliError::Event`] if it lacks what every event needs.
-pub fn read_event(path: &Path) -> Result<Map<String, Value>, CliError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
-    event_of(&text).map_err(|problem| CliError::Event { path: path.to_owned(), problem })
-}
-
-fn event_of(text: &str) -> Result<Map<String, Value>, String> {
-    let value =
-        dmm_mesh::strict::read(text.as_bytes()).map_err(|error| format!("it is not valid JSON ({error})"))?;
-    let Value::Object(event) = value else { return Err("it is not a JSON object".to_owned()) };
-    for member in ["id", "type"] {
-        let is_set = event.get(member).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
-        if !is_set {
-            return Err(format!("it has no `{member}`: set it to a text, for example \"mended-1\""));
-        }
-    }
-    Ok(event)
-}
-
-/// Sends an event to the queue of events. Within five minutes, SQS drops a second message with the same deduplication id.
-///
-/// # Errors
-///
-/// [`CliError`] if SQS does not accept it.
-pub async fn send(stack: &Stack, event: &Map<String, Value>, deduplication_id: &str) -> Result<(), CliError> {
-    let text = |value: Option<&Value>| {
-        value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-    };
-    let event_type = text(event.get("type")).unwrap_or_default();
-    let group = text(event.get("subject"))
-        .or_else(|| text(event.get("data").and_then(|data| data.get("id"))))
-        .unwrap_or_else(|| event_type.clone());
-    let attribute = MessageAttributeValue::builder().data_type("String").string_value(event_type).build();
-    let attribute = attribute
-        .map_err(|error| CliError::Call { action: "sqs:SendMessage", problem: error.to_string() })?;
-    let call = stack
-        .sqs
-        .send_message()
-        .queue_url(&stack.names.events_queue_url)
-        .message_body(Value::Object(event.clone()).to_string())
-        .message_group_id(group_id(&group))
-        .message_deduplication_id(deduplication_id)
-        .message_attributes("type", attribute);
-    call.send().await.map(drop).map_err(failed("sqs:SendMessage"))
-}
-
-/// A message group id has at most 128 printable ASCII characters. Other ids are replaced, because the order within a group does not
-/// matter for a single event.
-fn group_id(group: &str) -> String {
-    let is_valid =
-        !group.is_empty() && group.len() <= 128 && group.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_valid { group.to_owned() } else { "by-hand".to_owned() }
 }
 
 /// What `show` prints.
@@ -260,41 +179,5 @@ impl fmt::Display for Done {
             writeln!(formatter, "{}  {outcome}", id.get(..16).unwrap_or(id))?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_needs_an_id_and_a_type() {
-        assert!(event_of(r#"{"id":"e","type":"T","n":1}"#).is_ok());
-        for (text, named) in [
-            ("", "JSON"),
-            ("[]", "object"),
-            (r#"{"type":"T"}"#, "`id`"),
-            (r#"{"id":" ","type":"T"}"#, "`id`"),
-            (r#"{"id":"e"}"#, "`type`"),
-            (r#"{"id":"e","id":"f","type":"T"}"#, "two members"),
-        ] {
-            let problem = event_of(text).unwrap_err();
-            assert!(problem.contains(named), "{text}: {problem}");
-        }
-    }
-
-    #[test]
-    fn the_nearest_id_has_the_longest_common_beginning() {
-        assert_eq!(nearest("abx", ["a", "abc", "xyz"].into_iter()), Some("abc".to_owned()));
-        assert_eq!(nearest("q", ["a", "abc"].into_iter()), None);
-        assert_eq!(nearest("q", [].into_iter()), None);
-    }
-
-    #[test]
-    fn a_group_that_sqs_does_not_accept_is_replaced() {
-        assert_eq!(group_id("a-1"), "a-1");
-        for group in ["", "ä", "a b", &"x".repeat(129)] {
-            assert_eq!(group_id(group), "by-hand");
-        }
     }
 }

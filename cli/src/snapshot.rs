@@ -15,7 +15,7 @@ use crate::cli::Diff;
 use crate::error::CliError;
 use crate::grants::{Records, as_list};
 use crate::stack::Stack;
-use crate::terminal::{Terminal, progress};
+use crate::terminal::{Terminal, progress, shown};
 
 /// The prefix of the names of inline policies.
 const INLINE: &str = "DMM_";
@@ -229,7 +229,7 @@ impl fmt::Display for Difference {
         writeln!(
             formatter,
             "Since {}: {} rights lost, {} gained, {} under other conditions, {} unchanged.",
-            self.since.strftime("%Y-%m-%d %H:%M:%SZ"),
+            shown(self.since),
             self.lost.len(),
             self.gained.len(),
             self.conditions.len(),

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -57,6 +58,12 @@ impl Terminal {
         self.output.write_all(bytes)?;
         Ok(self.output.flush()?)
     }
+}
+
+/// A time as people read it, in UTC and whole seconds.
+#[must_use]
+pub fn shown(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// Reports what a slow command is doing, on standard error.

@@ -8,7 +8,7 @@ use crate::cli::WhoReads;
 use crate::error::CliError;
 use crate::grants::{Grant, Records};
 use crate::stack::Stack;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, shown};
 
 /// What the command prints.
 #[derive(Debug, Serialize)]
@@ -58,9 +58,9 @@ impl fmt::Display for Readers {
             writeln!(formatter, "This stack has not granted access to {}.", self.resource)?;
         }
         for Grant { agreement, role, policy, since, until, .. } in &self.grants {
-            write!(formatter, "{role}  since {}", since.strftime("%Y-%m-%d %H:%M:%SZ"))?;
+            write!(formatter, "{role}  since {}", shown(*since))?;
             if let Some(until) = until {
-                write!(formatter, "  until {}", until.strftime("%Y-%m-%d %H:%M:%SZ"))?;
+                write!(formatter, "  until {}", shown(*until))?;
             }
             writeln!(formatter, "  {agreement} ({policy})")?;
         }

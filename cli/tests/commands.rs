@@ -431,7 +431,7 @@ async fn a_stack_is_found_by_its_name_and_by_its_outputs() {
     unknown.args(["status", "--stack", "nowhere"]);
     let unknown = run(unknown).await;
     assert_eq!(unknown.code, 2);
-    assert!(unknown.errors.contains("there is no stack nowhere"), "{unknown:?}");
+    assert!(unknown.errors.contains("the stack nowhere does not exist"), "{unknown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
