@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use dmm_lambda_service::FunctionService;
-use dmm_proxy::{Answer, Upstream};
+use dmm_proxy::{Answer, MAX_BODY, Upstream};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
@@ -25,8 +25,6 @@ mod filter;
 mod lambda;
 mod logs;
 
-/// The maximum size of a request's body, in bytes.
-const MAX_BODY: usize = 64 * 1024 * 1024;
 /// The header with the operation of services that use the AWS JSON protocol.
 const TARGET: &str = "x-amz-target";
 /// The prefix of that header for CloudWatch Logs.

@@ -93,7 +93,7 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
     let missing = format!("<ErrorResponse {IAM}><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
     iam(&server, "GetRolePolicy", ResponseTemplate::new(404).set_body_string(missing.clone())).await;
     iam(&server, "ListRolePolicies", ResponseTemplate::new(404).set_body_string(missing)).await;
-    // There is no record of packed policies, so the function lists those that are attached.
+    // The state bucket has no record of packed policies, so the function lists the attached ones.
     let attached = format!(
         "<ListAttachedRolePoliciesResponse {IAM}><ListAttachedRolePoliciesResult><IsTruncated>false</IsTruncated>\
          <AttachedPolicies/></ListAttachedRolePoliciesResult></ListAttachedRolePoliciesResponse>"

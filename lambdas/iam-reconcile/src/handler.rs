@@ -146,7 +146,7 @@ impl ReconcileHandler {
             leftovers: uninstalls.then_some(&self.places.role_policies as &dyn Leftovers),
             dry_run,
             recorded: dry_run.is_none().then_some(&recorded),
-            // Whoever sets the mode `uninstall` has decided.
+            // An operator sets the mode `uninstall` on purpose.
             brake: if uninstalls { Brake::OFF } else { self.brake },
             trusts_first_look: observes || uninstalls,
             deadline: until,

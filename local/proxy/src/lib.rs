@@ -29,7 +29,7 @@ pub use answer::{Answer, Protocol};
 pub use fault::{Fault, FaultHandle, FaultKind, ResponseRewrite};
 pub use record::{Request, Violation};
 pub use reqwest::Url;
-pub use upstream::{Upstream, client};
+pub use upstream::{MAX_BODY, Upstream, client};
 
 use forward::Shared;
 use listener::CuttableListener;

@@ -12,7 +12,7 @@ use crate::ProxyError;
 use crate::answer::Answer;
 
 /// The maximum size of a request's or an answer's body, in bytes.
-pub(crate) const MAX_BODY: usize = 64 * 1024 * 1024;
+pub const MAX_BODY: usize = 64 * 1024 * 1024;
 /// The time limit for connecting to an upstream. Answers have no time limit, because of long polls.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Headers that apply to a single connection (RFC 9110, section 7.6.1).

@@ -21,8 +21,13 @@ impl Deployer {
         Ok(outputs(json!({ "id": name, "name": name, "arn": arn })))
     }
 
-    /// Returns the file of a log group: `/aws/lambda/x` is written to `aws.lambda.x.log`.
+    /// Returns the file of a log group.
     pub(super) fn log_file(&self, group: &str) -> std::path::PathBuf {
-        self.logs.join(format!("{}.log", group.trim_matches('/').replace('/', ".")))
+        self.logs.join(log_file_name(group))
     }
+}
+
+/// Returns the name of the file of a log group: `/aws/lambda/x` is written to `aws.lambda.x.log`.
+pub(crate) fn log_file_name(group: &str) -> String {
+    format!("{}.log", group.trim_matches('/').replace('/', "."))
 }

@@ -35,6 +35,7 @@ use crate::progress::ProgressDisplay;
 pub use error::DeployError;
 pub(crate) use error::aws;
 pub(crate) use error::built;
+pub(crate) use logs::log_file_name;
 use properties::Properties;
 
 /// The outputs of a resource, which `${resource.output}` refers to.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::filter::Filter;
 use super::{error, json_answer};
+use crate::deploy::log_file_name;
 
 /// The number of events in an answer, unless the request says otherwise; also the maximum.
 const PAGE: usize = 10_000;
@@ -48,11 +49,6 @@ pub(super) async fn answer(folder: &Path, operation: &str, body: &[u8]) -> Answe
     }
 }
 
-/// The file of a log group, see `Deployer::log_file`.
-fn file(group: &str) -> String {
-    format!("{}.log", group.trim_matches('/').replace('/', "."))
-}
-
 async fn groups(folder: &Path, body: &[u8]) -> Answer {
     let query: Value = serde_json::from_slice(body).unwrap_or_default();
     let prefix = query.get("logGroupNamePrefix").and_then(Value::as_str).unwrap_or_default();
@@ -85,7 +81,7 @@ async fn events(folder: &Path, query: &Query) -> Answer {
         Ok(filter) => filter,
         Err(problem) => return error(400, "InvalidParameterException", &problem.to_string()),
     };
-    let log = match tokio::fs::read_to_string(folder.join(file(group))).await {
+    let log = match tokio::fs::read_to_string(folder.join(log_file_name(group))).await {
         Ok(log) => log,
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
             return error(400, "ResourceNotFoundException", "The specified log group does not exist.");

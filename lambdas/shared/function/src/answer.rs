@@ -20,7 +20,7 @@ pub struct Answer {
     pub refusal: Option<Refused>,
     /// What was changed in AWS, in this order. In the mode `observe`, what would have been changed.
     pub changes: Vec<Applied>,
-    /// Whether nothing was changed, because the mode is `observe`.
+    /// True if the mode is `observe`, in which nothing is changed.
     pub dry_run: bool,
 }
 

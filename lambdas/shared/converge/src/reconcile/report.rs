@@ -52,7 +52,7 @@ pub struct Report {
     /// everything yet, and in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining: Option<usize>,
-    /// Whether nothing was changed, and the numbers say what would have been changed.
+    /// True if nothing was changed. The numbers then say what would have been changed.
     pub dry_run: bool,
     /// In a dry run, what would have been changed in AWS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
