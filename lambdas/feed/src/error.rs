@@ -47,6 +47,9 @@ pub enum FeedError {
     /// An event could not be stored in quarantine.
     #[error("an event that cannot be sent could not be stored in quarantine")]
     Quarantine(#[source] StateError),
+    /// It is not known whether the functions are paused, or which events were put aside.
+    #[error("the objects below controls/ in the state bucket cannot be used")]
+    Controls(#[source] StateError),
     /// Events could not be sent.
     #[error("events could not be sent to the queue")]
     Queue(#[from] QueueError),
@@ -56,9 +59,9 @@ impl FeedError {
     /// Whether the next run can succeed without anybody changing something.
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            FeedError::Cursor(CursorError::Store(error)) | FeedError::Quarantine(error) => {
-                error.is_retryable()
-            }
+            FeedError::Cursor(CursorError::Store(error))
+            | FeedError::Quarantine(error)
+            | FeedError::Controls(error) => error.is_retryable(),
             FeedError::Api(error) => error.is_retryable(),
             FeedError::Queue(QueueError::Unavailable(_) | QueueError::OutOfTime) => true,
             FeedError::Queue(QueueError::Rejected(_))
@@ -85,7 +88,9 @@ impl ErrorClass for FeedError {
     fn error_class(&self) -> &'static str {
         match self {
             FeedError::Api(error) | FeedError::StaleCursor { source: error, .. } => error.class(),
-            FeedError::Cursor(CursorError::Store(error)) | FeedError::Quarantine(error) => error.class(),
+            FeedError::Cursor(CursorError::Store(error))
+            | FeedError::Quarantine(error)
+            | FeedError::Controls(error) => error.class(),
             FeedError::NoTime | FeedError::Queue(QueueError::OutOfTime) => "timeout",
             _ if self.is_retryable() => "unavailable",
             _ => "invalid",

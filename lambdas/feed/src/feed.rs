@@ -8,6 +8,7 @@ use dmm_aws::sqs::BATCH_LIMITS;
 use dmm_budget::Backoff;
 use dmm_budget::feed::MARGIN;
 use dmm_state::ObjectStore;
+use dmm_state::controls::Pause;
 use dmm_telemetry::metrics;
 use dmm_telemetry::names::{attribute, log};
 use jiff::Timestamp;
@@ -52,6 +53,12 @@ pub struct Summary {
     pub pages: usize,
     /// The id at which the cursor is.
     pub last_event_id: Option<String>,
+    /// The number of events that were put aside during a pause and sent again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub resent: usize,
+    /// When the pause ends because of which nothing was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<Timestamp>,
     /// Whether the feed was read to its end.
     pub complete: bool,
 }
@@ -71,6 +78,15 @@ impl Feed {
 
     async fn run(&self, deadline: SystemTime, summary: &mut Summary) -> Result<(), FeedError> {
         let stop = stop(deadline)?;
+        let pause = Pause::read(&*self.store).await.map_err(FeedError::Controls)?;
+        match pause {
+            Some(pause) if pause.is_active((self.clock)()) => {
+                summary.paused_until = Some(pause.until);
+                return Ok(());
+            }
+            Some(_) => summary.resent = self.send_deferred(stop).await?,
+            None => {}
+        }
         let mut cursor = Cursor::read(&*self.store).await?;
         summary.last_event_id = cursor.id().map(str::to_owned);
         while Instant::now() < stop {
@@ -194,6 +210,11 @@ impl Feed {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 impl Summary {
     /// Emits what a run did as metrics, span attributes and a log line, with the error if the run failed.
     fn report(&self, error: Option<&FeedError>) {
@@ -208,12 +229,19 @@ impl Summary {
             dmm_telemetry::attribute(name, i64::try_from(count).unwrap_or(i64::MAX));
         }
         match error {
+            None if self.paused_until.is_some() => {
+                tracing::warn!(
+                    { log::PAUSED_UNTIL } = self.paused_until.map(tracing::field::display),
+                    "the functions are paused; nothing was read"
+                );
+            }
             None => tracing::info!(
                 { log::POLLED } = polled,
                 { log::QUEUED } = queued,
                 { log::QUARANTINED } = quarantined,
                 { log::PAGES } = pages,
                 { log::LAST_EVENT_ID } = last_event_id,
+                { log::RESENT } = self.resent,
                 { log::COMPLETE } = complete,
                 "the feed was read"
             ),

@@ -9,14 +9,17 @@
 //! - Two concurrent runs do not move the cursor back: the one that writes last stops.
 //! - Messages are sent in the order of the feed. If SQS accepts only some entries of a batch, the others are sent again
 //!   after them. In that rare case, the order of the queue differs from that of the feed.
+//! - While an operator has paused the functions, nothing is read. The first run after the pause sends the events that the
+//!   other functions put aside, and then reads the feed from where it stopped.
 //!
 //! # Layout
 //!
 //! - [`Feed::poll`] is the handler. Its ports are [`EventSource`], [`Queue`] and [`dmm_state::ObjectStore`].
 //! - `page` and `message` decide, without input or output, what is sent and how far the cursor may move.
-//! - `deliver`, `quarantine` and `cursor` carry it out.
+//! - `deliver`, `quarantine` and `cursor` carry it out; `deferred` sends what arrived during a pause.
 
 mod cursor;
+mod deferred;
 mod deliver;
 mod error;
 #[cfg(test)]

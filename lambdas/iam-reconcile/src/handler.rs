@@ -9,6 +9,7 @@ use dmm_aws::{AwsResources, IamRoles, S3Store};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::reconcile as budget;
 use dmm_converge::adapters::Adapters;
+use dmm_converge::blocks;
 use dmm_converge::changes::Recorded;
 use dmm_converge::dry_run::DryRun;
 use dmm_converge::gate::Open;
@@ -121,6 +122,7 @@ impl ReconcileHandler {
         };
         let iam = &self.places.role_policies.iam;
         let recorded = Recorded::new(&self.places);
+        let guardrails = self.guardrails.clone().with_blocks(blocks::read(&self.records).await?);
         let mut converger = Converger {
             agreements: mesh,
             reporter: mesh,
@@ -128,7 +130,7 @@ impl ReconcileHandler {
             resources: &self.resources,
             places: &recorded,
             records: &self.records,
-            guardrails: &self.guardrails,
+            guardrails: &guardrails,
             stack: &self.stack,
             gate: &Open::default(),
             clock: Timestamp::now,
@@ -184,6 +186,7 @@ impl ReconcileHandler {
             remaining = report.remaining,
             dry_run = report.dry_run,
             complete = report.complete,
+            paused_until = report.paused_until.map(tracing::field::display),
             "reconciled"
         );
         if let Some(checkpoint) = checkpoint {

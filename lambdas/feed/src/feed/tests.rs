@@ -14,6 +14,7 @@ use crate::deliver::QueueError;
 use crate::fakes::{AT_ONCE, FakeQueue, FakeSource, Reaction, event, event_value};
 
 mod invalid;
+mod paused;
 
 /// The function with fakes, which the test can inspect.
 struct Run {
@@ -101,6 +102,7 @@ async fn the_first_run_reads_the_feed_from_its_beginning_to_its_end() {
         pages: 3,
         last_event_id: Some("event-0024".to_owned()),
         complete: true,
+        ..Summary::default()
     };
     assert_eq!(summary, expected);
     assert_eq!(run.sent(), ids(25));
@@ -380,7 +382,7 @@ async fn the_answer_after_a_failure_has_its_causes() {
 #[test]
 fn the_answer_is_a_json_object_with_these_members() {
     let summary =
-        Summary { polled: 2, queued: 1, quarantined: 1, pages: 1, last_event_id: None, complete: true };
+        Summary { polled: 2, queued: 1, quarantined: 1, pages: 1, complete: true, ..Summary::default() };
     let expected = json!({
         "polled": 2, "queued": 1, "quarantined": 1, "pages": 1, "last_event_id": null, "complete": true
     });

@@ -6,6 +6,7 @@
 use thiserror::Error;
 
 use crate::arn::{ArnPattern, Partition};
+use crate::blocks::Blocks;
 use crate::home::Home;
 use crate::ownership::{Ownership, ResourceOwners};
 use crate::policy::Statement;
@@ -66,6 +67,7 @@ pub struct Guardrails {
     pub(crate) resource_ownership: Ownership,
     pub(crate) role_ownership: Ownership,
     pub(crate) resource_owners: ResourceOwners,
+    blocks: Blocks,
 }
 
 /// The guardrails' configuration is not valid.
@@ -151,7 +153,19 @@ impl Guardrails {
             resource_ownership: settings.resource_ownership,
             role_ownership: settings.role_ownership,
             resource_owners: settings.resource_owners,
+            blocks: Blocks::default(),
         })
+    }
+
+    /// The same limits, and what operators have taken back now.
+    #[must_use]
+    pub fn with_blocks(self, blocks: Blocks) -> Guardrails {
+        Guardrails { blocks, ..self }
+    }
+
+    /// What operators have taken back.
+    pub(crate) fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 
     /// Where the stack runs.

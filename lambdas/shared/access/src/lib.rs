@@ -3,7 +3,7 @@
 //! - [`arn`], [`role`], [`name`], [`document`], [`managed_policy`]: validated values.
 //! - [`port`]: what an output port gives access to, and [`origin`]: where it says so; [`policy`]: the statements for it.
 //! - [`home`]: where this software runs.
-//! - [`guardrails`], [`opt_in`]: limits on what may be given; [`refusal`]: why something is not given, for people.
+//! - [`guardrails`], [`opt_in`], [`blocks`]: limits on what may be given; [`refusal`]: why something is not given, for people.
 //! - [`ownership`]: who owns a resource or a role.
 //! - [`entitlement`]: what an agreement gives, and where it is written.
 //! - [`target`]: what should exist for an agreement, worked out with all of the above.
@@ -14,6 +14,7 @@
 //! - [`provisioning`]: the reports to Data Mesh Manager.
 
 pub mod arn;
+pub mod blocks;
 mod custom;
 pub mod document;
 pub mod entitlement;

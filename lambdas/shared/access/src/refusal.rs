@@ -570,6 +570,12 @@ pub enum Refusal {
         /// The table's ARN.
         table: String,
     },
+    /// An operator has taken the access back.
+    #[error(
+        "The operator of this integration has taken this access back until further notice. Ask the operator to lift the \
+         block with `dmm revoke --lift`."
+    )]
+    Blocked,
     /// The resource belongs to this integration itself.
     #[error(
         "The output port names {resource}, which belongs to this integration itself or contains something that does. \

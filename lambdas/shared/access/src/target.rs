@@ -127,6 +127,7 @@ fn grant<'a>(
 ) -> Result<(&'a Role, Permission, Vec<Refusal>), Refusal> {
     let Context { role, guardrails, .. } = context;
     let (product, access) = provided_access(agreement, context.provider, context.contract, guardrails)?;
+    guardrails.blocks().check(agreement, context)?;
     let access = access.limited_to(&agreement.roles)?;
     let reference = context.reference.clone()?;
     let role = role.ok_or_else(|| Refusal::RoleMissing { role: reference.name().clone() })?;

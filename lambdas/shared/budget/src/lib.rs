@@ -148,6 +148,8 @@ pub mod reconcile {
     pub const ANSWER_RESERVE: Duration = Duration::from_secs(10);
     /// The reserve takes at most this share of an invocation's time (1/10), if that is less than [`ANSWER_RESERVE`].
     pub const RESERVE_SHARE: u32 = 10;
+    /// How long after a pause was declared a run that is in progress may still change something.
+    pub const PAUSE_INTERVAL: Duration = Duration::from_secs(10);
     /// A pass stops after so many retryable failures in a row: something is down, and the next run continues.
     pub const FAILURES_IN_A_ROW: usize = 10;
 }

@@ -10,6 +10,7 @@
 //! - [`reconcile`]: goes through all agreements, without any event.
 
 pub mod adapters;
+pub mod blocks;
 pub mod brake;
 pub mod changes;
 mod conflict;

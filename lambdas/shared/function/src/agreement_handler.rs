@@ -8,6 +8,7 @@ use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::stack::Stack;
 use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
+use dmm_converge::blocks;
 use dmm_converge::changes::Recorded;
 use dmm_converge::dry_run::DryRun;
 use dmm_converge::gate::{Gate, Open};
@@ -16,8 +17,9 @@ use dmm_converge::ports::{Places, Resources, Roles};
 use dmm_converge::uninstall::{self, Mesh, OptionalMesh};
 use dmm_converge::window::Window;
 use dmm_converge::{Brake, Converger, Error, Mode, trace};
-use dmm_mesh::CloudEvent;
-use dmm_state::ObjectStore;
+use dmm_mesh::{AgreementRef, CloudEvent};
+use dmm_state::controls::{Deferred, Pause};
+use dmm_state::{ObjectStore, StateError};
 use dmm_telemetry::Trigger;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
@@ -95,6 +97,8 @@ impl AgreementHandler {
     /// Brings IAM in line with the agreement that the event is about. The event itself decides nothing: the result depends
     /// only on what the agreement says now, so that activations and deactivations may arrive in any order and number.
     ///
+    /// While an operator has paused the functions, the event is kept and nothing is done.
+    ///
     /// If the event is not about an agreement, nothing is done. A refused agreement is a success: the refusal was reported,
     /// and a retry would not change it.
     ///
@@ -117,6 +121,11 @@ impl AgreementHandler {
             return Ok(Answer::IGNORED);
         };
         let traceparent = event.as_object().get("traceparent").and_then(Value::as_str).map(str::to_owned);
+        let out_of_time = |_| Error::OutOfTime { agreement: agreement.to_string() };
+        let deferred = timeout_at(deadline, self.defer_while_paused(event, &agreement)).await;
+        if deferred.map_err(out_of_time)?? {
+            return Ok(Answer::deferred(&agreement));
+        }
         let cause = Cause { id: id.to_owned(), event_type: event_type.to_owned(), traceparent };
         let api = self.api.until(deadline);
         let dry_run = DryRun::new(self.places.as_ref(), self.records.as_ref());
@@ -143,6 +152,7 @@ impl AgreementHandler {
                 Some(api) if self.mode != Mode::Uninstall => api,
                 _ => &optional,
             };
+            let guardrails = self.guardrails.clone().with_blocks(blocks::read(self.records.as_ref()).await?);
             let mut converger = Converger {
                 agreements: mesh,
                 reporter: mesh,
@@ -150,7 +160,7 @@ impl AgreementHandler {
                 resources: self.resources.as_ref(),
                 places: &recorded,
                 records: self.records.as_ref(),
-                guardrails: &self.guardrails,
+                guardrails: &guardrails,
                 stack: &self.stack,
                 gate: gate.as_ref(),
                 clock: Timestamp::now,
@@ -162,7 +172,7 @@ impl AgreementHandler {
             converger.converge(&agreement, None, &cause).await
         };
         let result = timeout_at(deadline, run).await;
-        let convergence = result.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        let convergence = result.map_err(out_of_time)??;
         let changes = match self.mode {
             Mode::Enforce | Mode::Uninstall => {
                 trace::outcome(&convergence, event.time());
@@ -191,6 +201,26 @@ impl AgreementHandler {
             "brought in line"
         );
         Ok(Answer::of(&agreement, &convergence, changes, self.mode == Mode::Observe))
+    }
+
+    /// Keeps the event if an operator has paused the functions, and returns whether that is so. The feed sends it again.
+    async fn defer_while_paused(
+        &self,
+        event: &CloudEvent,
+        agreement: &AgreementRef,
+    ) -> Result<bool, StateError> {
+        let store = self.records.as_ref();
+        let Some(until) = Pause::active_until(store, Timestamp::now()).await? else { return Ok(false) };
+        let text = Value::Object(event.as_object().clone()).to_string();
+        Deferred::add(store, &agreement.to_string(), &text).await?;
+        tracing::warn!(
+            event.id = event.id(),
+            event.type = event.type_name(),
+            %agreement,
+            %until,
+            "the functions are paused; the feed sends the event again when the pause is over"
+        );
+        Ok(true)
     }
 }
 

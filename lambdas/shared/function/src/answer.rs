@@ -13,7 +13,8 @@ pub struct Answer {
     /// The agreement as `kind id`; `None` if the event is not about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agreement: Option<String>,
-    /// `granted`, `revoked`, `unchanged`, `refused` or `postponed`; `ignored` if the event is not about an agreement.
+    /// `granted`, `revoked`, `unchanged`, `refused` or `postponed`; `ignored` if the event is not about an agreement, and
+    /// `deferred` if the functions are paused.
     pub outcome: &'static str,
     /// Why an agreement in force gets nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +48,11 @@ impl Answer {
     /// The event is not about an agreement.
     pub(crate) const IGNORED: Answer =
         Answer { agreement: None, outcome: "ignored", refusal: None, changes: Vec::new(), dry_run: false };
+
+    /// The functions are paused, and the event is kept.
+    pub(crate) fn deferred(agreement: &AgreementRef) -> Answer {
+        Answer { agreement: Some(agreement.to_string()), outcome: "deferred", ..Answer::IGNORED }
+    }
 
     /// What a run came to.
     pub(crate) fn of(

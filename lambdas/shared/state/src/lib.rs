@@ -3,7 +3,10 @@
 //! Two functions that run at once must not undo each other's work. Every write therefore carries a
 //! [`Precondition`]. If it does not hold, the write fails with [`StateError::Conflict`]: read the object again and
 //! decide again. Objects are never deleted.
+//!
+//! [`controls`] has the objects with which operators control the functions.
 
+pub mod controls;
 mod error;
 mod object;
 

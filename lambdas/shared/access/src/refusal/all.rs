@@ -54,6 +54,7 @@ fn all() -> Vec<Refusal> {
         },
         Refusal::TextMalformed { field: field.clone(), value: text("*"), expected },
         Refusal::Uninstalling,
+        Refusal::Blocked,
         Refusal::ProviderUnknown,
         Refusal::ProductGone { product: product.clone() },
         Refusal::PortGone { product: product.clone(), port: port.clone() },

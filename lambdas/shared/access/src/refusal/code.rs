@@ -64,7 +64,15 @@ impl Refusal {
             Refusal::TextMissing { .. } => "TextMissing",
             Refusal::TextMalformed { .. } => "TextMalformed",
             Refusal::Uninstalling => "Uninstalling",
+            Refusal::Blocked => "Blocked",
         }
+    }
+
+    /// Whether an operator has decided it. Then neither the brake nor the window of revocations is asked: somebody wants the
+    /// access to be taken away now.
+    #[must_use]
+    pub fn is_decided_by_operator(&self) -> bool {
+        matches!(self, Refusal::Blocked)
     }
 
     /// Whether the output port may be meant for another platform's integration. Its state in Data Mesh Manager then

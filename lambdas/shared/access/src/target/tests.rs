@@ -2,6 +2,7 @@ use dmm_mesh::AgreementKind;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::blocks::{Block, Blocks, Subject};
 use crate::testing::{guardrails, place, role, role_name};
 
 fn reference(kind: AgreementKind) -> AgreementRef {
@@ -297,4 +298,50 @@ fn a_port_whose_policy_fits_nowhere_is_refused() {
         product(&json!({ "id": "orders", "info": {}, "outputPorts": [{ "id": "daily", "custom": custom }] }));
     let target = target(&agreement(&by_product()), Some(&role("consumer")), Some(&large));
     assert!(matches!(target.desired, Desired::Refused(Refusal::DocumentTooLarge { .. })), "{target:?}");
+}
+
+#[test]
+fn whatever_an_operator_has_blocked_gets_nothing_and_everything_else_does() {
+    let decide = |subject: Option<Subject>| {
+        let agreement = agreement(&by_product());
+        let block = |subject| Block {
+            subject,
+            since: "2026-01-01T00:00:00Z".parse().unwrap(),
+            reason: String::new(),
+        };
+        let blocks = Blocks { blocks: subject.into_iter().map(block).collect() };
+        let (role, consumer, provider) = (role("consumer"), consumer(), provider());
+        let context = Context {
+            reference: consumer_role(&agreement.consumer, Some(&consumer), None),
+            role: Some(&role),
+            consumer: Some(&consumer),
+            provider: Some(&provider),
+            contract: None,
+            facts: &BTreeMap::new(),
+            role_ids: &BTreeMap::new(),
+            guardrails: &guardrails(&["protected"]).with_blocks(blocks),
+        };
+        Target::of(&agreement.reference, &agreement, &context)
+    };
+    let given = decide(None);
+    assert!(matches!(given.desired, Desired::Grant(_)), "{given:?}");
+    let text = |text: &str| text.to_owned();
+    for blocked in [
+        Subject::Consumer(text("promotions")),
+        Subject::Consumer(text("marketing")),
+        Subject::Product(text("orders")),
+        Subject::Role(role_name("consumer")),
+    ] {
+        let target = decide(Some(blocked.clone()));
+        assert_eq!(target.desired, Desired::Refused(Refusal::Blocked), "{blocked:?}");
+        assert_eq!(target.usual_places, given.usual_places, "something may exist there without a record");
+    }
+    for other in [
+        Subject::Consumer(text("orders")),
+        Subject::Consumer(text("consumer")),
+        Subject::Product(text("promotions")),
+        Subject::Role(role_name("promotions")),
+    ] {
+        assert_eq!(decide(Some(other.clone())), given, "{other:?}");
+    }
 }

@@ -6,6 +6,7 @@ use dmm_access::entitlement::{Entitlements, Place};
 use dmm_access::name::record_key;
 use dmm_access::record::{Cause, GrantState, Record};
 use dmm_access::refusal::Refusal;
+use dmm_access::target::Desired;
 use dmm_access::transition::{Finish, Postponement, ROUNDS, RunState, Step};
 use dmm_mesh::{Agreement, AgreementRef};
 use dmm_state::{Object, Precondition, StateError};
@@ -144,7 +145,9 @@ impl<'a> Run<'a> {
             Step::Write(record) => self.write_record(record).await?,
             Step::Admit(desired) => {
                 let revocation = gate::revocation(self.asked, &desired, self.agreement.is_none());
-                if self.converger.gate.admit(&revocation).await? {
+                let is_wanted =
+                    matches!(&desired, Desired::Refused(refusal) if refusal.is_decided_by_operator());
+                if is_wanted || self.converger.gate.admit(&revocation).await? {
                     self.state.admitted();
                 } else {
                     self.state.postponed();

@@ -6,8 +6,10 @@ use dmm_access::entitlement::Place;
 use dmm_access::name::record_key;
 use dmm_access::record::{Cause, Record};
 use dmm_access::role::Role;
-use dmm_budget::reconcile::FAILURES_IN_A_ROW;
+use dmm_budget::reconcile::{FAILURES_IN_A_ROW, PAUSE_INTERVAL};
 use dmm_mesh::{AgreementKind, AgreementRef};
+use dmm_state::StateError;
+use dmm_state::controls::Pause;
 use dmm_telemetry::OwnTrace;
 use tokio::time::{Instant, timeout};
 
@@ -45,6 +47,8 @@ pub(super) struct Pass<'a> {
     /// Whether `known_records` has the keys of all agreements by the time that the second stage begins.
     knows_all_agreements: bool,
     failures_in_a_row: usize,
+    /// When the pause was read last.
+    pause_read: Option<Instant>,
     report: Report,
 }
 
@@ -77,6 +81,7 @@ impl<'a> Pass<'a> {
             collector: Collector::new(census),
             known_records: HashSet::new(),
             failures_in_a_row: 0,
+            pause_read: None,
             report: Report {
                 dry_run: reconciler.dry_run.is_some(),
                 uninstalls: reconciler.leftovers.is_some(),
@@ -105,7 +110,7 @@ impl<'a> Pass<'a> {
                 Position::Agreements { kind, page, after } => self.agreements(kind, page, after).await?,
                 Position::Records { after } => self.records(after).await?,
                 Position::Roles { after } => self.roles(after.as_deref()).await?,
-                Position::Revocations => self.revocations().await,
+                Position::Revocations => self.revocations().await?,
                 Position::Leftovers { after } => self.leftovers(after.as_deref()).await?,
             };
             match flow {
@@ -135,7 +140,7 @@ impl<'a> Pass<'a> {
         }
         let last = after.and_then(|id| found.agreements.iter().position(|agreement| agreement.id == id));
         for agreement in found.agreements.iter().skip(last.map_or(0, |last| last + 1)) {
-            if self.must_stop() {
+            if self.must_stop().await? {
                 return Ok(Flow::Stop);
             }
             self.check(agreement, None).await;
@@ -156,7 +161,7 @@ impl<'a> Pass<'a> {
         }
         for key in keys {
             if !self.known_records.contains(&key) {
-                if self.must_stop() {
+                if self.must_stop().await? {
                     return Ok(Flow::Stop);
                 }
                 self.record(&key).await;
@@ -223,7 +228,7 @@ impl<'a> Pass<'a> {
         });
         roles.sort_by(|one, other| one.name.cmp(&other.name));
         for role in roles {
-            if self.must_stop() {
+            if self.must_stop().await? {
                 return Ok(Flow::Stop);
             }
             let label = format!("role {}", role.name);
@@ -265,20 +270,20 @@ impl<'a> Pass<'a> {
     }
 
     /// Carries out the revocations that the other stages found, unless there are too many.
-    async fn revocations(&mut self) -> Flow {
+    async fn revocations(&mut self) -> Result<Flow, StateError> {
         let verdict = self.collector.census().decide(&self.reconciler.brake);
         if let Some(stop) = verdict {
             self.report.brake = Some(stop);
             // A dry run shows all changes nevertheless.
             if self.reconciler.dry_run.is_none() {
-                return Flow::Brake;
+                return Ok(Flow::Brake);
             }
         }
         let trusts_first_look = self.reconciler.trusts_first_look || self.collector.census().is_confirmed();
         let gate = Open { trusts_first_look };
         while let Some(pending) = self.collector.census().next() {
-            if self.must_stop() {
-                return Flow::Stop;
+            if self.must_stop().await? {
+                return Ok(Flow::Stop);
             }
             if pending.waits_for_second_look && !trusts_first_look {
                 self.report.postponed += 1;
@@ -295,10 +300,10 @@ impl<'a> Pass<'a> {
             }
             self.collector.census().done(&pending);
         }
-        match self.reconciler.leftovers {
+        Ok(match self.reconciler.leftovers {
             Some(_) => Flow::Next(Position::Leftovers { after: None }),
             None => Flow::End,
-        }
+        })
     }
 
     async fn check(&mut self, agreement: &AgreementRef, found: Option<&Place>) {
@@ -368,10 +373,22 @@ impl<'a> Pass<'a> {
         self.report.add_failure(what, reason);
     }
 
-    fn must_stop(&self) -> bool {
-        Instant::now() >= self.reconciler.deadline
+    async fn must_stop(&mut self) -> Result<bool, StateError> {
+        Ok(Instant::now() >= self.reconciler.deadline
             || self.handled >= self.limit
             || self.failures_in_a_row >= FAILURES_IN_A_ROW
             || self.report.entries() >= REPORT_LIMIT
+            || self.is_paused().await?)
+    }
+
+    /// Whether an operator has paused the functions. A dry run changes nothing, so it is never paused.
+    async fn is_paused(&mut self) -> Result<bool, StateError> {
+        let is_due = self.pause_read.is_none_or(|read| read.elapsed() >= PAUSE_INTERVAL);
+        if is_due && self.reconciler.dry_run.is_none() {
+            let Converger { records, clock, .. } = self.reconciler.converger;
+            self.report.paused_until = Pause::active_until(records, clock()).await?;
+            self.pause_read = Some(Instant::now());
+        }
+        Ok(self.report.paused_until.is_some())
     }
 }

@@ -4,6 +4,7 @@ use dmm_access::entitlement::Place;
 use dmm_access::refusal::Refusal;
 use dmm_mesh::AgreementRef;
 use dmm_telemetry::{attribute, metrics};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::checkpoint::Position;
@@ -60,6 +61,9 @@ pub struct Report {
     /// What was changed in AWS for agreements, in this order: the first 1,000 changes. The numbers include all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Difference>,
+    /// When the pause ends because of which the pass has stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<Timestamp>,
     /// Whether the pass is complete.
     pub complete: bool,
     /// Where the next run continues, if the pass is not complete.

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use dmm_api::{BaseUrl, RetryPolicy, StaticApiKey};
-use dmm_state::{ETag, Object, Precondition, StateError};
+use dmm_state::controls::PAUSE;
+use dmm_state::{ETag, MemoryStore, Object, Precondition};
 use serde_json::{Value, json};
 
 use super::*;
@@ -14,7 +15,6 @@ use dmm_access::ownership::ResourceFacts;
 use dmm_access::role::{Role, RoleName};
 use dmm_converge::error::AwsError;
 use dmm_converge::ports::Put;
-use dmm_mesh::AgreementRef;
 
 /// IAM and a bucket that never answer. A test either does not get that far, or runs out of time there.
 struct Silent;
@@ -127,4 +127,27 @@ async fn when_the_time_is_up_the_run_is_cut_off_with_a_retryable_error() {
         assert!(matches!(&error, Error::OutOfTime { agreement } if agreement == "access a1"), "{error}");
         assert!(error.is_retryable());
     }
+}
+
+#[tokio::test]
+async fn an_event_that_arrives_during_a_pause_is_kept_and_nothing_else_is_done() {
+    let records = Arc::new(MemoryStore::new());
+    let pause = |until: &str| format!(r#"{{"since":"2026-01-01T00:00:00Z","until":"{until}","reason":""}}"#);
+    let body = pause("9999-01-01T00:00:00Z").into_bytes();
+    let etag = records.put(PAUSE, body, &Precondition::Absent).await.unwrap();
+    let paused = AgreementHandler { records: records.clone(), ..handler() };
+    let detail = json!({ "id": "e1", "type": "com.datamesh-manager.events.AccessActivatedEvent", "data": { "id": "a1" }, "extra": 1 });
+    let event = CloudEvent::from_value(detail.clone()).unwrap();
+
+    // IAM and Data Mesh Manager are not called: they would never answer.
+    let answer = paused.handle(&event, Duration::from_mins(1)).await.unwrap();
+    assert_eq!((answer.outcome, answer.agreement.as_deref()), ("deferred", Some("access a1")));
+    let (deferred, _) = Deferred::read(records.as_ref()).await.unwrap();
+    let kept: Value = serde_json::from_str(&deferred.events["access a1"]).unwrap();
+    assert_eq!(kept, detail, "with every member");
+
+    let body = pause("2026-01-01T01:00:00Z").into_bytes();
+    records.put(PAUSE, body, &Precondition::Matches(etag)).await.unwrap();
+    let error = paused.handle(&event, Duration::from_mins(1)).await.unwrap_err();
+    assert!(matches!(error, Error::Organization(_)), "{error}");
 }

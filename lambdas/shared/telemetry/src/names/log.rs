@@ -45,6 +45,10 @@ super::names! { LOG_FIELDS, "All members of log lines. `span.` marks those that 
     PAGES = "pages";
     /// the id at which the cursor of the feed is
     LAST_EVENT_ID = "last_event_id";
+    /// events that were put aside during a pause and that a run of feed sent again
+    RESENT = "resent";
+    /// when the pause ends because of which a run stopped
+    PAUSED_UNTIL = "paused_until";
     /// whether a run reached its end before the time ran out
     COMPLETE = "complete";
 

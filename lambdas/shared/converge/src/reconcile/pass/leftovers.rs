@@ -17,7 +17,7 @@ impl Pass<'_> {
         let Some(leftovers) = self.reconciler.leftovers else { return Ok(Flow::End) };
         if after.is_none() {
             for policy in leftovers.managed_policies().await? {
-                if self.must_stop() {
+                if self.must_stop().await? {
                     return Ok(Flow::Stop);
                 }
                 let ManagedPolicy { role, number } = &policy;
@@ -34,7 +34,7 @@ impl Pass<'_> {
         roles.retain(|role| after.is_none_or(|after| role.name.as_str() > after));
         roles.sort_by(|one, other| one.name.cmp(&other.name));
         for role in roles {
-            if self.must_stop() {
+            if self.must_stop().await? {
                 return Ok(Flow::Stop);
             }
             let deleted = self.clear_role(leftovers, &role.name).await;
