@@ -5,7 +5,11 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use dmm_access::blocks::Subject;
 use dmm_mesh::{AgreementKind, AgreementRef};
+use jiff::SignedDuration;
+
+use crate::error::CliError;
 
 /// Operates the Data Mesh Manager – AWS integration, deployed or on this machine.
 #[derive(Debug, Parser)]
@@ -59,6 +63,12 @@ pub enum Command {
     Quarantine(Quarantine),
     /// Let the feed be read again, from an event or from the beginning.
     Replay(Replay),
+    /// Stop all changes in IAM for a time. No event is lost.
+    Pause(Pause),
+    /// End a pause.
+    Resume,
+    /// Take back all access of a consumer, a data product or a role, and give it none until this is lifted.
+    Revoke(Revoke),
     /// Revoke everything that the stack has granted, so that it can be destroyed. The config key `mode` must be `uninstall`.
     Uninstall(Uninstall),
     /// Print everything that the stack's policies in IAM permit, for `diff`.
@@ -101,6 +111,89 @@ pub struct Replay {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Arguments of `pause`.
+#[derive(Debug, Args)]
+pub struct Pause {
+    /// How long, for example 30m or 2h; at most 7 days.
+    #[arg(long = "for", value_name = "DURATION", default_value = "1h")]
+    pub duration: PauseDuration,
+    /// Why, for `dmm status`.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// How long a pause lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PauseDuration(pub SignedDuration);
+
+impl FromStr for PauseDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let duration = text.parse::<SignedDuration>().ok().filter(|duration| duration.is_positive());
+        match duration {
+            Some(duration) if duration <= LONGEST_PAUSE => Ok(PauseDuration(duration)),
+            _ => Err("use a duration of at most 7 days, such as 30m or 2h".to_owned()),
+        }
+    }
+}
+
+/// A pause that is forgotten must not last for ever.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Arguments of `revoke`.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would display it as the help of the group")]
+    pub subject: Blocked,
+    /// Give the access again.
+    #[arg(long, conflicts_with = "reason")]
+    pub lift: bool,
+    /// Why, for `dmm status`.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What is blocked.
+#[derive(Clone, Debug, Default, Args)]
+#[group(required = true, multiple = false)]
+pub struct Blocked {
+    /// The consuming team or data product with this id. A team includes all its data products.
+    #[arg(long, value_name = "ID")]
+    pub consumer: Option<String>,
+    /// The providing data product with this id.
+    #[arg(long, value_name = "ID")]
+    pub product: Option<String>,
+    /// The IAM role with this name.
+    #[arg(long, value_name = "NAME")]
+    pub role: Option<String>,
+}
+
+impl Blocked {
+    /// What is blocked.
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::NotARole`].
+    pub fn read(&self) -> Result<Subject, CliError> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        match (&self.consumer, &self.role) {
+            (Some(id), _) => Ok(Subject::Consumer(id.clone())),
+            (None, Some(name)) => {
+                name.parse().map(Subject::Role).map_err(|_| CliError::NotARole { name: name.clone() })
+            }
+            (None, None) => Ok(Subject::Product(text(&self.product))),
+        }
+    }
 }
 
 /// Arguments of `uninstall`.
@@ -256,6 +349,16 @@ mod tests {
             if let Err(error) = Cli::try_parse_from(command.split_whitespace()) {
                 panic!("{command}: {error}");
             }
+        }
+    }
+
+    #[test]
+    fn a_pause_ends_within_a_week() {
+        let read = |text: &str| text.parse::<PauseDuration>().map(|duration| duration.0.as_mins());
+        assert_eq!((read("30m"), read("2h")), (Ok(30), Ok(120)));
+        assert_eq!(read("168h"), Ok(7 * 24 * 60));
+        for wrong in ["", "0s", "-1h", "169h", "soon"] {
+            assert!(read(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -97,6 +97,38 @@ pub enum CliError {
         /// Its mode.
         mode: String,
     },
+    /// The functions change nothing now.
+    #[error("the functions are paused until {until}: end the pause with `dmm resume` first")]
+    Paused {
+        /// The end of the pause.
+        until: String,
+    },
+    /// There is no such block.
+    #[error("{subject} is not blocked: `dmm status` shows what is")]
+    NotBlocked {
+        /// What is not blocked.
+        subject: String,
+    },
+    /// A role has another name.
+    #[error("{name} is not the name of an IAM role: use its name without its path, not its ARN")]
+    NotARole {
+        /// The text.
+        name: String,
+    },
+    /// An object of the state bucket does not have its format.
+    #[error(
+        "{key} in the state bucket is not as `dmm` writes it: restore an earlier version of the object, or delete it"
+    )]
+    Object {
+        /// Its key.
+        key: String,
+    },
+    /// Somebody else wrote an object at the same time.
+    #[error("somebody else has changed {key} in the state bucket at the same time: repeat the command")]
+    Changed {
+        /// Its key.
+        key: String,
+    },
     /// No event has this id.
     #[error("no event has the id {id}{}", nearest.as_ref().map_or_else(String::new, |id| format!("; did you mean {id}?")))]
     UnknownEvent {

@@ -9,7 +9,7 @@
 //! - [`functions`]: invokes a function; [`letters`]: events that could not be processed; [`event`]: repaired events; [`objects`] and [`grants`]: what the state
 //!   bucket holds.
 //! - One module for each command: [`status`], [`look`], [`plan`], [`who_reads`], [`dead_letters`], [`quarantine`], [`replay`],
-//!   [`snapshot`], [`uninstall`].
+//!   [`pause`], [`revoke`], [`snapshot`], [`uninstall`].
 
 pub mod call;
 pub mod cli;
@@ -21,9 +21,11 @@ pub mod grants;
 pub mod letters;
 pub mod look;
 pub mod objects;
+pub mod pause;
 pub mod plan;
 pub mod quarantine;
 pub mod replay;
+pub mod revoke;
 pub mod selection;
 pub mod snapshot;
 pub mod stack;
@@ -63,6 +65,9 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Result<bool, CliError> {
         Command::DeadLetters(command) => dead_letters::run(&stack, command, terminal).await,
         Command::Quarantine(command) => quarantine::run(&stack, command, terminal).await,
         Command::Replay(args) => replay::run(&stack, &args, terminal).await,
+        Command::Pause(args) => pause::pause(&stack, &args, terminal).await,
+        Command::Resume => pause::resume(&stack, terminal).await,
+        Command::Revoke(args) => revoke::run(&stack, &args, terminal).await,
         Command::Uninstall(args) => uninstall::run(&stack, &args, terminal).await,
         Command::Snapshot => snapshot::take(&stack, terminal).await,
         Command::Diff(args) => snapshot::diff(&stack, &args, terminal).await,

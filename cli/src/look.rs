@@ -12,12 +12,15 @@ use crate::functions::invoke;
 use crate::stack::Stack;
 use crate::terminal::{Terminal, progress};
 
+/// The outcome of an agreement at which the function looks after the pause.
+const DEFERRED: &str = "deferred";
+
 /// What `iam-grant` answers.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Looked {
     /// The agreement as `kind id`.
     pub agreement: String,
-    /// `granted`, `revoked`, `unchanged`, `refused` or `postponed`.
+    /// `granted`, `revoked`, `unchanged`, `refused` or `postponed`; `deferred` if the functions are paused.
     pub outcome: String,
     /// Why an agreement in force gets nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +67,7 @@ pub async fn run(stack: &Stack, args: &Look, terminal: &mut Terminal) -> Result<
     progress(format_args!("looking at {}", args.agreement.0));
     let looked: Looked = invoke(stack, &stack.names.iam_grant_function, &payload).await?;
     terminal.print(&looked)?;
-    Ok(looked.refusal.is_none())
+    Ok(looked.refusal.is_none() && looked.outcome != DEFERRED)
 }
 
 impl fmt::Display for Change {
@@ -86,6 +89,9 @@ impl fmt::Display for Looked {
         }
         for change in &self.changes {
             writeln!(formatter, "  {change}")?;
+        }
+        if self.outcome == DEFERRED {
+            writeln!(formatter, "  The functions are paused. `dmm resume` ends the pause.")?;
         }
         if self.dry_run {
             writeln!(formatter, "  The mode is observe, so nothing was changed.")?;

@@ -1,6 +1,8 @@
 //! Objects of the state bucket.
 
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde::de::DeserializeOwned;
 
 use crate::call::failed;
 use crate::error::CliError;
@@ -28,6 +30,21 @@ pub async fn keys(stack: &Stack, prefix: &str) -> Result<Vec<String>, CliError> 
 ///
 /// [`CliError`] if it cannot be read.
 pub async fn get(stack: &Stack, key: &str) -> Result<Option<Vec<u8>>, CliError> {
+    Ok(get_with_tag(stack, key).await?.map(|(body, _)| body))
+}
+
+/// An object as JSON, and its entity tag for [`replace`]; `None` if it does not exist.
+///
+/// # Errors
+///
+/// [`CliError`] if it cannot be read, or does not have the format.
+pub async fn read<T: DeserializeOwned>(stack: &Stack, key: &str) -> Result<Option<(T, String)>, CliError> {
+    let Some((body, tag)) = get_with_tag(stack, key).await? else { return Ok(None) };
+    let content = serde_json::from_slice(&body).map_err(|_| CliError::Object { key: key.to_owned() })?;
+    Ok(Some((content, tag)))
+}
+
+async fn get_with_tag(stack: &Stack, key: &str) -> Result<Option<(Vec<u8>, String)>, CliError> {
     let found = match stack.s3.get_object().bucket(&stack.names.state_bucket).key(key).send().await {
         Ok(found) => found,
         Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
@@ -35,12 +52,33 @@ pub async fn get(stack: &Stack, key: &str) -> Result<Option<Vec<u8>>, CliError> 
         }
         Err(error) => return Err(failed("s3:GetObject")(error)),
     };
+    let tag = found.e_tag.unwrap_or_default();
     let body = found.body.collect().await;
     let broken = |error| CliError::Call {
         action: "s3:GetObject",
         problem: format!("the answer is incomplete: {error}"),
     };
-    Ok(Some(body.map_err(broken)?.into_bytes().to_vec()))
+    Ok(Some((body.map_err(broken)?.into_bytes().to_vec(), tag)))
+}
+
+/// Writes an object, unless it has changed since it had this entity tag; without a tag, unless it exists.
+///
+/// # Errors
+///
+/// [`CliError::Changed`] if it has; another one if it cannot be written.
+pub async fn replace(stack: &Stack, key: &str, body: Vec<u8>, tag: Option<String>) -> Result<(), CliError> {
+    let call = stack.s3.put_object().bucket(&stack.names.state_bucket).key(key).body(body.into());
+    let call = match tag {
+        Some(tag) => call.if_match(tag),
+        None => call.if_none_match("*"),
+    };
+    match call.send().await {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.code(), Some("PreconditionFailed" | "ConditionalRequestConflict")) => {
+            Err(CliError::Changed { key: key.to_owned() })
+        }
+        Err(error) => Err(failed("s3:PutObject")(error)),
+    }
 }
 
 /// Writes an object.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::error::CliError;
 use crate::functions::invoke;
 use crate::look::Change;
 use crate::stack::Stack;
-use crate::terminal::{Terminal, confirm, progress};
+use crate::terminal::{Terminal, confirm, progress, shown};
 
 /// What `iam-reconcile` answers, as far as people need it. A pass may take several runs.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -34,6 +35,9 @@ pub struct Report {
     pub changes: Vec<Difference>,
     /// Why nothing is taken away.
     pub brake: Option<Brake>,
+    /// When the pause ends because of which the pass has stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<Timestamp>,
     /// Whether the pass is complete.
     pub complete: bool,
     /// Where the next run continues.
@@ -80,6 +84,11 @@ pub struct Revocation {
 }
 
 impl Report {
+    /// Whether nothing has kept the pass from being whole.
+    pub(crate) fn is_done(&self) -> bool {
+        self.failed.is_empty() && self.brake.is_none() && self.paused_until.is_none()
+    }
+
     /// Adds what a later run of the same pass found.
     fn add(&mut self, later: Report) {
         self.checked += later.checked;
@@ -91,6 +100,7 @@ impl Report {
         self.differences.extend(later.differences);
         self.changes.extend(later.changes);
         self.brake = later.brake;
+        self.paused_until = later.paused_until;
         self.complete = later.complete;
         self.next = later.next;
     }
@@ -114,7 +124,7 @@ pub async fn run(stack: &Stack, args: &Plan, terminal: &mut Terminal) -> Result<
     let payload = args.confirm.as_ref().map_or_else(|| json!({}), |digest| json!({ "confirm": digest }));
     let applied = Applied { report: pass(stack, payload).await? };
     terminal.print(&applied)?;
-    Ok(applied.report.failed.is_empty() && applied.report.brake.is_none())
+    Ok(applied.report.is_done())
 }
 
 /// A whole dry run, from the beginning.
@@ -133,13 +143,13 @@ async fn dry_run(stack: &Stack) -> Result<Report, CliError> {
 }
 
 /// A whole pass that carries out what it finds. It continues by itself where the last run stopped.
-async fn pass(stack: &Stack, mut payload: Value) -> Result<Report, CliError> {
+pub(crate) async fn pass(stack: &Stack, mut payload: Value) -> Result<Report, CliError> {
     let mut report = Report::default();
     loop {
         progress(format_args!("changing, {} agreements so far", report.checked));
         let run: Report = invoke(stack, &stack.names.iam_reconcile_function, &payload).await?;
         report.add(run);
-        if report.complete || report.brake.is_some() {
+        if report.complete || report.brake.is_some() || report.paused_until.is_some() {
             return Ok(report);
         }
         payload = json!({});
@@ -156,14 +166,17 @@ struct Planned {
 /// What `plan --apply` prints after the changes.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Applied {
-    report: Report,
+pub(crate) struct Applied {
+    pub(crate) report: Report,
 }
 
 /// What keeps a pass from being whole.
 fn obstacles(report: &Report, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     for Failure { agreement, reason } in &report.failed {
         writeln!(formatter, "! {agreement}: {reason}")?;
+    }
+    if let Some(until) = report.paused_until {
+        writeln!(formatter, "The functions are paused until {}: `dmm resume` ends the pause.", shown(until))?;
     }
     if let Some(Brake { digest, limit, revocations }) = &report.brake {
         writeln!(

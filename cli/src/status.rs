@@ -5,15 +5,17 @@ use std::fmt;
 use anstyle::Style;
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use aws_sdk_sqs::types::QueueAttributeName;
+use dmm_access::blocks::Block;
+use dmm_state::controls::Pause;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::call::failed;
 use crate::error::CliError;
-use crate::quarantine;
 use crate::stack::Stack;
-use crate::terminal::{ALERT, FINE, Terminal, UNKNOWN};
+use crate::terminal::{ALERT, FINE, Terminal, UNKNOWN, shown};
+use crate::{pause, quarantine, revoke};
 
 /// How long the feed may be silent. It is polled every minute by default.
 const FEED_SILENCE: SignedDuration = SignedDuration::from_mins(15);
@@ -62,7 +64,9 @@ pub struct Status {
 pub async fn run(stack: &Stack, terminal: &mut Terminal) -> Result<bool, CliError> {
     let names = &stack.names;
     let now = Timestamp::now();
-    let stages = vec![
+    let pause = pause::active(stack).await?;
+    let mut stages = Vec::from_iter(pause.as_ref().map(paused));
+    stages.extend([
         feed(
             last_line(stack, &names.feed_function, "the feed was read", now - FEED_SILENCE).await?.as_ref(),
             now,
@@ -78,8 +82,9 @@ pub async fn run(stack: &Stack, terminal: &mut Terminal) -> Result<bool, CliErro
                 .as_ref(),
             now,
         ),
+        blocked(&revoke::blocks(stack).await?),
         alarms(alarms_that_are_on(stack).await?.as_deref()),
-    ];
+    ]);
     let needs_attention = stages.iter().any(|stage| stage.state == State::Attention);
     terminal.print(&Status { stack: stack.prefix().to_owned(), stages, needs_attention })?;
     Ok(!needs_attention)
@@ -200,6 +205,26 @@ fn letters(name: &'static str, depth: Depth) -> Stage {
     let count = depth.waiting + depth.in_progress;
     let text = if count == 0 { "none".to_owned() } else { format!("{count}: `dmm dead-letters list`") };
     stage(name, count == 0, text)
+}
+
+fn paused(pause: &Pause) -> Stage {
+    let Pause { since, until, reason } = pause;
+    let text = format!("since {} until {}: {reason}; `dmm resume` ends it", shown(*since), shown(*until));
+    stage("pause", false, text)
+}
+
+/// A block is intended, so nobody has to look at it.
+fn blocked(blocks: &[Block]) -> Stage {
+    let text = |block: &Block| {
+        let Block { subject, since, reason } = block;
+        let reason = if reason.is_empty() { String::new() } else { format!(", {reason}") };
+        format!("{} (since {}{reason})", revoke::name(subject), shown(*since))
+    };
+    let text = match blocks {
+        [] => "none".to_owned(),
+        blocks => blocks.iter().map(text).collect::<Vec<_>>().join("; "),
+    };
+    stage("blocked", true, text)
 }
 
 fn held(count: usize) -> Stage {

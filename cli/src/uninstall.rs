@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -10,9 +11,10 @@ use crate::call::failed;
 use crate::cli::Uninstall;
 use crate::error::CliError;
 use crate::functions::invoke;
+use crate::pause;
 use crate::plan::Failure;
 use crate::stack::Stack;
-use crate::terminal::{Terminal, confirm, progress};
+use crate::terminal::{Terminal, confirm, progress, shown};
 
 /// The environment variable with the mode of a function.
 const MODE: &str = "MODE";
@@ -27,6 +29,7 @@ struct Report {
     remaining: Option<usize>,
     failed: Vec<Failure>,
     complete: bool,
+    paused_until: Option<Timestamp>,
 }
 
 /// What the command prints.
@@ -55,6 +58,9 @@ pub async fn run(stack: &Stack, args: &Uninstall, terminal: &mut Terminal) -> Re
     ] {
         check_mode(stack, function).await?;
     }
+    if let Some(pause) = pause::active(stack).await? {
+        return Err(CliError::Paused { until: shown(pause.until) });
+    }
     confirm("Revoke everything that this stack has granted?", args.yes)?;
     let mut done = Uninstalled {
         revoked: 0,
@@ -66,6 +72,9 @@ pub async fn run(stack: &Stack, args: &Uninstall, terminal: &mut Terminal) -> Re
         progress(format_args!("revoking, {} so far", done.revoked));
         let run: Report = invoke(stack, &stack.names.iam_reconcile_function, &json!({})).await?;
         done.revoked += run.revoked;
+        if let Some(until) = run.paused_until {
+            return Err(CliError::Paused { until: shown(until) });
+        }
         // The pass goes on where the run stopped; once it is complete, another one would find the same obstacles.
         if run.complete {
             done.remaining = run.remaining.unwrap_or(run.failed.len());

@@ -255,6 +255,73 @@ async fn what_the_brake_has_stopped_needs_a_confirmation_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn during_a_pause_nothing_changes_and_after_it_nothing_is_lost() {
+    let running = running().await;
+    running.approve("a-1").await;
+    // The feed has no more events: what is lost during the pause does not come back by itself.
+    let iam = &running.stack.view().clients().iam;
+    iam.delete_role_policy().role_name(ROLE).policy_name("DMM_Access_a-1").send().await.unwrap();
+    let unconfirmed = running.dmm(&["pause", "--reason", "an incident"]).await;
+    assert_eq!(unconfirmed.code, 2, "{unconfirmed:?}");
+    let paused = running.dmm(&["pause", "--for", "2h", "--reason", "an incident", "--yes"]).await;
+    assert_eq!(paused.code, 0, "{paused:?}");
+    assert!(paused.output.contains("Paused until "), "{paused:?}");
+
+    let status = running.dmm(&["status"]).await;
+    assert_eq!(status.code, 1);
+    assert!(status.output.contains("!!  pause") && status.output.contains("an incident"), "{status:?}");
+    let looked = running.dmm(&["look", "a-1"]).await;
+    assert_eq!(looked.code, 1);
+    assert!(looked.output.starts_with("access a-1: deferred"), "{looked:?}");
+    // A plan changes nothing, so it is not paused.
+    let plan = running.dmm(&["plan"]).await;
+    assert!(plan.output.contains("+ DMM_Access_a-1"), "{plan:?}");
+    let applied = running.dmm(&["plan", "--apply", "--yes"]).await;
+    assert_eq!(applied.code, 1);
+    assert!(applied.output.contains("The functions are paused until "), "{applied:?}");
+    let revoked = running.dmm(&["revoke", "--role", ROLE, "--yes"]).await;
+    assert!(revoked.code == 2 && revoked.errors.contains("dmm resume"), "{revoked:?}");
+    let feed = running.stack.function("feed").unwrap();
+    let answer = running.stack.functions().invoke(feed, Bytes::from_static(b"{}")).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer).contains("paused_until"), "{answer:?}");
+    assert!(running.policies().await.is_empty());
+
+    let resumed = running.dmm(&["resume"]).await;
+    assert!(resumed.output.contains("Events about 1 agreements wait"), "{resumed:?}");
+    running.stack.poll(TIMEOUT).await.unwrap();
+    let is_given = async || Ok(running.policies().await == ["DMM_Access_a-1"]);
+    assert!(running.stack.wait(TIMEOUT, is_given).await.unwrap());
+    let again = running.dmm(&["resume", "--json"]).await;
+    assert_eq!(again.json(), json!({ "was_paused": false, "deferred": 0 }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_revoked_stays_revoked_until_it_is_lifted() {
+    // The brake does not stop what an operator wants.
+    let running = running_with(&[("revocationLimit", "0"), ("revocationLimitPercent", "0")]).await;
+    running.approve("a-1").await;
+    let unconfirmed = running.dmm(&["revoke", "--role", ROLE]).await;
+    assert_eq!((unconfirmed.code, running.policies().await.len()), (2, 1), "{unconfirmed:?}");
+    let revoked = running.dmm(&["revoke", "--role", ROLE, "--reason", "a wrong role", "--yes"]).await;
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    assert!(revoked.output.contains(&format!("- DMM_Access_a-1 on the role {ROLE}")), "{revoked:?}");
+    assert!(running.policies().await.is_empty());
+
+    let status = running.dmm(&["status"]).await;
+    assert!(status.output.contains(&format!("the role {ROLE} (since ")), "{status:?}");
+    let looked = running.dmm(&["look", "a-1"]).await;
+    assert!(looked.code == 1 && looked.output.contains("Blocked: "), "{looked:?}");
+    assert!(running.policies().await.is_empty());
+
+    let lifted = running.dmm(&["revoke", "--lift", "--role", ROLE, "--yes"]).await;
+    assert_eq!(lifted.code, 0, "{lifted:?}");
+    assert!(lifted.output.contains("Nothing is blocked now."), "{lifted:?}");
+    assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
+    let again = running.dmm(&["revoke", "--lift", "--role", ROLE, "--yes"]).await;
+    assert!(again.code == 2 && again.errors.contains("is not blocked"), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn uninstalling_revokes_everything_and_names_the_rules_of_others() {
     let running = running().await;
     running.approve("a-1").await;
