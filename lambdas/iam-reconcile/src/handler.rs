@@ -161,20 +161,27 @@ impl ReconcileHandler {
         let checkpoint =
             if request.dry_run { None } else { Some(Checkpoint::read(&self.records, self.mode).await?) };
         let stored = checkpoint.as_ref().map(|checkpoint| checkpoint.next.clone()).unwrap_or_default();
+        let began = Timestamp::now();
         let is_whole = request.from.is_none();
+        let remembered = checkpoint.as_ref().map(|checkpoint| checkpoint.history.clone()).unwrap_or_default();
+        let continues = stored != Progress::default();
         let mut start = match request.from {
             Some(position) => Progress { position, ..Progress::default() },
             None => stored,
         };
         start.census.confirmed = request.confirm.or(start.census.confirmed);
         let (mut report, next, result) = reconciler.run(start, request.limit, &cause).await;
-        if !is_whole {
+        let history = if is_whole {
+            remembered.begin(continues, began).end(&mut report, Timestamp::now())
+        } else {
             report.remaining = None;
-        }
+            remembered
+        };
         if is_whole && dry_run.is_none() && (report.complete || report.brake.is_some()) {
             window::write_grants(&self.records, report.grants, Timestamp::now()).await?;
         }
         report.record();
+        let paused_until = report.paused_until.map(|until| until.to_string());
         tracing::info!(
             checked = report.checked,
             granted = report.granted,
@@ -182,15 +189,17 @@ impl ReconcileHandler {
             unchanged = report.unchanged,
             refused = report.refused,
             failed = report.failed.len(),
+            stuck = report.stuck.len(),
+            seconds = report.seconds,
             postponed = report.postponed,
             remaining = report.remaining,
             dry_run = report.dry_run,
             complete = report.complete,
-            paused_until = report.paused_until.map(tracing::field::display),
+            paused_until,
             "reconciled"
         );
         if let Some(checkpoint) = checkpoint {
-            checkpoint.write(&self.records, &next, run_id, Timestamp::now()).await?;
+            checkpoint.write(&self.records, &next, history, run_id, Timestamp::now()).await?;
         }
         result.map(|()| report)
     }

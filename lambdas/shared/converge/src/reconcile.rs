@@ -27,7 +27,8 @@
 //!
 //! # Layout
 //!
-//! - [`request`]: what a run is asked for; [`report`]: what it answers; [`checkpoint`]: where it stopped.
+//! - [`request`]: what a run is asked for; [`report`]: what it answers; [`checkpoint`]: where it stopped;
+//!   [`history`]: how long a pass takes, and what fails again and again.
 //! - `pass`: the stages; [`census`]: what the first three find for the last one.
 //! - [`rate_limit`]: slow calls to IAM.
 
@@ -47,6 +48,7 @@ use pass::Pass;
 
 pub mod census;
 pub mod checkpoint;
+pub mod history;
 mod pass;
 pub mod rate_limit;
 pub mod report;

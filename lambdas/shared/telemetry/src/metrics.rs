@@ -12,11 +12,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::names::metric::{
-    AGREEMENTS_CHECKED, AGREEMENTS_FAILED, AGREEMENTS_REFUSED, BRAKE_ENGAGED, CHANGES_OBSERVED,
-    CONVERGENCE_ROUNDS, EVENT_AGE, EVENTS_DEAD_LETTERED, EVENTS_FAILED, EVENTS_POLLED, EVENTS_PUBLISHED,
-    EVENTS_QUARANTINED, EVENTS_QUEUED, FEED_LAG, FINDINGS, GRANTS, Metric, NAMESPACE, REASON, REFUSALS,
-    REPAIRS, REVOCATIONS, REVOCATIONS_HELD, ROLE, ROLE_POLICY_USAGE, SERVICE, STAGE_DURATION,
-    STORED_DATA_REJECTED,
+    AGREEMENTS_CHECKED, AGREEMENTS_FAILED, AGREEMENTS_REFUSED, AGREEMENTS_STUCK, BRAKE_ENGAGED,
+    CHANGES_OBSERVED, CONVERGENCE_ROUNDS, EVENT_AGE, EVENTS_DEAD_LETTERED, EVENTS_FAILED, EVENTS_POLLED,
+    EVENTS_PUBLISHED, EVENTS_QUARANTINED, EVENTS_QUEUED, FEED_LAG, FINDINGS, GRANTS, Metric, NAMESPACE,
+    REASON, RECONCILIATION_DURATION, REFUSALS, REPAIRS, REVOCATIONS, REVOCATIONS_HELD, ROLE,
+    ROLE_POLICY_USAGE, SERVICE, STAGE_DURATION, STORED_DATA_REJECTED,
 };
 use crate::service;
 
@@ -95,6 +95,12 @@ pub fn reconciled(checked: usize, granted: usize, revoked: usize, refused: usize
         (AGREEMENTS_REFUSED, refused),
         (AGREEMENTS_FAILED, failed),
     ]);
+}
+
+/// A complete comparison of all agreements with IAM took so long, and so many agreements failed in it and in the one before.
+pub fn reconciliation(duration: Duration, stuck: usize) {
+    emit_counts(&[(AGREEMENTS_STUCK, stuck)]);
+    emit(&[(RECONCILIATION_DURATION, duration.as_secs_f64())], &[]);
 }
 
 /// How much of the policy space of a role is used, in percent. The role is a property of the line.

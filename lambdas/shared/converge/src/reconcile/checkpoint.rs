@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::census::Census;
+use super::history::History;
 use crate::mode::Mode;
 
 /// The object's key.
@@ -102,6 +103,8 @@ struct Stored {
     /// Earlier versions of this software did not write it.
     #[serde(default)]
     census: Census,
+    #[serde(default, skip_serializing_if = "is_default")]
+    history: History,
     /// The mode of the run that wrote it.
     #[serde(default)]
     mode: Mode,
@@ -110,11 +113,17 @@ struct Stored {
     updated_at: Timestamp,
 }
 
+fn is_default(history: &History) -> bool {
+    *history == History::default()
+}
+
 /// Where the last run stopped, and the version of the object that holds it.
 #[derive(Debug)]
 pub struct Checkpoint {
     /// Where the next run continues.
     pub next: Progress,
+    /// What is remembered beside the position.
+    pub history: History,
     mode: Mode,
     version: Precondition,
 }
@@ -129,18 +138,21 @@ impl Checkpoint {
     pub async fn read(store: &dyn ObjectStore, mode: Mode) -> Result<Checkpoint, StateError> {
         let object = store.get(KEY).await?;
         let version = Precondition::unchanged(object.as_ref());
-        let next = object.and_then(|object| match serde_json::from_slice::<Stored>(&object.body) {
-            Ok(stored) if stored.mode != mode => None,
-            Ok(Stored { next, census, .. }) => next.map(|position| Progress { position, census }),
+        let stored = object.and_then(|object| match serde_json::from_slice::<Stored>(&object.body) {
+            Ok(stored) => Some(stored).filter(|stored| stored.mode == mode),
             Err(error) => {
                 tracing::warn!(key = KEY, %error, "the last run's position cannot be read; starting at the beginning");
                 None
             }
         });
-        Ok(Checkpoint { next: next.unwrap_or_default(), mode, version })
+        let (next, history) =
+            stored.map_or_else(Default::default, |Stored { next, census, history, .. }| {
+                (next.map(|position| Progress { position, census }).unwrap_or_default(), history)
+            });
+        Ok(Checkpoint { next, history, mode, version })
     }
 
-    /// Writes the position if it has changed. If another run has written the object in the meantime, its position is
+    /// Writes the position and the history if they have changed. If another run has written the object in the meantime, its position is
     /// kept: both runs have done their part.
     ///
     /// # Errors
@@ -150,15 +162,16 @@ impl Checkpoint {
         self,
         store: &dyn ObjectStore,
         next: &Progress,
+        history: History,
         run: &str,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        if self.next == *next {
+        if self.next == *next && self.history == history {
             return Ok(());
         }
         let Progress { position, census } = next.clone();
         let next = (*next != Progress::default()).then_some(position);
-        let stored = Stored { next, census, mode: self.mode, run: run.to_owned(), updated_at: now };
+        let stored = Stored { next, census, history, mode: self.mode, run: run.to_owned(), updated_at: now };
         // A position can always be written as JSON.
         let body = serde_json::to_vec_pretty(&stored).unwrap_or_default();
         match store.put(KEY, body, &self.version).await {
@@ -180,7 +193,7 @@ mod tests {
 
     async fn write(store: &MemoryStore, checkpoint: Checkpoint, next: Option<&Position>) {
         let next = next.map_or_else(Progress::default, at);
-        checkpoint.write(store, &next, "run", Timestamp::UNIX_EPOCH).await.unwrap();
+        checkpoint.write(store, &next, History::default(), "run", Timestamp::UNIX_EPOCH).await.unwrap();
     }
 
     fn at(position: &Position) -> Progress {

@@ -1,5 +1,7 @@
 //! What a run answers.
 
+use std::time::Duration;
+
 use dmm_access::entitlement::Place;
 use dmm_access::refusal::Refusal;
 use dmm_mesh::AgreementRef;
@@ -48,6 +50,12 @@ pub struct Report {
     pub grants: usize,
     /// What could not be reconciled. The next pass tries again.
     pub failed: Vec<Failure>,
+    /// Of what could not be reconciled, what could not be in the complete pass before, either. Empty until the pass is complete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stuck: Vec<String>,
+    /// How long the pass took from its first run to its end, in seconds; `None` until the pass is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
     /// While the stack is uninstalled, how many agreements, roles and policies are left: what still has to be taken away, and
     /// what could not be in this pass. 0 means that nothing of this stack is left in IAM. `None` while the pass has not found
     /// everything yet, and in a dry run.
@@ -136,6 +144,9 @@ impl Report {
             metrics::observed(self.differences.len());
         } else {
             metrics::reconciled(*checked, *granted, *revoked, *refused, failed);
+            if let Some(seconds) = self.seconds {
+                metrics::reconciliation(Duration::from_secs(seconds), self.stuck.len());
+            }
             if !self.uninstalls {
                 metrics::repaired(granted + revoked);
             }

@@ -114,6 +114,10 @@ metrics! {
     AGREEMENTS_REFUSED = "AgreementsRefused", Count, &[];
     /// agreements of a run for which IAM could not be made to match
     AGREEMENTS_FAILED = "AgreementsFailed", Count, &[];
+    /// agreements for which IAM could not be made to match in two complete comparisons in a row
+    AGREEMENTS_STUCK = "AgreementsStuck", Count, &[];
+    /// time that a complete comparison took, from its first run to its end
+    RECONCILIATION_DURATION = "ReconciliationDuration", Seconds, &[];
     /// how much of the policy space of a role is used; the property `role` names the role
     ROLE_POLICY_USAGE = "RolePolicyUsage", Percent, &[];
     /// objects in the state bucket, or parts of them, that are not used because this software could not have written them
