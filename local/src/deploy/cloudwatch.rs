@@ -61,8 +61,12 @@ impl Deployer {
     fn metric(&self, p: &mut Properties, statistic: &str) -> Result<(), DeployError> {
         p.required("namespace")?;
         p.required("metricName")?;
-        p.expect(statistic, &["Average", "Maximum", "Minimum", "SampleCount", "Sum"])?
-            .ok_or_else(|| p.missing(statistic))?;
+        // Only a query of metric math names percentiles in the same property.
+        let known: &[&str] = match statistic {
+            "stat" => &["Average", "Maximum", "Minimum", "SampleCount", "Sum", "p50", "p90", "p99"],
+            _ => &["Average", "Maximum", "Minimum", "SampleCount", "Sum"],
+        };
+        p.expect(statistic, known)?.ok_or_else(|| p.missing(statistic))?;
         let period = positive(p, "period")?.ok_or_else(|| p.missing("period"))?;
         if period % MINUTE != 0 {
             return Err(p.out_of_range("period"));

@@ -4,7 +4,7 @@
 
 use crate::common::callers::as_function;
 use crate::common::faults::{kill, owners_policy};
-use crate::common::operator::{self, delete_object, look_again, output};
+use crate::common::operator::{self, delete_object, look_again, output, put_object};
 use crate::common::{
     ROLE, TIMEOUT, agreement, consumer, mesh, mesh_with_access, owner, stack, stack_with, standing, world,
 };
@@ -133,9 +133,19 @@ async fn work(stack: &Stack, binary: &str, round: usize, consumer: Consumer) -> 
     problems
 }
 
-/// Reads the feed from its beginning, without a cursor; one event can never be sent.
+/// Reads the feed from its beginning, without a cursor, after a pause in which an event was put aside; one event can never be
+/// sent.
 async fn feed(stack: &Stack, round: usize) -> Vec<String> {
     delete_object(stack, "feed/last_event_id").await;
+    put_object(stack, "controls/pause.json", pause("2026-01-01T01:00:00Z")).await;
+    let aside =
+        json!({ "id": format!("aside-{round}"), "type": "com.datamesh-manager.events.TagCreatedEvent" });
+    put_object(
+        stack,
+        "controls/deferred.json",
+        json!({ "events": { "tag": aside.to_string() } }).to_string(),
+    )
+    .await;
     world(stack).announce("TagCreatedEvent", &format!("tag-{round}"));
     stack.feed().await.err().map(|error| error.to_string()).into_iter().collect()
 }
@@ -177,9 +187,20 @@ async fn router(stack: &Stack, round: usize) -> Vec<String> {
     problems
 }
 
-/// Grants and revokes access, inline and packed, and sends a failure as Lambda does.
+/// A pause that ends then.
+fn pause(until: &str) -> String {
+    json!({ "since": "2026-01-01T00:00:00Z", "until": until, "reason": "" }).to_string()
+}
+
+/// Puts an event aside, grants and revokes access, inline and packed, and sends a failure as Lambda does.
 async fn on_event(stack: &Stack, binary: &str, round: usize, consumer: Consumer) -> Vec<String> {
     let ids = request(stack, round, consumer);
+    put_object(stack, "controls/pause.json", pause("2999-01-01T00:00:00Z")).await;
+    let deferred = hear(stack, binary, &ids[0], true).await;
+    delete_object(stack, "controls/pause.json").await;
+    if deferred.is_some() {
+        return deferred.into_iter().collect();
+    }
     for active in [true, false] {
         for id in &ids {
             set_active(stack, id, active);
@@ -407,9 +428,8 @@ async fn a_role_below_the_opt_in_path_needs_no_tag_but_a_role_elsewhere_does() {
     assert_eq!(standing(&stack).await, []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_administrator_who_is_not_an_operator_cannot_send_to_any_queue() {
-    let stack = stack(mesh()).await;
+/// The clients of a user who may do everything that the stack's own policies do not deny.
+async fn administrator(stack: &Stack) -> Clients {
     let iam = &stack.view().clients().iam;
     let everything = json!({
         "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
@@ -419,7 +439,31 @@ async fn an_administrator_who_is_not_an_operator_cannot_send_to_any_queue() {
     put.policy_document(everything.to_string()).send().await.unwrap();
     let key = iam.create_access_key().user_name("admin").send().await.unwrap().access_key.unwrap();
     let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "admin");
-    let admin = Clients::new(stack.aws_url(), &AwsAccount::default(), credentials).sqs;
+    Clients::new(stack.aws_url(), &AwsAccount::default(), credentials)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_who_is_not_an_operator_can_neither_pause_nor_block_nor_lift_a_block() {
+    let stack = stack(mesh()).await;
+    let admin = administrator(&stack).await.s3;
+    let operator = &stack.view().clients().s3;
+    let bucket = stack.view().state_bucket();
+    for key in ["controls/pause.json", "controls/blocks.json", "controls/deferred.json"] {
+        let put = async |s3: &aws_sdk_s3::Client| {
+            s3.put_object().bucket(bucket).key(key).body(b"{}".to_vec().into()).send().await
+        };
+        let denied = DisplayErrorContext(put(&admin).await.unwrap_err()).to_string();
+        assert!(denied.contains("AccessDenied"), "{key}: {denied}");
+        put(operator).await.unwrap();
+        let deleted = admin.delete_object().bucket(bucket).key(key).send().await;
+        assert!(DisplayErrorContext(deleted.unwrap_err()).to_string().contains("AccessDenied"), "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_who_is_not_an_operator_cannot_send_to_any_queue() {
+    let stack = stack(mesh()).await;
+    let admin = administrator(&stack).await.sqs;
     let operator = &stack.view().clients().sqs;
     for (output_name, is_fifo) in [
         ("eventsQueueUrl", true),
