@@ -87,6 +87,9 @@ impl<'a> Workspace<'a> {
             .env("PULUMI_CONFIG_PASSPHRASE", "test")
             .env("PULUMI_SKIP_UPDATE_CHECK", "true")
             .env("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
+            // The engine ends before its garbage is worth collecting, unless it needs this much memory.
+            .env("GOGC", "off")
+            .env("GOMEMLIMIT", "600MiB")
             .env("PULUMI_DEBUG_PROVIDERS", format!("aws:{}", self.provider.port));
         command
     }
@@ -206,12 +209,26 @@ impl Stack<'_> {
 
     /// Returns the outputs in the engine's own form.
     pub(crate) async fn outputs(&self) -> Map<String, Value> {
+        // To start the engine for this takes as long as for a small update, so it is asked only if a secret is encrypted.
+        let stored = self.stored_outputs();
+        if !Value::Object(stored.clone()).to_string().contains("\"ciphertext\"") {
+            return stored;
+        }
         let answer = self.run(&["stack", "export", "--show-secrets"]).await;
         assert!(answer.ok, "{}", answer.text);
         let state: Value = serde_json::from_str(&answer.text).expect("a state");
-        let resources = state["deployment"]["resources"].as_array().cloned().unwrap_or_default();
-        let stack = resources.into_iter().find(|resource| resource["type"] == "pulumi:pulumi:Stack");
-        stack.and_then(|stack| stack["outputs"].as_object().cloned()).unwrap_or_default()
+        outputs_of(&state["deployment"]["resources"])
+    }
+
+    /// Returns the outputs in the file with the state, where secrets are encrypted.
+    fn stored_outputs(&self) -> Map<String, Value> {
+        let program = std::fs::read_to_string(self.folder.join("Pulumi.yaml")).expect("a program");
+        let program: Value = serde_saphyr::from_str(&program).expect("YAML");
+        let project = program["name"].as_str().expect("a name");
+        let file = format!("state/.pulumi/stacks/{project}/{}.json", self.workspace.stack);
+        let text = std::fs::read_to_string(self.workspace.path().join(file)).expect("a state");
+        let state: Value = serde_json::from_str(&text).expect("a state");
+        outputs_of(&state["checkpoint"]["latest"]["resources"])
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Answer {
@@ -224,6 +241,13 @@ impl Stack<'_> {
         command.args(arguments).args(["--non-interactive", "--color", "never", "--cwd"]);
         answer(command.arg(&self.folder).env("PULUMI_STACK", stack)).await
     }
+}
+
+/// The outputs of the stack among the resources of a state.
+fn outputs_of(resources: &Value) -> Map<String, Value> {
+    let resources = resources.as_array().cloned().unwrap_or_default();
+    let stack = resources.into_iter().find(|resource| resource["type"] == "pulumi:pulumi:Stack");
+    stack.and_then(|stack| stack["outputs"].as_object().cloned()).unwrap_or_default()
 }
 
 /// Runs a command to its end.

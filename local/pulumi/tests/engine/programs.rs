@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
 use crate::engine::{Answer, Engine, ORGANIZATION, STACK, Stack, Workspace, copy};
@@ -142,10 +143,10 @@ impl<'a> Both<'a> {
         }
     }
 
-    /// Updates the stack once for each key with another value than its default.
-    async fn each_key(&mut self, config: &Config) {
-        for (key, declaration) in keys(&self.stack.folder) {
-            if self.secrets.iter().all(|(secret, _)| *secret != key) {
+    /// Updates the stack once for each key with another value than its default, but only for those of this share of the keys.
+    async fn each_key(&mut self, config: &Config, share: usize, shares: usize) {
+        for (index, (key, declaration)) in keys(&self.stack.folder).into_iter().enumerate() {
+            if index % shares == share && self.secrets.iter().all(|(secret, _)| *secret != key) {
                 let value = another_value(&key, &declaration);
                 self.up(&format!("{key} = {value}"), &with(config, &key, value)).await;
             }
@@ -257,7 +258,7 @@ fn is_free(key: &str, declaration: &Value) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_main_program_is_the_same_in_both_for_each_key() {
+async fn the_main_program_is_created_and_destroyed_the_same_in_both() {
     let Some(engine) = Engine::find("the comparison of the main program with Pulumi") else { return };
     let provider = engine.provider().await;
     let workspace = Workspace::new(&engine, &provider);
@@ -266,9 +267,27 @@ async fn the_main_program_is_the_same_in_both_for_each_key() {
     main.create(&Config::new()).await;
     let config = unprotected(&main.stack.folder);
     main.up("not protected", &config).await;
-    main.each_key(&config).await;
     main.destroy(&config).await;
     fail(&main.findings);
+}
+
+/// How many stacks share the keys of the main program. An update mostly waits.
+const SHARES: usize = 6;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_program_is_the_same_in_both_for_each_key() {
+    let Some(engine) = Engine::find("the comparison of each key with Pulumi") else { return };
+    let share = async |share: usize| {
+        let provider = engine.provider().await;
+        let workspace = Workspace::new(&engine, &provider);
+        copy_programs(&workspace);
+        let mut main = Both::new(&workspace, &provider, "pulumi", MAIN, &[API_KEY]).await;
+        let config = unprotected(&main.stack.folder);
+        main.up("not protected", &config).await;
+        main.each_key(&config, share, SHARES).await;
+        main.findings
+    };
+    fail(&join_all((0..SHARES).map(share)).await.concat());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -321,7 +340,7 @@ async fn the_other_programs_are_the_same_in_both() {
         });
         let required: Config = required.map(|(key, _)| (key, json!("https://example.com/hook"))).collect();
         other.create(&required).await;
-        other.each_key(&required).await;
+        other.each_key(&required, 0, 1).await;
         other.destroy(&required).await;
         findings.append(&mut other.findings);
     }
