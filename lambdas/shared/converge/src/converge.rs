@@ -16,6 +16,7 @@ use crate::outcome::{Altered, Convergence, Outcome};
 use run::Run;
 
 mod converger;
+mod evidence;
 mod reporting;
 mod run;
 
