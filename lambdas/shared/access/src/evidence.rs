@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::entitlement::{Entitlement, Entitlements};
 use crate::name::evidence_prefix;
-use crate::record::{Cause, Notes, Receiver};
+use crate::record::{Cause, Head, Notes, Receiver};
 use crate::stack::Stack;
 
 mod chain;
@@ -66,21 +66,6 @@ pub struct Statement {
     pub granted: Entitlements,
     /// The [code](crate::refusal::Refusal::code) of the reason why the agreement is refused; `None` if it is not.
     pub refusal: Option<String>,
-}
-
-/// The last entry of a chain, as the grant record knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// Its number, counted from 1.
-    pub sequence: u64,
-    /// The SHA-256 of the object, in hexadecimal digits.
-    pub sha256: String,
-    /// The SHA-256 of its [`Statement`]; empty if it is not an entry of ours.
-    pub statement: String,
-    /// Whether it states that access exists.
-    pub granted: bool,
-    /// Its time.
-    pub time: Timestamp,
 }
 
 /// One entry, as it is stored, in JSON.
@@ -186,29 +171,6 @@ impl Statement {
             Some(head) if head.granted => Outcome::Changed,
             None | Some(_) => Outcome::Granted,
         }
-    }
-}
-
-impl Head {
-    /// The head of a chain whose last object is not an entry of ours. The next entry is linked to it nevertheless, so that
-    /// nobody can stop a chain.
-    #[must_use]
-    pub fn of_foreign(sequence: u64, body: &[u8], before: Option<&Head>) -> Head {
-        Head {
-            sequence,
-            sha256: sha256_hex(body),
-            statement: String::new(),
-            granted: before.is_some_and(|head| head.granted),
-            time: before.map_or(Timestamp::UNIX_EPOCH, |head| head.time),
-        }
-    }
-
-    /// Whether this software could have written it.
-    pub(crate) fn is_plausible(&self) -> bool {
-        let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        self.sequence > 0
-            && is_digest(&self.sha256)
-            && (self.statement.is_empty() || is_digest(&self.statement))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::entitlement::{Entitlements, Place};
 use crate::name::record_key;
 use crate::role::RoleName;
 use crate::stack::Stack;
-pub use notes::{Notes, Receiver, RefusalNote};
+pub use notes::{Head, Notes, Receiver, RefusalNote};
 use stored::Stored;
 
 mod notes;

@@ -1,12 +1,11 @@
 //! What a record says for people and for the evidence. No decision about access depends on it.
 
-use dmm_mesh::{Agreement, Consumer};
+use dmm_mesh::{Agreement, Consumer, sha256_hex};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Problem, Rejected};
-use crate::evidence::Head;
 
 /// The longest id that is noted, in bytes. Ids in Data Mesh Manager are far shorter.
 const LONGEST_ID: usize = 1024;
@@ -56,6 +55,21 @@ pub struct RefusalNote {
     pub since: Timestamp,
 }
 
+/// The last entry of an agreement's [evidence](crate::evidence), as the grant record knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its number, counted from 1.
+    pub sequence: u64,
+    /// The SHA-256 of the object, in hexadecimal digits.
+    pub sha256: String,
+    /// The SHA-256 of its [`Statement`](crate::evidence::Statement); empty if it is not an entry of ours.
+    pub statement: String,
+    /// Whether it states that access exists.
+    pub granted: bool,
+    /// Its time.
+    pub time: Timestamp,
+}
+
 /// Notes as they are stored, before they are checked.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -96,6 +110,29 @@ impl Notes {
             _ => RefusalNote { code: code.to_owned(), since: now },
         });
         self
+    }
+}
+
+impl Head {
+    /// The head of a chain whose last object is not an entry of ours. The next entry is linked to it nevertheless, so that
+    /// nobody can stop a chain.
+    #[must_use]
+    pub fn of_foreign(sequence: u64, body: &[u8], before: Option<&Head>) -> Head {
+        Head {
+            sequence,
+            sha256: sha256_hex(body),
+            statement: String::new(),
+            granted: before.is_some_and(|head| head.granted),
+            time: before.map_or(Timestamp::UNIX_EPOCH, |head| head.time),
+        }
+    }
+
+    /// Whether this software could have written it.
+    fn is_plausible(&self) -> bool {
+        let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.sequence > 0
+            && is_digest(&self.sha256)
+            && (self.statement.is_empty() || is_digest(&self.statement))
     }
 }
 

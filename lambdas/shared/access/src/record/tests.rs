@@ -2,7 +2,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::entitlement::{Entitlement, Observed, Permission};
-use crate::evidence::Head;
 use crate::target::{Desired, Target};
 use crate::testing::{access, document, place, stack};
 use crate::transition::{ROUNDS, RunState, Step};

@@ -1,7 +1,7 @@
 //! Appends to the evidence of an agreement. `docs/decisions/0016` explains the order of the writes.
 
-use dmm_access::evidence::{self, Entry, Head, Origin, Statement};
-use dmm_access::record::{GrantState, Notes, Phase};
+use dmm_access::evidence::{self, Entry, Origin, Statement};
+use dmm_access::record::{GrantState, Head, Notes, Phase};
 use dmm_access::transition::Finish;
 use dmm_access::{refusal::Refusal, target::Desired};
 use dmm_state::{Precondition, StateError};
@@ -94,7 +94,7 @@ impl Run<'_> {
                 agreement: self.agreement(),
                 notes: &notes,
                 cause: self.cause,
-                request_ids: &[],
+                request_ids: &self.request_ids,
                 now,
             };
             let outcome = statement.outcome(head.as_ref(), had_access.is_some(), is_written);

@@ -16,7 +16,7 @@ use super::converger::Converger;
 use crate::error::{AwsError, Error};
 use crate::gate;
 use crate::ports::Put;
-use crate::{conflict, rejected, trace};
+use crate::{conflict, rejected, requests, trace};
 
 /// A run.
 pub(super) struct Run<'a> {
@@ -42,6 +42,8 @@ pub(super) struct Run<'a> {
     pub(super) access_since: Option<Timestamp>,
     /// Whether one look is enough to believe that there is no agreement under this name.
     pub(super) trusts_absence: bool,
+    /// The ids of the requests in which something was changed.
+    pub(super) request_ids: Vec<String>,
     /// Why something could not be deleted.
     undeleted: Option<AwsError>,
 }
@@ -69,6 +71,7 @@ impl<'a> Run<'a> {
             before: None,
             access_since: None,
             trusts_absence: false,
+            request_ids: Vec::new(),
             undeleted: None,
         }
     }
@@ -161,7 +164,10 @@ impl<'a> Run<'a> {
                 }
             }
             Step::Put(entitlement) => {
-                match self.converger.places.put(&entitlement.place, &entitlement.permission).await? {
+                let put = self.converger.places.put(&entitlement.place, &entitlement.permission);
+                let (put, ids) = requests::collected(put).await;
+                self.request_ids.extend(ids);
+                match put? {
                     Put::Done => {
                         trace::place(&entitlement.place);
                         self.state.done();
@@ -170,16 +176,20 @@ impl<'a> Run<'a> {
                 }
             }
             // What cannot be deleted must not hold up other deletions.
-            Step::Delete(place) => match self.converger.places.delete(&place).await {
-                Ok(()) => {
-                    trace::place(&place);
-                    self.state.done();
+            Step::Delete(place) => {
+                let (deleted, ids) = requests::collected(self.converger.places.delete(&place)).await;
+                self.request_ids.extend(ids);
+                match deleted {
+                    Ok(()) => {
+                        trace::place(&place);
+                        self.state.done();
+                    }
+                    Err(error) => {
+                        self.undeleted.get_or_insert(error);
+                        self.state.not_deleted();
+                    }
                 }
-                Err(error) => {
-                    self.undeleted.get_or_insert(error);
-                    self.state.not_deleted();
-                }
-            },
+            }
             Step::Finish(finish) => {
                 if !Box::pin(self.keep_notes(&finish)).await? {
                     self.start_again().await;

@@ -213,6 +213,7 @@ fn each_change_has_an_entry_and_an_unchanged_outcome_has_none() {
         (Some("orders"), Some("daily")),
         "{first:?}"
     );
+    assert_eq!(first.request_ids, ["request-of-put"]);
     assert_eq!(chain.entries().nth(3).unwrap().refusal.as_deref(), Some("RoleMissing"));
 }
 

@@ -342,6 +342,7 @@ impl Places for World {
             return Ok(Put::Rejected(refusal));
         }
         state.policies.insert(key(place), permission.document.clone());
+        crate::requests::note(Some("request-of-put"));
         Ok(Put::Done)
     }
 
