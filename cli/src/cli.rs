@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use dmm_access::blocks::Subject;
 use dmm_mesh::{AgreementKind, AgreementRef};
-use jiff::SignedDuration;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::CliError;
 
@@ -53,8 +55,14 @@ pub enum Command {
     Look(Look),
     /// Show what the next comparison would change in IAM.
     Plan(Plan),
-    /// Show which roles have access to a resource.
+    /// Show which roles have access to a data product or a resource.
     WhoReads(WhoReads),
+    /// Explain why an agreement gives access or not, and what to change. The exit code is 1 if there is no access.
+    Explain(Explain),
+    /// Show the trace of an event, or of the last change of an agreement.
+    Trace(Trace),
+    /// Show who could read what at a time, since when and why, or check that the evidence is complete.
+    Evidence(Evidence),
     /// Work with events that could not be published, delivered or processed.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
@@ -94,9 +102,48 @@ pub struct Look {
 /// Arguments of `who-reads`.
 #[derive(Debug, Args)]
 pub struct WhoReads {
-    /// The ARN of the resource, for example `arn:aws:s3:::orders-data` or `arn:aws:s3:::orders-data/daily`.
-    #[arg(value_name = "ARN", value_parser = arn)]
-    pub resource: String,
+    /// The id of a data product, or the ARN of a resource, for example `arn:aws:s3:::orders-data/daily`.
+    #[arg(value_name = "PRODUCT|ARN", value_parser = product_or_arn)]
+    pub what: String,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The id of an access (or KIND/ID), or the id of a consuming team or data product.
+    #[arg(value_name = "AGREEMENT|CONSUMER")]
+    pub subject: String,
+    /// The data product that the consumer wants to read.
+    #[arg(value_name = "PRODUCT")]
+    pub product: Option<String>,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// The id of an event, or of an access (or KIND/ID).
+    #[arg(value_name = "EVENT|AGREEMENT")]
+    pub subject: String,
+}
+
+/// Arguments of `evidence`.
+#[derive(Debug, Args)]
+pub struct Evidence {
+    /// The time, such as `2026-11-24T10:00:00Z`, or a day, which means its end (UTC). Now by default.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub at: Option<Timestamp>,
+    /// Only access to this data product.
+    #[arg(long, value_name = "ID")]
+    pub product: Option<String>,
+    /// Only access of this role.
+    #[arg(long, value_name = "NAME")]
+    pub role: Option<String>,
+    /// Print comma-separated values.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Check that no entry is missing or altered. The exit code is 1 if one is.
+    #[arg(long, conflicts_with_all = ["at", "product", "role", "csv"])]
+    pub verify: bool,
 }
 
 /// Arguments of `replay`.
@@ -300,9 +347,23 @@ pub struct Selection {
     pub all: bool,
 }
 
-fn arn(text: &str) -> Result<String, String> {
+fn product_or_arn(text: &str) -> Result<String, String> {
     let is_arn = text.starts_with("arn:") && text.split(':').count() >= 6;
-    if is_arn { Ok(text.to_owned()) } else { Err("use an ARN, such as arn:aws:s3:::orders-data".to_owned()) }
+    if is_arn || !(text.starts_with("arn:") || text.trim().is_empty()) {
+        return Ok(text.to_owned());
+    }
+    Err("use the id of a data product, or an ARN such as arn:aws:s3:::orders-data".to_owned())
+}
+
+/// A time, or the end of a day.
+fn time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let day: Option<Date> = text.parse().ok();
+    let end = day.and_then(|day| day.tomorrow().ok());
+    let end = end.and_then(|next| TimeZone::UTC.to_timestamp(next.to_datetime(Time::midnight())).ok());
+    end.ok_or_else(|| "use a time such as 2026-11-24T10:00:00Z, or a day such as 2026-11-24".to_owned())
 }
 
 /// An agreement on the command line.
@@ -359,6 +420,23 @@ mod tests {
         assert_eq!(read("168h"), Ok(7 * 24 * 60));
         for wrong in ["", "0s", "-1h", "169h", "soon"] {
             assert!(read(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_an_instant_or_the_end_of_a_day() {
+        assert_eq!(time("2026-11-24T10:00:00Z").unwrap().to_string(), "2026-11-24T10:00:00Z");
+        assert_eq!(time("2026-11-24").unwrap().to_string(), "2026-11-25T00:00:00Z");
+        assert!(time("last Tuesday").unwrap_err().contains("2026-11-24"));
+    }
+
+    #[test]
+    fn what_is_read_is_a_data_product_or_a_resource() {
+        for right in ["orders", "arn:aws:s3:::orders-data"] {
+            assert_eq!(product_or_arn(right).as_deref(), Ok(right));
+        }
+        for wrong in ["", "arn:aws:s3"] {
+            assert!(product_or_arn(wrong).is_err(), "{wrong:?}");
         }
     }
 

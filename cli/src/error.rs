@@ -130,12 +130,24 @@ pub enum CliError {
         key: String,
     },
     /// No event has this id.
-    #[error("no event has the id {id}{}", nearest.as_ref().map_or_else(String::new, |id| format!("; did you mean {id}?")))]
+    #[error("no event has the id {id}{}", suggestion(nearest.as_deref()))]
     UnknownEvent {
         /// The id.
         id: String,
         /// The most similar id.
         nearest: Option<String>,
+    },
+    /// Nothing is known about an agreement, a data product or a consumer.
+    #[error("no {what} {id} is known to this stack{}{}", suggestion(nearest.as_deref()), remedy)]
+    Unknown {
+        /// `agreement`, `data product` or `consumer`.
+        what: &'static str,
+        /// The id.
+        id: String,
+        /// The most similar id that is known.
+        nearest: Option<String>,
+        /// What to do, as the rest of the sentence.
+        remedy: &'static str,
     },
     /// Several events have ids that begin like this.
     #[error("{count} events have ids that begin with {id}: use more characters")]
@@ -173,4 +185,8 @@ pub enum CliError {
     /// A result cannot be written as JSON.
     #[error("cannot write the result as JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+fn suggestion(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |id| format!("; did you mean {id}?"))
 }

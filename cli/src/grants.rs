@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use dmm_access::record::Receiver;
 use dmm_mesh::strict;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,12 +24,51 @@ pub struct Grant {
     pub role: String,
     /// The policy's name.
     pub policy: String,
-    /// Since when the record is as it is.
+    /// The data product that provides the data; `None` if the record does not say so.
+    pub product: Option<String>,
+    /// The output port.
+    pub port: Option<String>,
+    /// Who receives the access; `None` if the record does not say so.
+    pub consumer: Option<Receiver>,
+    /// Since when the access is as it is.
     pub since: Timestamp,
+    /// When the agreement got access for the first time.
+    pub first_granted_at: Option<Timestamp>,
     /// When the access ends by itself.
     pub until: Option<Timestamp>,
     /// The resources, as the policy names them.
     pub resources: BTreeSet<String>,
+}
+
+/// An agreement that is in force and gives nothing, according to its record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The agreement as `kind id`.
+    pub agreement: String,
+    /// The data product that provides the data.
+    pub product: Option<String>,
+    /// The output port.
+    pub port: Option<String>,
+    /// Who would receive the access.
+    pub consumer: Option<Receiver>,
+    /// The code of the reason.
+    pub code: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// An agreement that has a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// The agreement as `kind id`.
+    pub agreement: String,
+    /// The data product that provides the data.
+    pub product: Option<String>,
+    /// The consumer.
+    pub consumer: Option<Receiver>,
+    /// The `traceparent` of the event that caused the last change.
+    #[serde(skip)]
+    pub traceparent: Option<String>,
 }
 
 /// The members of a record that are read here. `dmm_access::record` describes the whole format.
@@ -38,7 +78,38 @@ struct Record {
     granted: Vec<Granted>,
     #[serde(default)]
     former: Vec<Place>,
+    #[serde(default)]
+    product: Option<String>,
+    #[serde(default)]
+    port: Option<String>,
+    #[serde(default)]
+    consumer: Option<Receiver>,
+    #[serde(default)]
+    first_granted_at: Option<Timestamp>,
+    #[serde(default)]
+    refusal: Option<Refusal>,
+    #[serde(default)]
+    evidence: Option<Head>,
+    #[serde(default)]
+    event: Event,
     updated_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    code: String,
+    since: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    time: Timestamp,
+}
+
+#[derive(Default, Deserialize)]
+struct Event {
+    #[serde(default)]
+    traceparent: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +137,10 @@ struct Place {
 pub struct Records {
     /// The accesses that exist.
     pub grants: Vec<Grant>,
+    /// The agreements that are refused.
+    pub refused: Vec<Refused>,
+    /// Every agreement that has a record.
+    pub known: Vec<Known>,
     /// Every role that is named, also those whose access ended.
     pub roles: BTreeSet<String>,
     /// The keys of records that cannot be read.
@@ -80,27 +155,51 @@ impl Records {
     /// [`CliError`] if the bucket cannot be read. A record that cannot be read is not an error.
     pub async fn read(stack: &Stack) -> Result<Records, CliError> {
         let mut records = Records::default();
-        for key in objects::keys(stack, PREFIX).await? {
-            let Some(body) = objects::get(stack, &key).await? else { continue };
+        for (key, body) in objects::all(stack, PREFIX).await? {
             records.add(key, &body);
         }
         Ok(records)
     }
 
+    /// The id of the trace of the last change of this agreement, given as `kind id`.
+    #[must_use]
+    pub fn trace_of(&self, agreement: &str) -> Option<String> {
+        let known = self.known.iter().find(|known| known.agreement == agreement)?;
+        known.traceparent.as_deref()?.split('-').nth(1).map(str::to_owned)
+    }
+
     fn add(&mut self, key: String, body: &[u8]) {
         let record = strict::read(body).ok().and_then(|value| serde_json::from_value::<Record>(value).ok());
-        let Some(Record { agreement, granted, former, updated_at }) = record else {
+        let Some(record) = record else {
             self.unreadable.push(key);
             return;
         };
-        self.roles.extend(former.into_iter().map(|place| place.role));
-        for Granted { role, policy, document, until } in granted {
+        let agreement = format!("{} {}", record.agreement.kind, record.agreement.id);
+        let Record { product, port, consumer, first_granted_at, .. } = record;
+        self.known.push(Known {
+            agreement: agreement.clone(),
+            product: product.clone(),
+            consumer: consumer.clone(),
+            traceparent: record.event.traceparent,
+        });
+        self.roles.extend(record.former.into_iter().map(|place| place.role));
+        if let Some(Refusal { code, since }) = record.refusal {
+            let (agreement, product, port, consumer) =
+                (agreement.clone(), product.clone(), port.clone(), consumer.clone());
+            self.refused.push(Refused { agreement, product, port, consumer, code, since });
+        }
+        for Granted { role, policy, document, until } in record.granted {
             self.roles.insert(role.clone());
             self.grants.push(Grant {
-                agreement: format!("{} {}", agreement.kind, agreement.id),
+                agreement: agreement.clone(),
                 role,
                 policy,
-                since: updated_at,
+                product: product.clone(),
+                port: port.clone(),
+                consumer: consumer.clone(),
+                // The record is also written when nothing changes, for example to note its port.
+                since: record.evidence.as_ref().map_or(record.updated_at, |head| head.time),
+                first_granted_at,
                 until,
                 resources: resources(&document),
             });
@@ -108,8 +207,18 @@ impl Records {
     }
 }
 
+/// A consumer as people read it; empty if it is not known.
+#[must_use]
+pub fn shown_consumer(consumer: Option<&Receiver>) -> String {
+    match consumer {
+        Some(Receiver { data_product: Some(product), .. }) => format!("data product {product}"),
+        Some(Receiver { data_product: None, team: Some(team) }) => format!("team {team}"),
+        _ => String::new(),
+    }
+}
+
 /// The resources of all statements of a policy document, which may be stored as text.
-fn resources(document: &Value) -> BTreeSet<String> {
+pub(crate) fn resources(document: &Value) -> BTreeSet<String> {
     let parsed = document.as_str().and_then(|text| serde_json::from_str(text).ok());
     let document: &Value = parsed.as_ref().unwrap_or(document);
     let statements = document.get("Statement").map(as_list).unwrap_or_default();

@@ -8,14 +8,16 @@
 //! - [`stack`]: finds the queues, functions and the bucket of a stack; [`call`]: errors of AWS calls.
 //! - [`functions`]: invokes a function; [`letters`]: events that could not be processed; [`event`]: repaired events; [`objects`] and [`grants`]: what the state
 //!   bucket holds.
-//! - One module for each command: [`status`], [`look`], [`plan`], [`who_reads`], [`dead_letters`], [`quarantine`], [`replay`],
-//!   [`pause`], [`revoke`], [`snapshot`], [`uninstall`].
+//! - One module for each command: [`status`], [`look`], [`plan`], [`who_reads`], [`explain`], [`trace`], [`evidence`],
+//!   [`dead_letters`], [`quarantine`], [`replay`], [`pause`], [`revoke`], [`snapshot`], [`uninstall`].
 
 pub mod call;
 pub mod cli;
 pub mod dead_letters;
 pub mod error;
 pub mod event;
+pub mod evidence;
+pub mod explain;
 pub mod functions;
 pub mod grants;
 pub mod letters;
@@ -31,6 +33,7 @@ pub mod snapshot;
 pub mod stack;
 pub mod status;
 pub mod terminal;
+pub mod trace;
 pub mod uninstall;
 pub mod who_reads;
 
@@ -62,6 +65,9 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Result<bool, CliError> {
         Command::Look(args) => look::run(&stack, &args, terminal).await,
         Command::Plan(args) => plan::run(&stack, &args, terminal).await,
         Command::WhoReads(args) => who_reads::run(&stack, &args, terminal).await,
+        Command::Explain(args) => explain::run(&stack, &args, terminal).await,
+        Command::Trace(args) => trace::run(&stack, &args, terminal).await,
+        Command::Evidence(args) => evidence::run(&stack, &args, terminal).await,
         Command::DeadLetters(command) => dead_letters::run(&stack, command, terminal).await,
         Command::Quarantine(command) => quarantine::run(&stack, command, terminal).await,
         Command::Replay(args) => replay::run(&stack, &args, terminal).await,

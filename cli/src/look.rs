@@ -8,7 +8,9 @@ use serde_json::json;
 
 use crate::cli::Look;
 use crate::error::CliError;
+use crate::explain;
 use crate::functions::invoke;
+use crate::grants::Records;
 use crate::stack::Stack;
 use crate::terminal::{Terminal, progress};
 
@@ -22,6 +24,9 @@ pub struct Looked {
     pub agreement: String,
     /// `granted`, `revoked`, `unchanged`, `refused` or `postponed`; `deferred` if the functions are paused.
     pub outcome: String,
+    /// True if Data Mesh Manager has no such agreement.
+    #[serde(default)]
+    pub unknown: bool,
     /// Why an agreement in force gets nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
@@ -66,6 +71,12 @@ pub async fn run(stack: &Stack, args: &Look, terminal: &mut Terminal) -> Result<
     });
     progress(format_args!("looking at {}", args.agreement.0));
     let looked: Looked = invoke(stack, &stack.names.iam_grant_function, &payload).await?;
+    if looked.unknown && looked.changes.is_empty() {
+        let records = Records::read(stack).await?;
+        if !records.known.iter().any(|known| known.agreement == looked.agreement) {
+            return Err(explain::unknown(&records, &args.agreement.0));
+        }
+    }
     terminal.print(&looked)?;
     Ok(looked.refusal.is_none() && looked.outcome != DEFERRED)
 }
@@ -86,6 +97,9 @@ impl fmt::Display for Looked {
         writeln!(formatter, "{}: {}", self.agreement, self.outcome)?;
         if let Some(Refusal { code, text }) = &self.refusal {
             writeln!(formatter, "  {code}: {text}")?;
+        }
+        if self.unknown {
+            writeln!(formatter, "  Data Mesh Manager has no such agreement (any more).")?;
         }
         for change in &self.changes {
             writeln!(formatter, "  {change}")?;

@@ -1,12 +1,18 @@
 //! Objects of the state bucket.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 
 use crate::call::failed;
 use crate::error::CliError;
 use crate::stack::Stack;
+
+/// How many objects are read at the same time.
+const READERS: usize = 16;
 
 /// The keys that begin with `prefix`.
 ///
@@ -79,6 +85,20 @@ pub async fn replace(stack: &Stack, key: &str, body: Vec<u8>, tag: Option<String
         }
         Err(error) => Err(failed("s3:PutObject")(error)),
     }
+}
+
+/// All objects whose keys begin with `prefix`, in the order of their keys. Several are read at the same time.
+///
+/// # Errors
+///
+/// [`CliError`] if the bucket cannot be read.
+pub async fn all(stack: &Stack, prefix: &str) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
+    let read = stream::iter(keys(stack, prefix).await?).map(async |key| {
+        let body = get(stack, &key).await?;
+        Ok(body.map(|body| (key, body)))
+    });
+    // An object may be deleted after it was listed.
+    read.buffer_unordered(READERS).try_filter_map(async |read| Ok(read)).try_collect().await
 }
 
 /// Writes an object.

@@ -3,6 +3,9 @@
 use crate::cli::Selection;
 use crate::error::CliError;
 
+/// How similar an id has to be to be suggested, from 0 (not at all) to 1 (equal).
+const SIMILAR: f64 = 0.7;
+
 /// The only item whose id begins with `id`.
 ///
 /// # Errors
@@ -35,11 +38,11 @@ pub fn choose<'a, T>(
     which.ids.iter().map(|id| find(items, id_of, id)).collect()
 }
 
-/// The id that has most characters in common with `id`, counted from the start; `None` if no id begins like it.
-fn nearest<'a>(id: &str, ids: impl Iterator<Item = &'a str>) -> Option<String> {
-    let common = |other: &str| id.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-    let best = ids.max_by_key(|other| common(other))?;
-    (common(best) > 0).then(|| best.to_owned())
+/// The id that is most similar to `id`; `None` if none is similar.
+pub fn nearest<'a>(id: &str, ids: impl Iterator<Item = &'a str>) -> Option<String> {
+    let scored = ids.map(|other| (strsim::jaro_winkler(id, other), other));
+    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    (best.0 >= SIMILAR).then(|| best.1.to_owned())
 }
 
 #[cfg(test)]
@@ -47,8 +50,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_id_has_the_longest_common_beginning() {
+    fn the_nearest_id_is_the_most_similar_one() {
         assert_eq!(nearest("abx", ["a", "abc", "xyz"].into_iter()), Some("abc".to_owned()));
+        assert_eq!(nearest("ordres", ["orders", "stock"].into_iter()), Some("orders".to_owned()));
         assert_eq!(nearest("q", ["a", "abc"].into_iter()), None);
         assert_eq!(nearest("q", [].into_iter()), None);
     }

@@ -68,6 +68,10 @@ pub struct Stack {
     pub cloudwatch: Option<aws_sdk_cloudwatch::Client>,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// The region; `None` if the configuration names none.
+    pub region: Option<String>,
+    /// Whether AWS is an emulator.
+    pub is_local: bool,
 }
 
 /// What a running `dmm-local up` answers.
@@ -119,6 +123,8 @@ impl Stack {
             lambda: aws_sdk_lambda::Client::new(config),
             cloudwatch: config.endpoint_url().is_none().then(|| aws_sdk_cloudwatch::Client::new(config)),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            region: config.region().map(ToString::to_string),
+            is_local: config.endpoint_url().is_some(),
         }
     }
 

@@ -1,22 +1,26 @@
-//! `dmm who-reads`: which roles have access to a resource.
+//! `dmm who-reads`: which roles have access to a resource or a data product.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::cli::WhoReads;
 use crate::error::CliError;
-use crate::grants::{Grant, Records};
+use crate::grants::{Grant, Records, Refused, shown_consumer};
+use crate::selection::nearest;
 use crate::stack::Stack;
 use crate::terminal::{Terminal, shown};
 
 /// What the command prints.
 #[derive(Debug, Serialize)]
 pub struct Readers {
-    /// The resource.
-    pub resource: String,
+    /// The ARN of the resource, or the id of the data product.
+    pub what: String,
     /// The accesses that include it.
     pub grants: Vec<Grant>,
+    /// The agreements about the data product that are in force and give nothing. Empty for a resource.
+    pub refused: Vec<Refused>,
     /// The keys of records that cannot be read. What they say is unknown.
     pub unreadable: Vec<String>,
 }
@@ -28,10 +32,24 @@ pub struct Readers {
 ///
 /// [`CliError`].
 pub async fn run(stack: &Stack, args: &WhoReads, terminal: &mut Terminal) -> Result<bool, CliError> {
-    let Records { grants, unreadable, .. } = Records::read(stack).await?;
-    let includes = |grant: &Grant| grant.resources.iter().any(|granted| overlaps(granted, &args.resource));
-    let grants = grants.into_iter().filter(includes).collect();
-    let readers = Readers { resource: args.resource.clone(), grants, unreadable };
+    let Records { grants, refused, known, unreadable, .. } = Records::read(stack).await?;
+    let what = args.what.clone();
+    let readers = if what.starts_with("arn:") {
+        let includes = |grant: &Grant| grant.resources.iter().any(|granted| overlaps(granted, &what));
+        let grants = grants.into_iter().filter(includes).collect();
+        Readers { what, grants, refused: Vec::new(), unreadable }
+    } else {
+        let products: BTreeSet<&str> = known.iter().filter_map(|known| known.product.as_deref()).collect();
+        if !products.contains(what.as_str()) {
+            let nearest = nearest(&what, products.into_iter());
+            let remedy = ". A data product is known once an agreement about it was granted or refused";
+            return Err(CliError::Unknown { what: "data product", id: what, nearest, remedy });
+        }
+        let is_about = |product: &Option<String>| product.as_ref() == Some(&what);
+        let grants = grants.into_iter().filter(|grant| is_about(&grant.product)).collect();
+        let refused = refused.into_iter().filter(|refused| is_about(&refused.product)).collect();
+        Readers { what, grants, refused, unreadable }
+    };
     terminal.print(&readers)?;
     Ok(readers.unreadable.is_empty())
 }
@@ -55,14 +73,26 @@ fn overlaps(granted: &str, resource: &str) -> bool {
 impl fmt::Display for Readers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.grants.is_empty() {
-            writeln!(formatter, "This stack has not granted access to {}.", self.resource)?;
+            writeln!(formatter, "This stack has not granted access to {}.", self.what)?;
         }
-        for Grant { agreement, role, policy, since, until, .. } in &self.grants {
+        for Grant { agreement, role, policy, consumer, port, since, until, .. } in &self.grants {
             write!(formatter, "{role}  since {}", shown(*since))?;
             if let Some(until) = until {
                 write!(formatter, "  until {}", shown(*until))?;
             }
-            writeln!(formatter, "  {agreement} ({policy})")?;
+            write!(formatter, "  {agreement} ({policy})")?;
+            let consumer = shown_consumer(consumer.as_ref());
+            if !consumer.is_empty() {
+                write!(formatter, "  {consumer}")?;
+            }
+            match port {
+                Some(port) => writeln!(formatter, "  port {port}")?,
+                None => writeln!(formatter)?,
+            }
+        }
+        for Refused { agreement, consumer, code, since, .. } in &self.refused {
+            let consumer = shown_consumer(consumer.as_ref());
+            writeln!(formatter, "refused since {}  {agreement}  {code}  {consumer}", shown(*since))?;
         }
         for key in &self.unreadable {
             writeln!(formatter, "! the record {key} cannot be read: `dmm plan` says why")?;

@@ -15,6 +15,9 @@ use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, Resource};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+#[path = "commands/questions.rs"]
+mod questions;
+
 /// How long a test waits for a condition before it fails.
 const TIMEOUT: Duration = Duration::from_mins(10);
 /// The consumer's role.

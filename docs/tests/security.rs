@@ -5,7 +5,7 @@ use dmm_docs_test::{files, text};
 
 #[test]
 fn every_test_that_proves_a_mechanism_exists() {
-    let sources: Vec<String> = ["lambdas", "local", "docs"]
+    let sources: Vec<String> = ["lambdas", "local", "cli", "docs"]
         .iter()
         .flat_map(|folder| files(folder, &[".rs"]))
         .map(|path| text(&path))

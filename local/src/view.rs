@@ -142,6 +142,20 @@ impl View {
         self.json_objects(QUARANTINE).await
     }
 
+    /// Returns the objects of the state bucket whose keys begin with `prefix`, as they are.
+    ///
+    /// # Errors
+    ///
+    /// If a call of the emulator fails.
+    pub async fn raw_objects(&self, prefix: &str) -> Result<BTreeMap<String, Vec<u8>>, DeployError> {
+        let mut found = BTreeMap::new();
+        for key in self.objects(prefix).await? {
+            let body = self.object(&key).await?;
+            found.insert(key, body);
+        }
+        Ok(found)
+    }
+
     async fn json_objects(&self, prefix: &str) -> Result<BTreeMap<String, Value>, DeployError> {
         let mut found = BTreeMap::new();
         for key in self.objects(prefix).await? {

@@ -29,7 +29,7 @@ async fn bucket(server: &MockServer) {
         ResponseTemplate::new(200).insert_header("etag", format!("\"{}\"", object.0))
     };
     Mock::given(method("PUT"))
-        .and(path_regex("grants/|packs/|organization.json$"))
+        .and(path_regex("grants/|evidence/|packs/|organization.json$"))
         .respond_with(put)
         .mount(server)
         .await;
@@ -40,7 +40,7 @@ async fn bucket(server: &MockServer) {
         None => ResponseTemplate::new(404).set_body_string("<Error><Code>NoSuchKey</Code></Error>"),
     };
     Mock::given(method("GET"))
-        .and(path_regex("grants/|packs/|organization.json$"))
+        .and(path_regex("grants/|evidence/|packs/|organization.json$"))
         .respond_with(get)
         .mount(server)
         .await;
@@ -124,6 +124,11 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
     let put = position(&|request| body(request).contains("Action=PutRolePolicy&")).expect("a policy");
     let reported = position(&|request| request.url.path() == report).expect("a report");
     assert!(intent < put && put < reported);
+    let entry = "evidence/access/a1/0000000001.json";
+    let evidence = position(&|request| request.url.path().ends_with(entry)).expect("an entry");
+    let settled = requests.iter().rposition(is_record).expect("a settled record");
+    assert!(put < evidence && evidence < settled);
+    assert_eq!(requests[evidence].headers["if-none-match"], "*");
     assert!(body(&requests[intent]).contains("changing"));
     assert_eq!(requests[intent].headers["if-none-match"], "*");
     assert!(body(&requests[put]).contains("PolicyName=DMM_Access_a1&"));

@@ -178,6 +178,9 @@ async fn leaks(stack: &Stack, results: &[String]) -> Vec<String> {
     for (key, record) in stack.view().grant_records().await.unwrap() {
         look(format!("the object {key}"), record.to_string().as_bytes());
     }
+    for (key, entry) in stack.view().raw_objects("evidence/").await.unwrap() {
+        look(format!("the object {key}"), &entry);
+    }
     leaks
 }
 

@@ -79,6 +79,7 @@ async fn each_function_can_write_only_below_its_own_prefixes() {
         ("feed/last_event_id", ["feed"].as_slice()),
         ("quarantine/feed/x.json", &["feed"]),
         ("grants/access/x.json", iam),
+        ("evidence/access/x/0000000001.json", iam),
         ("packs/x.json", iam),
         ("reconcile/x.json", &["iam-reconcile"]),
     ] {

@@ -8,7 +8,7 @@
 //! - [`entitlement`]: what an agreement gives, and where it is written.
 //! - [`target`]: what should exist for an agreement, worked out with all of the above.
 //! - [`explain`]: the same decision with its reasons, for people.
-//! - [`record`]: what was given, as stored; [`transition`]: what to do next.
+//! - [`record`]: what was given, as stored; [`transition`]: what to do next; [`evidence`]: each change, for auditors.
 //! - [`packing`]: which managed policies hold which grants of a role; [`size`]: IAM's limits.
 //! - [`stack`]: which stack wrote something.
 //! - [`provisioning`]: the reports to Data Mesh Manager.
@@ -18,6 +18,7 @@ pub mod blocks;
 mod custom;
 pub mod document;
 pub mod entitlement;
+pub mod evidence;
 pub mod explain;
 pub mod guardrails;
 pub mod home;

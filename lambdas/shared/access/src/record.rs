@@ -16,8 +16,10 @@ use crate::entitlement::{Entitlements, Place};
 use crate::name::record_key;
 use crate::role::RoleName;
 use crate::stack::Stack;
+pub use notes::{Head, Notes, Receiver, RefusalNote};
 use stored::Stored;
 
+mod notes;
 mod stored;
 
 /// The version of the record's format that is written. Version 1 is still read.
@@ -54,8 +56,9 @@ pub struct GrantState {
 }
 
 impl GrantState {
-    /// Nothing was ever given.
-    pub(crate) fn nothing() -> GrantState {
+    /// Nothing was ever given. A record says this if its agreement has only ever been refused.
+    #[must_use]
+    pub fn nothing() -> GrantState {
         GrantState {
             phase: Phase::Settled,
             granted: Entitlements::default(),
@@ -90,7 +93,8 @@ pub struct Cause {
 /// policy has the name of the agreement, and a document only if this software could have written it. What does not pass
 /// is [rejected](Record::rejected), and the rest is used as if the record were being changed: every place that is left is
 /// written again, either with what the agreement gives or with nothing. Refusing the whole record instead would keep the
-/// access until an operator restores the record, even if the agreement has ended.
+/// access until an operator restores the record, even if the agreement has ended. Notes that do not pass are left out, and
+/// change nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Record {
     version: u32,
@@ -101,6 +105,9 @@ pub struct Record {
     /// What decisions are based on.
     #[serde(flatten)]
     pub state: GrantState,
+    /// What is known beside that, for people and for the evidence.
+    #[serde(flatten)]
+    pub notes: Notes,
     /// What caused the last change.
     pub event: Cause,
     /// When it was written.
@@ -130,6 +137,9 @@ pub enum Problem {
     /// The document is not one of ours.
     #[error("has a document that this software could not have written")]
     Document,
+    /// It is not a note of ours. Access does not depend on notes.
+    #[error("is not a value that this software could have written")]
+    Note,
 }
 
 impl fmt::Display for Rejected {
@@ -184,7 +194,7 @@ impl Record {
     pub fn new(
         stack: &Stack,
         agreement: &AgreementRef,
-        state: GrantState,
+        (state, notes): (GrantState, Notes),
         event: Cause,
         updated_at: Timestamp,
         revision: String,
@@ -192,7 +202,7 @@ impl Record {
         let AgreementRef { kind, id } = agreement;
         let agreement = RecordedAgreement { kind: kind.as_str().to_owned(), id: id.clone() };
         let (stack, rejected) = (Some(stack.clone()), Vec::new());
-        Record { version: VERSION, stack, agreement, state, event, updated_at, revision, rejected }
+        Record { version: VERSION, stack, agreement, state, notes, event, updated_at, revision, rejected }
     }
 
     /// Reads the object `key`, which has to be the record of `agreement`, written by `stack` or by an earlier version,

@@ -333,6 +333,21 @@ impl RunState {
         self.intent.is_some() || !self.touched.is_empty()
     }
 
+    /// Whether the next [`Step::Write`] settles what this run has changed.
+    #[must_use]
+    pub fn is_settling(&self) -> bool {
+        self.intent.is_some()
+    }
+
+    /// Why the agreement gets less than it says, as far as is known now; `None` if there is no reason.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self.possible(&self.target.as_ref()?.desired) {
+            Desired::Refused(refusal) => Some(refusal),
+            Desired::Grant(_) | Desired::Nothing | Desired::Elsewhere => None,
+        }
+    }
+
     /// Whether the record names this place.
     #[must_use]
     pub fn knows(&self, place: &Place) -> bool {

@@ -15,7 +15,7 @@ use dmm_converge::ports::{InlinePolicies, Put, Roles};
 
 use crate::call_error::CallError;
 use crate::config::Aws;
-use answer::{NO_SUCH_ENTITY, UNMODIFIABLE_ENTITY, decoded, failure, refusal, unless_missing};
+use answer::{NO_SUCH_ENTITY, UNMODIFIABLE_ENTITY, decoded, failure, noted, refusal, unless_missing};
 
 mod answer;
 mod managed;
@@ -81,9 +81,8 @@ impl InlinePolicies for IamRoles {
     async fn put_inline(&self, policy: &RolePolicy, document: &Document) -> Result<Put, AwsError> {
         let RolePolicy { role, policy } = policy;
         let request = self.client.put_role_policy().role_name(role.as_str()).policy_name(policy.as_str());
-        let Err(error) = request.policy_document(document.as_str()).send().await else {
-            return Ok(Put::Done);
-        };
+        let sent = request.policy_document(document.as_str()).send().await;
+        let Err(error) = noted(sent) else { return Ok(Put::Done) };
         let error = CallError::new(error);
         match refusal(&error, role) {
             Some(refusal) => Ok(Put::Rejected(refusal)),
@@ -95,7 +94,7 @@ impl InlinePolicies for IamRoles {
         const ACTION: &str = "iam:DeleteRolePolicy";
         let RolePolicy { role, policy } = place;
         let request = self.client.delete_role_policy().role_name(role.as_str()).policy_name(policy.as_str());
-        let Err(error) = request.send().await else { return Ok(()) };
+        let Err(error) = noted(request.send().await) else { return Ok(()) };
         let error = CallError::new(error);
         if error.is_code(NO_SUCH_ENTITY) {
             return Ok(());

@@ -16,6 +16,7 @@ use crate::outcome::{Altered, Convergence, Outcome};
 use run::Run;
 
 mod converger;
+mod evidence;
 mod reporting;
 mod run;
 
@@ -96,7 +97,7 @@ impl Converger<'_> {
                 // Another run worked and reported in the meantime, so this report was late and may be wrong.
                 continue;
             }
-            return Ok(totals.end(finish));
+            return Ok(totals.end(finish, run.agreement().is_none()));
         }
         Err(Error::TooManyConflicts { agreement: current.to_string() })
     }
@@ -186,7 +187,7 @@ impl Totals {
         self.unread.get_or_insert_with(|| dmm_telemetry::causes(error));
     }
 
-    fn end(self, finish: Finish) -> Convergence {
+    fn end(self, finish: Finish, is_missing: bool) -> Convergence {
         let before = self.before.unwrap_or_default();
         let altered = Altered::between(&before, finish.desired.entitlements());
         let outcome = match (finish.desired, self.postponed) {
@@ -204,6 +205,7 @@ impl Totals {
             altered,
             findings: self.findings,
             unread: self.unread,
+            is_missing,
         }
     }
 }

@@ -39,6 +39,15 @@ pub enum Error {
     /// A grant record cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// An entry of the evidence cannot be written as JSON.
+    #[error("the entry {key} of the evidence cannot be written as JSON")]
+    Evidence {
+        /// The object's key.
+        key: String,
+        /// The cause.
+        #[source]
+        source: serde_json::Error,
+    },
     /// It is not known which organization this stack serves.
     #[error(transparent)]
     Organization(#[from] OrganizationError),
@@ -65,7 +74,7 @@ impl Error {
             Error::Aws(error) => error.is_retryable(),
             Error::State(error) => error.is_retryable(),
             Error::Organization(error) => error.is_retryable(),
-            Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) => false,
+            Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) | Error::Evidence { .. } => false,
             Error::TooManyConflicts { .. } | Error::OutOfTime { .. } => true,
         }
     }
@@ -80,7 +89,9 @@ impl Error {
 impl ErrorClass for Error {
     fn error_class(&self) -> &'static str {
         match self {
-            Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) => "invalid",
+            Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) | Error::Evidence { .. } => {
+                "invalid"
+            }
             Error::Mesh(error) => error.error_class(),
             Error::Aws(error) => error.error_class(),
             Error::State(error) => error.class(),

@@ -5,6 +5,7 @@
 //! - [`Explainer`]: the same decision with its reasons, without changing anything.
 //! - [`adapters`]: selects the adapter for a kind of place; [`packing`] is the adapter for the policies of roles.
 //! - [`brake`]: how many revocations are too many; [`gate`]: what is asked before each; [`window`]: the gate for events.
+//! - [`requests`]: the ids of the requests in which a run changes something.
 //! - [`organization`]: whose API key this is. [`Mode`]: act, only watch, or take everything back; [`dry_run`]: what a run
 //!   would change; [`changes`]: what a run has changed; [`uninstall`]: Data Mesh Manager while everything is taken back.
 //! - [`reconcile`]: goes through all agreements, without any event.
@@ -26,6 +27,7 @@ pub mod packing;
 pub mod ports;
 pub mod reconcile;
 mod rejected;
+pub mod requests;
 pub mod trace;
 pub mod uninstall;
 pub mod window;

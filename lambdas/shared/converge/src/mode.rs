@@ -20,6 +20,18 @@ pub enum Mode {
     Uninstall,
 }
 
+impl Mode {
+    /// The mode as the configuration names it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Enforce => "enforce",
+            Mode::Observe => "observe",
+            Mode::Uninstall => "uninstall",
+        }
+    }
+}
+
 /// The text is not a mode.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("`{text}` is not a mode: it must be enforce, observe or uninstall")]
@@ -49,6 +61,9 @@ mod tests {
         assert_eq!("enforce".parse(), Ok(Mode::Enforce));
         assert_eq!("observe".parse(), Ok(Mode::Observe));
         assert_eq!("uninstall".parse(), Ok(Mode::Uninstall));
+        for mode in [Mode::Enforce, Mode::Observe, Mode::Uninstall] {
+            assert_eq!(mode.as_str().parse(), Ok(mode));
+        }
         for wrong in ["", "Observe", "dry-run"] {
             let error = wrong.parse::<Mode>().unwrap_err();
             assert!(error.to_string().contains(wrong) && error.to_string().contains("observe"), "{error}");

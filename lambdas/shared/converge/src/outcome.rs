@@ -25,6 +25,8 @@ pub struct Convergence {
     /// Why the consumer of an agreement that is not in force could not be read. What its record names was taken away
     /// nevertheless; what was given without a record may remain.
     pub unread: Option<String>,
+    /// Whether the agreement does not exist.
+    pub is_missing: bool,
 }
 
 /// What is different about an access since it was given: somebody changed it after it was approved.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::stack::Stack;
@@ -16,11 +15,11 @@ use dmm_converge::organization::Pin;
 use dmm_converge::ports::{Places, Resources, Roles};
 use dmm_converge::uninstall::{self, Mesh, OptionalMesh};
 use dmm_converge::window::Window;
-use dmm_converge::{Brake, Converger, Error, Mode, trace};
+use dmm_converge::{Brake, Converger, Error, Explainer, Mode, trace};
 use dmm_mesh::{AgreementRef, CloudEvent};
 use dmm_state::controls::{Deferred, Pause};
 use dmm_state::{ObjectStore, StateError};
-use dmm_telemetry::Trigger;
+use dmm_telemetry::{Invocation, Trigger};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
@@ -28,6 +27,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Answer;
 use crate::config::AgreementConfig;
+use crate::request::{Reply, Request};
 use crate::telemetry;
 use crate::wiring::{AgreementAdapters, WiringError, adapters};
 
@@ -70,28 +70,65 @@ impl AgreementHandler {
         })
     }
 
-    /// Handles one invocation. The `detail` of its payload is the event as it was in the feed. Answers what was done.
+    /// Handles one invocation. The `detail` of its payload is the event as it was in the feed. Answers what was done. The
+    /// payload may instead ask for an explanation, which changes nothing.
     ///
     /// # Errors
     ///
     /// The invocation fails. Lambda retries it, and in the end sends the event to the function's on-failure destination, so
     /// that an event that no retry can help, such as a malformed one, is not lost. If the agreement is refused and Data Mesh
     /// Manager was told why, for example because a custom field is missing, the invocation succeeds.
-    pub async fn invoke(&self, event: LambdaEvent<EventBridgeEvent<Value>>) -> Result<Answer, Diagnostic> {
-        let LambdaEvent { payload, context } = event;
-        let invocation = telemetry::invocation(Trigger::PubSub, &context);
-        let answer = match CloudEvent::from_value(payload.detail) {
+    pub async fn invoke(&self, request: LambdaEvent<Request>) -> Result<Reply, Diagnostic> {
+        let LambdaEvent { payload, context } = request;
+        let (trigger, payload) = match payload {
+            Request::Explain(request) => (Trigger::Other, Err(request.explain)),
+            Request::Event(event) => (Trigger::PubSub, Ok(event)),
+        };
+        let invocation = telemetry::invocation(trigger, &context);
+        let reply = match payload {
+            Err(agreement) => {
+                let work = Box::pin(self.explain(&agreement, invocation.time_left()));
+                invocation.run(work).await
+            }
+            Ok(event) => self.handle_invocation(event.detail, invocation).await.map(Reply::Done),
+        };
+        reply.map_err(|error| Diagnostic {
+            error_type: error.class().to_owned(),
+            error_message: dmm_telemetry::causes(&error),
+        })
+    }
+
+    async fn handle_invocation(&self, detail: Value, invocation: Invocation<'_>) -> Result<Answer, Error> {
+        match CloudEvent::from_value(detail) {
             Ok(event) => {
                 // Boxed, because the future is too large for the stack of its callers.
                 let work = Box::pin(self.handle(&event, invocation.time_left()));
                 invocation.run_for_event(&telemetry::facts(&event), work).await
             }
             Err(error) => invocation.run(async { Err(Error::from(error)) }).await,
+        }
+    }
+
+    /// Explains what is decided about an agreement. Nothing is changed, whatever the mode is.
+    ///
+    /// # Errors
+    ///
+    /// An [`enum@Error`], if something cannot be read in time.
+    pub async fn explain(&self, agreement: &AgreementRef, time_left: Duration) -> Result<Reply, Error> {
+        let deadline = Instant::now() + time_left.saturating_sub(ANSWER_RESERVE);
+        let api = self.api.until(deadline);
+        let run = async {
+            let api = api.only_for(self.organization.name(&api, self.records.as_ref()).await?);
+            let aws: Option<(&dyn Roles, &dyn Resources)> =
+                Some((self.roles.as_ref(), self.resources.as_ref()));
+            let guardrails = self.guardrails().await?;
+            let explainer = Explainer { agreements: &api, aws, guardrails: &guardrails };
+            explainer.explain(agreement).await
         };
-        answer.map_err(|error| Diagnostic {
-            error_type: error.class().to_owned(),
-            error_message: dmm_telemetry::causes(&error),
-        })
+        let explained = timeout_at(deadline, run).await;
+        let explanation = explained.map_err(|_| Error::OutOfTime { agreement: agreement.to_string() })??;
+        let text = explanation.as_ref().map(ToString::to_string);
+        Ok(Reply::Explained { explanation, text, mode: self.mode.as_str() })
     }
 
     /// Brings IAM in line with the agreement that the event is about. The event itself decides nothing: the result depends
@@ -152,7 +189,7 @@ impl AgreementHandler {
                 Some(api) if self.mode != Mode::Uninstall => api,
                 _ => &optional,
             };
-            let guardrails = self.guardrails.clone().with_blocks(blocks::read(self.records.as_ref()).await?);
+            let guardrails = self.guardrails().await?;
             let mut converger = Converger {
                 agreements: mesh,
                 reporter: mesh,
@@ -200,7 +237,12 @@ impl AgreementHandler {
             %outcome,
             "brought in line"
         );
-        Ok(Answer::of(&agreement, &convergence, changes, self.mode == Mode::Observe))
+        Ok(Answer::of(&agreement, &convergence, changes, self.mode))
+    }
+
+    /// The limits, with what operators have taken back now.
+    async fn guardrails(&self) -> Result<Guardrails, StateError> {
+        Ok(self.guardrails.clone().with_blocks(blocks::read(self.records.as_ref()).await?))
     }
 
     /// Keeps the event if an operator has paused the functions, and returns whether that is so. The feed sends it again.

@@ -3,7 +3,7 @@
 use dmm_access::entitlement::Place;
 use dmm_access::refusal::Refusal;
 use dmm_converge::changes::Change;
-use dmm_converge::{Convergence, Outcome};
+use dmm_converge::{Convergence, Mode, Outcome};
 use dmm_mesh::AgreementRef;
 use serde::Serialize;
 
@@ -16,6 +16,9 @@ pub struct Answer {
     /// `granted`, `revoked`, `unchanged`, `refused` or `postponed`; `ignored` if the event is not about an agreement, and
     /// `deferred` if the functions are paused.
     pub outcome: &'static str,
+    /// True if Data Mesh Manager has no such agreement.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// Why an agreement in force gets nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refused>,
@@ -46,8 +49,14 @@ pub struct Applied {
 
 impl Answer {
     /// The event is not about an agreement.
-    pub(crate) const IGNORED: Answer =
-        Answer { agreement: None, outcome: "ignored", refusal: None, changes: Vec::new(), dry_run: false };
+    pub(crate) const IGNORED: Answer = Answer {
+        agreement: None,
+        outcome: "ignored",
+        unknown: false,
+        refusal: None,
+        changes: Vec::new(),
+        dry_run: false,
+    };
 
     /// The functions are paused, and the event is kept.
     pub(crate) fn deferred(agreement: &AgreementRef) -> Answer {
@@ -59,7 +68,7 @@ impl Answer {
         agreement: &AgreementRef,
         convergence: &Convergence,
         changes: Vec<(Change, Place)>,
-        dry_run: bool,
+        mode: Mode,
     ) -> Answer {
         let refusal = match &convergence.outcome {
             Outcome::Refused(refusal) => Some(Refused::from(refusal)),
@@ -68,9 +77,11 @@ impl Answer {
         Answer {
             agreement: Some(agreement.to_string()),
             outcome: convergence.outcome.name(),
+            // While the stack is uninstalled, an agreement that cannot be read counts as missing.
+            unknown: convergence.is_missing && mode != Mode::Uninstall,
             refusal,
             changes: changes.into_iter().map(|(change, place)| Applied { change, place }).collect(),
-            dry_run,
+            dry_run: mode == Mode::Observe,
         }
     }
 }
@@ -84,7 +95,7 @@ impl From<&Refusal> for Refused {
 #[cfg(test)]
 mod tests {
     use dmm_access::testing::{access, place};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -98,9 +109,11 @@ mod tests {
             altered: None,
             findings: Vec::new(),
             unread: None,
+            is_missing: false,
         };
         let changes = vec![(Change::Delete, place("r1", &access("a1")))];
-        let answer = serde_json::to_value(Answer::of(&access("a1"), &convergence, changes, false)).unwrap();
+        let answer =
+            serde_json::to_value(Answer::of(&access("a1"), &convergence, changes, Mode::Enforce)).unwrap();
         assert_eq!(
             answer,
             json!({
@@ -111,6 +124,11 @@ mod tests {
                 "dry_run": false,
             })
         );
+        let missing = Convergence { outcome: Outcome::Unchanged, is_missing: true, ..convergence };
+        for (mode, unknown) in [(Mode::Enforce, Value::Bool(true)), (Mode::Uninstall, Value::Null)] {
+            let answer = serde_json::to_value(Answer::of(&access("a1"), &missing, Vec::new(), mode)).unwrap();
+            assert_eq!(answer["unknown"], unknown);
+        }
         let ignored = serde_json::to_value(Answer::IGNORED).unwrap();
         assert_eq!(ignored, json!({ "outcome": "ignored", "changes": [], "dry_run": false }));
     }

@@ -9,6 +9,7 @@ mod answer;
 pub mod config;
 mod environment;
 mod explain;
+mod request;
 pub mod telemetry;
 pub mod wiring;
 
@@ -16,3 +17,4 @@ pub use agreement_handler::AgreementHandler;
 pub use answer::{Answer, Applied, Refused};
 pub use environment::VariableError;
 pub use explain::{ExplainError, explain};
+pub use request::{ExplainRequest, Reply, Request};

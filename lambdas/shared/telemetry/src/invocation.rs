@@ -22,6 +22,8 @@ pub enum Trigger {
     Timer,
     /// Messages or events.
     PubSub,
+    /// A person.
+    Other,
 }
 
 /// An invocation, as Lambda's runtime describes it.
@@ -94,6 +96,7 @@ impl Invocation<'_> {
         let (trigger, kind) = match self.trigger {
             Trigger::Timer => ("timer", "server"),
             Trigger::PubSub => ("pubsub", "consumer"),
+            Trigger::Other => ("other", "server"),
         };
         tracing::info_span!(
             target: name::TARGET,

@@ -91,7 +91,7 @@ fn the_state_bucket_gives_each_prefix_only_to_the_functions_that_use_it_and_to_o
         (
             "OnlyTheIamFunctionsKeepRecords",
             iam.to_vec(),
-            vec!["grants/*", "packs/*", "missing/*", "brake/*", "organization.json"],
+            vec!["grants/*", "evidence/*", "packs/*", "missing/*", "brake/*", "organization.json"],
         ),
         ("OnlyIamReconcileKeepsItsPlace", vec!["iam-reconcile"], vec!["reconcile/*"]),
     ] {

@@ -1,6 +1,7 @@
 //! A small mesh for the tests of the whole stack, and what was sent between its parts.
 
 pub(crate) mod callers;
+pub(crate) mod evidence;
 pub(crate) mod faults;
 pub(crate) mod operator;
 pub(crate) mod truth;

@@ -6,12 +6,13 @@ use dmm_local::Stack;
 use dmm_simulator::AgreementKind;
 use serde_json::{Value, json};
 
+use super::evidence::assert_evident;
 use super::{assert_no_violations, ids, published, world};
 
 /// The resources that each policy grants, by its role and name.
 type Policies = BTreeMap<(String, String), BTreeSet<String>>;
 
-/// Fails unless IAM contains exactly the policies that the agreements require, each record agrees, every event was published,
+/// Fails unless IAM contains exactly the policies that the agreements require, each record and its evidence agree, every event was published,
 /// AWS would have accepted every request, and no message is in a dead-letter or failure queue.
 pub(crate) async fn assert_right(stack: &Stack) {
     assert_right_but(stack, &[]).await;
@@ -28,6 +29,7 @@ pub(crate) async fn assert_right_but(stack: &Stack, letters: &[(&str, usize)]) {
     for (key, record) in stack.view().grant_records().await.unwrap() {
         assert_eq!(record["phase"], "settled", "the record {key}: {record}");
     }
+    assert_evident(stack).await;
     for (key, record) in stack.view().pack_records().await.unwrap() {
         assert_eq!(record["pack"]["unsure"], json!([]), "the record {key}: {record}");
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value};
 
+use super::notes::StoredNotes;
 use super::{Cause, GrantState, Phase, Problem, Record, RecordError, RecordedAgreement, Rejected, VERSION};
 use crate::entitlement::{Entitlement, Entitlements, Place};
 use crate::name::PolicyName;
@@ -29,6 +30,8 @@ pub(super) struct Stored {
     missing_since: Option<Timestamp>,
     #[serde(default)]
     role_ids: BTreeMap<RoleName, String>,
+    #[serde(flatten)]
+    notes: StoredNotes,
     event: Cause,
     updated_at: Timestamp,
     revision: String,
@@ -92,6 +95,7 @@ impl Stored {
             former,
             missing_since,
             role_ids,
+            notes,
             event,
             updated_at,
             revision,
@@ -133,8 +137,19 @@ impl Stored {
         }
         let granted = Entitlements::try_from(entitlements).map_err(serde_json::Error::custom)?;
         let phase = if rejected.is_empty() { phase } else { Phase::Changing };
+        let notes = notes.checked(&mut |note| rejected.push(note));
         let state = GrantState { phase, granted, former: places, missing_since, role_ids };
-        Ok(Record { version, stack, agreement: recorded, state, event, updated_at, revision, rejected })
+        Ok(Record {
+            version,
+            stack,
+            agreement: recorded,
+            state,
+            notes,
+            event,
+            updated_at,
+            revision,
+            rejected,
+        })
     }
 }
 

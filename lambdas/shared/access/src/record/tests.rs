@@ -24,7 +24,14 @@ fn record(revision: &str) -> Record {
         role_ids: [].into(),
     };
     let event = Cause { id: "e1".into(), event_type: "AccessActivatedEvent".into(), traceparent: None };
-    Record::new(&stack(), &agreement, state, event, Timestamp::UNIX_EPOCH, revision.to_owned())
+    Record::new(
+        &stack(),
+        &agreement,
+        (state, Notes::default()),
+        event,
+        Timestamp::UNIX_EPOCH,
+        revision.to_owned(),
+    )
 }
 
 /// The same record as version 1 wrote it.
@@ -280,4 +287,79 @@ fn records_of_the_previous_release_are_read_in_full_and_lead_to_no_revocation() 
             }
         }
     }
+}
+
+#[test]
+fn notes_are_stored_and_what_could_not_be_ours_is_left_out_without_an_effect_on_the_access() {
+    let mut noted = record("r1");
+    let since = Timestamp::from_second(60).unwrap();
+    noted.notes = Notes {
+        product: Some("orders".to_owned()),
+        port: Some("daily".to_owned()),
+        consumer: Some(Receiver {
+            data_product: Some("promotions".to_owned()),
+            team: Some("marketing".to_owned()),
+        }),
+        first_granted_at: Some(since),
+        refusal: Some(RefusalNote { code: "RoleFull".to_owned(), since }),
+        evidence: Some(Head {
+            sequence: 3,
+            sha256: "0a".repeat(32),
+            statement: "1b".repeat(32),
+            granted: true,
+            time: since,
+        }),
+    };
+    let body: Value = serde_json::from_slice(&noted.to_json(KEY).unwrap()).unwrap();
+    assert_eq!(body["consumer"], json!({ "data_product": "promotions", "team": "marketing" }));
+    assert_eq!(body["refusal"], json!({ "code": "RoleFull", "since": "1970-01-01T00:01:00Z" }));
+    assert_eq!(read(&body).unwrap(), noted);
+    for (member, value) in [
+        ("product", json!("two\nlines")),
+        ("product", json!(7)),
+        ("port", json!("")),
+        ("consumer", json!({ "team": "x".repeat(1025) })),
+        ("consumer", json!("marketing")),
+        ("first_granted_at", json!("yesterday")),
+        ("refusal", json!({ "code": "not a code", "since": "1970-01-01T00:01:00Z" })),
+        ("evidence", json!({ "sequence": 0 })),
+    ] {
+        let mut planted = body.clone();
+        planted[member] = value;
+        let read = read(&planted).unwrap();
+        assert_eq!(read.state, noted.state, "{member}");
+        assert_eq!(read.rejected(), [Rejected { member: member.to_owned(), problem: Problem::Note }]);
+        let mut kept = serde_json::to_value(&read.notes).unwrap();
+        kept[member] = Value::Null;
+        assert_eq!(
+            kept.as_object().unwrap().values().filter(|value| !value.is_null()).count(),
+            5,
+            "{member}"
+        );
+    }
+}
+
+#[test]
+fn people_and_ids_that_cannot_be_shown_are_not_noted() {
+    let agreement = |provider: Value, consumer: Value| {
+        let raw = json!({
+            "id": "a1", "info": { "status": "approved", "active": true },
+            "provider": provider, "consumer": consumer,
+        });
+        dmm_mesh::Agreement::from_value(access("a1"), raw).unwrap()
+    };
+    let person = agreement(
+        json!({ "dataProductId": "orders", "outputPortId": "two\nlines" }),
+        json!({ "userId": "somebody" }),
+    );
+    let notes = Notes::default().about(&person);
+    assert_eq!(notes, Notes { product: Some("orders".to_owned()), ..Notes::default() });
+    // What is not known any more stays as it was.
+    let gone = agreement(
+        json!({ "dataProductId": "unknown", "outputPortId": "unknown" }),
+        json!({ "teamId": "marketing" }),
+    );
+    let later = notes.about(&gone);
+    assert_eq!(later.product.as_deref(), Some("orders"));
+    assert_eq!(later.consumer.unwrap(), Receiver { data_product: None, team: Some("marketing".to_owned()) });
 }

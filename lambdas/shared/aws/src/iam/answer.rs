@@ -4,12 +4,14 @@ use std::error::Error;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_types::request_id::RequestId;
 use percent_encoding::percent_decode_str;
 
 use dmm_access::document::Document;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::RoleName;
 use dmm_converge::error::AwsError;
+use dmm_converge::requests;
 
 use crate::call_error::{CallError, CallErrorKind};
 
@@ -34,6 +36,14 @@ where
         Err(error) if error.is_code(NO_SUCH_ENTITY) => Ok(None),
         Err(error) => Err(failure(action, role, error)),
     }
+}
+
+/// The answer to a call that changes something, after its id was noted for the evidence.
+pub(super) fn noted<T: RequestId, E>(answer: Result<T, E>) -> Result<T, E> {
+    if let Ok(answer) = &answer {
+        requests::note(answer.request_id());
+    }
+    answer
 }
 
 /// Everything except a denial is retried, even what IAM calls invalid: a superfluous retry costs little, but giving up on

@@ -10,7 +10,7 @@ use dmm_converge::error::{AwsError, ListError};
 use dmm_converge::ports::{Attached, ManagedPolicies, ManagedPolicyList, Put, RoleList, Roles};
 
 use super::IamRoles;
-use super::answer::{LIMIT_EXCEEDED, NO_SUCH_ENTITY, decoded, failure, refusal, unless_missing};
+use super::answer::{LIMIT_EXCEEDED, NO_SUCH_ENTITY, decoded, failure, noted, refusal, unless_missing};
 use crate::call_error::{CallError, CallErrorKind};
 
 /// Roles or policies per page of a listing: the most that IAM allows
@@ -133,7 +133,7 @@ impl ManagedPolicies for IamRoles {
         let (arn, role) = (self.arns.arn(policy), &policy.role);
         let detached =
             self.client.detach_role_policy().role_name(role.as_str()).policy_arn(&arn).send().await;
-        match unless_missing(detached, "iam:DetachRolePolicy", role) {
+        match unless_missing(noted(detached), "iam:DetachRolePolicy", role) {
             // A deleted role has no tags, which is why IAM denies the call, and no attached policies.
             Err(AwsError::Denied { action, role, source }) if self.role(&role).await?.is_some() => {
                 return Err(AwsError::Denied { action, role, source });
@@ -143,7 +143,7 @@ impl ManagedPolicies for IamRoles {
         }
         self.prune(policy).await?;
         let deleted = self.client.delete_policy().policy_arn(&arn).send().await;
-        unless_missing(deleted, "iam:DeletePolicy", role).map(drop)
+        unless_missing(noted(deleted), "iam:DeletePolicy", role).map(drop)
     }
 }
 
@@ -168,14 +168,14 @@ impl IamRoles {
     ) -> Result<Option<CallError>, AwsError> {
         let request = self.client.create_policy_version().policy_arn(self.arns.arn(policy));
         let request = request.set_as_default(true).policy_document(document.as_str());
-        let mut answer = request.clone().send().await.map_err(CallError::new);
+        let mut answer = noted(request.clone().send().await).map_err(CallError::new);
         // IAM answers with the same code when the policy has five versions, and when the document is too large. Only the
         // former passes after the old versions are deleted.
         if let Err(error) = &answer
             && error.is_code(LIMIT_EXCEEDED)
             && self.prune(policy).await? > 0
         {
-            answer = request.send().await.map_err(CallError::new);
+            answer = noted(request.send().await).map_err(CallError::new);
         }
         Ok(answer.err())
     }
@@ -186,7 +186,7 @@ impl IamRoles {
         let request = request.policy_document(document.as_str());
         let request =
             request.description(format!("Access of the role {role} by agreements in Data Mesh Manager"));
-        let Err(error) = request.send().await else { return Ok(Put::Done) };
+        let Err(error) = noted(request.send().await) else { return Ok(Put::Done) };
         let error = CallError::new(error);
         if error.is_code(LIMIT_EXCEEDED) {
             return Ok(Put::Rejected(Refusal::AccountFull));
@@ -202,7 +202,7 @@ impl IamRoles {
         let role = &policy.role;
         let request =
             self.client.attach_role_policy().role_name(role.as_str()).policy_arn(self.arns.arn(policy));
-        let Err(error) = request.send().await else { return Ok(Put::Done) };
+        let Err(error) = noted(request.send().await) else { return Ok(Put::Done) };
         let error = CallError::new(error);
         if let Some(refusal) = refusal(&error, role) {
             return Ok(Put::Rejected(refusal));

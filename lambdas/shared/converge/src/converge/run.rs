@@ -4,28 +4,33 @@ use std::collections::BTreeSet;
 
 use dmm_access::entitlement::{Entitlements, Place};
 use dmm_access::name::record_key;
-use dmm_access::record::{Cause, GrantState, Record};
+use dmm_access::record::{Cause, GrantState, Notes, Phase, Record};
 use dmm_access::refusal::Refusal;
 use dmm_access::target::Desired;
 use dmm_access::transition::{Finish, Postponement, ROUNDS, RunState, Step};
 use dmm_mesh::{Agreement, AgreementRef};
 use dmm_state::{Object, Precondition, StateError};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::converger::Converger;
 use crate::error::{AwsError, Error};
 use crate::gate;
 use crate::ports::Put;
-use crate::{conflict, rejected, trace};
+use crate::{conflict, rejected, requests, trace};
 
 /// A run.
 pub(super) struct Run<'a> {
-    converger: &'a Converger<'a>,
+    pub(super) converger: &'a Converger<'a>,
     /// The name that the agreement is looked up by.
-    asked: &'a AgreementRef,
-    cause: &'a Cause,
+    pub(super) asked: &'a AgreementRef,
+    pub(super) cause: &'a Cause,
     record_key: String,
-    state: RunState,
+    pub(super) state: RunState,
+    /// The state in the record as it was last read or written; `None` if there is no record.
+    pub(super) recorded: Option<GrantState>,
+    /// The notes in the record as they were last read or written.
+    pub(super) notes: Notes,
     /// The record as it was last read or written.
     record_version: Precondition,
     /// The agreement as it was last read.
@@ -34,8 +39,12 @@ pub(super) struct Run<'a> {
     findings: Vec<Refusal>,
     /// What the record granted when it was first read.
     before: Option<Entitlements>,
+    /// When the record was written that was read first, if access certainly existed then.
+    pub(super) access_since: Option<Timestamp>,
     /// Whether one look is enough to believe that there is no agreement under this name.
     pub(super) trusts_absence: bool,
+    /// The ids of the requests in which something was changed.
+    pub(super) request_ids: Vec<String>,
     /// Why something could not be deleted.
     undeleted: Option<AwsError>,
 }
@@ -54,12 +63,16 @@ impl<'a> Run<'a> {
             cause,
             record_key: record_key(asked),
             state: RunState::new(ROUNDS, extra_places),
+            recorded: None,
+            notes: Notes::default(),
             record_version: Precondition::Absent,
             agreement: None,
             usual_places: BTreeSet::new(),
             findings: Vec::new(),
             before: None,
+            access_since: None,
             trusts_absence: false,
+            request_ids: Vec::new(),
             undeleted: None,
         }
     }
@@ -154,7 +167,10 @@ impl<'a> Run<'a> {
                 }
             }
             Step::Put(entitlement) => {
-                match self.converger.places.put(&entitlement.place, &entitlement.permission).await? {
+                let put = self.converger.places.put(&entitlement.place, &entitlement.permission);
+                let (put, ids) = requests::collected(put).await;
+                self.request_ids.extend(ids);
+                match put? {
                     Put::Done => {
                         trace::place(&entitlement.place);
                         self.state.done();
@@ -163,17 +179,25 @@ impl<'a> Run<'a> {
                 }
             }
             // What cannot be deleted must not hold up other deletions.
-            Step::Delete(place) => match self.converger.places.delete(&place).await {
-                Ok(()) => {
-                    trace::place(&place);
-                    self.state.done();
+            Step::Delete(place) => {
+                let (deleted, ids) = requests::collected(self.converger.places.delete(&place)).await;
+                self.request_ids.extend(ids);
+                match deleted {
+                    Ok(()) => {
+                        trace::place(&place);
+                        self.state.done();
+                    }
+                    Err(error) => {
+                        self.undeleted.get_or_insert(error);
+                        self.state.not_deleted();
+                    }
                 }
-                Err(error) => {
-                    self.undeleted.get_or_insert(error);
-                    self.state.not_deleted();
-                }
-            },
+            }
             Step::Finish(finish) => {
+                if !Box::pin(self.keep_notes(&finish)).await? {
+                    self.start_again().await;
+                    return Ok(None);
+                }
                 if finish.postponed == Some(Postponement::SecondLook) {
                     self.converger.gate.waits_for_second_look(self.asked);
                 }
@@ -212,7 +236,17 @@ impl<'a> Run<'a> {
         for part in record.iter().flat_map(Record::rejected) {
             rejected::tell(&self.record_key, part);
         }
-        let state = record.map(|record| record.state);
+        let certain =
+            |record: &&Record| record.state.phase == Phase::Settled && !record.state.granted.is_empty();
+        if self.before.is_none() {
+            self.access_since = record.as_ref().filter(certain).map(|record| record.updated_at);
+        }
+        (self.recorded, self.notes) = match record {
+            Some(record) => (Some(record.state), record.notes),
+            None => (None, Notes::default()),
+        };
+        // A record that says only that the agreement was refused is no sign of access.
+        let state = self.recorded.clone().filter(|state| *state != GrantState::nothing());
         self.before
             .get_or_insert_with(|| state.as_ref().map(|state| state.granted.clone()).unwrap_or_default());
         self.state.record_read(state);
@@ -220,23 +254,45 @@ impl<'a> Run<'a> {
     }
 
     async fn write_record(&mut self, state: GrantState) -> Result<(), Error> {
-        let Converger { records, clock, conflict_backoff, stack, .. } = self.converger;
+        let notes = if self.state.is_settling() {
+            self.settle_evidence(&state).await?
+        } else {
+            Some(self.notes.clone())
+        };
+        let is_written = match notes {
+            Some(notes) => self.put_record(state, notes).await?,
+            None => false,
+        };
+        if is_written {
+            self.state.written();
+        } else {
+            self.start_again().await;
+        }
+        Ok(())
+    }
+
+    /// Writes the record. Returns false if another run has written it.
+    pub(super) async fn put_record(&mut self, state: GrantState, notes: Notes) -> Result<bool, Error> {
+        let Converger { records, clock, stack, .. } = self.converger;
         let revision = Uuid::new_v4().to_string();
-        let record = Record::new(stack, self.asked, state, self.cause.clone(), clock(), revision);
+        let content = (state.clone(), notes.clone());
+        let record = Record::new(stack, self.asked, content, self.cause.clone(), clock(), revision);
         let body = record.to_json(&self.record_key)?;
         match records.put(&self.record_key, body, &self.record_version).await {
             Ok(etag) => {
                 self.record_version = Precondition::Matches(etag);
-                self.state.written();
-                Ok(())
+                (self.recorded, self.notes) = (Some(state), notes);
+                Ok(true)
             }
-            Err(StateError::Conflict { .. }) => {
-                tracing::info!(agreement = %self.asked, "another run works on this agreement; starting again");
-                self.state.conflict();
-                conflict::wait(conflict_backoff, self.state.rounds()).await;
-                Ok(())
-            }
+            Err(StateError::Conflict { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Another run has written the record.
+    async fn start_again(&mut self) {
+        tracing::info!(agreement = %self.asked, "another run works on this agreement; starting again");
+        self.state.conflict();
+        conflict::wait(&self.converger.conflict_backoff, self.state.rounds()).await;
     }
 }

@@ -7,6 +7,7 @@ use crate::error::{AwsError, MeshError};
 
 mod careful;
 mod contract;
+mod evidence;
 mod orders;
 mod planted;
 mod world;
@@ -391,7 +392,8 @@ fn a_grant_takes_few_calls() {
     world.run(Access).unwrap();
     let calls = world.state().take_calls();
     let count = |name: &str| calls.iter().filter(|call| *call == name).count();
-    assert_eq!((count("put_policy"), count("delete_policy"), count("put_object")), (1, 0, 2));
+    // The intent, an entry of the evidence, and the settled record.
+    assert_eq!((count("put_policy"), count("delete_policy"), count("put_object")), (1, 0, 3));
     assert_eq!((count("agreement"), count("data_product"), count("get_role")), (2, 4, 2));
     world.run(Access).unwrap();
     let calls = world.state().take_calls();

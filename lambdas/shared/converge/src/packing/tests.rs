@@ -11,7 +11,7 @@ use dmm_access::entitlement::{Entitlement, Entitlements, Place};
 use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::name::record_key;
 use dmm_access::packing::layout::empty_document;
-use dmm_access::record::{Cause, GrantState, Phase, Record};
+use dmm_access::record::{Cause, GrantState, Notes, Phase, Record};
 use dmm_access::testing::{access, document, guardrails, role_name, role_policy, stack};
 use dmm_state::{MemoryStore, Precondition};
 use fake::FakeIam;
@@ -60,7 +60,7 @@ impl Packing<FakeIam> {
     async fn record(&self, id: &str, state: GrantState) {
         let (key, revision) = (record_key(&access(id)), "r".to_owned());
         let (cause, now) = (Cause::default(), Timestamp::UNIX_EPOCH);
-        let record = Record::new(&self.stack, &access(id), state, cause, now, revision);
+        let record = Record::new(&self.stack, &access(id), (state, Notes::default()), cause, now, revision);
         self.write(&key, record.to_json(&key).unwrap()).await;
     }
 

@@ -328,7 +328,8 @@ impl<'a> Pass<'a> {
     ) -> Result<Convergence, Error> {
         let converger = Converger { gate, ..self.reconciler.converger.clone() };
         let run = async {
-            let run = converger.converge(agreement, found, self.cause);
+            // Boxed, because the future is too large for the stack of its callers.
+            let run = Box::pin(converger.converge(agreement, found, self.cause));
             let result = timeout(self.reconciler.agreement_timeout, run).await;
             let result =
                 result.unwrap_or_else(|_| Err(Error::OutOfTime { agreement: agreement.to_string() }));

@@ -58,6 +58,8 @@ pub(super) struct State {
     /// Whether the brake holds revocations up, and how often it was asked.
     pub(super) brake: bool,
     pub(super) asked: Vec<Revocation>,
+    /// Objects whose keys begin like this cannot be written.
+    pub(super) unwritable: Option<&'static str>,
     revision: u64,
 }
 
@@ -340,6 +342,7 @@ impl Places for World {
             return Ok(Put::Rejected(refusal));
         }
         state.policies.insert(key(place), permission.document.clone());
+        crate::requests::note(Some("request-of-put"));
         Ok(Put::Done)
     }
 
@@ -377,6 +380,10 @@ impl ObjectStore for World {
 
     async fn put(&self, key: &str, body: Vec<u8>, when: &Precondition) -> Result<ETag, StateError> {
         let mut state = self.turn("put_object").await;
+        if state.unwritable.is_some_and(|prefix| key.starts_with(prefix)) {
+            let (object, source) = (key.to_owned(), "HTTP status 503".into());
+            return Err(StateError::Unavailable { object, action: "s3:PutObject", source });
+        }
         if Precondition::unchanged(state.objects.get(key)) != *when {
             return Err(StateError::Conflict { object: key.to_owned() });
         }

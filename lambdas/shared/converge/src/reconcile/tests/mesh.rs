@@ -13,7 +13,7 @@ use dmm_access::guardrails::Guardrails;
 use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::name::PolicyName;
 use dmm_access::ownership::ResourceFacts;
-use dmm_access::record::GrantState;
+use dmm_access::record::{GrantState, Notes};
 use dmm_access::role::RoleName;
 use dmm_access::stack::Stack;
 use dmm_access::testing::{guardrails, place, role, stack};
@@ -250,9 +250,16 @@ impl Mesh {
     /// Writes a record, as a run would have.
     pub(super) async fn record(&self, agreement: &AgreementRef, state: GrantState) {
         let key = record_key(agreement);
-        let body = Record::new(&self.stack, agreement, state, cause(), Timestamp::UNIX_EPOCH, "r".to_owned())
-            .to_json(&key)
-            .unwrap();
+        let body = Record::new(
+            &self.stack,
+            agreement,
+            (state, Notes::default()),
+            cause(),
+            Timestamp::UNIX_EPOCH,
+            "r".to_owned(),
+        )
+        .to_json(&key)
+        .unwrap();
         self.records.put(&key, body, &Precondition::Absent).await.unwrap();
     }
 }
