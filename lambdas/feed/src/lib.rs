@@ -9,12 +9,14 @@
 //! - Two concurrent runs do not move the cursor back: the one that writes last stops.
 //! - Messages are sent in the order of the feed. If SQS accepts only some entries of a batch, the others are sent again
 //!   after them. In that rare case, the order of the queue differs from that of the feed.
+//! - If the stack is registered as a connector, each run that has read the feed ends with a heartbeat. A run that fails or stalls
+//!   sends none, and a heartbeat that fails changes nothing else.
 //!
 //! # Layout
 //!
-//! - [`Feed::poll`] is the handler. Its ports are [`EventSource`], [`Queue`] and [`dmm_state::ObjectStore`].
+//! - [`Feed::poll`] is the handler. Its ports are [`EventSource`], [`Queue`], [`Connectors`] and [`dmm_state::ObjectStore`].
 //! - `page` and `message` decide, without input or output, what is sent and how far the cursor may move.
-//! - `deliver`, `quarantine` and `cursor` carry it out.
+//! - `deliver`, `quarantine`, `cursor` and `heartbeat` carry it out.
 
 mod cursor;
 mod deliver;
@@ -22,6 +24,7 @@ mod error;
 #[cfg(test)]
 mod fakes;
 mod feed;
+mod heartbeat;
 mod message;
 mod page;
 mod ports;
@@ -31,4 +34,5 @@ pub use cursor::CursorError;
 pub use deliver::QueueError;
 pub use error::FeedError;
 pub use feed::{Feed, Summary};
-pub use ports::{EventSource, Queue};
+pub use heartbeat::Registration;
+pub use ports::{Connectors, EventSource, Queue};

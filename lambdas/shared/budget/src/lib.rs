@@ -92,6 +92,9 @@ pub mod feed {
     /// The time at the end of a run in which no work starts: it is for writing the cursor and for the answer. The function's
     /// time-out must be longer.
     pub const MARGIN: Duration = Duration::from_secs(5);
+    /// How long the heartbeat of the connector may take, including all attempts. Nothing depends on it, and the next one follows
+    /// a minute later. It comes last, so it has to fit into [`MARGIN`] with the export of spans.
+    pub const HEARTBEAT: Duration = Duration::from_secs(3);
 }
 
 /// A run of `router`.

@@ -81,4 +81,5 @@ fn spans_are_exported_within_the_time_that_is_reserved_for_the_answer() {
     for reserve in [feed::MARGIN, router::MARGIN, agreement::ANSWER_RESERVE, reconcile::ANSWER_RESERVE] {
         assert!(export < reserve, "{reserve:?}");
     }
+    assert!(feed::HEARTBEAT + export < feed::MARGIN);
 }

@@ -217,6 +217,7 @@ fn config_reaches_what_it_is_about() {
         ("resourceOwners", r#"{"team:sales":["arn:aws:s3:::sales"]}"#),
         ("mode", "observe"),
         ("organization", "acme"),
+        ("connectorId", "aws-1"),
         ("revocationLimit", "7"),
         ("revocationLimitPercent", "3"),
         ("legacyGenerations", "false"),
@@ -235,6 +236,7 @@ fn config_reaches_what_it_is_about() {
     for group in of_type(&resources, "aws:cloudwatch:LogGroup") {
         assert_eq!(group.properties_json()["retentionInDays"], 7);
     }
+    assert_eq!(property("feed", "environment")["variables"]["CONNECTOR_ID"], "aws-1");
     for function in ["iamGrant", "iamRevoke", "iamReconcile"] {
         let variables = property(function, "environment")["variables"].clone();
         assert_eq!(variables["ALLOWED_ROLES"], "data-*,/analytics/*");

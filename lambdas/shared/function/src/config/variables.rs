@@ -29,6 +29,11 @@ pub(super) const AWS_SESSION_TOKEN: Variable = Variable {
     name: "AWS_SESSION_TOKEN",
     meaning: "the session token of the function's role, as Lambda does",
 };
+pub(super) const CONNECTOR_ID: Variable = Variable {
+    name: "CONNECTOR_ID",
+    meaning: "the id under which Data Mesh Manager lists this stack among its connectors, such as aws-production, or leave it \
+              unset",
+};
 pub(super) const DEAD_LETTER_QUEUE_URL: Variable = Variable {
     name: "DEAD_LETTER_QUEUE_URL",
     meaning: "the URL of the SQS FIFO queue for messages that can never be published",
