@@ -14,6 +14,7 @@
 //! - [`provisioning`]: the reports to Data Mesh Manager.
 
 pub mod arn;
+pub mod console;
 mod custom;
 pub mod document;
 pub mod entitlement;
@@ -32,6 +33,7 @@ pub mod provisioning;
 pub mod record;
 pub mod refusal;
 pub mod role;
+pub mod simulation;
 pub mod size;
 pub mod stack;
 pub mod target;

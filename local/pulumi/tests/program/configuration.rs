@@ -233,6 +233,23 @@ fn addresses_in_the_console_are_those_of_the_partition() {
 }
 
 #[test]
+fn the_functions_may_simulate_policies_only_if_the_operator_permits_it() {
+    for (config, effect) in [(&[][..], "Deny"), (&[("simulateAccess", "true")], "Allow")] {
+        let (resources, _) = deploy(config);
+        let statements: Vec<Value> = of_type(&resources, "aws:iam:RolePolicy")
+            .flat_map(|policy| super::document(policy, "policy")["Statement"].as_array().cloned())
+            .flatten()
+            .filter(|statement| statement["Action"] == "iam:SimulatePrincipalPolicy")
+            .collect();
+        assert_eq!(statements.len(), 3, "iam-grant, iam-revoke and iam-reconcile");
+        for statement in statements {
+            assert_eq!(statement["Effect"], effect, "{config:?}");
+            assert_eq!(statement["Resource"], "arn:aws:iam::123456789012:role/*");
+        }
+    }
+}
+
+#[test]
 fn without_a_key_awss_own_keys_are_named_so_that_an_earlier_key_is_not_kept() {
     let (resources, _) = deploy(&[]);
     let key = |name: &str| named(&resources, name).properties_json();

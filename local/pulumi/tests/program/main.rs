@@ -221,6 +221,7 @@ fn config_reaches_what_it_is_about() {
         ("revocationLimit", "7"),
         ("revocationLimitPercent", "3"),
         ("legacyGenerations", "false"),
+        ("simulateAccess", "true"),
         ("baseUrl", "https://dmm.example.com"),
     ];
     let (resources, _) = deploy(&config);
@@ -251,6 +252,7 @@ fn config_reaches_what_it_is_about() {
             ("REVOCATION_LIMIT", "7"),
             ("REVOCATION_LIMIT_PERCENT", "3"),
             ("LEGACY_GENERATIONS", "false"),
+            ("SIMULATE_ACCESS", "true"),
         ] {
             assert_eq!(variables[variable], value, "{function}: {variable}");
         }

@@ -1,7 +1,11 @@
+use std::collections::BTreeMap;
+
 use dmm_api::{ApiError, Client};
-use dmm_mesh::{AgreementKind, AgreementRef, Consumer, ProvisioningReport, ProvisioningTransition};
+use dmm_mesh::{
+    AgreementKind, AgreementRef, Connector, Consumer, ProvisioningReport, ProvisioningTransition,
+};
 use serde_json::{Value, json};
-use wiremock::matchers::{body_json, header, method, path, query_param, query_param_is_missing};
+use wiremock::matchers::{any, body_json, header, method, path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{Keys, QUICK, client, client_with, fixture, problem};
@@ -219,6 +223,75 @@ async fn an_id_remains_one_segment_of_the_address() {
     assert_eq!(asked(&server).await.len(), 1);
 }
 
+/// A report without anything.
+fn report() -> ProvisioningReport {
+    ProvisioningReport {
+        transition: ProvisioningTransition::ProvisioningStarted,
+        reference: None,
+        diagnostics: None,
+        custom_properties: Vec::new(),
+        links: BTreeMap::new(),
+    }
+}
+
+/// A report with everything.
+fn whole_report(transition: ProvisioningTransition) -> ProvisioningReport {
+    let failed = transition.as_str().ends_with("failed");
+    ProvisioningReport {
+        transition,
+        reference: transition.as_str().ends_with("succeeded").then(|| "policy p on role r".to_owned()),
+        diagnostics: failed.then(|| "The role does not exist.".to_owned()),
+        custom_properties: vec![("mechanism".to_owned(), "inline".to_owned())],
+        links: BTreeMap::from([("Trace".to_owned(), "https://example.com".to_owned())]),
+    }
+}
+
+#[tokio::test]
+async fn every_body_is_as_the_vendor_describes_it() {
+    let schemas = include_str!("../../../../../local/simulator/src/requests.json");
+    let schemas: BTreeMap<String, Value> = serde_json::from_str(schemas).expect("schemas");
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let client = client(&server);
+    let transitions = [
+        ProvisioningTransition::ProvisioningStarted,
+        ProvisioningTransition::ProvisioningSucceeded,
+        ProvisioningTransition::ProvisioningFailed,
+        ProvisioningTransition::DeprovisioningStarted,
+        ProvisioningTransition::DeprovisioningSucceeded,
+        ProvisioningTransition::DeprovisioningFailed,
+    ];
+    for transition in transitions {
+        client.report_provisioning("a1", &whole_report(transition)).await.expect("a report");
+        client
+            .report_provisioning("a1", &ProvisioningReport { transition, ..report() })
+            .await
+            .expect("a report");
+    }
+    for last_event_id in [None, Some("e1".to_owned())] {
+        let connector = Connector {
+            id: "aws".to_owned(),
+            version: "1.2.3",
+            capabilities: vec!["s3_bucket"],
+            last_event_id,
+            last_heartbeat: "2026-01-31T12:00:00Z".parse().expect("a time"),
+        };
+        client.put_connector(&connector).await.expect("a registration");
+    }
+    let sent = server.received_requests().await.expect("requests");
+    assert_eq!(sent.len(), 2 * transitions.len() + 2);
+    for request in sent {
+        let path =
+            request.url.path().replace("/a1/", "/{id}/").replace("/connectors/aws", "/connectors/{id}");
+        let name = format!("{} {path}", request.method);
+        let schema = schemas.get(&name).unwrap_or_else(|| panic!("{name} is not described"));
+        let body = request.body_json::<Value>().expect("JSON");
+        if let Err(error) = jsonschema::validate(schema, &body) {
+            panic!("{name}: {error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_transition_of_a_grant_has_its_address() {
     let server = MockServer::start().await;
@@ -232,7 +305,7 @@ async fn every_transition_of_a_grant_has_its_address() {
         ProvisioningTransition::DeprovisioningSucceeded,
         ProvisioningTransition::DeprovisioningFailed,
     ] {
-        let report = ProvisioningReport { transition, reference: None, diagnostics: None };
+        let report = ProvisioningReport { transition, ..report() };
         client.report_provisioning("a 1", &report).await.expect("a report");
     }
     let expected = [
@@ -267,13 +340,13 @@ async fn a_report_contains_what_is_known_and_no_nulls() {
     let transition = ProvisioningTransition::ProvisioningSucceeded;
     accepts_report(
         json!({"platform": platform, "executor": executor, "reference": "arn:aws:iam::123456789012:role/r"}),
-        ProvisioningReport { transition, reference, diagnostics: None },
+        ProvisioningReport { transition, reference, ..report() },
     )
     .await;
     let transition = ProvisioningTransition::ProvisioningFailed;
     accepts_report(
         json!({"platform": platform, "executor": executor, "diagnostics": "The role does not exist."}),
-        ProvisioningReport { transition, reference: None, diagnostics },
+        ProvisioningReport { transition, diagnostics, ..report() },
     )
     .await;
 }
@@ -282,7 +355,7 @@ async fn a_report_contains_what_is_known_and_no_nulls() {
 async fn a_report_on_a_deleted_access_is_not_found() {
     let server = without_anything().await;
     let transition = ProvisioningTransition::DeprovisioningSucceeded;
-    let report = ProvisioningReport { transition, reference: None, diagnostics: None };
+    let report = ProvisioningReport { transition, ..report() };
     let error = client(&server).report_provisioning("gone", &report).await.expect_err("an error");
     assert!(error.is_not_found() && !error.is_retryable(), "{error:?}");
 }

@@ -9,6 +9,7 @@ mod careful;
 mod contract;
 mod orders;
 mod planted;
+mod proof;
 mod world;
 use world::{World, document};
 

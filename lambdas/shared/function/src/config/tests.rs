@@ -7,7 +7,7 @@ use super::*;
 use crate::environment::tests::with;
 
 /// What Lambda and `pulumi/Pulumi.yaml` set for all functions together.
-const COMPLETE: [(&str, &str); 27] = [
+const COMPLETE: [(&str, &str); 28] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
     ("AWS_REGION", "eu-central-1"),
@@ -34,6 +34,7 @@ const COMPLETE: [(&str, &str); 27] = [
     ("ROLE_OWNERSHIP", "off"),
     ("SCAN_ROLES", "true"),
     ("SERVED_ACCOUNTS", "123456789012,210987654321"),
+    ("SIMULATE_ACCESS", "true"),
     ("STATE_BUCKET", "state"),
 ];
 
@@ -101,6 +102,7 @@ fn an_invalid_value_is_named_with_its_variable() {
         ("REVOCATION_LIMIT_PERCENT", "101"),
         ("ROLE_OWNERSHIP", "on"),
         ("SCAN_ROLES", "yes"),
+        ("SIMULATE_ACCESS", "1"),
         ("SERVED_ACCOUNTS", "210987654321"),
         ("SERVED_ACCOUNTS", "12345"),
         ("SSL_CERT_FILE", "/no/such/file.pem"),
@@ -158,6 +160,7 @@ fn every_variable_reaches_its_field() {
     assert_eq!(agreement.brake, Brake { limit: 3, percent: 7 });
     assert_eq!(agreement.organization.as_deref(), Some("acme"));
     assert!(!agreement.legacy_generations);
+    assert!(agreement.simulate_access);
     let config = read("", None, FeedConfig::read).unwrap();
     assert_eq!(
         (config.events_queue_url.as_str(), config.state_bucket.as_str()),
@@ -176,6 +179,7 @@ fn what_is_not_set_has_its_documented_default() {
     let config = |name| read(name, None, AgreementConfig::read).unwrap();
     assert_eq!(config("MODE").mode, Mode::Enforce);
     assert!(config("LEGACY_GENERATIONS").legacy_generations);
+    assert!(!config("SIMULATE_ACCESS").simulate_access);
     assert_eq!(config("ORGANIZATION").organization, None);
     assert_eq!(config("REVOCATION_LIMIT").brake, Brake { limit: 10, percent: 7 });
     assert_eq!(config("REVOCATION_LIMIT_PERCENT").brake, Brake { limit: 3, percent: 5 });

@@ -111,6 +111,10 @@ pub(super) const SERVED_ACCOUNTS: Variable = Variable {
 };
 pub(super) const STATE_BUCKET: Variable =
     Variable { name: "STATE_BUCKET", meaning: "the name of the S3 bucket for the state" };
+pub(super) const SIMULATE_ACCESS: Variable = Variable {
+    name: "SIMULATE_ACCESS",
+    meaning: "true if the functions may ask IAM's simulator whether an access is allowed, or to false",
+};
 /// The roots that are trusted besides the public ones, for Data Mesh Manager and OTLP endpoints.
 pub(crate) const SSL_CERT_FILE: Variable = Variable {
     name: "SSL_CERT_FILE",
