@@ -3,7 +3,7 @@
 use crate::common::callers::{as_consumer, assert_denied};
 use crate::common::{
     ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, mesh, mesh_with_access, stack,
-    standing, world,
+    standing, traces_when, world,
 };
 use dmm_local::Stack;
 use dmm_simulator::{AgreementKind, Landscape};
@@ -26,6 +26,25 @@ async fn an_access_is_granted_when_it_becomes_active_and_revoked_when_it_ends() 
     assert!(text.contains("arn:aws:s3:::orders-data/*") && text.contains("s3:GetObject"), "{text}");
     let provisioning = world.provisioning("a-1").unwrap();
     assert_eq!(provisioning["status"], "provisioned", "{provisioning}");
+    let host = "https://eu-central-1.console.aws.amazon.com";
+    let links = &provisioning["links"];
+    assert_eq!(
+        links[format!("Role {ROLE} in AWS IAM")],
+        format!("{host}/iam/home?region=eu-central-1#/roles/details/{ROLE}?section=permissions")
+    );
+    let traces = traces_when(&stack, stack.collector().store(), |traces| {
+        let trace = links["Trace in AWS X-Ray"].as_str().unwrap_or_default();
+        traces.iter().any(|known| trace.ends_with(&format!("#xray:traces/{}", known.xray_id())))
+    });
+    traces.await;
+    assert_eq!(
+        provisioning["customProperties"],
+        json!([
+            { "property": "policyName", "value": "DMM_Access_a-1" },
+            { "property": "mechanism", "value": "inline" },
+            { "property": "resources", "value": "arn:aws:s3:::orders-data, arn:aws:s3:::orders-data/*" },
+        ])
+    );
 
     world.cancel(AgreementKind::Access, "a-1").unwrap();
     poll(&stack).await;
