@@ -103,6 +103,10 @@ fn invoke(function: &str) -> Call {
 }
 
 fn cases() -> Vec<Case> {
+    [tables(), streams(), topics(), functions()].into_iter().flatten().collect()
+}
+
+fn tables() -> Vec<Case> {
     vec![
         Case {
             name: "kind-table",
@@ -155,37 +159,45 @@ fn cases() -> Vec<Case> {
                 ("writing to another table", table::put("other-table")),
             ],
         },
-        Case {
-            name: "kind-stream",
-            custom: json!({
-                "output-port-type": "kinesis_stream",
-                "aws-kinesis-stream-arn": arn("kinesis", "stream/kind-stream"),
-                "aws-kms-key-arn": arn("kms", &format!("key/{KEY}")),
-            }),
-            roles: &[],
-            allowed: vec![
-                ("starting to read", iterator("kind-stream")),
-                (
-                    "looking at the stream",
-                    kinesis("Kinesis_20131202.DescribeStreamSummary", "kind-stream", &json!({})),
+    ]
+}
+
+fn streams() -> Vec<Case> {
+    vec![Case {
+        name: "kind-stream",
+        custom: json!({
+            "output-port-type": "kinesis_stream",
+            "aws-kinesis-stream-arn": arn("kinesis", "stream/kind-stream"),
+            "aws-kms-key-arn": arn("kms", &format!("key/{KEY}")),
+        }),
+        roles: &[],
+        allowed: vec![
+            ("starting to read", iterator("kind-stream")),
+            (
+                "looking at the stream",
+                kinesis("Kinesis_20131202.DescribeStreamSummary", "kind-stream", &json!({})),
+            ),
+        ],
+        denied: vec![
+            (
+                "writing",
+                kinesis(
+                    "Kinesis_20131202.PutRecord",
+                    "kind-stream",
+                    &json!({ "Data": "MQ==", "PartitionKey": "1" }),
                 ),
-            ],
-            denied: vec![
-                (
-                    "writing",
-                    kinesis(
-                        "Kinesis_20131202.PutRecord",
-                        "kind-stream",
-                        &json!({ "Data": "MQ==", "PartitionKey": "1" }),
-                    ),
-                ),
-                ("another stream", iterator("other-stream")),
-                (
-                    "using the key without the stream",
-                    Call::json("kms", "TrentService.Encrypt", &json!({ "KeyId": KEY, "Plaintext": "MQ==" })),
-                ),
-            ],
-        },
+            ),
+            ("another stream", iterator("other-stream")),
+            (
+                "using the key without the stream",
+                Call::json("kms", "TrentService.Encrypt", &json!({ "KeyId": KEY, "Plaintext": "MQ==" })),
+            ),
+        ],
+    }]
+}
+
+fn topics() -> Vec<Case> {
+    vec![
         Case {
             name: "kind-topic",
             custom: json!({
@@ -218,23 +230,26 @@ fn cases() -> Vec<Case> {
                 ("publishing elsewhere", sns("Publish", "other-topic", "&Message=x")),
             ],
         },
-        Case {
-            name: "kind-function",
-            custom: json!({
-                "output-port-type": "lambda_function",
-                "aws-lambda-function-arn": arn("lambda", "function:kind-function"),
-            }),
-            roles: &[],
-            allowed: vec![("invoking", invoke("kind-function"))],
-            denied: vec![
-                ("another function", invoke("other-function")),
-                (
-                    "publishing a version",
-                    Call::post("lambda", "/2015-03-31/functions/kind-function/versions", "{}"),
-                ),
-            ],
-        },
     ]
+}
+
+fn functions() -> Vec<Case> {
+    vec![Case {
+        name: "kind-function",
+        custom: json!({
+            "output-port-type": "lambda_function",
+            "aws-lambda-function-arn": arn("lambda", "function:kind-function"),
+        }),
+        roles: &[],
+        allowed: vec![("invoking", invoke("kind-function"))],
+        denied: vec![
+            ("another function", invoke("other-function")),
+            (
+                "publishing a version",
+                Call::post("lambda", "/2015-03-31/functions/kind-function/versions", "{}"),
+            ),
+        ],
+    }]
 }
 
 fn resources() -> Vec<Resource> {

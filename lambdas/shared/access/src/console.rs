@@ -19,17 +19,17 @@ impl<'a> Console<'a> {
 
     /// The page of a role's permissions.
     #[must_use]
-    pub fn role(&self, role: &RoleName) -> String {
+    pub fn role(self, role: &RoleName) -> String {
         format!("{}#/roles/details/{role}?section=permissions", self.service("iam"))
     }
 
     /// The page of a trace in X-Ray, by its id in X-Ray's form, such as `1-58406520-a006649127e371903a2de979`.
     #[must_use]
-    pub fn trace(&self, id: &str) -> String {
+    pub fn trace(self, id: &str) -> String {
         format!("{}#xray:traces/{id}", self.service("cloudwatch"))
     }
 
-    fn service(&self, service: &str) -> String {
+    fn service(self, service: &str) -> String {
         let Home { partition, region, .. } = self.home;
         format!("https://{region}.{}/{service}/home?region={region}", domain(*partition))
     }

@@ -33,12 +33,18 @@ struct Totals {
     before: Option<Entitlements>,
     unread: Option<String>,
     findings: Vec<Refusal>,
-    /// Why the access is not in effect although it was granted.
-    denied: Option<Refusal>,
-    /// Whether anything was reported.
-    reported: bool,
+    told: Told,
     /// The consumer of an agreement that is not in force is in an account that another stack serves, as far as is known.
     is_elsewhere: bool,
+}
+
+/// What was told to Data Mesh Manager.
+#[derive(Default)]
+struct Told {
+    /// Whether anything was reported.
+    anything: bool,
+    /// Why the access is not in effect although it was granted.
+    denied: Option<Refusal>,
 }
 
 impl Converger<'_> {
@@ -177,7 +183,7 @@ impl Converger<'_> {
         finish: &Finish,
         totals: &mut Totals,
     ) -> Result<bool, Error> {
-        totals.denied = None;
+        totals.told.denied = None;
         let Some(agreement) = run.agreement() else { return Ok(false) };
         let after = ProvisioningState::after(agreement, &finish.desired, totals.was_known, finish.is_kept);
         let Some(mut state) = after else { return Ok(false) };
@@ -192,12 +198,12 @@ impl Converger<'_> {
                 }
                 Proven::Denied(refusal) => {
                     state = ProvisioningState::ProvisioningFailed(refusal.to_string());
-                    totals.denied = Some(refusal);
+                    totals.told.denied = Some(refusal);
                 }
             }
         }
         let sent = self.report(agreement, &state, &details).await?;
-        totals.reported |= sent;
+        totals.told.anything |= sent;
         Ok(sent)
     }
 }
@@ -216,7 +222,7 @@ impl Totals {
     fn end(self, finish: Finish) -> Convergence {
         let before = self.before.unwrap_or_default();
         let altered = Altered::between(&before, finish.desired.entitlements());
-        let desired = self.denied.map_or(finish.desired, Desired::Refused);
+        let desired = self.told.denied.map_or(finish.desired, Desired::Refused);
         let outcome = match (desired, self.postponed) {
             (_, Some(postponement)) => Outcome::Postponed(postponement),
             (Desired::Refused(refusal), None) => Outcome::Refused(refusal),
@@ -229,7 +235,7 @@ impl Totals {
             rounds: self.rounds,
             had_access: !before.is_empty(),
             changed: self.changed,
-            reported: self.reported,
+            reported: self.told.anything,
             altered,
             findings: self.findings,
             unread: self.unread,

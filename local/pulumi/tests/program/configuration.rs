@@ -237,7 +237,7 @@ fn the_functions_may_simulate_policies_only_if_the_operator_permits_it() {
     for (config, effect) in [(&[][..], "Deny"), (&[("simulateAccess", "true")], "Allow")] {
         let (resources, _) = deploy(config);
         let statements: Vec<Value> = of_type(&resources, "aws:iam:RolePolicy")
-            .flat_map(|policy| super::document(policy, "policy")["Statement"].as_array().cloned())
+            .filter_map(|policy| super::document(policy, "policy")["Statement"].as_array().cloned())
             .flatten()
             .filter(|statement| statement["Action"] == "iam:SimulatePrincipalPolicy")
             .collect();

@@ -224,7 +224,7 @@ async fn an_id_remains_one_segment_of_the_address() {
 }
 
 /// A report without anything.
-fn report() -> ProvisioningReport {
+pub(crate) fn report() -> ProvisioningReport {
     ProvisioningReport {
         transition: ProvisioningTransition::ProvisioningStarted,
         reference: None,
