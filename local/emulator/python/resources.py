@@ -136,6 +136,9 @@ def function_resources(response, account, region):
 
 
 def iam_resource(response, account):
+    source = param(response, "PolicySourceArn")
+    if source:
+        return source
     backend = iam_backends[account][response.partition]
     role_name = param(response, "RoleName")
     if role_name:

@@ -36,6 +36,7 @@ import limits
 import objects
 import queues
 import quotas
+import simulation
 
 # The services that a stack uses, each with its name in botocore. They are loaded in advance, because moto loads a service on
 # its first request.
@@ -87,7 +88,7 @@ def main():
 
 def load():
     """Patches moto and returns its application, with the apps of SERVICES loaded."""
-    for module in (buses, clusters, events, functions, keys, limits, objects, queues, quotas):
+    for module in (buses, clusters, events, functions, keys, limits, objects, queues, quotas, simulation):
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))

@@ -20,7 +20,7 @@ use crate::output::Output;
 const START_LIMIT: Duration = Duration::from_mins(10);
 
 /// The Python source files. They are written to a temporary folder, so the source tree is not needed at run time.
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 14] = [
     ("authorization.py", include_str!("../python/authorization.py")),
     ("buses.py", include_str!("../python/buses.py")),
     ("events.py", include_str!("../python/events.py")),
@@ -32,6 +32,7 @@ const SOURCES: [(&str, &str); 13] = [
     ("policy.py", include_str!("../python/policy.py")),
     ("queues.py", include_str!("../python/queues.py")),
     ("quotas.py", include_str!("../python/quotas.py")),
+    ("simulation.py", include_str!("../python/simulation.py")),
     ("resources.py", include_str!("../python/resources.py")),
     ("server.py", include_str!("../python/server.py")),
 ];

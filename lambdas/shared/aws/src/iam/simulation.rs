@@ -25,7 +25,7 @@ impl Simulation for IamRoles {
         let mut decision = Decision::Allowed;
         for question in questions(document, &self.region, Timestamp::now()) {
             for result in self.simulate(role, &found.arn, &question).await? {
-                match judge(role, &result) {
+                match judge(role, &question, &result) {
                     Decision::Allowed => {}
                     Decision::NotYet => decision = Decision::NotYet,
                     denied @ Decision::Denied(_) => return Ok(denied),
@@ -67,7 +67,11 @@ fn entry(key: &str, context: &Context) -> ContextEntry {
 }
 
 /// What a result says: about the action on each resource if there are several, else about the action on the only one.
-fn judge(role: &RoleName, result: &EvaluationResult) -> Decision {
+fn judge(role: &RoleName, question: &Question, result: &EvaluationResult) -> Decision {
+    // Reports contain only what was asked, whatever the answer contains.
+    let asked = |known: &[String], named: &str| {
+        known.iter().find(|known| *known == named).cloned().unwrap_or_else(|| "*".to_owned())
+    };
     let organization = result.organizations_decision_detail();
     let is_organization = organization.is_some_and(|detail| !detail.allowed_by_organizations());
     let whole = (
@@ -102,8 +106,8 @@ fn judge(role: &RoleName, result: &EvaluationResult) -> Decision {
         };
         return Decision::Denied(Refusal::AccessDenied {
             role: role.clone(),
-            action: result.eval_action_name().to_owned(),
-            resource: resource.to_owned(),
+            action: asked(&question.actions, result.eval_action_name()),
+            resource: asked(&question.resources, resource),
             by,
         });
     }
