@@ -43,6 +43,8 @@ pub struct DemoReport {
     pub quarantined: usize,
     /// The first trace in which access was granted; `None` without telemetry.
     pub trace: Option<ShownTrace>,
+    /// The connectors that Data Mesh Manager lists.
+    pub connectors: Vec<Value>,
     /// The duration in seconds, without building and starting the stack.
     pub seconds: f64,
 }
@@ -270,6 +272,7 @@ async fn report(
         quarantined: stack.view().quarantined().await?.len(),
         trace: traces::first_grant(stack.collector().store())
             .map(|trace| ShownTrace { id: trace.xray_id(), waterfall: traces::waterfall(&trace) }),
+        connectors: stack.world().map(|world| world.connectors()).unwrap_or_default(),
         seconds: started.elapsed().as_secs_f64(),
     })
 }
@@ -332,6 +335,16 @@ impl fmt::Display for DemoReport {
                 writeln!(formatter, "  {policy_name} on the role {role}")?;
             }
             writeln!(formatter)?;
+        }
+        for connector in &self.connectors {
+            let text = |pointer: &str| connector.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            writeln!(
+                formatter,
+                "Data Mesh Manager lists the connector {}, version {}, which has read the feed up to {}.\n",
+                text("/id"),
+                text("/info/connectorVersion"),
+                text("/state/lastEventId"),
+            )?;
         }
         let EventCounts { polled, queued, published } = self.events;
         write!(

@@ -12,6 +12,9 @@ use crate::error::StackError;
 use crate::progress::ProgressDisplay;
 use crate::stack::{Options, Source};
 
+/// The id under which the stack registers with the simulated Data Mesh Manager.
+const CONNECTOR: &str = "dmm-local";
+
 impl Common {
     /// Returns the file for the run's spans and the file for its events.
     ///
@@ -27,6 +30,8 @@ impl Common {
 
     /// Returns the options of a stack with a simulated Data Mesh Manager. `speed` is the default speed.
     pub(crate) fn options(&self, landscape: &Landscape, speed: u32, progress: ProgressDisplay) -> Options {
+        let given = self.config.iter().cloned();
+        let config = [("connectorId".to_owned(), CONNECTOR.to_owned())].into_iter().chain(given).collect();
         Options {
             source: Source::Simulated {
                 landscape: Box::new(landscape.clone()),
@@ -37,7 +42,7 @@ impl Common {
             resources: landscape.resources().to_vec(),
             speed: Speed::times(self.speed.unwrap_or(speed)),
             scheduled: true,
-            config: self.config.iter().cloned().collect(),
+            config,
             extensions: Vec::new(),
             webhook: None,
             aws_endpoint: self.aws_endpoint.clone(),

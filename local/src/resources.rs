@@ -1,7 +1,7 @@
 //! The resources of data providers in the emulated AWS: buckets, Glue databases and tables, Athena workgroups, KMS keys and
-//! aliases, SQS queues, MSK clusters.
+//! aliases, DynamoDB tables, Kinesis streams, Lambda functions, SNS topics, SQS queues, MSK clusters.
 //!
-//! Glue, Athena and KMS are called without their SDK crates, which take minutes to compile. Requests are not signed, because
+//! Most services are called without their SDK crates, which take minutes to compile. Requests are not signed, because
 //! IAM is not enforced yet; the credential scope tells the emulator which service is meant.
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag, Tagging};
@@ -51,6 +51,15 @@ pub(crate) async fn create(
                 let input = json!({ "AliasName": name, "TargetKeyId": key });
                 service.call("TrentService.CreateAlias", &input).await?;
             }
+            ("dynamodb", Some(("table", name))) => {
+                service.call("DynamoDB_20120810.CreateTable", &table(name, resource)).await?;
+            }
+            ("kinesis", Some(("stream", name))) => {
+                let input = json!({ "StreamName": name, "ShardCount": 1 });
+                service.call("Kinesis_20131202.CreateStream", &input).await?;
+            }
+            ("lambda", None) => function(clients, &service, &aws_account.account, name, resource).await?,
+            ("sns", None) => service.create_topic(name, resource).await?,
             ("sqs", None) => queue(clients, name, resource).await?,
             ("kafka", Some(("cluster", name_and_id))) => {
                 // The emulator makes the rest of the name the end of the ARN.
@@ -67,8 +76,8 @@ fn unknown(resource: &Resource) -> DeployError {
     DeployError::UnsupportedValue {
         path: "resources".to_owned(),
         value: resource.arn.clone(),
-        known: "buckets, Glue databases and tables, Athena workgroups, KMS keys, aliases after their keys, SQS queues, MSK \
-                clusters"
+        known: "buckets, Glue databases and tables, Athena workgroups, KMS keys, aliases after their keys, DynamoDB tables, \
+                Kinesis streams, Lambda functions, SNS topics, SQS queues, MSK clusters"
             .to_owned(),
     }
 }
@@ -98,6 +107,49 @@ async fn queue(clients: &Clients, name: &str, resource: &Resource) -> Result<(),
     create.send().await.map(drop).map_err(aws("CreateQueue"))
 }
 
+/// A function that does nothing, with a role of its own.
+async fn function(
+    clients: &Clients,
+    service: &Service<'_>,
+    account: &str,
+    name: &str,
+    resource: &Resource,
+) -> Result<(), DeployError> {
+    let role = format!("{name}-function");
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+        }],
+    });
+    let create = clients.iam.create_role().role_name(&role).assume_role_policy_document(trust.to_string());
+    create.send().await.map_err(aws("CreateRole"))?;
+    let input = json!({
+        "FunctionName": name, "Runtime": "provided.al2023", "Handler": "bootstrap", "Tags": resource.tags,
+        "Role": format!("arn:aws:iam::{account}:role/{role}"), "Code": { "ZipFile": EMPTY_ARCHIVE },
+    });
+    service.send("CreateFunction", "/2015-03-31/functions", None, &input).await
+}
+
+/// A table with the partition key `id` and the index `by-day`.
+fn table(name: &str, resource: &Resource) -> Value {
+    let key = |attribute: &str| json!([{ "AttributeName": attribute, "KeyType": "HASH" }]);
+    let text = |attribute: &str| json!({ "AttributeName": attribute, "AttributeType": "S" });
+    json!({
+        "TableName": name,
+        "AttributeDefinitions": [text("id"), text("day")],
+        "KeySchema": key("id"),
+        "GlobalSecondaryIndexes": [{
+            "IndexName": "by-day", "KeySchema": key("day"), "Projection": { "ProjectionType": "ALL" },
+        }],
+        "BillingMode": "PAY_PER_REQUEST",
+        "Tags": tags(resource, "Key", "Value"),
+    })
+}
+
+/// A ZIP archive without files, in Base64.
+const EMPTY_ARCHIVE: &str = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";
+
 /// A service that speaks AWS JSON.
 struct Service<'a> {
     endpoint: &'a str,
@@ -111,6 +163,33 @@ impl Service<'_> {
         self.send(operation, "/", Some(operation), input).await
     }
 
+    /// Creates a topic of SNS, which takes forms instead of JSON.
+    async fn create_topic(&self, name: &str, resource: &Resource) -> Result<(), DeployError> {
+        let mut form =
+            vec![("Action".to_owned(), "CreateTopic".to_owned()), ("Name".to_owned(), name.to_owned())];
+        for (index, (key, value)) in resource.tags.iter().enumerate() {
+            let member = format!("Tags.member.{}", index + 1);
+            form.push((format!("{member}.Key"), key.clone()));
+            form.push((format!("{member}.Value"), value.clone()));
+        }
+        let refused = |message: String| DeployError::Refused { operation: "CreateTopic", message };
+        let mut url = Url::parse(self.endpoint).map_err(|error| refused(error.to_string()))?;
+        url.query_pairs_mut().extend_pairs(form);
+        let client = dmm_proxy::client(&url).map_err(|error| refused(error.to_string()))?;
+        let request = client.post(url).header("authorization", self.scope());
+        let answer = request.send().await.map_err(|error| refused(error.to_string()))?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        Err(refused(answer.text().await.unwrap_or_default()))
+    }
+
+    /// Names the service for the emulator.
+    fn scope(&self) -> String {
+        let Service { region, name, .. } = self;
+        format!("AWS4-HMAC-SHA256 Credential=root/20260101/{region}/{name}/aws4_request")
+    }
+
     /// Sends a request. `target` names the operation, if the path does not.
     async fn send(
         &self,
@@ -120,9 +199,8 @@ impl Service<'_> {
         input: &Value,
     ) -> Result<(), DeployError> {
         let refused = |message: String| DeployError::Refused { operation, message };
-        let Service { endpoint, region, name } = *self;
-        let scope = format!("AWS4-HMAC-SHA256 Credential=root/20260101/{region}/{name}/aws4_request");
-        let url = Url::parse(endpoint)
+        let scope = self.scope();
+        let url = Url::parse(self.endpoint)
             .and_then(|url| url.join(path))
             .map_err(|error| refused(error.to_string()))?;
         let client = dmm_proxy::client(&url).map_err(|error| refused(error.to_string()))?;

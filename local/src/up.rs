@@ -37,6 +37,8 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
             .map_err(|_| StackError::Variable(API_KEY, "to an API key of that Data Mesh Manager"))?;
         options.source = Source::Real { url: url.clone(), api_key: SecretString::from(api_key) };
         options.roles = args.role.iter().map(|name| opted_in(name)).collect();
+        // A stack on one machine shows among the connectors of a real organization only if somebody asks for it.
+        options.config = args.common.config.iter().cloned().collect();
     }
     options.logs.clone_from(&args.logs);
     let (traces, events) = args.common.artifact_files()?;
@@ -152,6 +154,7 @@ fn introduce(stack: &Stack, gateway: &Gateway, speed: Speed) {
     let id = access.as_ref().and_then(|access| access.get("id")?.as_str()).unwrap_or("ID");
     out!("\nThe simulated Data Mesh Manager is at {url}:");
     out!("  curl -H 'x-api-key: {key}' {url}/api/access");
+    out!("  curl -H 'x-api-key: {key}' {url}/api/connectors");
     out!("  curl -H 'x-api-key: {key}' -X POST {url}/api/access/{id}/approve");
     out!("  curl -H 'x-api-key: {key}' -X POST {url}/api/access/{id}/cancel\n");
 }

@@ -5,10 +5,11 @@
 //!
 //! ```sh
 //! cargo run -p dmm-schemas                         # regenerates the files
-//! cargo run -p dmm-schemas -- vendor openapi.yaml  # regenerates tests/fixtures/vendor.json from the vendor's API description
+//! cargo run -p dmm-schemas -- vendor openapi.yaml  # regenerates what tests know of the vendor's API description
 //! ```
 //!
-//! Tests fail if a file differs from the catalogue, or if the catalogue differs from the vendor's description, from the Rust
+//! The last command writes `tests/fixtures/vendor.json`, with the event types, and `local/simulator/src/requests.json`, with the
+//! schemas of the requests that this software sends. Tests fail if a file differs from the catalogue, or if the catalogue differs from the vendor's description, from the Rust
 //! types that the Lambdas read, or from the event types in the stack's rules.
 //!
 //! The schemas use draft 4, the version that EventBridge's schema registry accepts:
@@ -37,7 +38,7 @@ pub use custom_fields::{CUSTOM_FIELDS, CustomFields, Field, Names, Need, PORTS, 
 pub use documentation::{DOCUMENT, DocumentationError, documentation};
 pub use event::{SOURCE, example, schema};
 pub use files::{File, files};
-pub use vendor::{VendorError, vendor};
+pub use vendor::{VendorError, requests, vendor};
 
 use serde_json::Value;
 

@@ -1,7 +1,9 @@
-//! Writes the files that are generated from the catalogue, or the fixture with the vendor's event types.
+//! Writes the files that are generated from the catalogue, or those that are generated from the vendor's API description.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use serde::Serialize;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,10 +50,15 @@ fn write_vendor(description: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(description)
         .map_err(|error| format!("cannot read {}: {error}", description.display()))?;
     let names = dmm_schemas::vendor(&text).map_err(|error| error.to_string())?;
-    let path = root().join("schemas/tests/fixtures/vendor.json");
-    let text = serde_json::to_string_pretty(&names).map_err(|error| error.to_string())?;
-    write(&path, &format!("{text}\n"))?;
-    Ok(format!("wrote {} types to {}", names.len(), path.display()))
+    let requests = dmm_schemas::requests(&text).map_err(|error| error.to_string())?;
+    write_json("schemas/tests/fixtures/vendor.json", &names)?;
+    write_json("local/simulator/src/requests.json", &requests)?;
+    Ok(format!("wrote {} types of events and {} requests", names.len(), requests.len()))
+}
+
+fn write_json(path: &str, value: &impl Serialize) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
+    write(&root().join(path), &format!("{text}\n"))
 }
 
 fn write(path: &Path, content: &str) -> Result<(), String> {

@@ -1,9 +1,14 @@
-//! Reads the event types and their members from the vendor's API description. A test compares the catalogue with them.
+//! Reads the event types and their members, and the bodies of requests, from the vendor's API description. Tests compare the
+//! catalogue, and what this software sends, with them.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use thiserror::Error;
+
+mod requests;
+
+pub use requests::requests;
 
 /// Where the API description lists the event types.
 const TYPES: &str = "/paths/~1api~1events/get/responses/200/content/application~1cloudevents-batch+json/schema/items/\

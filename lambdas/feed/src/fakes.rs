@@ -10,11 +10,11 @@ use dmm_aws::batch::{BatchError, EntryFailure, FailureKind};
 use dmm_aws::sqs::Message;
 use dmm_aws::{CallError, CallErrorKind};
 use dmm_budget::Backoff;
-use dmm_mesh::RawEvent;
+use dmm_mesh::{Connector, RawEvent};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::ports::{EventSource, Queue};
+use crate::ports::{Connectors, EventSource, Queue};
 
 /// Five attempts without waits.
 pub(crate) const AT_ONCE: Backoff = Backoff { attempts: 5, base: Duration::ZERO, cap: Duration::ZERO };
@@ -149,5 +149,20 @@ impl EventSource for FakeSource {
         let is_last = |event: &RawEvent| event.id().as_deref() == last_event_id;
         let start = last_event_id.and_then(|_| self.events.iter().position(is_last)).map_or(0, |at| at + 1);
         Ok(self.events.iter().skip(start).take(self.page).cloned().collect())
+    }
+}
+
+/// A list of connectors that fails with the given error, or else accepts everything.
+#[derive(Default)]
+pub(crate) struct FakeConnectors {
+    pub(crate) failure: Mutex<Option<ApiError>>,
+    pub(crate) registered: Mutex<Vec<Connector>>,
+}
+
+#[async_trait]
+impl Connectors for FakeConnectors {
+    async fn register(&self, connector: &Connector, _: Instant) -> Result<(), ApiError> {
+        self.registered.lock().unwrap().push(connector.clone());
+        self.failure.lock().unwrap().take().map_or(Ok(()), Err)
     }
 }

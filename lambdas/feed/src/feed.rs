@@ -1,12 +1,13 @@
 //! A run: from the cursor to the end of the feed.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use dmm_api::ApiError;
 use dmm_aws::sqs::BATCH_LIMITS;
 use dmm_budget::Backoff;
 use dmm_budget::feed::MARGIN;
+use dmm_budget::telemetry::{ANSWER_RESERVE, FLUSH_TIMEOUT};
 use dmm_state::ObjectStore;
 use dmm_state::controls::Pause;
 use dmm_telemetry::metrics;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 use crate::cursor::{Cursor, Move};
 use crate::deliver::deliver;
 use crate::error::FeedError;
+use crate::heartbeat::Registration;
 use crate::page::{Page, Rejected};
 use crate::ports::{EventSource, Queue};
 use crate::quarantine::quarantine;
@@ -30,6 +32,8 @@ const FULL_PAGE: usize = 1000;
 pub struct Feed {
     /// The feed of events.
     pub source: Arc<dyn EventSource>,
+    /// The connector as which the stack is registered; `None` if it is not.
+    pub connector: Option<Registration>,
     /// The queue that the events are sent to.
     pub queue: Arc<dyn Queue>,
     /// The store of the cursor and the quarantine.
@@ -73,20 +77,27 @@ impl Feed {
         let mut summary = Summary::default();
         let outcome = self.run(deadline, &mut summary).await;
         summary.report(outcome.as_ref().err());
-        outcome.map(|()| summary)
+        let is_current = outcome?;
+        if let (true, Some(connector)) = (is_current, &self.connector) {
+            let until = latest(deadline, FLUSH_TIMEOUT + ANSWER_RESERVE).unwrap_or_else(Instant::now);
+            connector.send(summary.last_event_id.as_deref(), (self.clock)(), until).await;
+        }
+        Ok(summary)
     }
 
-    async fn run(&self, deadline: SystemTime, summary: &mut Summary) -> Result<(), FeedError> {
-        let stop = stop(deadline)?;
+    /// Returns whether the feed does not stall and the summary's cursor is the current one.
+    async fn run(&self, deadline: SystemTime, summary: &mut Summary) -> Result<bool, FeedError> {
+        let stop = latest(deadline, MARGIN).ok_or(FeedError::NoTime)?;
         let pause = Pause::read(&*self.store).await.map_err(FeedError::Controls)?;
         match pause {
             Some(pause) if pause.is_active((self.clock)()) => {
                 summary.paused_until = Some(pause.until);
-                return Ok(());
+                return Ok(false);
             }
             Some(_) => summary.resent = self.send_deferred(stop).await?,
             None => {}
         }
+        let mut is_current = false;
         let mut cursor = Cursor::read(&*self.store).await?;
         summary.last_event_id = cursor.id().map(str::to_owned);
         while Instant::now() < stop {
@@ -98,6 +109,7 @@ impl Feed {
             };
             if events.is_empty() {
                 summary.complete = true;
+                is_current = true;
                 break;
             }
             summary.pages += 1;
@@ -109,7 +121,9 @@ impl Feed {
             let sent = self.send(&mut page, stop, summary).await;
             let moved = self.move_cursor(&mut cursor, &page, summary).await;
 
-            match first_error(first_error(quarantined, sent), moved)? {
+            let moved = first_error(first_error(quarantined, sent), moved)?;
+            is_current = moved == Move::Moved;
+            match moved {
                 Move::Moved if page.progress.is_complete() => {}
                 Move::NotNeeded if page.progress.is_complete() => {
                     if page.progress.len() >= FULL_PAGE {
@@ -123,7 +137,7 @@ impl Feed {
                 _ => break,
             }
         }
-        Ok(())
+        Ok(is_current)
     }
 
     /// Stores the events of a page that can never be sent. If one of them cannot be stored, the events after it are taken
@@ -275,11 +289,11 @@ fn first_error<T>(earlier: Result<(), FeedError>, later: Result<T, FeedError>) -
     }
 }
 
-/// The time after which no work starts.
-fn stop(deadline: SystemTime) -> Result<Instant, FeedError> {
+/// The time that is so long before `deadline`; `None` if it has passed.
+fn latest(deadline: SystemTime, before: Duration) -> Option<Instant> {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
-    let usable = left.checked_sub(MARGIN).filter(|usable| !usable.is_zero());
-    usable.map(|usable| Instant::now() + usable).ok_or(FeedError::NoTime)
+    let usable = left.checked_sub(before).filter(|usable| !usable.is_zero());
+    usable.map(|usable| Instant::now() + usable)
 }
 
 #[cfg(test)]

@@ -11,12 +11,14 @@
 //!   after them. In that rare case, the order of the queue differs from that of the feed.
 //! - While an operator has paused the functions, nothing is read. The first run after the pause sends the events that the
 //!   other functions put aside, and then reads the feed from where it stopped.
+//! - If the stack is registered as a connector, each run that has read the feed ends with a heartbeat. A run that fails or stalls
+//!   sends none, and a heartbeat that fails changes nothing else.
 //!
 //! # Layout
 //!
-//! - [`Feed::poll`] is the handler. Its ports are [`EventSource`], [`Queue`] and [`dmm_state::ObjectStore`].
+//! - [`Feed::poll`] is the handler. Its ports are [`EventSource`], [`Queue`], [`Connectors`] and [`dmm_state::ObjectStore`].
 //! - `page` and `message` decide, without input or output, what is sent and how far the cursor may move.
-//! - `deliver`, `quarantine` and `cursor` carry it out; `deferred` sends what arrived during a pause.
+//! - `deliver`, `quarantine`, `cursor` and `heartbeat` carry it out; `deferred` sends what arrived during a pause.
 
 mod cursor;
 mod deferred;
@@ -25,6 +27,7 @@ mod error;
 #[cfg(test)]
 mod fakes;
 mod feed;
+mod heartbeat;
 mod message;
 mod page;
 mod ports;
@@ -34,4 +37,5 @@ pub use cursor::CursorError;
 pub use deliver::QueueError;
 pub use error::FeedError;
 pub use feed::{Feed, Summary};
-pub use ports::{EventSource, Queue};
+pub use heartbeat::Registration;
+pub use ports::{Connectors, EventSource, Queue};

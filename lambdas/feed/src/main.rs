@@ -9,7 +9,7 @@ use dmm_budget::batch;
 use dmm_function::config::FeedConfig;
 use dmm_function::{telemetry, wiring};
 use dmm_telemetry::Trigger;
-use feed::Feed;
+use feed::{Feed, Registration};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
@@ -22,8 +22,10 @@ async fn run() -> Result<(), Error> {
     telemetry::start("feed")?;
     let config = FeedConfig::from_env()?;
     let aws = Aws::new(config.aws)?;
+    let api = Arc::new(wiring::api_client(config.api, &aws)?);
     let feed = Feed {
-        source: Arc::new(wiring::api_client(config.api, &aws)?),
+        source: api.clone(),
+        connector: config.connector_id.map(|id| Registration { id: id.into_string(), connectors: api }),
         queue: Arc::new(SqsQueue::new(&aws, config.events_queue_url)),
         store: Arc::new(S3Store::new(&aws, config.state_bucket)),
         backoff: batch::BACKOFF,

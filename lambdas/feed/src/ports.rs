@@ -1,11 +1,11 @@
-//! What feed needs from outside: the feed of events, and the queue. The cursor and the quarantine are in an
+//! What feed needs from outside: the feed of events, the queue, and the list of connectors. The cursor and the quarantine are in an
 //! [`ObjectStore`](dmm_state::ObjectStore).
 
 use async_trait::async_trait;
 use dmm_api::ApiError;
 use dmm_aws::batch::{BatchError, EntryFailure};
 use dmm_aws::sqs::{Message, SqsQueue};
-use dmm_mesh::RawEvent;
+use dmm_mesh::{Connector, RawEvent};
 use tokio::time::Instant;
 
 /// The feed of events.
@@ -29,6 +29,24 @@ impl EventSource for dmm_api::Client {
         deadline: Instant,
     ) -> Result<Vec<RawEvent>, ApiError> {
         self.until(deadline).events(last_event_id).await
+    }
+}
+
+/// Data Mesh Manager's list of connectors.
+#[async_trait]
+pub trait Connectors: Send + Sync {
+    /// Creates the connector, or replaces it with this state. Returns by `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`], after retries.
+    async fn register(&self, connector: &Connector, deadline: Instant) -> Result<(), ApiError>;
+}
+
+#[async_trait]
+impl Connectors for dmm_api::Client {
+    async fn register(&self, connector: &Connector, deadline: Instant) -> Result<(), ApiError> {
+        self.until(deadline).put_connector(connector).await
     }
 }
 

@@ -46,6 +46,30 @@ async fn bucket(server: &MockServer) {
         .await;
 }
 
+/// A policy that is `missing` until it is put.
+async fn role_policy(server: &MockServer, missing: String) {
+    let document = Arc::new(Mutex::new(None::<String>));
+    let stored = Arc::clone(&document);
+    let put = move |request: &Request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let sent = body.split('&').find_map(|member| member.strip_prefix("PolicyDocument="));
+        *stored.lock().unwrap() = sent.map(str::to_owned);
+        ResponseTemplate::new(200).set_body_string(format!("<PutRolePolicyResponse {IAM}/>"))
+    };
+    let is = |action: &str| Mock::given(body_string_contains(format!("Action={action}&")));
+    is("PutRolePolicy").respond_with(put).mount(server).await;
+    // IAM answers with the document as the form had it: percent-encoded.
+    let get = move |_: &Request| match &*document.lock().unwrap() {
+        Some(document) => ResponseTemplate::new(200).set_body_string(format!(
+            "<GetRolePolicyResponse {IAM}><GetRolePolicyResult><RoleName>consumer-1</RoleName>\
+             <PolicyName>DMM_Access_a1</PolicyName><PolicyDocument>{document}</PolicyDocument>\
+             </GetRolePolicyResult></GetRolePolicyResponse>"
+        )),
+        None => ResponseTemplate::new(404).set_body_string(missing.clone()),
+    };
+    is("GetRolePolicy").respond_with(get).mount(server).await;
+}
+
 #[tokio::test]
 async fn an_activated_access_is_granted_recorded_and_reported() {
     let server = MockServer::start().await;
@@ -91,7 +115,7 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
     );
     iam(&server, "GetRole", ResponseTemplate::new(200).set_body_string(role)).await;
     let missing = format!("<ErrorResponse {IAM}><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>");
-    iam(&server, "GetRolePolicy", ResponseTemplate::new(404).set_body_string(missing.clone())).await;
+    role_policy(&server, missing.clone()).await;
     iam(&server, "ListRolePolicies", ResponseTemplate::new(404).set_body_string(missing)).await;
     // The state bucket has no record of packed policies, so the function lists the attached ones.
     let attached = format!(
@@ -99,8 +123,6 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
          <AttachedPolicies/></ListAttachedRolePoliciesResult></ListAttachedRolePoliciesResponse>"
     );
     iam(&server, "ListAttachedRolePolicies", ResponseTemplate::new(200).set_body_string(attached)).await;
-    let put = format!("<PutRolePolicyResponse {IAM}/>");
-    iam(&server, "PutRolePolicy", ResponseTemplate::new(200).set_body_string(put)).await;
     let tags =
         "<Tagging><TagSet><Tag><Key>dmm-data-product</Key><Value>orders</Value></Tag></TagSet></Tagging>";
     Mock::given(method("GET"))
@@ -129,6 +151,8 @@ async fn an_activated_access_is_granted_recorded_and_reported() {
     let settled = requests.iter().rposition(is_record).expect("a settled record");
     assert!(put < evidence && evidence < settled);
     assert_eq!(requests[evidence].headers["if-none-match"], "*");
+    let read_back = requests.iter().rposition(|request| body(request).contains("Action=GetRolePolicy&"));
+    assert!(read_back.is_some_and(|read_back| put < read_back && read_back < reported));
     assert!(body(&requests[intent]).contains("changing"));
     assert_eq!(requests[intent].headers["if-none-match"], "*");
     assert!(body(&requests[put]).contains("PolicyName=DMM_Access_a1&"));

@@ -6,7 +6,7 @@ use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::stack::Stack;
 use dmm_aws::{AwsResources, IamRoles, S3Store};
-use dmm_budget::agreement::CONFLICT_BACKOFF;
+use dmm_budget::agreement::{CONFLICT_BACKOFF, CONSISTENCY_BACKOFF};
 use dmm_budget::reconcile as budget;
 use dmm_converge::adapters::Adapters;
 use dmm_converge::blocks;
@@ -15,7 +15,8 @@ use dmm_converge::dry_run::DryRun;
 use dmm_converge::gate::Open;
 use dmm_converge::organization::{OrganizationError, Pin};
 use dmm_converge::packing::Packing;
-use dmm_converge::ports::Leftovers;
+use dmm_converge::ports::{Leftovers, Simulation};
+use dmm_converge::proof::Proof;
 use dmm_converge::reconcile::checkpoint::Checkpoint;
 use dmm_converge::reconcile::rate_limit::RateLimited;
 use dmm_converge::reconcile::{Progress, ReconcileError, Reconciler, Report, Request};
@@ -40,6 +41,7 @@ pub struct ReconcileHandler {
     guardrails: Guardrails,
     stack: Stack,
     scan_roles: bool,
+    simulates_access: bool,
     mode: Mode,
     brake: Brake,
     organization: Pin,
@@ -53,6 +55,7 @@ impl ReconcileHandler {
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: ReconcileConfig) -> Result<ReconcileHandler, WiringError> {
         let ReconcileConfig { agreement, scan_roles } = config;
+        let simulates_access = agreement.simulate_access;
         let (mode, brake, organization) =
             (agreement.mode, agreement.brake, Pin::new(agreement.organization.clone()));
         let AgreementAdapters { api, iam, resources, records, guardrails, stack } =
@@ -68,6 +71,7 @@ impl ReconcileHandler {
             guardrails,
             stack,
             scan_roles,
+            simulates_access,
             mode,
             brake,
             organization,
@@ -129,6 +133,11 @@ impl ReconcileHandler {
             roles: iam,
             resources: &self.resources,
             places: &recorded,
+            proof: Proof {
+                read_back: &self.places,
+                simulation: self.simulates_access.then_some(iam as &dyn Simulation),
+                backoff: CONSISTENCY_BACKOFF,
+            },
             records: &self.records,
             guardrails: &guardrails,
             stack: &self.stack,
@@ -138,6 +147,7 @@ impl ReconcileHandler {
         };
         if let Some(dry_run) = dry_run {
             (converger.reporter, converger.places, converger.records) = (dry_run, dry_run, dry_run);
+            converger.proof = Proof { read_back: dry_run, simulation: None, ..converger.proof };
         }
         let reconciler = Reconciler {
             converger,

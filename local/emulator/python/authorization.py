@@ -30,6 +30,7 @@ from moto.core.exceptions import JsonRESTError, _RESTError
 from moto.iam.access_control import IAMRequestBase, PermissionResult
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Policy, iam_backends
+from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 from moto.s3.models import FakeBucket, s3_backends
 from moto.s3.responses import ACTION_MAP
 from moto.secretsmanager.models import secretsmanager_backends
@@ -46,6 +47,7 @@ ACTIONS = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "s3:HeadBucket": "s3:ListBucket",
+    "lambda:Invoke": "lambda:InvokeFunction",
     # The name in signatures differs from that in policies.
     "tagging:GetResources": "tag:GetResources",
 }
@@ -117,7 +119,8 @@ def authenticate_and_authorize(self, iam_request_cls, resource="*"):
             account_id=self.current_account,
             method=self.method,
             path=received.get("RAW_URI") or received["REQUEST_URI"],
-            data=self.data,
+            # moto takes this for the body of a request that has none. Lambda's consists of what is in the path.
+            data={} if self.service_name == "awslambda" else self.data,
             body=flask.request.get_data(cache=True, parse_form_data=False),
             headers=self.headers,
             action=self._get_action(),
@@ -299,6 +302,8 @@ def service_context(response, service, action):
             "events:detail-type": [entry.get("DetailType", "") for entry in entries],
             "events:eventBusInvocation": "false",
         }
+    if service == "sns":
+        return {"sns:Protocol": param(response, "Protocol"), "sns:Endpoint": param(response, "Endpoint")}
     if service == "secretsmanager":
         return {"secretsmanager:VersionStage": param(response, "VersionStage") or "AWSCURRENT"}
     if service == "s3":
@@ -309,6 +314,13 @@ def service_context(response, service, action):
             context[f"s3:{name}"] = response.querystring.get(name, [None])[0]
         return context
     return {}
+
+
+def tags_of(account, region, arn):
+    """Returns the tags of a resource, as the Resource Groups Tagging API states them."""
+    backend = resourcegroupstaggingapi_backends[account][region]
+    _, found = backend.get_resources(tag_filters=[], resource_type_filters=[arn.split(":")[2]])
+    return next(({tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in found if one["ResourceARN"] == arn), {})
 
 
 def resource_context(iam_request, arn):
@@ -336,5 +348,7 @@ def resource_context(iam_request, arn):
         secret = secretsmanager_backends[account][region].secrets.get(arn)
         tags = {tag["Key"]: tag["Value"] for tag in secret.tags or []} if secret else {}
         context.update({f"secretsmanager:ResourceTag/{key}": value for key, value in tags.items()})
+    elif iam_request._service == "lambda":
+        tags = tags_of(account, region, arn)
     context.update({f"aws:ResourceTag/{key}": value for key, value in tags.items()})
     return context

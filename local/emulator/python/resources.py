@@ -44,6 +44,16 @@ def resources(response, service, action, resource):
         return ["*"] if not key else [key if key.startswith("arn:") else f"arn:aws:kms:{region}:{account}:key/{key}"]
     if service == "athena":
         return [param(response, "ResourceARN") or "*"]
+    if service == "dynamodb":
+        return table_resources(response, account, region)
+    if service == "kinesis":
+        name = param(response, "StreamName")
+        return [param(response, "StreamARN") or (f"arn:aws:kinesis:{region}:{account}:stream/{name}" if name else "*")]
+    if service == "sns":
+        name = param(response, "Name")
+        return [param(response, "TopicArn") or (f"arn:aws:sns:{region}:{account}:{name}" if name else "*")]
+    if service == "lambda":
+        return function_resources(response, account, region)
     if service == "iam":
         return [iam_resource(response, account)]
     if service == "sts":
@@ -99,7 +109,36 @@ def glue_resources(response, account, region):
     return [f"{prefix}:catalog", f"{prefix}:database/{name}"] if name else [f"{prefix}:catalog"]
 
 
+def table_resources(response, account, region):
+    """Returns the ARNs of the index, or of the tables: a read of an index needs no permission for its table."""
+
+    def table(name):
+        return name if name.startswith("arn:") else f"arn:aws:dynamodb:{region}:{account}:table/{name}"
+
+    batch = param(response, "RequestItems")
+    if isinstance(batch, dict):
+        return sorted(table(name) for name in batch)
+    name, index = param(response, "TableName"), param(response, "IndexName")
+    if not name:
+        return ["*"]
+    return [f"{table(name)}/index/{index}" if index else table(name)]
+
+
+def function_resources(response, account, region):
+    """Returns the ARN of the function in the path, with its version or alias."""
+    _, _, rest = unquote(response.raw_path).partition("/functions/")
+    name = rest.split("/")[0]
+    qualifier = response.querystring.get("Qualifier", [None])[0]
+    if not name:
+        return ["*"]
+    arn = name if name.startswith("arn:") else f"arn:aws:lambda:{region}:{account}:function:{name}"
+    return [f"{arn}:{qualifier}" if qualifier else arn]
+
+
 def iam_resource(response, account):
+    source = param(response, "PolicySourceArn")
+    if source:
+        return source
     backend = iam_backends[account][response.partition]
     role_name = param(response, "RoleName")
     if role_name:

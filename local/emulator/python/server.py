@@ -30,20 +30,24 @@ import authorization
 import buses
 import clusters
 import events
+import functions
 import keys
 import limits
 import objects
 import queues
 import quotas
+import simulation
 
 # The services that a stack uses, each with its name in botocore. They are loaded in advance, because moto loads a service on
 # its first request.
 SERVICES = {
     "athena": "athena",
     "cloudwatch": "cloudwatch",
+    "dynamodb": "dynamodb",
     "events": "events",
     "glue": "glue",
     "iam": "iam",
+    "kinesis": "kinesis",
     "kms": "kms",
     "lakeformation": "lakeformation",
     "logs": "logs",
@@ -51,6 +55,7 @@ SERVICES = {
     "s3": "s3",
     "secretsmanager": "secretsmanager",
     "servicequotas": "service-quotas",
+    "sns": "sns",
     "sqs": "sqs",
     "sts": "sts",
 }
@@ -83,7 +88,7 @@ def main():
 
 def load():
     """Patches moto and returns its application, with the apps of SERVICES loaded."""
-    for module in (buses, clusters, events, keys, limits, objects, queues, quotas):
+    for module in (buses, clusters, events, functions, keys, limits, objects, queues, quotas, simulation):
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))

@@ -20,17 +20,19 @@ use crate::output::Output;
 const START_LIMIT: Duration = Duration::from_mins(10);
 
 /// The Python source files. They are written to a temporary folder, so the source tree is not needed at run time.
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: [(&str, &str); 14] = [
     ("authorization.py", include_str!("../python/authorization.py")),
     ("buses.py", include_str!("../python/buses.py")),
     ("events.py", include_str!("../python/events.py")),
     ("clusters.py", include_str!("../python/clusters.py")),
+    ("functions.py", include_str!("../python/functions.py")),
     ("keys.py", include_str!("../python/keys.py")),
     ("limits.py", include_str!("../python/limits.py")),
     ("objects.py", include_str!("../python/objects.py")),
     ("policy.py", include_str!("../python/policy.py")),
     ("queues.py", include_str!("../python/queues.py")),
     ("quotas.py", include_str!("../python/quotas.py")),
+    ("simulation.py", include_str!("../python/simulation.py")),
     ("resources.py", include_str!("../python/resources.py")),
     ("server.py", include_str!("../python/server.py")),
 ];

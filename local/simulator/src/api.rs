@@ -1,6 +1,7 @@
 //! The HTTP API, according to the vendor's API description.
 
 mod agreements;
+mod connectors;
 mod control;
 mod events;
 mod extract;
@@ -50,6 +51,8 @@ pub(crate) fn router(app: App) -> Router {
             "/api/dataproducts/{id}",
             get(resources::product).put(resources::put_product).delete(resources::delete_product),
         )
+        .route("/api/connectors", get(connectors::list))
+        .route("/api/connectors/{id}", get(connectors::read).put(connectors::put).delete(connectors::delete))
         .route(
             "/api/access/{id}/provisioning",
             get(agreements::provisioning).put(agreements::declare_provisioning),

@@ -216,6 +216,12 @@ impl WorldHandle {
         self.read(|world| world.team(id).ok())
     }
 
+    /// Returns the connectors that have registered.
+    #[must_use]
+    pub fn connectors(&self) -> Vec<Value> {
+        self.read(World::connectors)
+    }
+
     /// Returns all events of the feed.
     #[must_use]
     pub fn events(&self) -> Vec<Value> {
@@ -327,7 +333,7 @@ impl WorldHandle {
         self.shared.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Returns a summary: the number of objects, and the state of each agreement.
+    /// Returns a summary: the number of objects, the connectors, and the state of each agreement.
     pub(crate) fn overview(&self) -> Map<String, Value> {
         let requests = {
             let requests = lock(&self.shared.requests);

@@ -3,9 +3,11 @@
 //! Every change emits its events to the [`feed`]. This module is independent of HTTP and locks.
 
 mod agreements;
+mod connectors;
 mod feed;
 mod products;
 mod provisioning;
+mod requests;
 mod validate;
 mod view;
 
@@ -79,6 +81,7 @@ pub(crate) struct World {
     feed: Feed,
     teams: Collection,
     products: Collection,
+    connectors: Collection,
     /// The agreements. [`AgreementKind::DataContract`] includes contract documents, which have the same address.
     agreements: BTreeMap<AgreementKind, Collection>,
 }
@@ -91,6 +94,7 @@ impl World {
             feed: Feed::default(),
             teams: Collection::new(),
             products: Collection::new(),
+            connectors: Collection::new(),
             agreements: BTreeMap::new(),
         }
     }

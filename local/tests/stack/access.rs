@@ -1,9 +1,10 @@
 //! The whole way from an agreement to IAM, with the real binaries over the emulated AWS.
 
 use crate::common::callers::{as_consumer, assert_denied};
+use crate::common::operator;
 use crate::common::{
     ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, mesh, mesh_with_access, stack,
-    standing, world,
+    stack_with, standing, traces_when, world,
 };
 use dmm_local::Stack;
 use dmm_simulator::{AgreementKind, Landscape};
@@ -26,6 +27,25 @@ async fn an_access_is_granted_when_it_becomes_active_and_revoked_when_it_ends() 
     assert!(text.contains("arn:aws:s3:::orders-data/*") && text.contains("s3:GetObject"), "{text}");
     let provisioning = world.provisioning("a-1").unwrap();
     assert_eq!(provisioning["status"], "provisioned", "{provisioning}");
+    let host = "https://eu-central-1.console.aws.amazon.com";
+    let links = &provisioning["links"];
+    assert_eq!(
+        links[format!("Role {ROLE} in AWS IAM")],
+        format!("{host}/iam/home?region=eu-central-1#/roles/details/{ROLE}?section=permissions")
+    );
+    let traces = traces_when(&stack, stack.collector().store(), |traces| {
+        let trace = links["Trace in AWS X-Ray"].as_str().unwrap_or_default();
+        traces.iter().any(|known| trace.ends_with(&format!("#xray:traces/{}", known.xray_id())))
+    });
+    traces.await;
+    assert_eq!(
+        provisioning["customProperties"],
+        json!([
+            { "property": "policyName", "value": "DMM_Access_a-1" },
+            { "property": "mechanism", "value": "inline" },
+            { "property": "resources", "value": "arn:aws:s3:::orders-data, arn:aws:s3:::orders-data/*" },
+        ])
+    );
 
     world.cancel(AgreementKind::Access, "a-1").unwrap();
     poll(&stack).await;
@@ -167,6 +187,35 @@ async fn a_consumer_receives_from_a_queue_only_while_its_agreement_is_in_force()
     world.cancel(AgreementKind::Access, "r-1").unwrap();
     poll(&stack).await;
     assert_denied("receiving after the end", receive().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_that_a_permissions_boundary_denies_is_reported_as_failed_until_the_boundary_allows_it() {
+    let stack = stack_with(mesh_with_access(), &[("simulateAccess", "true")]).await;
+    let world = world(&stack);
+    let iam = &stack.view().clients().iam;
+    let statements = json!([{ "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*" }]);
+    let boundary = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    let created = iam.create_policy().policy_name("boundary").policy_document(boundary).send().await.unwrap();
+    let boundary = created.policy.unwrap().arn.unwrap();
+    iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(boundary).send().await.unwrap();
+
+    world.approve(AgreementKind::Access, "a-1").unwrap();
+    poll(&stack).await;
+    let failed = world.provisioning("a-1").unwrap();
+    assert_eq!(failed["status"], "provisioning-failed", "{failed}");
+    let reason = failed["diagnostics"].as_str().unwrap();
+    for part in [ROLE, "arn:aws:s3:::orders-data", "permissions boundary", "Add the action to the boundary"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert_eq!(standing(&stack).await.len(), 1, "the policy stays");
+    assert_eq!(dead_letters(&stack).await, 0, "no retry helps");
+    let attempts = stack.proxy().count("dmm", "POST /api/access/{id}/provisioning/provisioning-failed");
+    assert_eq!(attempts, 1);
+
+    iam.delete_role_permissions_boundary().role_name(ROLE).send().await.unwrap();
+    operator::reconcile(&stack, &json!({})).await.unwrap();
+    assert_eq!(world.provisioning("a-1").unwrap()["status"], "provisioned");
 }
 
 /// Approves an agreement that cannot be granted. Returns the reason that is reported.

@@ -93,6 +93,9 @@ async fn the_demonstration_grants_and_revokes_everything_and_leaves_nothing_behi
     assert_eq!(names(revoked), names(granted), "everything that was granted is revoked");
     assert_eq!(report["left_over"], serde_json::json!([]));
     assert_eq!((&report["dead_letters"], &report["quarantined"]), (&Value::from(0), &Value::from(0)));
+    let [connector] = &report["connectors"].as_array().unwrap()[..] else { panic!("one connector expected") };
+    assert_eq!(connector["id"], "dmm-local");
+    assert!(connector["state"]["lastEventId"].is_string(), "{connector}");
     assert!(report["seconds"].as_f64().unwrap() > 0.0);
     let (id, waterfall) =
         (report["trace"]["id"].as_str().unwrap(), report["trace"]["waterfall"].as_str().unwrap());

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{TIMEOUT, announce, assert_no_violations, dead_letters, ids, queued, stack, world};
+use crate::common::{
+    TIMEOUT, announce, assert_no_violations, dead_letters, ids, log_when, queued, stack, stack_with, world,
+};
 use dmm_local::{Options, Source, Stack, StackError};
 use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::Landscape;
@@ -206,4 +208,44 @@ async fn an_event_that_is_not_valid_json_is_quarantined_by_itself() {
     let [held] = &quarantined.values().collect::<Vec<_>>()[..] else { panic!("{quarantined:?}") };
     assert!(held["event_base64"].is_string() && held["reason"].as_str().unwrap().contains("JSON"), "{held}");
     assert_eq!(dead_letters(&stack).await, 0);
+}
+
+const HEARTBEAT: &str = "PUT /api/connectors/{id}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stack_registers_as_a_connector_with_the_cursor_and_a_failure_of_that_changes_nothing() {
+    let stack = stack_with(Landscape::empty(), &[("connectorId", "aws-test")]).await;
+    let first = announce(&stack, 3);
+    stack.poll(TIMEOUT).await.unwrap();
+    let registered = world(&stack).connectors();
+    let [connector] = &registered[..] else { panic!("one connector expected: {registered:?}") };
+    assert_eq!(connector["id"], "aws-test");
+    assert_eq!(connector["info"]["type"], "aws");
+    assert_eq!(connector["info"]["connectorVersion"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(connector["state"]["lastEventId"].as_str(), first.last().map(String::as_str));
+    assert!(connector["custom"]["capabilities"].as_array().unwrap().contains(&json!("s3_bucket")));
+
+    // A heartbeat that is not accepted does not stop the feed.
+    stack.proxy().inject(Fault::new("dmm", HEARTBEAT, FaultKind::status(422)).always());
+    let second = announce(&stack, 2);
+    stack.feed().await.unwrap();
+    assert_eq!(world(&stack).connectors(), registered);
+    log_when(&stack, "feed", |log| log.contains("the connector could not be registered")).await;
+    assert_recovers(&stack, &[first, second].concat()).await;
+
+    // A feed that stalls sends none, and so its last heartbeat gets old.
+    let current = world(&stack).connectors();
+    assert_ne!(current, registered);
+    stack.proxy().inject(Fault::new("dmm", EVENTS, FaultKind::status(503)).always());
+    let sent = stack.proxy().count("dmm", HEARTBEAT);
+    stack.feed().await.unwrap_err();
+    assert_eq!(stack.proxy().count("dmm", HEARTBEAT), sent);
+    assert_eq!(world(&stack).connectors(), current);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_id_the_stack_registers_nowhere() {
+    let stack = stack(Landscape::empty()).await;
+    stack.feed().await.unwrap();
+    assert_eq!(stack.proxy().count("dmm", HEARTBEAT), 0);
 }

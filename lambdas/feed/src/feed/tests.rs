@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cursor::KEY;
 use crate::deliver::QueueError;
-use crate::fakes::{AT_ONCE, FakeQueue, FakeSource, Reaction, event, event_value};
+use crate::fakes::{AT_ONCE, FakeConnectors, FakeQueue, FakeSource, Reaction, event, event_value};
 
+mod heartbeat;
 mod invalid;
 mod paused;
 
@@ -21,11 +22,17 @@ struct Run {
     source: Arc<FakeSource>,
     queue: Arc<FakeQueue>,
     store: Arc<MemoryStore>,
+    connectors: Arc<FakeConnectors>,
 }
 
 impl Run {
     fn new(source: FakeSource, queue: FakeQueue) -> Run {
-        Run { source: Arc::new(source), queue: Arc::new(queue), store: Arc::new(MemoryStore::new()) }
+        Run {
+            source: Arc::new(source),
+            queue: Arc::new(queue),
+            store: Arc::new(MemoryStore::new()),
+            connectors: Arc::default(),
+        }
     }
 
     /// With a cursor from an earlier run.
@@ -46,6 +53,7 @@ impl Run {
     fn feed(&self) -> Feed {
         Feed {
             source: self.source.clone(),
+            connector: Some(Registration { id: "aws".to_owned(), connectors: self.connectors.clone() }),
             queue: self.queue.clone(),
             store: self.store.clone(),
             backoff: AT_ONCE,

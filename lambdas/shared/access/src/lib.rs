@@ -15,6 +15,7 @@
 
 pub mod arn;
 pub mod blocks;
+pub mod console;
 mod custom;
 pub mod document;
 pub mod entitlement;
@@ -34,6 +35,7 @@ pub mod provisioning;
 pub mod record;
 pub mod refusal;
 pub mod role;
+pub mod simulation;
 pub mod size;
 pub mod stack;
 pub mod target;

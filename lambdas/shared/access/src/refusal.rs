@@ -12,6 +12,26 @@ pub(crate) use text::listed;
 mod code;
 mod text;
 
+/// What denies an access that a policy of the role allows. The text says what to do about it.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq, Hash)]
+pub enum DeniedBy {
+    /// A service control policy of the organization in AWS.
+    #[error(
+        "a service control policy of the AWS organization does not allow it. Ask the administrators of the AWS \
+         organization to allow it for this account."
+    )]
+    Organization,
+    /// The permissions boundary of the role.
+    #[error(
+        "the permissions boundary of the role does not allow it. Add the action to the boundary, or use a role with \
+         another boundary."
+    )]
+    Boundary,
+    /// A denial in a policy.
+    #[error("a policy denies it explicitly. Check the other policies of the role, and remove the denial.")]
+    Policy,
+}
+
 /// Why an agreement gets no access although it is active. A retry does not help: somebody has to change the data
 /// product, the team, the role or the configuration.
 ///
@@ -204,6 +224,20 @@ pub enum Refusal {
     RoleUnmodifiable {
         /// The role.
         role: RoleName,
+    },
+    /// The policy exists, but something else in AWS denies the access.
+    #[error(
+        "The access was granted to the IAM role {role}, but AWS denies the action {action} on {resource}, because {by}"
+    )]
+    AccessDenied {
+        /// The role.
+        role: RoleName,
+        /// The first action that is denied, for example `s3:GetObject`.
+        action: String,
+        /// The ARN of the resource.
+        resource: String,
+        /// What denies it.
+        by: DeniedBy,
     },
     /// IAM does not accept the policy.
     #[error(

@@ -16,8 +16,8 @@ use crate::organization::VerifiedKey;
 use crate::retry::RetryPolicy;
 use crate::transport::{Call, Transport};
 use dmm_mesh::{
-    Agreement, AgreementKind, AgreementPage, AgreementRef, DataContract, DataProduct, DocumentError, Marks,
-    ProvisioningReport, RawEvent, Team,
+    Agreement, AgreementKind, AgreementPage, AgreementRef, Connector, DataContract, DataProduct,
+    DocumentError, Marks, ProvisioningReport, RawEvent, Team,
 };
 
 /// The client of the Data Mesh Manager API. A clone is cheap and shares connections.
@@ -199,6 +199,16 @@ impl Client {
         let segments = ["api", "access", access_id, "provisioning", report.transition.as_str()];
         let url = self.transport.address(&segments)?;
         self.transport.send(&Call::post(url, &report.body())).await.map(drop)
+    }
+
+    /// Creates the connector, or replaces it with this state.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`].
+    pub async fn put_connector(&self, connector: &Connector) -> Result<(), ApiError> {
+        let url = self.transport.address(&["api", "connectors", &connector.id])?;
+        self.transport.send(&Call::put(url, connector.body().to_string())).await.map(drop)
     }
 
     /// Writes our marks into an agreement of an older generation, unless it has changed since it was read. It is read again

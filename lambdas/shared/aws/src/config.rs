@@ -85,6 +85,11 @@ impl Aws {
         &self.sdk_config
     }
 
+    /// The region of the configuration.
+    pub(crate) fn region(&self) -> String {
+        self.sdk_config.region().map(ToString::to_string).unwrap_or_default()
+    }
+
     /// Whether this is the region of the configuration.
     #[must_use]
     pub(crate) fn is_in(&self, region: &str) -> bool {

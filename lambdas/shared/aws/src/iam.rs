@@ -19,6 +19,7 @@ use answer::{NO_SUCH_ENTITY, UNMODIFIABLE_ENTITY, decoded, failure, noted, refus
 
 mod answer;
 mod managed;
+mod simulation;
 
 /// The roles of the account that the client's credentials belong to.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct IamRoles {
     quotas: aws_sdk_servicequotas::Client,
     arns: ArnPrefix,
     opt_in: OptIn,
+    /// Where the resources are used.
+    region: String,
 }
 
 impl IamRoles {
@@ -35,7 +38,7 @@ impl IamRoles {
     #[must_use]
     pub fn new(aws: &Aws, arns: ArnPrefix, opt_in: OptIn) -> IamRoles {
         let quotas = aws.service_quotas(arns.quota_region());
-        IamRoles { client: aws.iam(), quotas, arns, opt_in }
+        IamRoles { client: aws.iam(), quotas, arns, opt_in, region: aws.region() }
     }
 
     fn read(&self, name: RoleName, role: aws_sdk_iam::types::Role) -> Role {

@@ -92,6 +92,9 @@ pub mod feed {
     /// The time at the end of a run in which no work starts: it is for writing the cursor and for the answer. The function's
     /// time-out must be longer.
     pub const MARGIN: Duration = Duration::from_secs(5);
+    /// How long the heartbeat of the connector may take, including all attempts. Nothing depends on it, and the next one follows
+    /// a minute later. It comes last, so it has to fit into [`MARGIN`] with the export of spans.
+    pub const HEARTBEAT: Duration = Duration::from_secs(3);
 }
 
 /// A run of `router`.
@@ -115,6 +118,11 @@ pub mod agreement {
     /// random, so that two runs do not collide again.
     pub const CONFLICT_BACKOFF: Backoff =
         Backoff { attempts: 9, base: Duration::from_millis(400), cap: Duration::from_millis(3200) };
+    /// The waits until AWS shows a policy that was written, or until IAM's simulator no longer misses it: up to 0.25, 0.5, 1, 2
+    /// and 4 s, together about eight. IAM's changes are usually visible within a second or two; after the last attempt, the event
+    /// is retried.
+    pub const CONSISTENCY_BACKOFF: Backoff =
+        Backoff { attempts: 6, base: Duration::from_millis(250), cap: Duration::from_secs(4) };
     /// The time at the end of an invocation that is reserved for the answer, including the export of spans, when a run is cut
     /// off.
     pub const ANSWER_RESERVE: Duration = Duration::from_secs(2);

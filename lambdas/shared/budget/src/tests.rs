@@ -63,7 +63,8 @@ fn the_waits_for_entries_and_conflicts_leave_most_of_a_function_s_time_for_work(
     let entries = longest(&batch::BACKOFF, Duration::ZERO);
     assert!(entries * 2 < lambda::ROUTER_TIMEOUT, "{entries:?}");
     let conflicts = longest(&agreement::CONFLICT_BACKOFF, Duration::ZERO);
-    assert!(conflicts * 2 < lambda::AGREEMENT_TIMEOUT, "{conflicts:?}");
+    let consistency = longest(&agreement::CONSISTENCY_BACKOFF, Duration::ZERO);
+    assert!((conflicts + consistency) * 2 < lambda::AGREEMENT_TIMEOUT, "{conflicts:?}, {consistency:?}");
 }
 
 #[test]
@@ -81,4 +82,5 @@ fn spans_are_exported_within_the_time_that_is_reserved_for_the_answer() {
     for reserve in [feed::MARGIN, router::MARGIN, agreement::ANSWER_RESERVE, reconcile::ANSWER_RESERVE] {
         assert!(export < reserve, "{reserve:?}");
     }
+    assert!(feed::HEARTBEAT + export < feed::MARGIN);
 }

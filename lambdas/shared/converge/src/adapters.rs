@@ -1,12 +1,14 @@
 //! The adapters for all kinds of places.
 
 use async_trait::async_trait;
+use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, Place, RolePolicy};
+use dmm_access::provisioning::Mechanism;
 use dmm_access::role::RoleName;
 use dmm_mesh::AgreementRef;
 
 use crate::error::AwsError;
-use crate::ports::{Places, Put};
+use crate::ports::{Places, Put, ReadBack};
 
 /// One adapter per kind of place. No other code selects an adapter.
 pub struct Adapters<P> {
@@ -37,5 +39,14 @@ impl<P: Places<RolePolicy>> Places for Adapters<P> {
     async fn list_ours(&self, role: &RoleName) -> Result<Vec<(AgreementRef, Place)>, AwsError> {
         let policies = self.role_policies.list_ours(role).await?;
         Ok(policies.into_iter().map(|(agreement, policy)| (agreement, Place::RolePolicy(policy))).collect())
+    }
+}
+
+#[async_trait]
+impl<P: ReadBack<RolePolicy>> ReadBack for Adapters<P> {
+    async fn mechanism(&self, place: &Place, document: &Document) -> Result<Option<Mechanism>, AwsError> {
+        match place {
+            Place::RolePolicy(policy) => self.role_policies.mechanism(policy, document).await,
+        }
     }
 }

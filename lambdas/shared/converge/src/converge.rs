@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dmm_access::entitlement::{Entitlements, Observed, Place};
 use dmm_access::name::record_key;
-use dmm_access::provisioning::ProvisioningState;
+use dmm_access::provisioning::{self, ProvisioningState};
 use dmm_access::record::Cause;
 use dmm_access::refusal::Refusal;
 use dmm_access::target::Desired;
@@ -13,6 +13,7 @@ use dmm_mesh::{AgreementKind, AgreementRef};
 
 use crate::error::Error;
 use crate::outcome::{Altered, Convergence, Outcome};
+use crate::proof::Proven;
 use run::Run;
 
 mod converger;
@@ -33,8 +34,18 @@ struct Totals {
     before: Option<Entitlements>,
     unread: Option<String>,
     findings: Vec<Refusal>,
+    told: Told,
     /// The consumer of an agreement that is not in force is in an account that another stack serves, as far as is known.
     is_elsewhere: bool,
+}
+
+/// What was told to Data Mesh Manager.
+#[derive(Default)]
+struct Told {
+    /// Whether anything was reported.
+    anything: bool,
+    /// Why the access is not in effect although it was granted.
+    denied: Option<Refusal>,
 }
 
 impl Converger<'_> {
@@ -91,7 +102,7 @@ impl Converger<'_> {
             let is_anothers = totals.is_elsewhere && !totals.was_known;
             if totals.postponed.is_none()
                 && !is_anothers
-                && self.report_result(&run, &finish, totals.was_known).await?
+                && self.report_result(&run, &finish, &mut totals).await?
                 && run.was_overtaken().await?
             {
                 // Another run worked and reported in the meantime, so this report was late and may be wrong.
@@ -166,13 +177,35 @@ impl Converger<'_> {
         Ok(false)
     }
 
-    /// Reports the result, and returns whether there was anything to report.
-    async fn report_result(&self, run: &Run<'_>, finish: &Finish, was_known: bool) -> Result<bool, Error> {
+    /// Reports the result, and returns whether there was anything to report. Access is reported only if it is in effect.
+    async fn report_result(
+        &self,
+        run: &Run<'_>,
+        finish: &Finish,
+        totals: &mut Totals,
+    ) -> Result<bool, Error> {
+        totals.told.denied = None;
         let Some(agreement) = run.agreement() else { return Ok(false) };
-        match ProvisioningState::after(agreement, &finish.desired, was_known, finish.is_kept) {
-            Some(state) => self.report(agreement, &state).await,
-            None => Ok(false),
+        let after = ProvisioningState::after(agreement, &finish.desired, totals.was_known, finish.is_kept);
+        let Some(mut state) = after else { return Ok(false) };
+        let mut details = self.details();
+        if let ProvisioningState::Provisioned(entitlements) = &state
+            && (totals.changed || provisioning::is_news(agreement, &state))
+        {
+            match self.proof.of(entitlements).await? {
+                Proven::InEffect(mechanisms) => details.mechanisms = mechanisms,
+                Proven::NotYet => {
+                    return Err(Error::NotYetInEffect { agreement: agreement.reference.to_string() });
+                }
+                Proven::Denied(refusal) => {
+                    state = ProvisioningState::ProvisioningFailed(refusal.to_string());
+                    totals.told.denied = Some(refusal);
+                }
+            }
         }
+        let sent = self.report(agreement, &state, &details).await?;
+        totals.told.anything |= sent;
+        Ok(sent)
     }
 }
 
@@ -190,7 +223,8 @@ impl Totals {
     fn end(self, finish: Finish, is_missing: bool) -> Convergence {
         let before = self.before.unwrap_or_default();
         let altered = Altered::between(&before, finish.desired.entitlements());
-        let outcome = match (finish.desired, self.postponed) {
+        let desired = self.told.denied.map_or(finish.desired, Desired::Refused);
+        let outcome = match (desired, self.postponed) {
             (_, Some(postponement)) => Outcome::Postponed(postponement),
             (Desired::Refused(refusal), None) => Outcome::Refused(refusal),
             (_, None) if !self.changed => Outcome::Unchanged,
@@ -202,6 +236,7 @@ impl Totals {
             rounds: self.rounds,
             had_access: !before.is_empty(),
             changed: self.changed,
+            reported: self.told.anything,
             altered,
             findings: self.findings,
             unread: self.unread,

@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, Place};
+use dmm_access::provisioning::Mechanism;
 use dmm_access::role::RoleName;
 use dmm_mesh::{Agreement, AgreementRef, Marks, ProvisioningReport};
 use dmm_state::{ETag, Object, ObjectStore, Precondition, StateError};
 
 use crate::changes::Change;
 use crate::error::{AwsError, MeshError};
-use crate::ports::{Places, Put, Reporter};
+use crate::ports::{Places, Put, ReadBack, Reporter};
 
 /// Reads what exists, and keeps in memory what is written.
 pub struct DryRun<'a> {
@@ -115,5 +117,13 @@ impl Reporter for DryRun<'_> {
 
     async fn mark_agreement(&self, _: &Agreement, _: &Marks) -> Result<(), MeshError> {
         Ok(())
+    }
+}
+
+/// Nothing is written, so nothing can be read back.
+#[async_trait]
+impl ReadBack for DryRun<'_> {
+    async fn mechanism(&self, _: &Place, _: &Document) -> Result<Option<Mechanism>, AwsError> {
+        Ok(Some(Mechanism::Inline))
     }
 }

@@ -57,6 +57,12 @@ pub enum Error {
         /// The agreement.
         agreement: String,
     },
+    /// The policy was written, but AWS does not show it yet. The access is not reported as provisioned.
+    #[error("AWS does not show the policy of {agreement} yet; a retry looks again")]
+    NotYetInEffect {
+        /// The agreement.
+        agreement: String,
+    },
     /// The run took longer than it may.
     #[error("there was not enough time for {agreement}; a retry continues")]
     OutOfTime {
@@ -75,7 +81,7 @@ impl Error {
             Error::State(error) => error.is_retryable(),
             Error::Organization(error) => error.is_retryable(),
             Error::Event(_) | Error::NoAgreement { .. } | Error::Record(_) | Error::Evidence { .. } => false,
-            Error::TooManyConflicts { .. } | Error::OutOfTime { .. } => true,
+            Error::TooManyConflicts { .. } | Error::NotYetInEffect { .. } | Error::OutOfTime { .. } => true,
         }
     }
 
@@ -97,6 +103,7 @@ impl ErrorClass for Error {
             Error::State(error) => error.class(),
             Error::Organization(error) => error.error_class(),
             Error::TooManyConflicts { .. } => "conflict",
+            Error::NotYetInEffect { .. } => "unavailable",
             Error::OutOfTime { .. } => "timeout",
         }
     }

@@ -6,6 +6,7 @@
 //! - [`adapters`]: selects the adapter for a kind of place; [`packing`] is the adapter for the policies of roles.
 //! - [`brake`]: how many revocations are too many; [`gate`]: what is asked before each; [`window`]: the gate for events.
 //! - [`requests`]: the ids of the requests in which a run changes something.
+//! - [`proof`]: whether a grant has reached IAM.
 //! - [`organization`]: whose API key this is. [`Mode`]: act, only watch, or take everything back; [`dry_run`]: what a run
 //!   would change; [`changes`]: what a run has changed; [`uninstall`]: Data Mesh Manager while everything is taken back.
 //! - [`reconcile`]: goes through all agreements, without any event.
@@ -25,6 +26,7 @@ pub mod organization;
 mod outcome;
 pub mod packing;
 pub mod ports;
+pub mod proof;
 pub mod reconcile;
 mod rejected;
 pub mod requests;

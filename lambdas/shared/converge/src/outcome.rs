@@ -18,6 +18,8 @@ pub struct Convergence {
     pub had_access: bool,
     /// Whether AWS was changed.
     pub changed: bool,
+    /// Whether anything was reported to Data Mesh Manager.
+    pub reported: bool,
     /// What is different about the access since it was given.
     pub altered: Option<Altered>,
     /// Why the agreement would be refused if ownership were required. It gets access nevertheless.

@@ -21,6 +21,7 @@ use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::name::PolicyName;
 use dmm_access::packing::layout::empty_document;
 use dmm_access::packing::protocol::PackingOutcome;
+use dmm_access::provisioning::Mechanism;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::RoleName;
 use dmm_access::size;
@@ -32,7 +33,9 @@ use dmm_telemetry::metrics;
 use jiff::Timestamp;
 
 use crate::error::{AwsError, ListError};
-use crate::ports::{InlinePolicies, Leftovers, ManagedPolicies, ManagedPolicyList, Places, Put, Roles};
+use crate::ports::{
+    InlinePolicies, Leftovers, ManagedPolicies, ManagedPolicyList, Places, Put, ReadBack, Roles,
+};
 use inline::Inline;
 
 mod inline;
@@ -266,6 +269,24 @@ impl<R: Roles + InlinePolicies + ManagedPolicies> Places<RolePolicy> for Packing
             }
         }
         Ok(ours)
+    }
+}
+
+#[async_trait]
+impl<R: Roles + InlinePolicies + ManagedPolicies> ReadBack<RolePolicy> for Packing<R> {
+    async fn mechanism(
+        &self,
+        place: &RolePolicy,
+        document: &Document,
+    ) -> Result<Option<Mechanism>, AwsError> {
+        if self.inline(place).await? == Inline::Ours(document.clone()) {
+            return Ok(Some(Mechanism::Inline));
+        }
+        let Some(state) = self.packs(&place.role).await?.state else { return Ok(None) };
+        let is_packed =
+            state.layout.grants().any(|(name, packed)| *name == place.policy && packed == document);
+        let is_managed = is_packed && self.matches_iam(&place.role, &state).await?;
+        Ok(is_managed.then_some(Mechanism::Managed))
     }
 }
 

@@ -9,6 +9,7 @@ use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, Place, RolePolicy};
 use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::ownership::ResourceFacts;
+use dmm_access::provisioning::Mechanism;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_mesh::{
@@ -85,6 +86,31 @@ pub trait Places<P = Place>: Send + Sync {
     /// Lists the places where this role has something that this software wrote, going by its name, and the agreement
     /// that it belongs to. The list is empty if the role does not exist.
     async fn list_ours(&self, role: &RoleName) -> Result<Vec<(AgreementRef, P)>, AwsError>;
+}
+
+/// Reads back what was written.
+#[async_trait]
+pub trait ReadBack<P = Place>: Send + Sync {
+    /// How this document is stored at this place; `None` if AWS does not show it, or not yet.
+    async fn mechanism(&self, place: &P, document: &Document) -> Result<Option<Mechanism>, AwsError>;
+}
+
+/// What IAM decides about the access of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// All of it is allowed, as far as IAM's simulator knows.
+    Allowed,
+    /// Nothing denies it, but the policy that allows it is not in effect yet.
+    NotYet,
+    /// Something other than the policy denies it, and a retry does not help.
+    Denied(Refusal),
+}
+
+/// Asks IAM what it would allow.
+#[async_trait]
+pub trait Simulation: Send + Sync {
+    /// What IAM decides if the role does what the document allows.
+    async fn decide(&self, role: &RoleName, document: &Document) -> Result<Decision, AwsError>;
 }
 
 /// Reads roles.

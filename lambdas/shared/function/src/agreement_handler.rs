@@ -6,13 +6,14 @@ use std::time::Duration;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::stack::Stack;
-use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF};
+use dmm_budget::agreement::{ANSWER_RESERVE, CONFLICT_BACKOFF, CONSISTENCY_BACKOFF};
 use dmm_converge::blocks;
 use dmm_converge::changes::Recorded;
 use dmm_converge::dry_run::DryRun;
 use dmm_converge::gate::{Gate, Open};
 use dmm_converge::organization::Pin;
-use dmm_converge::ports::{Places, Resources, Roles};
+use dmm_converge::ports::{Places, ReadBack, Resources, Roles, Simulation};
+use dmm_converge::proof::Proof;
 use dmm_converge::uninstall::{self, Mesh, OptionalMesh};
 use dmm_converge::window::Window;
 use dmm_converge::{Brake, Converger, Error, Explainer, Mode, trace};
@@ -37,6 +38,8 @@ pub struct AgreementHandler {
     roles: Arc<dyn Roles>,
     resources: Arc<dyn Resources>,
     places: Arc<dyn Places>,
+    read_back: Arc<dyn ReadBack>,
+    simulation: Option<Arc<dyn Simulation>>,
     records: Arc<dyn ObjectStore>,
     guardrails: Guardrails,
     stack: Stack,
@@ -53,14 +56,18 @@ impl AgreementHandler {
     /// [`WiringError`], if a client cannot be built.
     pub fn from_config(config: AgreementConfig) -> Result<AgreementHandler, WiringError> {
         let (mode, brake, organization) = (config.mode, config.brake, Pin::new(config.organization.clone()));
+        let simulates = config.simulate_access;
         let AgreementAdapters { api, iam, resources, records, guardrails, stack } =
             AgreementAdapters::new(config)?;
-        let places = adapters(iam.clone(), &records, &guardrails, &stack, false);
+        let places = Arc::new(adapters(iam.clone(), &records, &guardrails, &stack, false));
+        let simulation = simulates.then(|| Arc::new(iam.clone()) as Arc<dyn Simulation>);
         Ok(AgreementHandler {
             api,
             roles: Arc::new(iam),
             resources: Arc::new(resources),
-            places: Arc::new(places),
+            read_back: places.clone(),
+            places,
+            simulation,
             records: Arc::new(records),
             guardrails,
             stack,
@@ -196,6 +203,11 @@ impl AgreementHandler {
                 roles: self.roles.as_ref(),
                 resources: self.resources.as_ref(),
                 places: &recorded,
+                proof: Proof {
+                    read_back: self.read_back.as_ref(),
+                    simulation: self.simulation.as_deref(),
+                    backoff: CONSISTENCY_BACKOFF,
+                },
                 records: self.records.as_ref(),
                 guardrails: &guardrails,
                 stack: &self.stack,
@@ -205,6 +217,7 @@ impl AgreementHandler {
             };
             if self.mode == Mode::Observe {
                 (converger.reporter, converger.places, converger.records) = (&dry_run, &dry_run, &dry_run);
+                converger.proof = Proof { read_back: &dry_run, simulation: None, ..converger.proof };
             }
             converger.converge(&agreement, None, &cause).await
         };

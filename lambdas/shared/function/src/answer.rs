@@ -102,6 +102,7 @@ mod tests {
     #[test]
     fn the_answer_names_the_outcome_the_reason_and_every_change() {
         let convergence = Convergence {
+            reported: false,
             outcome: Outcome::Refused(Refusal::ConsumerIsUser),
             rounds: 1,
             changed: true,

@@ -15,14 +15,16 @@ use thiserror::Error;
 use crate::environment::{Environment, VariableError};
 use variables::{
     AWS_ACCESS_KEY_ID, AWS_CA_BUNDLE, AWS_ENDPOINT_URL, AWS_REGION, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
-    DEAD_LETTER_QUEUE_URL, DMM_API_KEY_SECRET_ID, DMM_BASE_URL, EVENT_BUS_NAME, EVENTS_QUEUE_URL,
-    STATE_BUCKET,
+    CONNECTOR_ID, DEAD_LETTER_QUEUE_URL, DMM_API_KEY_SECRET_ID, DMM_BASE_URL, EVENT_BUS_NAME,
+    EVENTS_QUEUE_URL, STATE_BUCKET,
 };
 
 pub use agreement::{AgreementConfig, ReconcileConfig};
+pub use connector::{ConnectorId, ConnectorIdError};
 pub(crate) use variables::{LOG_LEVEL, SSL_CERT_FILE};
 
 mod agreement;
+mod connector;
 mod variables;
 
 /// The configuration is incomplete or invalid. The message names the variable and says what to set.
@@ -64,6 +66,8 @@ pub struct FeedConfig {
     pub events_queue_url: String,
     /// `STATE_BUCKET`: holds the cursor and the quarantine.
     pub state_bucket: String,
+    /// `CONNECTOR_ID`: the id under which the stack registers as a connector; `None` if it does not.
+    pub connector_id: Option<ConnectorId>,
 }
 
 /// The configuration of `router`.
@@ -103,6 +107,7 @@ impl FeedConfig {
             api: ApiConfig::read(environment)?,
             events_queue_url: environment.fifo_queue_url(&EVENTS_QUEUE_URL)?,
             state_bucket: environment.required(&STATE_BUCKET)?,
+            connector_id: environment.parsed_if_set(&CONNECTOR_ID)?,
         })
     }
 }

@@ -113,6 +113,15 @@ impl Environment<'_> {
         value.parse().map_err(|problem: T::Err| variable.invalid(problem.to_string()))
     }
 
+    /// The same; `None` if the variable is not set or blank.
+    pub(crate) fn parsed_if_set<T>(&self, variable: &Variable) -> Result<Option<T>, VariableError>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let Some(value) = self.optional(variable)? else { return Ok(None) };
+        value.parse().map(Some).map_err(|problem: T::Err| variable.invalid(problem.to_string()))
+    }
+
     /// The value as a number from 0 to `largest`; `None` if the variable is not set or blank.
     pub(crate) fn number(&self, variable: &Variable, largest: usize) -> Result<Option<usize>, VariableError> {
         let Some(value) = self.optional(variable)? else { return Ok(None) };

@@ -5,9 +5,11 @@
 //! - [`Agreement`], [`DataProduct`], [`DataContract`], [`Team`]: answers of the API. What is written back loses nothing.
 //! - [`AgreementPage`]: a page of a list of agreements.
 //! - [`ProvisioningReport`], [`Marks`]: what is written to the API about a grant.
+//! - [`Connector`]: what is written to the API about this software itself.
 
 mod agreement;
 pub mod array;
+mod connector;
 mod contract;
 pub mod custom;
 mod document;
@@ -28,6 +30,7 @@ mod team;
 pub use agreement::{
     Agreement, AgreementKind, AgreementRef, AgreementStatus, Consumer, Provider, Provisioning,
 };
+pub use connector::Connector;
 pub use contract::{DataContract, Model};
 pub use custom::CustomFields;
 pub use document::DocumentError;

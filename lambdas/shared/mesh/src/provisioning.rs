@@ -1,6 +1,8 @@
 //! Reports about a grant, for the `access` generation.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 /// The platform in reports.
 const PLATFORM: &str = "aws";
@@ -48,10 +50,14 @@ pub struct ProvisioningReport {
     pub reference: Option<String>,
     /// Why it failed, for people: Data Mesh Manager shows it and mails it to the provider's team.
     pub diagnostics: Option<String>,
+    /// What else is known about the grant, as names and values. If there is nothing, what was reported before is kept.
+    pub custom_properties: Vec<(String, String)>,
+    /// Addresses for people, by their names. If there are none, those that were reported before are kept.
+    pub links: BTreeMap<String, String>,
 }
 
 impl ProvisioningReport {
-    /// The body of the report. A member that is `None` is left out.
+    /// The body of the report. A member that is `None` or empty is left out.
     #[must_use]
     pub fn body(&self) -> Value {
         let members = [
@@ -60,6 +66,16 @@ impl ProvisioningReport {
             ("reference", self.reference.as_deref()),
             ("diagnostics", self.diagnostics.as_deref()),
         ];
-        members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?)))).collect()
+        let members =
+            members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))));
+        let mut body: Map<String, Value> = members.collect();
+        if !self.custom_properties.is_empty() {
+            let item = |(property, value): &(String, String)| json!({ "property": property, "value": value });
+            body.insert("customProperties".to_owned(), self.custom_properties.iter().map(item).collect());
+        }
+        if !self.links.is_empty() {
+            body.insert("links".to_owned(), json!(self.links));
+        }
+        body.into()
     }
 }

@@ -64,6 +64,13 @@ impl TraceContext {
     }
 }
 
+/// The id of the current trace in X-Ray's form; `None` if there is none, or if it is not exported.
+pub(crate) fn current_xray_trace_id(context: &Context) -> Option<String> {
+    let span = context.span();
+    let span = span.span_context();
+    (span.is_valid() && span.is_sampled()).then(|| xray_trace_id(span.trace_id()))
+}
+
 /// The context in an event; an empty context if the event has no valid one.
 pub(crate) fn context_of_event(members: &Map<String, Value>) -> Context {
     let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);

@@ -61,7 +61,7 @@ use line::Line;
 use names::{log, span as name};
 pub use own_trace::OwnTrace;
 pub use signature::Signer;
-pub use span::{ErrorClass, EventSpan, attribute, current, failed, received_batch};
+pub use span::{ErrorClass, EventSpan, attribute, current, failed, received_batch, xray_trace_id};
 
 /// The crates, besides the function's own, that `LOG_LEVEL` applies to without restriction.
 const OUR_CRATES: [&str; 5] = ["dmm_api", "dmm_aws", "dmm_converge", "dmm_function", "dmm_telemetry"];

@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use crate::names::metric::{
     AGREEMENTS_CHECKED, AGREEMENTS_FAILED, AGREEMENTS_REFUSED, AGREEMENTS_STUCK, BRAKE_ENGAGED,
     CHANGES_OBSERVED, CONVERGENCE_ROUNDS, EVENT_AGE, EVENTS_DEAD_LETTERED, EVENTS_FAILED, EVENTS_POLLED,
-    EVENTS_PUBLISHED, EVENTS_QUARANTINED, EVENTS_QUEUED, FEED_LAG, FINDINGS, GRANTS, Metric, NAMESPACE,
-    REASON, RECONCILIATION_DURATION, REFUSALS, REPAIRS, REVOCATIONS, REVOCATIONS_HELD, ROLE,
-    ROLE_POLICY_USAGE, SERVICE, STAGE_DURATION, STORED_DATA_REJECTED,
+    EVENTS_PUBLISHED, EVENTS_QUARANTINED, EVENTS_QUEUED, FEED_LAG, FINDINGS, GRANTS, HEARTBEATS_FAILED,
+    Metric, NAMESPACE, REASON, RECONCILIATION_DURATION, REFUSALS, REPAIRS, REVOCATIONS, REVOCATIONS_HELD,
+    ROLE, ROLE_POLICY_USAGE, SERVICE, STAGE_DURATION, STORED_DATA_REJECTED,
 };
 use crate::service;
 
@@ -28,6 +28,11 @@ pub fn feed_lag(age: Duration) {
 /// What a run of feed did with events.
 pub fn feed_run(polled: usize, queued: usize, quarantined: usize) {
     emit_counts(&[(EVENTS_POLLED, polled), (EVENTS_QUEUED, queued), (EVENTS_QUARANTINED, quarantined)]);
+}
+
+/// Data Mesh Manager accepted the heartbeat of the connector, or did not.
+pub fn heartbeat(accepted: bool) {
+    emit_counts(&[(HEARTBEATS_FAILED, usize::from(!accepted))]);
 }
 
 /// What router did with the events of a batch.

@@ -162,6 +162,13 @@ pub fn current() -> Option<TraceContext> {
     TraceContext::of(&Span::current().context())
 }
 
+/// The id of the current trace in X-Ray's form, such as `1-58406520-a006649127e371903a2de979`; `None` if there is none, or if it
+/// is not exported.
+#[must_use]
+pub fn xray_trace_id() -> Option<String> {
+    crate::context::current_xray_trace_id(&Span::current().context())
+}
+
 /// An error that says in one word what it means.
 pub trait ErrorClass: Error {
     /// `throttled`, `denied`, `expired`, `unavailable`, `not_found`, `invalid`, `conflict` or `timeout`: whether to wait, to

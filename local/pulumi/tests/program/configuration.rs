@@ -76,6 +76,9 @@ fn a_value_out_of_range_is_rejected_before_anything_is_created_with_the_key_the_
         ("tracesSampleRate", "half", "pulumi config set tracesSampleRate 0.5"),
         ("optInPath", "consumers/", "pulumi config set optInPath /dmm-consumers/"),
         ("optInPath", "/consumers", "pulumi config set optInPath /dmm-consumers/"),
+        ("connectorId", "aws/1", "pulumi config set connectorId aws-production"),
+        ("connectorId", "aws/", "pulumi config set connectorId aws-production"),
+        ("connectorId", "my connector", "pulumi config set connectorId aws-production"),
     ] {
         let error = rejection(&[(key, value)]);
         for part in [key, value, remedy] {
@@ -101,6 +104,8 @@ fn values_in_range_are_accepted() {
         ("tracesSampleRate", "1.0"),
         ("resourceOwnership", "off"),
         ("optInPath", "/a/b/"),
+        ("connectorId", "urn:acme:connector:aws"),
+        ("connectorId", "1234567"),
     ] {
         let (resources, _) = deploy(&[(key, value)]);
         assert!(!resources.is_empty(), "{key}={value}");
@@ -167,7 +172,12 @@ fn concurrency_is_reserved_only_on_request() {
 fn every_environment_variable_is_text_and_no_condition_contains_an_empty_one() {
     for config in [
         vec![],
-        vec![("organization", "1234567"), ("telemetryDisabled", "true"), ("tracesSampleRate", "0.5")],
+        vec![
+            ("organization", "1234567"),
+            ("connectorId", "7654321"),
+            ("telemetryDisabled", "true"),
+            ("tracesSampleRate", "0.5"),
+        ],
     ] {
         let (resources, _) = deploy(&config);
         for function in of_type(&resources, "aws:lambda:Function") {
@@ -187,6 +197,54 @@ fn every_environment_variable_is_text_and_no_condition_contains_an_empty_one() {
         if !config.is_empty() {
             let grant = named(&resources, "iamGrant").properties_json();
             assert_eq!(grant["environment"]["variables"]["ORGANIZATION"], "1234567");
+            let feed = named(&resources, "feed").properties_json();
+            assert_eq!(feed["environment"]["variables"]["CONNECTOR_ID"], "7654321");
+        }
+    }
+}
+
+/// The domains: <https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html>,
+/// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html>,
+/// <https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/using-govcloud-endpoints.html> and
+/// <https://docs.aws.eu/general/latest/gr/endpoints.html>.
+#[test]
+fn addresses_in_the_console_are_those_of_the_partition() {
+    for (partition, domain) in [
+        ("aws", "eu-central-1.console.aws.amazon.com"),
+        ("aws-cn", "eu-central-1.console.amazonaws.cn"),
+        ("aws-us-gov", "eu-central-1.console.amazonaws-us-gov.com"),
+        ("aws-eusc", "eu-central-1.console.amazonaws-eusc.eu"),
+    ] {
+        let invoke = |token: &str, arguments: &Value| match token {
+            "aws:getPartition" => Ok(json!({"partition": partition, "id": partition})),
+            _ => invoke(token, arguments),
+        };
+        let mut evaluation = begin(&[]).expect("a program");
+        for name in evaluation.order().expect("an order") {
+            let resource = evaluation.resolve(&name, &invoke).expect("properties");
+            evaluation.set_outputs(&name, super::made(&resource)).expect("outputs");
+        }
+        let outputs = evaluation.outputs(&invoke).expect("outputs");
+        for output in ["dashboardUrl", "tracesUrl"] {
+            let url = outputs[output].as_str().expect("a text");
+            assert!(url.starts_with(&format!("https://{domain}/cloudwatch/")), "{partition}: {url}");
+        }
+    }
+}
+
+#[test]
+fn the_functions_may_simulate_policies_only_if_the_operator_permits_it() {
+    for (config, effect) in [(&[][..], "Deny"), (&[("simulateAccess", "true")], "Allow")] {
+        let (resources, _) = deploy(config);
+        let statements: Vec<Value> = of_type(&resources, "aws:iam:RolePolicy")
+            .filter_map(|policy| super::document(policy, "policy")["Statement"].as_array().cloned())
+            .flatten()
+            .filter(|statement| statement["Action"] == "iam:SimulatePrincipalPolicy")
+            .collect();
+        assert_eq!(statements.len(), 3, "iam-grant, iam-revoke and iam-reconcile");
+        for statement in statements {
+            assert_eq!(statement["Effect"], effect, "{config:?}");
+            assert_eq!(statement["Resource"], "arn:aws:iam::123456789012:role/*");
         }
     }
 }

@@ -217,9 +217,11 @@ fn config_reaches_what_it_is_about() {
         ("resourceOwners", r#"{"team:sales":["arn:aws:s3:::sales"]}"#),
         ("mode", "observe"),
         ("organization", "acme"),
+        ("connectorId", "aws-1"),
         ("revocationLimit", "7"),
         ("revocationLimitPercent", "3"),
         ("legacyGenerations", "false"),
+        ("simulateAccess", "true"),
         ("baseUrl", "https://dmm.example.com"),
     ];
     let (resources, _) = deploy(&config);
@@ -235,6 +237,7 @@ fn config_reaches_what_it_is_about() {
     for group in of_type(&resources, "aws:cloudwatch:LogGroup") {
         assert_eq!(group.properties_json()["retentionInDays"], 7);
     }
+    assert_eq!(property("feed", "environment")["variables"]["CONNECTOR_ID"], "aws-1");
     for function in ["iamGrant", "iamRevoke", "iamReconcile"] {
         let variables = property(function, "environment")["variables"].clone();
         assert_eq!(variables["ALLOWED_ROLES"], "data-*,/analytics/*");
@@ -249,6 +252,7 @@ fn config_reaches_what_it_is_about() {
             ("REVOCATION_LIMIT", "7"),
             ("REVOCATION_LIMIT_PERCENT", "3"),
             ("LEGACY_GENERATIONS", "false"),
+            ("SIMULATE_ACCESS", "true"),
         ] {
             assert_eq!(variables[variable], value, "{function}: {variable}");
         }

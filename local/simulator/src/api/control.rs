@@ -28,10 +28,10 @@ The vendor's API, with the header x-api-key:
   GET    {url}/api/events?lastEventId=...
   GET    {url}/api/access                 also /api/datacontracts, /api/datausageagreements
   POST   {url}/api/access/{{id}}/approve     also reject, cancel; DELETE {url}/api/access/{{id}}
-  GET    {url}/api/dataproducts           also /api/teams
+  GET    {url}/api/dataproducts           also /api/teams, /api/connectors
 
 The simulator itself, without a key:
-  GET    {url}/simulator                  the number of objects, and the state of each agreement
+  GET    {url}/simulator                  the number of objects, the connectors, and the state of each agreement
   POST   {url}/simulator/faults           {{\"method\": \"GET\", \"path\": \"/api/events\", \"skip\": 0, \"times\": 2, \"kind\": KIND}}
   DELETE {url}/simulator/faults
   POST   {url}/simulator/events           appends any JSON document to the feed

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Principal, World, WorldError, validate};
+use super::{Principal, World, WorldError, requests, validate};
 use crate::agreement::{AgreementKind, AgreementRef};
 
 /// A transition of the provisioning state. One variant per endpoint under `/api/access/{id}/provisioning/`.
@@ -103,7 +103,8 @@ impl World {
         by: Principal,
     ) -> Result<Value, WorldError> {
         let stored = self.provisioning(id)?;
-        validate::accept(validate::provisioning(report))?;
+        let request = format!("POST /api/access/{{id}}/provisioning/{}", transition.row().0);
+        validate::accept(requests::violations(&request, &Value::Object(report.clone())))?;
         let mut state = match stored {
             Some(Value::Object(state)) => state,
             _ => Map::new(),
@@ -125,7 +126,8 @@ impl World {
         by: Principal,
     ) -> Result<Value, WorldError> {
         let stored = self.provisioning(id)?.unwrap_or_default();
-        let mut violations = validate::provisioning(report);
+        let request = "PUT /api/access/{id}/provisioning";
+        let mut violations = requests::violations(request, &Value::Object(report.clone()));
         let transition = report.get("status").and_then(Value::as_str).and_then(Transition::of_status);
         let Some(transition) = transition else {
             violations.push(validate::violation("status", "must be one of the known provisioning states"));

@@ -1,10 +1,10 @@
-//! Validates bodies against the required members in the vendor's API description and in the two data product schemas.
+//! Validates documents against the required members in the vendor's API description and in the two data product schemas.
 
 use std::fmt;
 
 use jiff::civil::Date;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{WorldError, text};
 
@@ -110,23 +110,6 @@ pub(super) fn product(body: &Value, id: &str) -> Vec<Violation> {
         check.note("kind", "must be DataProduct, or dataProductSpecification must be given");
     }
     check.violations
-}
-
-pub(super) fn provisioning(report: &Map<String, Value>) -> Vec<Violation> {
-    let strings = ["platform", "executor", "reference", "diagnostics", "note"];
-    let wrong = strings.iter().filter(|name| !report.get(**name).is_none_or(nullable_text));
-    let mut violations: Vec<Violation> = wrong.map(|name| violation(*name, "must be a string")).collect();
-    let mut check = Check { body: &Value::Null, violations: Vec::new() };
-    check.properties("customProperties", report.get("customProperties"));
-    violations.append(&mut check.violations);
-    if !report.get("links").is_none_or(|links| links.is_null() || links.is_object()) {
-        violations.push(violation("links", "must be an object"));
-    }
-    violations
-}
-
-fn nullable_text(value: &Value) -> bool {
-    value.is_null() || value.is_string()
 }
 
 struct Check<'a> {

@@ -20,7 +20,7 @@ impl World {
         Ok(self.shown(found))
     }
 
-    /// Returns the number of objects, and the state of each agreement.
+    /// Returns the number of objects, the connectors, and the state of each agreement.
     pub(crate) fn overview(&self) -> Map<String, Value> {
         let agreements = AgreementKind::ALL.into_iter().flat_map(|kind| {
             let agreements = self.of_kind(kind).filter(|(_, agreement)| !is_document(agreement));
@@ -39,6 +39,7 @@ impl World {
         overview.insert("events".into(), self.events().len().into());
         overview.insert("teams".into(), self.teams.len().into());
         overview.insert("dataProducts".into(), self.products.len().into());
+        overview.insert("connectors".into(), self.connectors().into());
         overview.insert("agreements".into(), agreements.collect());
         overview
     }

@@ -4,6 +4,7 @@
 
 mod agreements;
 mod caller;
+mod connectors;
 mod failures;
 mod feed;
 mod provisioning;

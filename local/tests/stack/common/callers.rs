@@ -38,10 +38,16 @@ pub(crate) async fn as_subscriber(stack: &Stack, account: &str) -> Clients {
 
 /// Clients of a session of a consumer's role, which trusts nobody but a service until then.
 pub(crate) async fn as_consumer(stack: &Stack, role: &str) -> Clients {
+    let credentials = consumer_credentials(stack, role).await;
+    Clients::new(stack.aws_url(), &AwsAccount::default(), credentials)
+}
+
+/// The credentials of a session of a consumer's role, which trusts nobody but a service until then.
+pub(crate) async fn consumer_credentials(stack: &Stack, role: &str) -> Credentials {
     let trust = trust().to_string();
     let iam = &stack.view().clients().iam;
     iam.update_assume_role_policy().role_name(role).policy_document(trust).send().await.unwrap();
-    assume(stack, &format!("arn:aws:iam::{ACCOUNT}:role/{role}")).await
+    session(stack, &format!("arn:aws:iam::{ACCOUNT}:role/{role}")).await
 }
 
 /// The trust policy of a role that everybody in the account may assume whose own policies allow it.
@@ -55,12 +61,15 @@ fn trust() -> Value {
 }
 
 async fn assume(stack: &Stack, role_arn: &str) -> Clients {
+    Clients::new(stack.aws_url(), &AwsAccount::default(), session(stack, role_arn).await)
+}
+
+async fn session(stack: &Stack, role_arn: &str) -> Credentials {
     let sts = &stack.view().clients().sts;
     let assumed = sts.assume_role().role_arn(role_arn).role_session_name("test").send().await.unwrap();
     let key = assumed.credentials.unwrap();
     let token = Some(key.session_token);
-    let credentials = Credentials::new(key.access_key_id, key.secret_access_key, token, None, "test");
-    Clients::new(stack.aws_url(), &AwsAccount::default(), credentials)
+    Credentials::new(key.access_key_id, key.secret_access_key, token, None, "test")
 }
 
 /// Fails unless AWS denied the call.

@@ -4,6 +4,7 @@ pub(crate) mod callers;
 pub(crate) mod evidence;
 pub(crate) mod faults;
 pub(crate) mod operator;
+pub(crate) mod signed;
 pub(crate) mod truth;
 
 use std::collections::BTreeMap;

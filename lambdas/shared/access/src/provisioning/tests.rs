@@ -30,6 +30,11 @@ fn access(provisioning: &Value) -> Agreement {
     agreement(AgreementKind::Access, &json!({ "provisioning": provisioning }))
 }
 
+/// The report without a trace and without anything that is stored.
+fn reported(agreement: &Agreement, state: &ProvisioningState) -> Option<ProvisioningReport> {
+    report(agreement, state, &Details::new(&Home::default()))
+}
+
 fn provisioned(roles: &[&str]) -> ProvisioningState {
     let agreement = AgreementRef { kind: AgreementKind::DataUsageAgreement, id: "a1".to_owned() };
     let entitlement =
@@ -73,23 +78,25 @@ fn an_access_is_reported_once_per_state_and_cause() {
             json!({ "status": "deprovisioning-failed", "diagnostics": "denied" }),
         ),
     ];
-    for (state, transition, reported) in &cases {
-        let report = report(&access(&Value::Null), state).unwrap();
+    for (state, transition, already) in &cases {
+        let report = reported(&access(&Value::Null), state).unwrap();
         assert_eq!(report.transition.as_str(), *transition);
         for (other, _, current) in &cases {
             assert_eq!(
-                super::report(&access(current), state).is_none(),
+                reported(&access(current), state).is_none(),
                 other == state,
                 "{state:?} after {current}"
             );
         }
-        assert_eq!(super::report(&access(reported), state), None);
+        assert!(!is_news(&access(already), state));
     }
     let moved =
         json!({ "status": "provisioned", "reference": "policy DMM_DataUsageAgreement_a1 on role old" });
-    assert!(report(&access(&moved), &provisioned(&["consumer"])).is_some());
+    assert!(reported(&access(&moved), &provisioned(&["consumer"])).is_some());
     let other = json!({ "status": "provisioning-failed", "diagnostics": "another reason" });
-    assert!(report(&access(&other), &ProvisioningState::ProvisioningFailed("no role".to_owned())).is_some());
+    assert!(
+        reported(&access(&other), &ProvisioningState::ProvisioningFailed("no role".to_owned())).is_some()
+    );
 }
 
 #[test]
@@ -179,9 +186,62 @@ fn an_older_agreement_with_the_right_marks_is_not_written() {
 
 #[test]
 fn a_report_names_every_place() {
-    let report = report(&access(&Value::Null), &provisioned(&["r2", "r1"])).unwrap();
+    let report = reported(&access(&Value::Null), &provisioned(&["r2", "r1"])).unwrap();
     assert_eq!(
         report.reference.as_deref(),
         Some("policy DMM_DataUsageAgreement_a1 on role r1, policy DMM_DataUsageAgreement_a1 on role r2")
     );
+}
+
+#[test]
+fn a_report_links_to_the_trace_and_the_role_and_says_what_was_granted() {
+    let agreement = AgreementRef { kind: AgreementKind::Access, id: "a1".to_owned() };
+    let document = Document::from(json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::orders" },
+        { "Effect": "Allow", "Action": "s3:GetObject", "Resource": ["arn:aws:s3:::orders/*", "arn:aws:s3:::orders"] },
+        { "Effect": "Allow", "Action": "glue:GetCatalog", "Resource": "*" },
+    ] }));
+    let place = place("consumer", &agreement);
+    let entitlement = Entitlement { place: place.clone(), permission: document.into() };
+    let provisioned = ProvisioningState::Provisioned([entitlement].into_iter().collect());
+    let home = Home { region: "eu-central-1".to_owned(), ..Home::default() };
+    let details = Details {
+        trace: Some("1-58406520-a006649127e371903a2de979".to_owned()),
+        mechanisms: BTreeMap::from([(place, Mechanism::Managed)]),
+        ..Details::new(&home)
+    };
+    let body = report(&access(&Value::Null), &provisioned, &details).unwrap().body();
+    let host = "https://eu-central-1.console.aws.amazon.com";
+    assert_eq!(
+        body["links"],
+        json!({
+            "Role consumer in AWS IAM":
+                format!("{host}/iam/home?region=eu-central-1#/roles/details/consumer?section=permissions"),
+            "Trace in AWS X-Ray":
+                format!("{host}/cloudwatch/home?region=eu-central-1#xray:traces/1-58406520-a006649127e371903a2de979"),
+        })
+    );
+    assert_eq!(
+        body["customProperties"],
+        json!([
+            { "property": "policyName", "value": "DMM_Access_a1" },
+            { "property": "mechanism", "value": "managed" },
+            { "property": "resources", "value": "arn:aws:s3:::orders, arn:aws:s3:::orders/*" },
+        ])
+    );
+    // A failure has the trace, and nothing that would replace what was granted before.
+    let failed = ProvisioningState::ProvisioningFailed("no role".to_owned());
+    let body = report(&access(&Value::Null), &failed, &details).unwrap().body();
+    assert_eq!(body["links"].as_object().unwrap().len(), 1);
+    assert_eq!(body.get("customProperties"), None);
+}
+
+#[test]
+fn other_details_are_no_reason_for_another_report() {
+    let state = provisioned(&["consumer"]);
+    let stored =
+        json!({ "status": "provisioned", "reference": "policy DMM_DataUsageAgreement_a1 on role consumer" });
+    let home = Home::default();
+    let details = Details { trace: Some("1-2-3".to_owned()), ..Details::new(&home) };
+    assert_eq!(report(&access(&stored), &state, &details), None);
 }

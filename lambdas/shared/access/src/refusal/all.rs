@@ -41,6 +41,12 @@ fn all() -> Vec<Refusal> {
         Refusal::OtherPartition { role: role.clone(), field: of_server.clone() },
         Refusal::RoleFull { role: role.clone() },
         Refusal::AccountFull,
+        Refusal::AccessDenied {
+            role: role.clone(),
+            action: text("s3:GetObject"),
+            resource: arn.clone(),
+            by: DeniedBy::Boundary,
+        },
         Refusal::RoleUnmodifiable { role },
         Refusal::DocumentRejected,
         Refusal::DocumentTooLarge { limit: 10_240 },

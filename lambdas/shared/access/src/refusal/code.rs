@@ -22,6 +22,7 @@ impl Refusal {
             Refusal::RoleFull { .. } => "RoleFull",
             Refusal::AccountFull => "AccountFull",
             Refusal::RoleUnmodifiable { .. } => "RoleUnmodifiable",
+            Refusal::AccessDenied { .. } => "AccessDenied",
             Refusal::DocumentTooLarge { .. } => "DocumentTooLarge",
             Refusal::DocumentRejected => "DocumentRejected",
             Refusal::ProviderUnknown => "ProviderUnknown",

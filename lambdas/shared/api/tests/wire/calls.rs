@@ -1,7 +1,7 @@
 use dmm_api::{ApiError, Client};
-use dmm_mesh::{AgreementKind, AgreementRef, Consumer, ProvisioningReport, ProvisioningTransition};
+use dmm_mesh::{AgreementKind, AgreementRef, Consumer};
 use serde_json::{Value, json};
-use wiremock::matchers::{body_json, header, method, path, query_param, query_param_is_missing};
+use wiremock::matchers::{header, method, path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{Keys, QUICK, client, client_with, fixture, problem};
@@ -15,7 +15,7 @@ async fn answers(server: &MockServer, address: &str, answer: ResponseTemplate) {
 }
 
 /// A server that answers everything as the API answers what does not exist.
-async fn without_anything() -> MockServer {
+pub(crate) async fn without_anything() -> MockServer {
     let server = MockServer::start().await;
     let nothing = problem(404, "The requested resource was not found.");
     Mock::given(wiremock::matchers::any()).respond_with(nothing).with_priority(9).mount(&server).await;
@@ -34,7 +34,7 @@ fn data_contract(id: &str) -> Value {
     document
 }
 
-async fn asked(server: &MockServer) -> Vec<String> {
+pub(crate) async fn asked(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.expect("recorded requests");
     requests.iter().map(|request| format!("{} {}", request.method, request.url.path())).collect()
 }
@@ -217,74 +217,6 @@ async fn an_id_remains_one_segment_of_the_address() {
         assert!(matches!(error, ApiError::InvalidId { .. }) && !error.is_retryable(), "{error:?}");
     }
     assert_eq!(asked(&server).await.len(), 1);
-}
-
-#[tokio::test]
-async fn every_transition_of_a_grant_has_its_address() {
-    let server = MockServer::start().await;
-    Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
-    let client = client(&server);
-    for transition in [
-        ProvisioningTransition::ProvisioningStarted,
-        ProvisioningTransition::ProvisioningSucceeded,
-        ProvisioningTransition::ProvisioningFailed,
-        ProvisioningTransition::DeprovisioningStarted,
-        ProvisioningTransition::DeprovisioningSucceeded,
-        ProvisioningTransition::DeprovisioningFailed,
-    ] {
-        let report = ProvisioningReport { transition, reference: None, diagnostics: None };
-        client.report_provisioning("a 1", &report).await.expect("a report");
-    }
-    let expected = [
-        "POST /api/access/a%201/provisioning/provisioning-started",
-        "POST /api/access/a%201/provisioning/provisioning-succeeded",
-        "POST /api/access/a%201/provisioning/provisioning-failed",
-        "POST /api/access/a%201/provisioning/deprovisioning-started",
-        "POST /api/access/a%201/provisioning/deprovisioning-succeeded",
-        "POST /api/access/a%201/provisioning/deprovisioning-failed",
-    ];
-    assert_eq!(asked(&server).await, expected);
-}
-
-async fn accepts_report(body: Value, report: ProvisioningReport) {
-    let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .and(header("content-type", "application/json"))
-        .and(header("x-api-key", "k3y"))
-        .and(body_json(body))
-        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"status": "provisioned"})))
-        .expect(1)
-        .mount(&server)
-        .await;
-    client(&server).report_provisioning("a", &report).await.expect("a report");
-}
-
-#[tokio::test]
-async fn a_report_contains_what_is_known_and_no_nulls() {
-    let (platform, executor) = ("aws", "Data Mesh Manager AWS integration");
-    let reference = Some("arn:aws:iam::123456789012:role/r".to_owned());
-    let diagnostics = Some("The role does not exist.".to_owned());
-    let transition = ProvisioningTransition::ProvisioningSucceeded;
-    accepts_report(
-        json!({"platform": platform, "executor": executor, "reference": "arn:aws:iam::123456789012:role/r"}),
-        ProvisioningReport { transition, reference, diagnostics: None },
-    )
-    .await;
-    let transition = ProvisioningTransition::ProvisioningFailed;
-    accepts_report(
-        json!({"platform": platform, "executor": executor, "diagnostics": "The role does not exist."}),
-        ProvisioningReport { transition, reference: None, diagnostics },
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn a_report_on_a_deleted_access_is_not_found() {
-    let server = without_anything().await;
-    let transition = ProvisioningTransition::DeprovisioningSucceeded;
-    let report = ProvisioningReport { transition, reference: None, diagnostics: None };
-    let error = client(&server).report_provisioning("gone", &report).await.expect_err("an error");
-    assert!(error.is_not_found() && !error.is_retryable(), "{error:?}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod calls;
 mod deadline;
 mod key;
 mod pages;
+mod reports;
 mod retries;
 mod support;
 mod trust;

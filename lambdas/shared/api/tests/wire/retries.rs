@@ -96,7 +96,7 @@ async fn reports_and_puts_are_retried_too() {
     }
     let client = client(&server);
     let transition = ProvisioningTransition::ProvisioningStarted;
-    let report = ProvisioningReport { transition, reference: None, diagnostics: None };
+    let report = ProvisioningReport { transition, ..crate::reports::report() };
     client.report_provisioning("a", &report).await.expect("a report");
     let agreement = agreement();
     let raw = ResponseTemplate::new(200).set_body_json(agreement.raw());

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::gate::Gate;
 use crate::inputs::{ConsumerRole, Provided, read_consumer, read_provider};
 use crate::ports::{Agreements, Places, Reporter, Resources, Roles};
+use crate::proof::Proof;
 use crate::trace;
 
 /// Makes AWS match agreements, after any event about them and in any order.
@@ -34,6 +35,8 @@ pub struct Converger<'a> {
     pub resources: &'a dyn Resources,
     /// Reads and writes entitlements.
     pub places: &'a dyn Places,
+    /// Finds out whether what was written is in effect.
+    pub proof: Proof<'a>,
     /// Holds the grant records.
     pub records: &'a dyn ObjectStore,
     /// The limits on what may be given.

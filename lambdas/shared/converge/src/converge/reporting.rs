@@ -1,21 +1,27 @@
 //! Reports to Data Mesh Manager.
 
-use dmm_access::provisioning::{self, ProvisioningState};
+use dmm_access::provisioning::{self, Details, ProvisioningState};
 use dmm_mesh::{Agreement, AgreementKind};
 
 use super::converger::Converger;
 use crate::error::Error;
 
 impl Converger<'_> {
+    /// What a report of this run says besides the state.
+    pub(super) fn details(&self) -> Details<'_> {
+        Details { trace: dmm_telemetry::xray_trace_id(), ..Details::new(self.guardrails.home()) }
+    }
+
     /// Reports the state, unless the agreement already has it. Returns whether a report was sent.
     pub(super) async fn report(
         &self,
         agreement: &Agreement,
         state: &ProvisioningState,
+        details: &Details<'_>,
     ) -> Result<bool, Error> {
         let reference = &agreement.reference;
         let sent = if reference.kind == AgreementKind::Access {
-            let Some(report) = provisioning::report(agreement, state) else { return Ok(false) };
+            let Some(report) = provisioning::report(agreement, state, details) else { return Ok(false) };
             self.reporter.report_provisioning(&reference.id, &report).await
         } else {
             let Some(marks) = provisioning::marks(agreement, state) else { return Ok(false) };
@@ -44,7 +50,7 @@ impl Converger<'_> {
         } else {
             ProvisioningState::DeprovisioningFailed(reason)
         };
-        if let Err(error) = self.report(agreement, &state).await {
+        if let Err(error) = self.report(agreement, &state, &self.details()).await {
             tracing::warn!(agreement = %agreement.reference, error = %error, "the failure could not be reported");
         }
     }

@@ -10,6 +10,7 @@ mod contract;
 mod evidence;
 mod orders;
 mod planted;
+mod proof;
 mod world;
 use world::{World, document};
 

@@ -341,6 +341,8 @@ impl<'a> Pass<'a> {
         };
         // An agreement that is as it should be costs no span, and neither does one that was refused before.
         let is_worth_exporting = |result: &Result<Convergence, Error>| match result {
+            // The report names the trace.
+            Ok(Convergence { reported: true, .. }) => true,
             Ok(Convergence { outcome: Outcome::Unchanged, .. }) => false,
             Ok(Convergence { outcome: Outcome::Refused(_), had_access, .. }) => *had_access,
             Ok(_) | Err(_) => true,

@@ -17,7 +17,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::{AwsError, ListError};
-use crate::ports::{Attached, InlinePolicies, ManagedPolicies, ManagedPolicyList, Put, RoleList, Roles};
+use crate::ports::{
+    Attached, Decision, InlinePolicies, ManagedPolicies, ManagedPolicyList, Put, RoleList, Roles, Simulation,
+};
 
 /// Limits the rate of calls to IAM.
 pub struct RateLimited<R> {
@@ -65,6 +67,13 @@ impl<R> RateLimited<R> {
 impl<R: Roles> Roles for RateLimited<R> {
     async fn role(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         self.call(|iam| iam.role(name)).await
+    }
+}
+
+#[async_trait]
+impl<R: Simulation> Simulation for RateLimited<R> {
+    async fn decide(&self, role: &RoleName, document: &Document) -> Result<Decision, AwsError> {
+        self.call(|iam| iam.decide(role, document)).await
     }
 }
 

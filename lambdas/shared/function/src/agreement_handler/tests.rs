@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::wiring::http_client;
 use dmm_access::arn::Arn;
+use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, Place};
 use dmm_access::guardrails::GuardrailSettings;
 use dmm_access::ownership::ResourceFacts;
+use dmm_access::provisioning::Mechanism;
 use dmm_access::role::{Role, RoleName};
 use dmm_converge::error::AwsError;
 use dmm_converge::ports::Put;
@@ -53,6 +55,13 @@ impl Places for Silent {
 }
 
 #[async_trait]
+impl ReadBack for Silent {
+    async fn mechanism(&self, _: &Place, _: &Document) -> Result<Option<Mechanism>, AwsError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
 impl ObjectStore for Silent {
     async fn get(&self, _: &str) -> Result<Option<Object>, StateError> {
         std::future::pending().await
@@ -81,6 +90,8 @@ fn handler() -> AgreementHandler {
         roles: Arc::new(Silent),
         resources: Arc::new(Silent),
         places: Arc::new(Silent),
+        read_back: Arc::new(Silent),
+        simulation: None,
         records: Arc::new(Silent),
         guardrails,
         stack: "dmm-test".parse().unwrap(),

@@ -9,7 +9,8 @@ use dmm_converge::{Brake, Mode};
 use super::variables::{
     ALLOWED_RESOURCE_ACCOUNTS, ALLOWED_ROLES, LEGACY_GENERATIONS, MANAGED_POLICY_ARN_PREFIX, MODE,
     OPT_IN_PATH, ORGANIZATION, OWN_RESOURCES, PROTECTED_ROLES, RESOURCE_OWNERS, RESOURCE_OWNERSHIP,
-    REVOCATION_LIMIT, REVOCATION_LIMIT_PERCENT, ROLE_OWNERSHIP, SCAN_ROLES, SERVED_ACCOUNTS, STATE_BUCKET,
+    REVOCATION_LIMIT, REVOCATION_LIMIT_PERCENT, ROLE_OWNERSHIP, SCAN_ROLES, SERVED_ACCOUNTS, SIMULATE_ACCESS,
+    STATE_BUCKET,
 };
 use super::{ApiConfig, ConfigError, aws};
 use crate::environment::Environment;
@@ -38,6 +39,8 @@ pub struct AgreementConfig {
     pub organization: Option<String>,
     /// `LEGACY_GENERATIONS`: whether data contracts and data usage agreements count as agreements, too.
     pub legacy_generations: bool,
+    /// `SIMULATE_ACCESS`: whether IAM's simulator is asked before an access is reported as provisioned.
+    pub simulate_access: bool,
 }
 
 /// The configuration of `iam-reconcile`.
@@ -93,6 +96,7 @@ impl AgreementConfig {
             },
             organization: environment.optional(&ORGANIZATION)?,
             legacy_generations: environment.flag_or(&LEGACY_GENERATIONS, true)?,
+            simulate_access: environment.flag_or(&SIMULATE_ACCESS, false)?,
         })
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::environment::tests::with;
 
 /// What Lambda and `pulumi/Pulumi.yaml` set for all functions together.
-const COMPLETE: [(&str, &str); 26] = [
+const COMPLETE: [(&str, &str); 28] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
     ("AWS_REGION", "eu-central-1"),
@@ -15,6 +15,7 @@ const COMPLETE: [(&str, &str); 26] = [
     ("AWS_SESSION_TOKEN", "t0ken"),
     ("ALLOWED_RESOURCE_ACCOUNTS", "123456789012"),
     ("ALLOWED_ROLES", "consumer-*,/data/*"),
+    ("CONNECTOR_ID", "aws-1"),
     ("DEAD_LETTER_QUEUE_URL", "https://sqs.example.com/1/dead.fifo"),
     ("DMM_API_KEY_SECRET_ID", "dmm/api-key"),
     ("DMM_BASE_URL", "https://api.example.com/"),
@@ -33,6 +34,7 @@ const COMPLETE: [(&str, &str); 26] = [
     ("ROLE_OWNERSHIP", "off"),
     ("SCAN_ROLES", "true"),
     ("SERVED_ACCOUNTS", "123456789012,210987654321"),
+    ("SIMULATE_ACCESS", "true"),
     ("STATE_BUCKET", "state"),
 ];
 
@@ -100,6 +102,7 @@ fn an_invalid_value_is_named_with_its_variable() {
         ("REVOCATION_LIMIT_PERCENT", "101"),
         ("ROLE_OWNERSHIP", "on"),
         ("SCAN_ROLES", "yes"),
+        ("SIMULATE_ACCESS", "1"),
         ("SERVED_ACCOUNTS", "210987654321"),
         ("SERVED_ACCOUNTS", "12345"),
         ("SSL_CERT_FILE", "/no/such/file.pem"),
@@ -109,6 +112,8 @@ fn an_invalid_value_is_named_with_its_variable() {
     }
     let error = read("EVENTS_QUEUE_URL", Some("https://sqs.example.com/1/q"), FeedConfig::read);
     assert!(error.expect_err("not FIFO").contains("EVENTS_QUEUE_URL"));
+    let error = read("CONNECTOR_ID", Some("a/b"), FeedConfig::read).expect_err("a slash");
+    assert!(error.contains("CONNECTOR_ID") && error.contains("slash"), "{error}");
     let error = read("DEAD_LETTER_QUEUE_URL", Some("https://sqs.example.com/1/q"), RouterConfig::read);
     assert!(error.expect_err("not FIFO").contains("DEAD_LETTER_QUEUE_URL"));
 }
@@ -155,11 +160,13 @@ fn every_variable_reaches_its_field() {
     assert_eq!(agreement.brake, Brake { limit: 3, percent: 7 });
     assert_eq!(agreement.organization.as_deref(), Some("acme"));
     assert!(!agreement.legacy_generations);
+    assert!(agreement.simulate_access);
     let config = read("", None, FeedConfig::read).unwrap();
     assert_eq!(
         (config.events_queue_url.as_str(), config.state_bucket.as_str()),
         (complete("EVENTS_QUEUE_URL"), "state")
     );
+    assert_eq!(config.connector_id, Some(complete("CONNECTOR_ID").parse().unwrap()));
     let config = read("", None, RouterConfig::read).unwrap();
     assert_eq!(
         (config.event_bus_name.as_str(), config.dead_letter_queue_url.as_str()),
@@ -172,9 +179,11 @@ fn what_is_not_set_has_its_documented_default() {
     let config = |name| read(name, None, AgreementConfig::read).unwrap();
     assert_eq!(config("MODE").mode, Mode::Enforce);
     assert!(config("LEGACY_GENERATIONS").legacy_generations);
+    assert!(!config("SIMULATE_ACCESS").simulate_access);
     assert_eq!(config("ORGANIZATION").organization, None);
     assert_eq!(config("REVOCATION_LIMIT").brake, Brake { limit: 10, percent: 7 });
     assert_eq!(config("REVOCATION_LIMIT_PERCENT").brake, Brake { limit: 3, percent: 5 });
+    assert_eq!(read("CONNECTOR_ID", None, FeedConfig::read).unwrap().connector_id, None);
     // The owners of resources and roles are required.
     for name in ["RESOURCE_OWNERSHIP", "ROLE_OWNERSHIP"] {
         let required = read(name, Some("require"), AgreementConfig::read).unwrap();

@@ -29,6 +29,11 @@ pub(super) const AWS_SESSION_TOKEN: Variable = Variable {
     name: "AWS_SESSION_TOKEN",
     meaning: "the session token of the function's role, as Lambda does",
 };
+pub(super) const CONNECTOR_ID: Variable = Variable {
+    name: "CONNECTOR_ID",
+    meaning: "the id under which Data Mesh Manager lists this stack among its connectors, such as aws-production, or leave it \
+              unset",
+};
 pub(super) const DEAD_LETTER_QUEUE_URL: Variable = Variable {
     name: "DEAD_LETTER_QUEUE_URL",
     meaning: "the URL of the SQS FIFO queue for messages that can never be published",
@@ -106,6 +111,10 @@ pub(super) const SERVED_ACCOUNTS: Variable = Variable {
 };
 pub(super) const STATE_BUCKET: Variable =
     Variable { name: "STATE_BUCKET", meaning: "the name of the S3 bucket for the state" };
+pub(super) const SIMULATE_ACCESS: Variable = Variable {
+    name: "SIMULATE_ACCESS",
+    meaning: "true if the functions may ask IAM's simulator whether an access is allowed, or to false",
+};
 /// The roots that are trusted besides the public ones, for Data Mesh Manager and OTLP endpoints.
 pub(crate) const SSL_CERT_FILE: Variable = Variable {
     name: "SSL_CERT_FILE",

@@ -84,6 +84,8 @@ metrics! {
     EVENTS_QUEUED = "EventsQueued", Count, &[];
     /// events that a run stored in quarantine
     EVENTS_QUARANTINED = "EventsQuarantined", Count, &[];
+    /// heartbeats of the connector that Data Mesh Manager did not accept; only with `connectorId`
+    HEARTBEATS_FAILED = "HeartbeatsFailed", Count, &[];
     /// events of a batch that the bus accepted
     EVENTS_PUBLISHED = "EventsPublished", Count, &[];
     /// events of a batch that can never be published

@@ -2,7 +2,7 @@
 //! test decides which run continues when, and where a run is interrupted.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard};
@@ -13,6 +13,7 @@ use dmm_access::document::Document;
 use dmm_access::entitlement::{Permission, RolePolicy};
 use dmm_access::guardrails::Guardrails;
 use dmm_access::ownership::ResourceFacts;
+use dmm_access::provisioning::Mechanism;
 use dmm_access::refusal::Refusal;
 use dmm_access::role::{Role, RoleName};
 use dmm_access::stack::Stack;
@@ -29,7 +30,8 @@ use crate::brake::Revocation;
 use crate::conflict::NO_WAIT;
 use crate::error::{AwsError, MeshError};
 use crate::gate::Gate;
-use crate::ports::{Agreements, Places, Put, Reporter, Resources, Roles};
+use crate::ports::{Agreements, Decision, Places, Put, ReadBack, Reporter, Resources, Roles, Simulation};
+use crate::proof::Proof;
 
 type Change = Box<dyn FnOnce(&mut State) + Send>;
 
@@ -55,6 +57,10 @@ pub(super) struct State {
     pub(super) rejection: Option<Refusal>,
     /// The documents that are not rejected nevertheless.
     pub(super) accepted: Vec<Document>,
+    /// How often AWS does not show what was written.
+    pub(super) invisible: usize,
+    /// What IAM decides about the access, one after the other; it is allowed after that.
+    pub(super) decisions: VecDeque<Decision>,
     /// Whether the brake holds revocations up, and how often it was asked.
     pub(super) brake: bool,
     pub(super) asked: Vec<Revocation>,
@@ -67,6 +73,8 @@ pub(super) struct World {
     state: Mutex<State>,
     guardrails: Guardrails,
     stack: Stack,
+    /// Whether IAM's simulator is asked.
+    pub(super) simulates: bool,
 }
 
 pub(super) fn reference(kind: AgreementKind) -> AgreementRef {
@@ -100,8 +108,12 @@ pub(super) fn document(prefix: &str) -> Document {
 impl World {
     /// An active agreement of this kind from the port of `orders` for the role `consumer`.
     pub(super) fn new(kind: AgreementKind) -> World {
-        let world =
-            World { state: Mutex::new(State::default()), guardrails: guardrails(&[]), stack: stack() };
+        let world = World {
+            state: Mutex::new(State::default()),
+            guardrails: guardrails(&[]),
+            stack: stack(),
+            simulates: false,
+        };
         let mut state = world.state();
         state.agreements.insert(
             (kind, "a1".to_owned()),
@@ -135,6 +147,7 @@ impl World {
             roles: self,
             resources: self,
             places: self,
+            proof: Proof { read_back: self, simulation: self.simulates.then_some(self), backoff: NO_WAIT },
             records: self,
             guardrails: &self.guardrails,
             stack: &self.stack,
@@ -323,6 +336,23 @@ impl Resources for World {
     async fn facts(&self, arns: &BTreeSet<Arn>) -> Result<BTreeMap<Arn, ResourceFacts>, AwsError> {
         let facts = ResourceFacts { exists: true, ..ResourceFacts::default() };
         Ok(arns.iter().map(|arn| (arn.clone(), facts.clone())).collect())
+    }
+}
+
+#[async_trait::async_trait]
+impl ReadBack for World {
+    async fn mechanism(&self, _: &Place, _: &Document) -> Result<Option<Mechanism>, AwsError> {
+        let mut state = self.state();
+        let is_visible = state.invisible == 0;
+        state.invisible = state.invisible.saturating_sub(1);
+        Ok(is_visible.then_some(Mechanism::Managed))
+    }
+}
+
+#[async_trait::async_trait]
+impl Simulation for World {
+    async fn decide(&self, _: &RoleName, _: &Document) -> Result<Decision, AwsError> {
+        Ok(self.state().decisions.pop_front().unwrap_or(Decision::Allowed))
     }
 }
 

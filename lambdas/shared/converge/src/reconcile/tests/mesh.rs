@@ -13,6 +13,7 @@ use dmm_access::guardrails::Guardrails;
 use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::name::PolicyName;
 use dmm_access::ownership::ResourceFacts;
+use dmm_access::provisioning::Mechanism;
 use dmm_access::record::{GrantState, Notes};
 use dmm_access::role::RoleName;
 use dmm_access::stack::Stack;
@@ -28,7 +29,8 @@ use crate::changes::Recorded;
 use crate::conflict::NO_WAIT;
 use crate::error::{AwsError, ListError, MeshError};
 use crate::gate::Open;
-use crate::ports::{Agreements, Places, Put, Reporter, Resources, Roles};
+use crate::ports::{Agreements, Places, Put, ReadBack, Reporter, Resources, Roles};
+use crate::proof::Proof;
 use crate::uninstall::OptionalMesh;
 
 /// The number of agreements on a page.
@@ -213,6 +215,7 @@ impl Mesh {
             roles: self,
             resources: self,
             places: self,
+            proof: Proof { read_back: self, simulation: None, backoff: NO_WAIT },
             records: &self.records,
             guardrails: &self.guardrails,
             stack: &self.stack,
@@ -222,6 +225,7 @@ impl Mesh {
         };
         if let Some(dry_run) = dry_run {
             (converger.reporter, converger.places, converger.records) = (dry_run, dry_run, dry_run);
+            converger.proof.read_back = dry_run;
         }
         Reconciler {
             converger,
@@ -389,6 +393,13 @@ impl Places for Mesh {
         let names = state.policies.keys().filter(|(on, _)| on == role.as_str());
         let agreements = names.filter_map(|(_, name)| PolicyName::agreement(name));
         Ok(agreements.map(|agreement| (agreement.clone(), place(role.as_str(), &agreement))).collect())
+    }
+}
+
+#[async_trait]
+impl ReadBack for Mesh {
+    async fn mechanism(&self, _: &Place, _: &Document) -> Result<Option<Mechanism>, AwsError> {
+        Ok(Some(Mechanism::Inline))
     }
 }
 
