@@ -72,6 +72,22 @@ pub struct Records {
     pub unreadable: Vec<String>,
 }
 
+/// The records as they are stored, by key.
+///
+/// # Errors
+///
+/// [`CliError`] if the bucket cannot be read.
+pub async fn stored(stack: &Stack) -> Result<Vec<(String, Vec<u8>)>, CliError> {
+    let mut records = Vec::new();
+    for key in objects::keys(stack, PREFIX).await? {
+        // It may be deleted between the two calls.
+        if let Some(body) = objects::get(stack, &key).await? {
+            records.push((key, body));
+        }
+    }
+    Ok(records)
+}
+
 impl Records {
     /// Reads all records.
     ///
@@ -80,14 +96,14 @@ impl Records {
     /// [`CliError`] if the bucket cannot be read. A record that cannot be read is not an error.
     pub async fn read(stack: &Stack) -> Result<Records, CliError> {
         let mut records = Records::default();
-        for key in objects::keys(stack, PREFIX).await? {
-            let Some(body) = objects::get(stack, &key).await? else { continue };
+        for (key, body) in stored(stack).await? {
             records.add(key, &body);
         }
         Ok(records)
     }
 
-    fn add(&mut self, key: String, body: &[u8]) {
+    /// Adds a record with this key.
+    pub fn add(&mut self, key: String, body: &[u8]) {
         let record = strict::read(body).ok().and_then(|value| serde_json::from_value::<Record>(value).ok());
         let Some(Record { agreement, granted, former, updated_at }) = record else {
             self.unreadable.push(key);
