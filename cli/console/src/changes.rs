@@ -55,6 +55,12 @@ pub struct History {
 }
 
 impl History {
+    /// A history in which no policy exists yet, so that the first look reports every policy as new.
+    #[must_use]
+    pub fn from_nothing() -> History {
+        History { known: Some(BTreeMap::new()), changes: Vec::new() }
+    }
+
     /// Compares what IAM holds now with the last look. Returns the new changes, none for the first look.
     pub fn look(&mut self, roles: &[Role], now: Timestamp) -> Vec<Change> {
         let policies = roles.iter().flat_map(|role| &role.policies);
@@ -138,6 +144,12 @@ mod tests {
 
     fn allow(actions: &[&str]) -> Value {
         json!({ "Statement": { "Action": actions, "Resource": "x" } })
+    }
+
+    #[test]
+    fn after_nothing_every_policy_is_new() {
+        let seen = History::from_nothing().look(&roles(&[("p", allow(&["a:A"]))]), Timestamp::UNIX_EPOCH);
+        assert_eq!(seen.iter().map(|change| change.kind).collect::<Vec<_>>(), [Happened::Granted]);
     }
 
     #[test]
