@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::browser::Tab;
+use crate::browser::Chromium;
 
 /// The file of axe-core, which `.ci/browser` fetches from the npm registry. It is not part of this repository.
 const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/axe-core/axe.min.js");
@@ -10,7 +10,7 @@ const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/axe-core
 const REQUIRED: &str = "REQUIRE_BROWSER";
 
 /// Checks the page as it is now.
-pub(crate) async fn assert_accessible(tab: &Tab) {
+pub(crate) async fn assert_accessible(tab: &Chromium) {
     let elements = tab.accessible().await;
     for (role, name) in &elements {
         let needs_a_name =

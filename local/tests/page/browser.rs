@@ -1,20 +1,19 @@
-//! A headless Chromium, and what a test does with a page in it.
+//! A headless Chromium, and what a test does with a page in it: over [WebDriver](https://www.w3.org/TR/webdriver2/), and with the
+//! commands of Chromium's developer tools that `ChromeDriver` passes on.
+//!
+//! The protocol is a few requests in JSON. A crate for it would have Cargo compile the AWS SDK once more, with other features of the
+//! crates that both use, or compile for minutes itself.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::accessibility::GetFullAxTreeParams;
-use chromiumoxide::cdp::browser_protocol::emulation::{MediaFeature, SetDeviceMetricsOverrideParams};
-use chromiumoxide::cdp::browser_protocol::input::{DispatchKeyEventParams, DispatchKeyEventType};
-use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
-use chromiumoxide::cdp::browser_protocol::page::CaptureScreenshotFormat;
-use chromiumoxide::cdp::js_protocol::runtime::{EvaluateParams, EventConsoleApiCalled, EventExceptionThrown};
-use chromiumoxide::page::ScreenshotParams;
-use chromiumoxide::{Browser, BrowserConfig, Page};
-use futures_util::StreamExt;
-use serde_json::Value;
-use tokio::task::JoinHandle;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 
 /// How long a test waits for a condition before it fails.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(3);
@@ -25,135 +24,120 @@ pub(crate) const REBOUND: &str = "rebound.example";
 /// The folder for screenshots. None are taken if it is not set.
 const SCREENSHOTS: &str = "DMM_SCREENSHOTS";
 
-/// A running browser. It ends when dropped.
+/// The member with which WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A running browser with one tab. It ends when dropped.
 pub(crate) struct Chromium {
-    browser: Browser,
-    handler: JoinHandle<()>,
+    http: Client,
+    /// The URL of the session.
+    session: String,
+    _driver: Child,
     _profile: tempfile::TempDir,
 }
 
-impl Drop for Chromium {
-    fn drop(&mut self) {
-        self.handler.abort();
-    }
+/// A key on the keyboard, with its code in WebDriver.
+#[derive(Clone, Copy)]
+pub(crate) enum Key {
+    Tab = 0xE004,
+    Enter = 0xE007,
+    Escape = 0xE00C,
+}
+
+/// Sends a command, and returns what the driver answers.
+async fn send(http: &Client, url: &str, body: &Value) -> Result<Value, String> {
+    let answer = http.post(url).json(body).send().await.unwrap();
+    let is_fine = answer.status().is_success();
+    let answer: Value = answer.json().await.unwrap();
+    if is_fine { Ok(answer["value"].clone()) } else { Err(answer.to_string()) }
 }
 
 impl Chromium {
     /// Starts the browser. Without one, there is nothing to test: prints so, or fails if `REQUIRE_BROWSER` is set.
     pub(crate) async fn start() -> Option<Chromium> {
-        let Some(program) = program() else {
-            let message = "The page is NOT tested, because Chromium is not installed. Run .ci/browser, or install Debian's package chromium.";
+        let (Some(driver), Some(program)) = (program("chromedriver"), program("chromium")) else {
+            let message = "The page is NOT tested, because Chromium or ChromeDriver is not installed. Run .ci/browser, which installs \
+                           Debian's packages.";
             assert!(std::env::var_os(REQUIRED).is_none(), "{message}");
-            // Standard error is captured while a test runs; this is not.
+            // Not captured, unlike what a test prints.
             std::fs::write("/dev/stderr", format!("WARNING: {message}\n")).unwrap();
             return None;
         };
-        let profile = tempfile::tempdir().unwrap();
-        let config = BrowserConfig::builder()
-            .chrome_executable(program)
-            .user_data_dir(profile.path())
-            .new_headless_mode()
-            // CI runs as root. The browser opens only pages of this test.
-            .no_sandbox()
-            .launch_timeout(TIMEOUT)
-            .request_timeout(TIMEOUT)
-            .viewport(None)
-            .window_size(1400, 1000)
-            .args([("host-resolver-rules", format!("MAP {REBOUND} 127.0.0.1").as_str())])
-            .build()
+        let mut driver = Command::new(driver)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
             .unwrap();
-        let (browser, mut handler) = Browser::launch(config).await.unwrap();
-        let handler = tokio::spawn(async move { while handler.next().await.is_some() {} });
-        Some(Chromium { browser, handler, _profile: profile })
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = loop {
+            let line = lines.next_line().await.unwrap().expect("the driver states its port");
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        // What the driver prints later must not fill the pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let profile = tempfile::tempdir().unwrap();
+        let arguments = [
+            "--headless=new".to_owned(),
+            // CI runs as root. The browser opens only pages of this test.
+            "--no-sandbox".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--window-size=1400,1000".to_owned(),
+            format!("--user-data-dir={}", profile.path().display()),
+            format!("--host-resolver-rules=MAP {REBOUND} 127.0.0.1"),
+        ];
+        let capabilities = json!({ "capabilities": { "alwaysMatch": {
+            "goog:chromeOptions": { "binary": program, "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        } } });
+        let base = format!("http://127.0.0.1:{port}/session");
+        let http = dmm_proxy::client(&base.parse().unwrap()).unwrap();
+        let session = send(&http, &base, &capabilities).await.unwrap();
+        let session = format!("{base}/{}", session["sessionId"].as_str().unwrap());
+        Some(Chromium { http, session, _driver: driver, _profile: profile })
     }
 
-    /// Opens a tab.
-    pub(crate) async fn tab(&self, url: &str) -> Tab {
-        let page = self.browser.new_page("about:blank").await.unwrap();
-        let problems = Arc::default();
-        page.enable_log().await.unwrap();
-        watch(&page, &problems).await;
-        page.goto(url).await.unwrap();
-        Tab { page, problems }
+    async fn command(&self, path: &str, body: Value) -> Result<Value, String> {
+        send(&self.http, &format!("{}/{path}", self.session), &body).await
     }
 
-    pub(crate) async fn close(mut self) {
-        self.browser.close().await.unwrap();
-        self.browser.wait().await.unwrap();
-    }
-}
-
-fn program() -> Option<PathBuf> {
-    let chosen = std::env::var_os("CHROMIUM").map(PathBuf::from);
-    let folders: Vec<PathBuf> =
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let found = names
-        .iter()
-        .find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| path.exists()));
-    chosen.or(found)
-}
-
-type Problems = Arc<Mutex<Vec<String>>>;
-
-/// Records errors of scripts, messages to the console, and what the browser complains about, such as a violated policy.
-async fn watch(page: &Page, problems: &Problems) {
-    let mut entries = page.event_listener::<EventEntryAdded>().await.unwrap();
-    let mut messages = page.event_listener::<EventConsoleApiCalled>().await.unwrap();
-    let mut exceptions = page.event_listener::<EventExceptionThrown>().await.unwrap();
-    let of_entries = Arc::clone(problems);
-    tokio::spawn(async move {
-        while let Some(entry) = entries.next().await {
-            of_entries.lock().unwrap().push(format!(
-                "{} {}",
-                entry.entry.text,
-                entry.entry.url.as_deref().unwrap_or_default()
-            ));
-        }
-    });
-    let of_messages = Arc::clone(problems);
-    tokio::spawn(async move {
-        while let Some(message) = messages.next().await {
-            of_messages.lock().unwrap().push(format!("console: {:?}", message.args));
-        }
-    });
-    let of_exceptions = Arc::clone(problems);
-    tokio::spawn(async move {
-        while let Some(exception) = exceptions.next().await {
-            of_exceptions.lock().unwrap().push(format!("exception: {:?}", exception.exception_details));
-        }
-    });
-}
-
-/// A tab with a page.
-pub(crate) struct Tab {
-    page: Page,
-    problems: Problems,
-}
-
-impl Tab {
-    /// What the browser has complained about.
-    pub(crate) fn problems(&self) -> Vec<String> {
-        self.problems.lock().unwrap().clone()
+    pub(crate) async fn close(self) {
+        self.http.delete(&self.session).send().await.unwrap();
     }
 
-    /// Opens another page in the tab.
+    /// Opens a page.
     pub(crate) async fn go(&self, url: &str) {
-        self.page.goto(url).await.unwrap();
+        self.command("url", json!({ "url": url })).await.unwrap();
     }
 
-    /// The value of an expression or a promise.
+    /// What scripts and the browser have complained about since the last call, such as a violated policy.
+    pub(crate) async fn problems(&self) -> Vec<String> {
+        let entries = self.command("se/log", json!({ "type": "browser" })).await.unwrap();
+        entries.as_array().unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    /// Carries out a command of the developer tools.
+    async fn tools(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.command("goog/cdp/execute", body).await.unwrap()
+    }
+
+    /// The value of an expression or a promise. A script of the developer tools is not subject to the page's policy.
     pub(crate) async fn value(&self, expression: &str) -> Value {
-        let asked =
-            EvaluateParams::builder().expression(expression).await_promise(true).return_by_value(true);
-        let found = self.page.evaluate_expression(asked.build().unwrap()).await;
-        let found = found.unwrap_or_else(|error| panic!("{expression}: {error}"));
-        found.value().cloned().unwrap_or_default()
+        let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let found = self.tools("Runtime.evaluate", asked).await;
+        assert!(found.get("exceptionDetails").is_none(), "{found:#}");
+        found.pointer("/result/value").cloned().unwrap_or_default()
     }
 
+    /// The text of an element, as a person sees it.
     pub(crate) async fn text(&self, selector: &str) -> String {
         let found =
-            self.value(&format!("document.querySelector({})?.innerText ?? ''", Value::from(selector))).await;
+            self.value(&format!("document.querySelector({})?.innerText ?? ''", json!(selector))).await;
         found.as_str().unwrap_or_default().to_owned()
     }
 
@@ -161,47 +145,36 @@ impl Tab {
     pub(crate) async fn wait(&self, expression: &str) {
         let end = tokio::time::Instant::now() + TIMEOUT;
         while self.value(&format!("Boolean({expression})")).await != Value::Bool(true) {
-            let shown = self.text("body").await;
-            assert!(
-                tokio::time::Instant::now() < end,
-                "still not true: {expression}\n{:?}\n{shown}",
-                self.problems()
-            );
+            if tokio::time::Instant::now() >= end {
+                panic!(
+                    "{}\n{:?}\nstill not true: {expression}",
+                    self.text("body").await,
+                    self.problems().await
+                );
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// Waits until the text of an element contains a text.
     pub(crate) async fn wait_for(&self, selector: &str, text: &str) {
-        let (selector, text) = (Value::from(selector), Value::from(text));
+        let (selector, text) = (json!(selector), json!(text));
         self.wait(&format!("document.querySelector({selector})?.innerText.includes({text})")).await;
     }
 
     pub(crate) async fn click(&self, selector: &str) {
-        let element = self.page.find_element(selector).await;
-        let element = element.unwrap_or_else(|error| panic!("{selector}: {error}"));
-        element.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        let found = self.command("element", json!({ "using": "css selector", "value": selector })).await;
+        let found = found.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        let path = format!("element/{}/click", found[ELEMENT].as_str().unwrap());
+        self.command(&path, json!({})).await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Presses a key, wherever the focus is.
-    pub(crate) async fn press(&self, key: &str) {
-        let (code, number, text) = match key {
-            "Tab" => ("Tab", 9, None),
-            "Enter" => ("Enter", 13, Some("\r")),
-            "Escape" => ("Escape", 27, None),
-            other => panic!("{other}"),
-        };
-        for kind in [DispatchKeyEventType::KeyDown, DispatchKeyEventType::KeyUp] {
-            let mut event = DispatchKeyEventParams::builder()
-                .key(key)
-                .code(code)
-                .windows_virtual_key_code(number)
-                .r#type(kind.clone());
-            if let (Some(text), DispatchKeyEventType::KeyDown) = (text, kind) {
-                event = event.text(text);
-            }
-            self.page.execute(event.build().unwrap()).await.unwrap();
-        }
+    pub(crate) async fn press(&self, key: Key) {
+        let value = char::from_u32(key as u32);
+        let strokes = ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": value }));
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        self.command("actions", json!({ "actions": [keyboard] })).await.unwrap();
     }
 
     /// What has the focus: the accessible name of the element.
@@ -215,7 +188,7 @@ impl Tab {
     pub(crate) async fn tab_to(&self, name: &str) -> Vec<String> {
         let mut names = Vec::new();
         while names.len() < 400 {
-            self.press("Tab").await;
+            self.press(Key::Tab).await;
             let focused = self.focused().await;
             names.push(focused.clone());
             if focused == name {
@@ -227,33 +200,37 @@ impl Tab {
 
     /// The elements as a screen reader is told about them: role and name.
     pub(crate) async fn accessible(&self) -> Vec<(String, String)> {
-        let tree = self.page.execute(GetFullAxTreeParams::default()).await.unwrap();
-        let text = |value: &Option<chromiumoxide::cdp::browser_protocol::accessibility::AxValue>| {
-            let value = value.as_ref().and_then(|value| value.value.as_ref()?.as_str().map(str::to_owned));
-            value.unwrap_or_default()
+        let tree = self.tools("Accessibility.getFullAXTree", json!({})).await;
+        let nodes = tree.get("nodes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let text = |node: &Value, pointer: &str| {
+            node.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
-        tree.nodes
-            .iter()
-            .filter(|node| !node.ignored)
-            .map(|node| (text(&node.role), text(&node.name)))
-            .collect()
+        let is_shown = |node: &&Value| node.get("ignored") != Some(&Value::Bool(true));
+        let shown = nodes.iter().filter(is_shown);
+        shown.map(|node| (text(node, "/role/value"), text(node, "/name/value"))).collect()
     }
 
     /// Shows the page in this color scheme and width.
-    pub(crate) async fn look(&self, scheme: &str, width: i64) {
-        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "no-preference")];
-        let features =
-            features.map(|(name, value)| MediaFeature { name: name.to_owned(), value: value.to_owned() });
-        self.page.emulate_media_features(features.into()).await.unwrap();
-        self.page.execute(SetDeviceMetricsOverrideParams::new(width, 1000, 1.0, false)).await.unwrap();
+    pub(crate) async fn look(&self, scheme: &str, width: u32) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.tools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        let size = json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+        self.tools("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Takes a picture if the person who runs the test wants one.
-    pub(crate) async fn picture(&self, name: &str, full_page: bool) {
+    /// Takes a picture if the person who runs the test wants one: of what is visible, or of the whole page.
+    pub(crate) async fn picture(&self, name: &str, is_whole: bool) {
         let Some(folder) = std::env::var_os(SCREENSHOTS) else { return };
-        let params =
-            ScreenshotParams::builder().format(CaptureScreenshotFormat::Png).full_page(full_page).build();
-        let picture = self.page.screenshot(params).await.unwrap();
-        std::fs::write(Path::new(&folder).join(name), picture).unwrap();
+        let asked = json!({ "format": "png", "captureBeyondViewport": is_whole });
+        let found = self.tools("Page.captureScreenshot", asked).await;
+        let picture = STANDARD.decode(found.get("data").and_then(Value::as_str).unwrap()).unwrap();
+        // Tests run in the folder of their package.
+        std::fs::write(Path::new("..").join(folder).join(name), picture).unwrap();
     }
+}
+
+/// Where a program is.
+fn program(name: &str) -> Option<PathBuf> {
+    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
+    folders.iter().map(|folder| folder.join(name)).find(|path| path.exists())
 }

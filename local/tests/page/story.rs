@@ -5,7 +5,7 @@ use dmm_simulator::AgreementKind;
 use serde_json::{Value, json};
 
 use crate::accessibility::assert_accessible;
-use crate::browser::{Chromium, TIMEOUT};
+use crate::browser::{Chromium, Key, TIMEOUT};
 use crate::{row, running};
 
 /// An agreement that is granted.
@@ -18,19 +18,20 @@ async fn a_person_approves_sees_the_grant_the_trace_and_a_remedy_and_cancels() {
     let Some(chromium) = Chromium::start().await else { return };
     let running = running().await;
     let stack = &running.stack;
-    let tab = chromium.tab(running.console.url()).await;
+    let tab = &chromium;
+    tab.go(running.console.url()).await;
     tab.look("light", 1400).await;
     tab.wait("document.body.dataset.ready").await;
     let (granted, refused) = (row(GRANTED), row(REFUSED));
     tab.wait_for(&granted, "Requested").await;
     tab.wait_for("#connection", "Live").await;
-    assert_accessible(&tab).await;
+    assert_accessible(tab).await;
 
     // With the keyboard alone: reach the button, and press it.
     let title = tab.text(&format!("{granted} h3")).await;
     let names = tab.tab_to(&format!("Approve: {title}")).await;
     assert_eq!(names[0], "Skip to the agreements");
-    tab.press("Enter").await;
+    tab.press(Key::Enter).await;
     tab.wait_for("#notice", "approved").await;
     stack.poll(TIMEOUT).await.unwrap();
     tab.wait_for(&granted, "Access granted").await;
@@ -49,15 +50,15 @@ async fn a_person_approves_sees_the_grant_the_trace_and_a_remedy_and_cancels() {
     // The details: the policy in words, its difference, what the rules decide, and the trace.
     tab.click(&format!("{granted} .details")).await;
     tab.wait_for("#detail-now", "Kafka (MSK): ").await;
-    tab.wait_for("#detail-changes", "+ added: ").await;
+    tab.wait_for("#detail-changes", "kafka-cluster:ReadData on").await;
     tab.wait_for("#detail-why", "gets access.").await;
     tab.wait_for("#detail-traces", "AccessActivatedEvent").await;
     tab.wait_for(".waterfall", "IAM.PutRolePolicy").await;
     let bars = tab.value("document.querySelectorAll('.waterfall .bar rect').length").await;
     assert!(bars.as_u64().unwrap() > 5, "{bars}");
-    assert_accessible(&tab).await;
+    assert_accessible(tab).await;
     tab.picture("console-details.png", false).await;
-    tab.press("Escape").await;
+    tab.press(Key::Escape).await;
     tab.wait("!document.querySelector('#detail').open").await;
     assert_eq!(tab.focused().await, format!("Details: {title}"), "the focus returns");
 
@@ -70,7 +71,7 @@ async fn a_person_approves_sees_the_grant_the_trace_and_a_remedy_and_cancels() {
     tab.wait_for("#events", "access orders-for-fraud-detection gets no access").await;
     tab.click(&format!("{refused} .details")).await;
     tab.wait_for("#detail-why", "dmm-integration").await;
-    tab.press("Escape").await;
+    tab.press(Key::Escape).await;
 
     // Cancel, and see it disappear.
     tab.click(&format!("{granted} [data-action=cancel]")).await;
@@ -91,7 +92,7 @@ async fn a_person_approves_sees_the_grant_the_trace_and_a_remedy_and_cancels() {
     tab.wait_for("#notice", "deleted").await;
     assert!(world.agreement(AgreementKind::Access, "orders-for-fraud-detection").is_none());
 
-    assert_eq!(tab.problems(), Vec::<String>::new(), "the browser has no complaints");
+    assert_eq!(tab.problems().await, Vec::<String>::new(), "the browser has no complaints");
     chromium.close().await;
 }
 
@@ -101,7 +102,8 @@ async fn dead_letters_and_quarantined_events_are_listed_and_sent_again() {
     let running = running().await;
     let stack = &running.stack;
     let world = stack.world().unwrap();
-    let tab = chromium.tab(running.console.url()).await;
+    let tab = &chromium;
+    tab.go(running.console.url()).await;
     tab.wait_for("#letter-count", "There are none.").await;
 
     let away = Fault::new("dmm", "GET /api/access/{id}", FaultKind::status(503)).always();
@@ -149,7 +151,8 @@ async fn the_page_is_readable_in_light_and_dark_and_from_360_to_1400_pixels() {
         world.approve(scripted.agreement.kind, &scripted.agreement.id).unwrap();
     }
     running.stack.poll(TIMEOUT).await.unwrap();
-    let tab = chromium.tab(running.console.url()).await;
+    let tab = &chromium;
+    tab.go(running.console.url()).await;
     tab.wait_for("#agreement-count", "7 with access, 4 refused").await;
     for (name, scheme, width) in [
         ("console-light.png", "light", 1400),
@@ -159,9 +162,9 @@ async fn the_page_is_readable_in_light_and_dark_and_from_360_to_1400_pixels() {
         tab.look(scheme, width).await;
         let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
         assert_eq!(tab.value(overflow).await, json!(0), "{name}: nothing is cut off at the side");
-        assert_accessible(&tab).await;
+        assert_accessible(tab).await;
         tab.picture(name, true).await;
     }
-    assert_eq!(tab.problems(), Vec::<String>::new());
+    assert_eq!(tab.problems().await, Vec::<String>::new());
     chromium.close().await;
 }

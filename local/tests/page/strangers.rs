@@ -34,7 +34,7 @@ async fn a_wrong_token_another_host_and_another_site_are_rejected() {
     let running = running().await;
     let url = running.console.url();
     let token = url.trim_end_matches('/').rsplit('/').next().unwrap();
-    let tab = chromium.tab("about:blank").await;
+    let tab = &chromium;
 
     tab.go(&url.replace(token, &"x".repeat(token.len()))).await;
     assert!(tab.text("body").await.contains("not found"), "{}", tab.text("body").await);
