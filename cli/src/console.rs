@@ -30,8 +30,10 @@ struct Serving {
 pub async fn run(stack: Stack, args: &Args, terminal: &mut Terminal) -> Result<bool, CliError> {
     let console = Console::start(Arc::new(Deployed::start(stack)), args.port).await?;
     terminal.print(&Serving { url: console.url().to_owned() })?;
-    if args.open {
-        console.open()?;
+    if args.open
+        && let Err(error) = console.open()
+    {
+        anstream::eprintln!("warning: {error}");
     }
     tokio::signal::ctrl_c().await.map_err(CliError::Signal)?;
     Ok(true)

@@ -118,7 +118,11 @@ pub async fn run(args: &Demo) -> Result<DemoReport, StackError> {
     let (traces, events) = args.common.artifact_files()?;
     options.traces = Some(traces);
     let stack = Stack::start(options).await?;
-    let page = if args.common.open { Some(Page::open(&stack, args.common.page_port).await?) } else { None };
+    let page = if args.common.open {
+        Some(Page::open(&stack, args.common.page_port, progress).await?)
+    } else {
+        None
+    };
     let mut journal = Journal::start(events, &stack)?;
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;
@@ -160,7 +164,7 @@ struct Page {
 
 impl Page {
     /// Serves the page, and opens it in the browser.
-    async fn open(stack: &Stack, port: u16) -> Result<Page, StackError> {
+    async fn open(stack: &Stack, port: u16, progress: ProgressDisplay) -> Result<Page, StackError> {
         // Nobody answers other commands: the demonstration changes the agreements itself.
         let (control, _) = Control::start().await?;
         let gateway = Gateway::start(stack, None).await?;
@@ -177,7 +181,9 @@ impl Page {
                 }
             }
         });
-        console.open()?;
+        if let Err(error) = console.open() {
+            progress.line(&format!("warning: {error}. The URL is {}", console.url()));
+        }
         Ok(Page { console, control, _gateway: gateway, looks })
     }
 

@@ -60,8 +60,10 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     introduction::of_stack(&stack, &gateway, speed, console.url());
     out!("The control URL for `dmm-local replay` and `explain` is {}.", control.url());
     introduction::of_extensions(&stack);
-    if args.common.open {
-        console.open()?;
+    if args.common.open
+        && let Err(error) = console.open()
+    {
+        progress.line(&format!("warning: {error}"));
     }
     tokio::select! {
         _ = interrupts.recv() => {}

@@ -143,6 +143,7 @@ async function show(agreement) {
     el("section", { id: "detail-changes" }),
     el("section", { id: "detail-traces" }, el("p", { class: "faint", text: "Reading the traces" })),
   );
+  notify("");
   byId("detail").showModal();
   byId("detail-title").focus();
   refresh();

@@ -95,11 +95,11 @@ async function answer(response) {
 
 let hiding;
 
-/** Shows a message for a while. */
+/** Shows a message for a while; an empty one hides what is shown. */
 export function notify(text, isProblem = false) {
   const notice = byId("notice");
   clearTimeout(hiding);
-  setClass(notice, isProblem ? "toast shown problem" : "toast shown");
+  setClass(notice, text ? `toast shown${isProblem ? " problem" : ""}` : "toast");
   setText(notice, text);
   hiding = setTimeout(() => {
     setClass(notice, "toast");

@@ -56,7 +56,7 @@ const EDGES = [
   ["iam-revoke", "iam"],
   ["iam-reconcile", "iam"],
 ];
-const SIZE = { wide: [136, 66, 30, 24], narrow: [102, 62, 9, 30] };
+const SIZE = { wide: [136, 66, 30, 24], narrow: [112, 62, 4, 26] };
 const MOST = 6;
 
 const isNarrow = matchMedia("(max-width: 900px)");
@@ -127,14 +127,14 @@ function label(state) {
     if (!node) continue;
     setClass(node.box, level);
     setText(node.passed, passed === null ? "" : String(passed));
-    setText(node.remark, text.length > 24 ? `${text.slice(0, 23)}…` : text);
+    setText(node.remark, text.length > 20 ? `${text.slice(0, 19)}…` : text);
   }
   keyed(
     byId("stages"),
     state.stages,
     (stage) => stage.id,
     () => el("li"),
-    (node, { id, passed, text }) => setText(node, `${NAMES[id]}: ${passed === null ? "" : `${passed}, `}${text}`),
+    (node, { id, passed, text }) => setText(node, `${NAMES[id]}: ${passed === null ? "" : `${passed} `}${text}`),
   );
 }
 

@@ -102,6 +102,10 @@ fn conditions(condition: Option<&Value>) -> Vec<String> {
         ("StringEquals", "aws:ResourceAccount") => format!("in the account {values}"),
         ("StringEquals" | "StringLike", "kms:ViaService") => format!("through {values}"),
         ("StringEquals" | "StringLike", "s3:prefix") => format!("below {values}"),
+        ("StringEquals", key) if key.starts_with("aws:PrincipalTag/") => {
+            let tag = key.trim_start_matches("aws:PrincipalTag/");
+            format!("while the role has the tag {tag} with the value {values}")
+        }
         (operator, key) => format!("if {key} matches {values} ({operator})"),
     })
     .collect()
@@ -136,7 +140,7 @@ mod tests {
                 "Action": ["s3:GetObject", "s3:GetBucketLocation"],
                 "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
                 "Condition": {
-                    "StringEquals": { "aws:ResourceAccount": "1" },
+                    "StringEquals": { "aws:ResourceAccount": "1", "aws:PrincipalTag/dmm-integration": "enabled" },
                     "DateLessThan": { "aws:CurrentTime": "2027-01-01T00:00:00Z" },
                 },
             },
@@ -145,8 +149,8 @@ mod tests {
         assert_eq!(
             of_document(&document),
             [
-                "S3: read objects, get bucket location on arn:aws:s3:::b, arn:aws:s3:::b/*, in the account 1, until \
-                 2027-01-01T00:00:00Z",
+                "S3: read objects, get bucket location on arn:aws:s3:::b, arn:aws:s3:::b/*, in the account 1, while the \
+                 role has the tag dmm-integration with the value enabled, until 2027-01-01T00:00:00Z",
                 "KMS: decrypt on *, if x matches true (Bool)",
             ]
         );

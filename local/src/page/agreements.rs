@@ -58,7 +58,8 @@ fn one(name: AgreementId, value: &Value, record: Option<&Record>) -> Agreement {
         purpose: text(value, "/info/purpose"),
         product: text(value, "/provider/dataProductId"),
         port: text(value, "/provider/outputPortId"),
-        consumer: consumer.iter().find_map(|pointer| text(value, pointer)),
+        // A consumer that is a team has no data product.
+        consumer: consumer.iter().filter_map(|pointer| text(value, pointer)).find(|id| id != "unknown"),
         state,
         reason,
         code: record.and_then(|record| record.refusal.as_ref()).map(|(code, _)| code.clone()),

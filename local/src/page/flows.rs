@@ -52,12 +52,12 @@ impl Flows {
         self.counts.polled
     }
 
-    /// The number of invocations of a function, by its name without the prefix of the stack.
+    /// The number of invocations of a function, by its name without the prefix of the stack: each has one span with the id of the
+    /// invocation. Without telemetry, there are none.
     pub(super) fn invocations(&self, function: &str) -> u64 {
-        let is_of = |name: &str| name.ends_with(&format!("-{function}"));
+        let suffix = format!("-{function}");
         let count = self.store.count(|recorded| {
-            recorded.span.name.starts_with("AWS::Lambda ")
-                && text(&recorded.span, "aws.local.service").is_some_and(is_of)
+            recorded.service.ends_with(&suffix) && text(&recorded.span, "faas.invocation_id").is_some()
         });
         u64::try_from(count).unwrap_or(u64::MAX)
     }

@@ -241,21 +241,21 @@ impl Observer {
         let policies: usize = roles.iter().map(|role| role.policies.len()).sum();
         let (unpublished, undelivered, failed) = (dead("dead-letter"), dead("undelivered"), dead("failures"));
         vec![
-            stage("feed", self.flows.polled(), "events read".to_owned(), 0),
-            stage("queue", passed("queue"), format!("queued, {waiting} waiting"), 0),
+            stage("feed", self.flows.polled(), "read".to_owned(), 0),
+            stage("queue", passed("queue"), format!("{waiting} waiting"), 0),
             stage("router", passed("router"), of(unpublished, "unpublished"), unpublished),
-            stage("bus", passed("bus"), "events published".to_owned(), 0),
+            stage("bus", passed("bus"), "published".to_owned(), 0),
             stage("rules", passed("rules"), of(undelivered, "undelivered"), undelivered),
             stage("iam-grant", passed("iam-grant"), failed_or(failed, "runs"), failed),
             stage("iam-revoke", passed("iam-revoke"), failed_or(failed, "runs"), failed),
             stage("iam-reconcile", self.flows.invocations("iam-reconcile"), "runs".to_owned(), 0),
-            stage("iam", passed("iam"), format!("changes, {policies} policies"), 0),
+            stage("iam", passed("iam"), format!("{policies} policies"), 0),
         ]
     }
 }
 
 fn failed_or(failed: usize, text: &str) -> String {
-    if failed == 0 { text.to_owned() } else { format!("{text}, {failed} events failed") }
+    if failed == 0 { text.to_owned() } else { format!("{text}, {failed} failed") }
 }
 
 /// The agreements of the simulated Data Mesh Manager with their kinds.

@@ -24,7 +24,7 @@ pub(crate) const REBOUND: &str = "rebound.example";
 /// The folder for screenshots. None are taken if it is not set.
 const SCREENSHOTS: &str = "DMM_SCREENSHOTS";
 
-/// The member with which WebDriver names an element.
+/// The member with which `WebDriver` names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A running browser with one tab. It ends when dropped.
@@ -36,7 +36,7 @@ pub(crate) struct Chromium {
     _profile: tempfile::TempDir,
 }
 
-/// A key on the keyboard, with its code in WebDriver.
+/// A key on the keyboard, with its code in `WebDriver`.
 #[derive(Clone, Copy)]
 pub(crate) enum Key {
     Tab = 0xE004,
@@ -55,7 +55,9 @@ async fn send(http: &Client, url: &str, body: &Value) -> Result<Value, String> {
 impl Chromium {
     /// Starts the browser. Without one, there is nothing to test: prints so, or fails if `REQUIRE_BROWSER` is set.
     pub(crate) async fn start() -> Option<Chromium> {
-        let (Some(driver), Some(program)) = (program("chromedriver"), program("chromium")) else {
+        let (Some(driver), Some(program)) =
+            (program("chromedriver"), program("chromium").or_else(|| program("google-chrome")))
+        else {
             let message = "The page is NOT tested, because Chromium or ChromeDriver is not installed. Run .ci/browser, which installs \
                            Debian's packages.";
             assert!(std::env::var_os(REQUIRED).is_none(), "{message}");
@@ -63,23 +65,7 @@ impl Chromium {
             std::fs::write("/dev/stderr", format!("WARNING: {message}\n")).unwrap();
             return None;
         };
-        let mut driver = Command::new(driver)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next_line().await.unwrap().expect("the driver states its port");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
-        };
-        // What the driver prints later must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let (driver, port) = start_driver(&driver).await;
         let profile = tempfile::tempdir().unwrap();
         let arguments = [
             "--headless=new".to_owned(),
@@ -87,6 +73,7 @@ impl Chromium {
             "--no-sandbox".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
             "--window-size=1400,1000".to_owned(),
+            "--hide-scrollbars".to_owned(),
             format!("--user-data-dir={}", profile.path().display()),
             format!("--host-resolver-rules=MAP {REBOUND} 127.0.0.1"),
         ];
@@ -145,13 +132,8 @@ impl Chromium {
     pub(crate) async fn wait(&self, expression: &str) {
         let end = tokio::time::Instant::now() + TIMEOUT;
         while self.value(&format!("Boolean({expression})")).await != Value::Bool(true) {
-            if tokio::time::Instant::now() >= end {
-                panic!(
-                    "{}\n{:?}\nstill not true: {expression}",
-                    self.text("body").await,
-                    self.problems().await
-                );
-            }
+            let shown = self.text("body").await;
+            assert!(tokio::time::Instant::now() < end, "{shown}\nstill not true: {expression}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -211,22 +193,45 @@ impl Chromium {
     }
 
     /// Shows the page in this color scheme and width.
-    pub(crate) async fn look(&self, scheme: &str, width: u32) {
+    pub(crate) async fn look(&self, scheme: &str, width: u32, height: u32) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.tools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
-        let size = json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.tools("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Takes a picture if the person who runs the test wants one: of what is visible, or of the whole page.
-    pub(crate) async fn picture(&self, name: &str, is_whole: bool) {
+    /// Takes a picture of what is visible if the person who runs the test wants one.
+    pub(crate) async fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os(SCREENSHOTS) else { return };
-        let asked = json!({ "format": "png", "captureBeyondViewport": is_whole });
-        let found = self.tools("Page.captureScreenshot", asked).await;
+        let found = self.tools("Page.captureScreenshot", json!({ "format": "png" })).await;
         let picture = STANDARD.decode(found.get("data").and_then(Value::as_str).unwrap()).unwrap();
         // Tests run in the folder of their package.
         std::fs::write(Path::new("..").join(folder).join(name), picture).unwrap();
     }
+}
+
+/// Starts the driver on a free port. It opens the port that it has chosen for two protocols, and ends if another process has taken one
+/// of them meanwhile.
+async fn start_driver(program: &Path) -> (Child, String) {
+    for _ in 0..10 {
+        let mut driver = Command::new(program)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                // What the driver prints later must not fill the pipe.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return (driver, port.trim_end_matches('.').to_owned());
+            }
+        }
+    }
+    panic!("{} does not start", program.display());
 }
 
 /// Where a program is.

@@ -1,7 +1,12 @@
 //! The page in a browser, over a stack with the real binaries. `DMM_SCREENSHOTS=docs/images` also takes the pictures of the
 //! documentation.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests: a failure here is the test's")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: a failure here is the test's"
+)]
 
 mod accessibility;
 mod browser;
