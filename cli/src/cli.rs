@@ -83,6 +83,8 @@ pub enum Command {
     Snapshot,
     /// Show what has changed in IAM since a snapshot. The exit code is 1 if somebody has lost access.
     Diff(Diff),
+    /// Serve a page that shows the stack in the browser, on this machine only and read-only, until Ctrl-C.
+    Console(Console),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -249,6 +251,17 @@ pub struct Uninstall {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Arguments of `console`.
+#[derive(Debug, Args)]
+pub struct Console {
+    /// The port of the page on 127.0.0.1 [default: a free port].
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+    /// Open the page in the browser.
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// Arguments of `diff`.

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::call::failed;
 use crate::cli::{DeadLetters, Selection};
@@ -93,6 +93,33 @@ pub async fn run(stack: &Stack, command: DeadLetters, terminal: &mut Terminal) -
     done
 }
 
+/// The events in the three dead-letter queues.
+///
+/// # Errors
+///
+/// [`CliError`] if a queue cannot be read.
+pub async fn list(stack: &Stack) -> Result<Vec<Letter>, CliError> {
+    let held = Held::all(stack).await?;
+    let letters = held.messages.iter().map(|(_, letter)| letter.clone()).collect();
+    held.release().await?;
+    Ok(letters)
+}
+
+/// Processes the event of one message again.
+///
+/// # Errors
+///
+/// [`CliError`] if there is no such message or the queues cannot be read. An event that fails again is a [`EventResult`].
+pub async fn resend_one(stack: &Stack, id: &str) -> Result<EventResult, CliError> {
+    let held = Held::all(stack).await?;
+    let result = match find(&held.messages, id_of, id) {
+        Ok((message, letter)) => Ok(held.resend_message(message, letter, None).await),
+        Err(error) => Err(error),
+    };
+    held.release().await?;
+    result
+}
+
 impl<'a> Held<'a> {
     async fn all(stack: &'a Stack) -> Result<Held<'a>, CliError> {
         let mut messages = Vec::new();
@@ -158,26 +185,36 @@ impl<'a> Held<'a> {
         let mut results = Vec::new();
         for (message, letter) in &chosen {
             progress(format_args!("sending {} again", letter.id));
-            let sent = match (&event, letter.is_hopeless()) {
-                (None, true) => Err(format!(
-                    "it can never be published: repair the event (`dmm dead-letters show {}`), and send it with --event",
-                    letter.id
-                )),
-                (Some(event), _) => {
-                    event::send(self.stack, event, &letter.id).await.map_err(|error| error.to_string())
-                }
-                (None, false) => self.again(message, letter).await,
-            };
-            let problem = match sent {
-                Ok(()) => self.delete(message, letter).await.err().map(|error| error.to_string()),
-                Err(problem) => Some(problem),
-            };
-            let outcome = if problem.is_none() { Outcome::Resent } else { Outcome::Failed };
-            results.push(EventResult { id: letter.id.clone(), queue: letter.queue, outcome, problem });
+            results.push(self.resend_message(message, letter, event.as_ref()).await);
         }
         let all_sent = results.iter().all(|result| result.outcome == Outcome::Resent);
         terminal.print(&Results { results })?;
         Ok(all_sent)
+    }
+
+    /// Sends one event again, or a repaired one instead, and deletes its message.
+    async fn resend_message(
+        &self,
+        message: &Message,
+        letter: &Letter,
+        event: Option<&Map<String, Value>>,
+    ) -> EventResult {
+        let sent = match (event, letter.is_hopeless()) {
+            (None, true) => Err(format!(
+                "it can never be published: repair the event (`dmm dead-letters show {}`), and send it with --event",
+                letter.id
+            )),
+            (Some(event), _) => {
+                event::send(self.stack, event, &letter.id).await.map_err(|error| error.to_string())
+            }
+            (None, false) => self.again(message, letter).await,
+        };
+        let problem = match sent {
+            Ok(()) => self.delete(message, letter).await.err().map(|error| error.to_string()),
+            Err(problem) => Some(problem),
+        };
+        let outcome = if problem.is_none() { Outcome::Resent } else { Outcome::Failed };
+        EventResult { id: letter.id.clone(), queue: letter.queue, outcome, problem }
     }
 
     /// Sends an event to where it failed.

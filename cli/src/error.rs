@@ -173,6 +173,12 @@ pub enum CliError {
         /// What is wrong.
         problem: String,
     },
+    /// The page cannot be served or opened.
+    #[error(transparent)]
+    Console(#[from] dmm_console::ConsoleError),
+    /// Ctrl-C cannot be handled.
+    #[error("cannot handle Ctrl-C: {0}")]
+    Signal(#[source] io::Error),
     /// A question cannot be asked.
     #[error("this needs a confirmation, and standard input is not a terminal: add --yes")]
     NoTerminal,

@@ -20,7 +20,12 @@ pub fn read(path: &Path) -> Result<Map<String, Value>, CliError> {
     event_of(&text).map_err(|problem| CliError::Event { path: path.to_owned(), problem })
 }
 
-fn event_of(text: &str) -> Result<Map<String, Value>, String> {
+/// Reads an event from text.
+///
+/// # Errors
+///
+/// What is wrong with it, and what to change.
+pub fn event_of(text: &str) -> Result<Map<String, Value>, String> {
     let value =
         dmm_mesh::strict::read(text.as_bytes()).map_err(|error| format!("it is not valid JSON ({error})"))?;
     let Value::Object(event) = value else { return Err("it is not a JSON object".to_owned()) };

@@ -1,6 +1,6 @@
 //! The grant records of a stack: which role has which access, according to the state bucket.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dmm_access::record::Receiver;
 use dmm_mesh::strict;
@@ -147,6 +147,15 @@ pub struct Records {
     pub unreadable: Vec<String>,
 }
 
+/// The records as they are stored, by key.
+///
+/// # Errors
+///
+/// [`CliError`] if the bucket cannot be read.
+pub async fn stored(stack: &Stack) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
+    objects::all(stack, PREFIX).await
+}
+
 impl Records {
     /// Reads all records.
     ///
@@ -155,7 +164,7 @@ impl Records {
     /// [`CliError`] if the bucket cannot be read. A record that cannot be read is not an error.
     pub async fn read(stack: &Stack) -> Result<Records, CliError> {
         let mut records = Records::default();
-        for (key, body) in objects::all(stack, PREFIX).await? {
+        for (key, body) in stored(stack).await? {
             records.add(key, &body);
         }
         Ok(records)
@@ -168,7 +177,8 @@ impl Records {
         known.traceparent.as_deref()?.split('-').nth(1).map(str::to_owned)
     }
 
-    fn add(&mut self, key: String, body: &[u8]) {
+    /// Adds a record with this key.
+    pub fn add(&mut self, key: String, body: &[u8]) {
         let record = strict::read(body).ok().and_then(|value| serde_json::from_value::<Record>(value).ok());
         let Some(record) = record else {
             self.unreadable.push(key);

@@ -9,10 +9,11 @@
 //! - [`functions`]: invokes a function; [`letters`]: events that could not be processed; [`event`]: repaired events; [`objects`] and [`grants`]: what the state
 //!   bucket holds.
 //! - One module for each command: [`status`], [`look`], [`plan`], [`who_reads`], [`explain`], [`trace`], [`evidence`],
-//!   [`dead_letters`], [`quarantine`], [`replay`], [`pause`], [`revoke`], [`snapshot`], [`uninstall`].
+//!   [`dead_letters`], [`quarantine`], [`replay`], [`pause`], [`revoke`], [`snapshot`], [`uninstall`], [`console`].
 
 pub mod call;
 pub mod cli;
+pub mod console;
 pub mod dead_letters;
 pub mod error;
 pub mod event;
@@ -77,6 +78,7 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Result<bool, CliError> {
         Command::Uninstall(args) => uninstall::run(&stack, &args, terminal).await,
         Command::Snapshot => snapshot::take(&stack, terminal).await,
         Command::Diff(args) => snapshot::diff(&stack, &args, terminal).await,
+        Command::Console(args) => console::run(stack, &args, terminal).await,
         Command::Completions { .. } => Ok(true),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::Quarantine;
 use crate::error::CliError;
@@ -35,6 +35,12 @@ pub struct Held {
 }
 
 impl Held {
+    /// The event; `None` if it is not valid JSON.
+    #[must_use]
+    pub fn event(&self) -> Option<&Value> {
+        self.object.get("event")
+    }
+
     fn id(&self) -> &str {
         &self.id
     }
@@ -76,8 +82,7 @@ pub async fn run(stack: &Stack, command: Quarantine, terminal: &mut Terminal) ->
         }
         Quarantine::Resend { id, event } => {
             let held = find(&events, Held::id, &id)?;
-            event::send(stack, &event::read(&event)?, held.id.get(..32).unwrap_or(&held.id)).await?;
-            resolve(stack, held, "resent").await?;
+            resend(stack, held, &event::read(&event)?).await?;
             terminal.print(&Done { ids: vec![held.id.clone()], outcome: "resent" })?;
             Ok(true)
         }
@@ -104,8 +109,27 @@ pub async fn count(stack: &Stack) -> Result<usize, CliError> {
     Ok(all(stack).await?.len())
 }
 
+/// Sends a repaired event for the one with this id, and resolves that one.
+///
+/// # Errors
+///
+/// [`CliError`] if there is no such event, or it cannot be sent.
+pub async fn resend_one(stack: &Stack, id: &str, event: &Map<String, Value>) -> Result<(), CliError> {
+    let events = all(stack).await?;
+    resend(stack, find(&events, Held::id, id)?, event).await
+}
+
+async fn resend(stack: &Stack, held: &Held, event: &Map<String, Value>) -> Result<(), CliError> {
+    event::send(stack, event, held.id.get(..32).unwrap_or(&held.id)).await?;
+    resolve(stack, held, "resent").await
+}
+
 /// The events that nobody has resolved yet.
-async fn all(stack: &Stack) -> Result<Vec<Held>, CliError> {
+///
+/// # Errors
+///
+/// [`CliError`] if the bucket cannot be read.
+pub async fn all(stack: &Stack) -> Result<Vec<Held>, CliError> {
     let mut events = Vec::new();
     for key in objects::keys(stack, PREFIX).await? {
         let Some(body) = objects::get(stack, &key).await? else { continue };

@@ -94,15 +94,19 @@ async fn now(stack: &Stack) -> Result<Snapshot, CliError> {
     let mut rights = BTreeSet::new();
     for (index, role) in roles.iter().enumerate() {
         progress(format_args!("reading the policies of {role} ({} of {})", index + 1, roles.len()));
-        for document in documents(stack, role).await? {
+        for (_, document) in documents(stack, role).await? {
             rights.extend(rights_of(role, &document));
         }
     }
     Ok(Snapshot { stack: stack.prefix().to_owned(), taken_at: Timestamp::now(), rights })
 }
 
-/// The documents of the stack's policies of a role, inline and managed. None if the role does not exist.
-async fn documents(stack: &Stack, role: &str) -> Result<Vec<Value>, CliError> {
+/// The stack's policies of a role, inline and managed, each with its name. None if the role does not exist.
+///
+/// # Errors
+///
+/// [`CliError`] if IAM cannot be read.
+pub async fn documents(stack: &Stack, role: &str) -> Result<Vec<(String, Value)>, CliError> {
     let iam = &stack.iam;
     let mut documents = Vec::new();
     let mut names = iam.list_role_policies().role_name(role).into_paginator().items().send();
@@ -113,7 +117,7 @@ async fn documents(stack: &Stack, role: &str) -> Result<Vec<Value>, CliError> {
         }
         let found = iam.get_role_policy().role_name(role).policy_name(&name).send().await;
         if let Some(found) = existing("iam:GetRolePolicy", found)? {
-            documents.push(document("iam:GetRolePolicy", found.policy_document())?);
+            documents.push((name, document("iam:GetRolePolicy", found.policy_document())?));
         }
     }
     let mut attached = iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
@@ -131,7 +135,8 @@ async fn documents(stack: &Stack, role: &str) -> Result<Vec<Value>, CliError> {
         let found = iam.get_policy_version().policy_arn(arn).version_id(version).send().await;
         if let Some(found) = existing("iam:GetPolicyVersion", found)? {
             let text = found.policy_version().and_then(|version| version.document()).unwrap_or_default();
-            documents.push(document("iam:GetPolicyVersion", text)?);
+            let name = policy.policy_name().unwrap_or(arn).to_owned();
+            documents.push((name, document("iam:GetPolicyVersion", text)?));
         }
     }
     Ok(documents)

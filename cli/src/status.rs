@@ -62,6 +62,18 @@ pub struct Status {
 ///
 /// [`CliError`].
 pub async fn run(stack: &Stack, terminal: &mut Terminal) -> Result<bool, CliError> {
+    let stages = stages(stack).await?;
+    let needs_attention = stages.iter().any(|stage| stage.state == State::Attention);
+    terminal.print(&Status { stack: stack.prefix().to_owned(), stages, needs_attention })?;
+    Ok(!needs_attention)
+}
+
+/// The stages of a stack, in the order in which an event passes them.
+///
+/// # Errors
+///
+/// [`CliError`] if a stage cannot be read.
+pub async fn stages(stack: &Stack) -> Result<Vec<Stage>, CliError> {
     let names = &stack.names;
     let now = Timestamp::now();
     let pause = pause::active(stack).await?;
@@ -85,9 +97,7 @@ pub async fn run(stack: &Stack, terminal: &mut Terminal) -> Result<bool, CliErro
         blocked(&revoke::blocks(stack).await?),
         alarms(alarms_that_are_on(stack).await?.as_deref()),
     ]);
-    let needs_attention = stages.iter().any(|stage| stage.state == State::Attention);
-    terminal.print(&Status { stack: stack.prefix().to_owned(), stages, needs_attention })?;
-    Ok(!needs_attention)
+    Ok(stages)
 }
 
 /// The last line with this message that a function has written since then.
@@ -116,12 +126,19 @@ async fn last_line(
 
 /// The messages in a queue: those that wait, and those that are being processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Depth {
-    waiting: u64,
-    in_progress: u64,
+pub struct Depth {
+    /// The number of messages that wait.
+    pub waiting: u64,
+    /// The number of messages that are being processed.
+    pub in_progress: u64,
 }
 
-async fn depth(stack: &Stack, url: &str) -> Result<Depth, CliError> {
+/// The messages in a queue.
+///
+/// # Errors
+///
+/// [`CliError`] if SQS does not state their numbers.
+pub async fn depth(stack: &Stack, url: &str) -> Result<Depth, CliError> {
     let visible = QueueAttributeName::ApproximateNumberOfMessages;
     let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
     let call = stack.sqs.get_queue_attributes().queue_url(url);

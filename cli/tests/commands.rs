@@ -13,6 +13,7 @@ use dmm_local::{Options, Stack};
 use dmm_proxy::{Fault, FaultKind};
 use dmm_simulator::{AgreementKind, ConsumerRole, Landscape, Resource};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 #[path = "commands/questions.rs"]
@@ -472,6 +473,57 @@ async fn who_reads_a_resource_and_what_changed_since_a_snapshot() {
         lost.output.contains(&format!("- {ROLE}: s3:GetObject on arn:aws:s3:::orders-data/*")),
         "{lost:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_shows_a_stack_and_changes_nothing() {
+    let running = running().await;
+    running.approve("a-1").await;
+    // A program in the place of the person's browser.
+    let folder = tempfile::tempdir().unwrap();
+    let (browser, opened) = (folder.path().join("xdg-open"), folder.path().join("opened"));
+    std::fs::write(&browser, format!("#!/bin/sh\nprintf %s \"$1\" >'{}'\n", opened.display())).unwrap();
+    std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut command = binary();
+    command
+        .args(["--control", running.control.url(), "console", "--open"])
+        .env("PATH", path)
+        .stdout(Stdio::piped());
+    let mut console = command.spawn().unwrap();
+    let mut lines = BufReader::new(console.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    let url: reqwest::Url = line.strip_prefix("The page is at ").unwrap().parse().unwrap();
+    let client = dmm_proxy::client(&url).unwrap();
+    let mut states = client.get(url.join("states").unwrap()).send().await.unwrap();
+    let mut events = String::new();
+    while !events.contains("\"readAt\":\"") || !events.ends_with("\n\n") {
+        events.push_str(std::str::from_utf8(&states.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    let state = events.lines().rfind(|line| line.starts_with("data: {")).unwrap();
+    let state: Value = serde_json::from_str(state.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!((&state["readOnly"], &state["problem"]), (&json!(true), &Value::Null));
+    let agreement = &state["agreements"][0];
+    assert_eq!((&agreement["id"], &agreement["state"]), (&json!("a-1"), &json!("granted")), "{state:#}");
+    assert_eq!(agreement["roles"], json!([ROLE]));
+    assert!(state["roles"].to_string().contains("S3: list objects on arn:aws:s3:::orders-data"), "{state:#}");
+    assert_eq!(state["health"][0]["name"], "feed");
+
+    while std::fs::read_to_string(&opened).unwrap_or_default() != url.as_str() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let explained = client.get(url.join("explanation?kind=access&id=a-1").unwrap()).send().await.unwrap();
+    assert!(explained.text().await.unwrap().contains("gets access"));
+    let act = json!({ "kind": "access", "id": "a-1", "action": "delete" }).to_string();
+    let origin = url.origin().ascii_serialization();
+    let refused =
+        client.post(url.join("act").unwrap()).header("origin", origin).body(act).send().await.unwrap();
+    assert_eq!(refused.status(), reqwest::StatusCode::CONFLICT);
+    assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
+
+    let interrupt = format!("kill -INT {}", console.id().unwrap());
+    assert!(Command::new("sh").args(["-c", &interrupt]).status().await.unwrap().success());
+    assert!(console.wait().await.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

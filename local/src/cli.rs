@@ -144,6 +144,12 @@ pub struct Common {
     /// Forward all spans to an OTLP endpoint, e.g. `http://127.0.0.1:4318` for a local Jaeger.
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<Url>,
+    /// Open the page of the stack in the browser. `up` serves the page in any case; `demo` keeps it until Ctrl-C.
+    #[arg(long)]
+    pub open: bool,
+    /// The port of the page on 127.0.0.1 [default: a free port].
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub page_port: u16,
     /// Set a config key of pulumi/Pulumi.yaml, e.g. --config mode=observe, or of an extension, e.g. --config
     /// my-extension:webhookUrl=... Lists and objects are written as JSON. Can be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]

@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dmm_console::Console;
 use dmm_simulator::{AgreementRef, Ending, ExpectedOutcome, Landscape, ScriptedAgreement, WorldHandle};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use crate::cli::Demo;
+use crate::control::{Control, StackInfo};
 use crate::demo_table::DemoTable;
 use crate::error::StackError;
 pub use crate::event_counts::EventCounts;
+use crate::gateway::Gateway;
 use crate::journal::Journal;
 use crate::output::out;
+use crate::page::{LocalSource, Observer};
 use crate::progress::ProgressDisplay;
 use crate::stack::Stack;
 use crate::traces;
@@ -114,6 +120,11 @@ pub async fn run(args: &Demo) -> Result<DemoReport, StackError> {
     let (traces, events) = args.common.artifact_files()?;
     options.traces = Some(traces);
     let stack = Stack::start(options).await?;
+    let page = if args.common.open {
+        Some(Page::open(&stack, args.common.page_port, progress).await?)
+    } else {
+        None
+    };
     let mut journal = Journal::start(events, &stack)?;
     let started = Instant::now();
     let world = stack.world().ok_or(StackError::NoSimulator)?;
@@ -136,8 +147,52 @@ pub async fn run(args: &Demo) -> Result<DemoReport, StackError> {
         out!("\nThe trace of one event:\n\n{}", trace.waterfall);
     }
     journal.catch_up()?;
+    if let Some(page) = page {
+        progress.line(&format!("\nThe page stays at {} until you press Ctrl-C.", page.console.url()));
+        tokio::signal::ctrl_c().await.map_err(StackError::Signal)?;
+        page.close();
+    }
     stack.stop().await;
     Ok(report)
+}
+
+/// The page during the demonstration.
+struct Page {
+    console: Console,
+    control: Control,
+    _gateway: Gateway,
+    looks: JoinHandle<()>,
+}
+
+impl Page {
+    /// Serves the page, and opens it in the browser.
+    async fn open(stack: &Stack, port: u16, progress: ProgressDisplay) -> Result<Page, StackError> {
+        // Nobody answers other commands: the demonstration changes the agreements itself.
+        let (control, _) = Control::start().await?;
+        let gateway = Gateway::start(stack, None).await?;
+        control.announce(StackInfo::of(stack, &gateway));
+        let mut observer = Observer::start(stack, control.url()).await?;
+        let console = Console::start(Arc::new(LocalSource::new(stack, &observer)?), port).await?;
+        let looks = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(500));
+            loop {
+                ticks.tick().await;
+                if let Err(error) = observer.look().await {
+                    tracing::warn!(%error, "the page is no longer up to date");
+                    return;
+                }
+            }
+        });
+        if let Err(error) = console.open() {
+            progress.line(&format!("warning: {error}. The URL is {}", console.url()));
+        }
+        Ok(Page { console, control, _gateway: gateway, looks })
+    }
+
+    fn close(self) {
+        self.looks.abort();
+        self.control.stop();
+    }
 }
 
 async fn activate(

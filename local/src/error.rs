@@ -68,6 +68,12 @@ pub enum StackError {
     /// Other commands cannot reach `up`.
     #[error("cannot listen for other commands: {0}")]
     Control(#[source] std::io::Error),
+    /// The running stack cannot be read.
+    #[error("the running stack cannot be read: {0}")]
+    Operator(#[from] dmm::CliError),
+    /// The page cannot be served or opened.
+    #[error(transparent)]
+    Console(#[from] dmm_console::ConsoleError),
     /// No running stack was found.
     #[error("no stack is running ({0}): start one in another terminal with `cargo run -p dmm-local -- up`")]
     NotRunning(String),

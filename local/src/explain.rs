@@ -6,6 +6,7 @@ use dmm_access::explain::Explanation;
 use dmm_access::guardrails::{GuardrailSettings, Guardrails};
 use dmm_api::{BaseUrl, Client, RetryPolicy, StaticApiKey};
 use dmm_converge::Explainer;
+use dmm_lambda_service::FunctionService;
 use dmm_mesh::{AgreementKind, AgreementRef};
 use reqwest::Url;
 use secrecy::SecretString;
@@ -81,6 +82,24 @@ async fn without_aws(url: &Url, args: &Explain) -> Result<Explanation, StackErro
     Err(StackError::NoAgreement(args.agreement.clone()))
 }
 
+/// The binary whose rules explain.
+pub(crate) const GRANT: &str = "iam-grant";
+
+/// Explains what the function with this name decides about an agreement; `None` if there is no such agreement.
+///
+/// # Errors
+///
+/// [`StackError::NoFunction`], and [`StackError::Explain`] if something cannot be read.
+pub(crate) async fn by_function(
+    functions: &FunctionService,
+    function: &str,
+    agreement: &AgreementRef,
+) -> Result<Option<Explanation>, StackError> {
+    let variables = functions.variables(function).ok_or_else(|| StackError::NoFunction(GRANT.to_owned()))?;
+    let explained = Box::pin(dmm_function::explain(&variables, agreement)).await;
+    explained.map_err(|error| StackError::Explain(dmm_telemetry::causes(&error)))
+}
+
 impl Stack {
     /// Explains what iam-grant decides about the agreement with this id, in whichever generation it is found.
     ///
@@ -88,14 +107,9 @@ impl Stack {
     ///
     /// [`StackError::NoAgreement`], [`StackError::NoFunction`], and [`StackError::Explain`] if something cannot be read.
     pub async fn explain(&self, agreement: &str) -> Result<Explanation, StackError> {
-        const GRANT: &str = "iam-grant";
         let function = self.function(GRANT)?;
-        let variables = self.functions().variables(function);
-        let variables = variables.ok_or_else(|| StackError::NoFunction(GRANT.to_owned()))?;
         for reference in generations(agreement) {
-            let explained = Box::pin(dmm_function::explain(&variables, &reference)).await;
-            let explained = explained.map_err(|error| StackError::Explain(dmm_telemetry::causes(&error)))?;
-            if let Some(explanation) = explained {
+            if let Some(explanation) = by_function(self.functions(), function, &reference).await? {
                 return Ok(explanation);
             }
         }

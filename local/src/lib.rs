@@ -13,6 +13,8 @@
 //! | `programs` | the main program and the extensions, each with its config |
 //! | [`control`] | how commands reach a running stack |
 //! | [`lambdas`] | builds the Lambda binaries |
+//! | [`page`] | the page in the browser, and what happens in a running stack |
+//! | `introduction` | what `up` prints first |
 //! | [`view`] | reads the state of the emulated AWS |
 //! | [`traces`] | the functions' traces, and the command that displays one |
 //! | [`bus`] | the events that were published on the bus |
@@ -37,11 +39,13 @@ mod error;
 mod event_counts;
 pub mod explain;
 pub mod gateway;
+mod introduction;
 mod journal;
 pub mod lambdas;
 mod launch;
 pub mod output;
 pub mod package;
+pub mod page;
 pub mod preview;
 mod programs;
 pub mod progress;

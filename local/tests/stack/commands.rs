@@ -161,19 +161,62 @@ fn the_running_stack_shows_changes_and_ends_on_an_interrupt() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    let mut printed = Vec::new();
     let mut next = |mark: &str| loop {
         let line = lines.next().expect("a line").unwrap();
+        printed.push(line.clone());
         if line.contains(mark) {
             return line;
         }
     };
+    let page = next("page  ").split_whitespace().last().unwrap().to_owned();
+    assert!(page.starts_with("http://127.0.0.1:") && page.ends_with('/'), "{page}");
     let (approve, cancel) = (next("/approve"), next("/cancel"));
     assert!(post(&approve).starts_with("HTTP/1.1 200"), "{approve}");
-    assert!(next("+ DMM_Access_").contains(" on the role "));
+    let granted = next("+ DMM_Access_");
+    assert!(granted.contains(" on the role "), "{granted}");
+    let (time, _) = granted.split_once(' ').unwrap();
+    assert!(time.len() == 9 && time.ends_with('Z') && time.matches(':').count() == 2, "{granted}");
     assert!(post(&cancel).starts_with("HTTP/1.1 200"), "{cancel}");
     next("- DMM_Access_");
+    assert_can_be_pasted(&printed);
     let interrupted = Command::new("sh").args(["-c", &format!("kill -INT {}", up.id())]).status().unwrap();
     assert!(interrupted.success() && up.wait().unwrap().success());
+}
+
+/// Pastes what was printed for a shell into one, with a program in the place of the AWS CLI that prints its arguments.
+fn assert_can_be_pasted(printed: &[String]) {
+    let folder = tempfile::tempdir().unwrap();
+    let aws = folder.path().join("aws");
+    std::fs::write(&aws, "#!/bin/sh\necho \"$AWS_ENDPOINT_URL $*\"\n").unwrap();
+    std::fs::set_permissions(&aws, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let is_for_a_shell = |line: &&str| {
+        line.starts_with("export ")
+            || line.starts_with("aws() ")
+            || line.split_once('=').is_some_and(|(name, _)| {
+                name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
+            })
+    };
+    let mut script: String = printed
+        .iter()
+        .map(|line| line.trim_start())
+        .filter(is_for_a_shell)
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    script.push_str("aws sqs receive-message --queue-url \"$FAILURES\"\necho \"$EVENTS $STATE $GRANT\"\n");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let ran = Command::new("sh").args(["-c", &script]).env("PATH", path).output().unwrap();
+    let output = text(&ran.stdout);
+    let (called, outputs) = output.split_once('\n').unwrap();
+    let (endpoint, arguments) = called.split_once(' ').unwrap();
+    assert!(endpoint.starts_with("http://127.0.0.1:"), "{output}{}", text(&ran.stderr));
+    assert!(
+        arguments.starts_with(&format!("--endpoint-url {endpoint} --region ")),
+        "for old versions: {output}"
+    );
+    assert!(arguments.ends_with("datamesh-manager-aws-local-failures"), "{output}");
+    assert!(outputs.contains("/dmm_events.fifo datamesh-manager-aws-local-state-"), "{output}");
+    assert!(outputs.trim_end().ends_with(" datamesh-manager-aws-local-iam-grant"), "{output}");
 }
 
 /// Sends the request of `curl -H 'x-api-key: KEY' -X POST http://HOST/PATH`. Returns the response.

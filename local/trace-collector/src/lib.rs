@@ -35,3 +35,4 @@ pub use picture::{map_svg, trace_svg};
 pub use segment::{Outcome, Segment};
 pub use store::{Store, StoreError};
 pub use trace::{Recorded, Trace, text};
+pub use waterfall::Line;

@@ -110,6 +110,12 @@ impl Store {
         self.lock().spans.clone()
     }
 
+    /// Returns the number of spans for which `holds` returns true.
+    #[must_use]
+    pub fn count(&self, holds: impl Fn(&Recorded) -> bool) -> usize {
+        self.lock().spans.iter().filter(|recorded| holds(recorded)).count()
+    }
+
     /// Returns all traces, in the order in which their first spans arrived.
     #[must_use]
     pub fn traces(&self) -> Vec<Trace> {

@@ -16,10 +16,47 @@ const DURATION: usize = 9;
 /// A line before layout.
 struct Row<'a> {
     label: String,
+    depth: usize,
     recorded: &'a Recorded,
 }
 
+/// A span of a waterfall.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// How many spans are above it.
+    pub depth: usize,
+    /// The span's name.
+    pub name: String,
+    /// The service that recorded it.
+    pub service: String,
+    /// When it began, since the trace began.
+    pub from: Duration,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether it failed.
+    pub failed: bool,
+    /// The error, or the outcome and what it applies to.
+    pub remark: Option<String>,
+}
+
 impl Trace {
+    /// Returns the spans in the order of a waterfall: each below its parent.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        let rows = rows(self);
+        let begin = rows.iter().map(|row| row.recorded.span.start_time_unix_nano).min().unwrap_or(0);
+        let line = |Row { depth, recorded: Recorded { service, span, .. }, .. }: &Row<'_>| Line {
+            depth: *depth,
+            name: short(&span.name).to_owned(),
+            service: short(service).to_owned(),
+            from: Duration::from_nanos(span.start_time_unix_nano.saturating_sub(begin)),
+            took: Duration::from_nanos(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano)),
+            failed: span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error),
+            remark: remark(span),
+        };
+        rows.iter().map(line).collect()
+    }
+
     /// Returns the trace as text with at most `width` columns (at least 80): which service did what, when, and how long it took.
     #[must_use]
     pub fn waterfall(&self, width: usize) -> String {
@@ -28,11 +65,7 @@ impl Trace {
 }
 
 fn render(trace: &Trace, width: usize) -> String {
-    let mut rows = Vec::new();
-    for root in trace.roots() {
-        rows.push(Row { label: short(&root.span.name).to_owned(), recorded: root });
-        branch(trace, &root.span, "", &mut rows);
-    }
+    let rows = rows(trace);
     let services: Vec<&str> = rows.iter().map(|row| short(&row.recorded.service)).collect();
     let begin = rows.iter().map(|row| row.recorded.span.start_time_unix_nano).min().unwrap_or(0);
     let end = rows.iter().map(|row| row.recorded.span.end_time_unix_nano).max().unwrap_or(begin);
@@ -61,6 +94,16 @@ fn render(trace: &Trace, width: usize) -> String {
     lines
 }
 
+/// The spans, each below its parent.
+fn rows(trace: &Trace) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+    for root in trace.roots() {
+        rows.push(Row { label: short(&root.span.name).to_owned(), depth: 0, recorded: root });
+        branch(trace, &root.span, "", 1, &mut rows);
+    }
+    rows
+}
+
 fn heading(trace: &Trace, took: Duration) -> String {
     let mut heading = format!("Trace {}", trace.xray_id());
     for name in ["cloudevents.event_type", "cloudevents.event_id"] {
@@ -71,13 +114,14 @@ fn heading(trace: &Trace, took: Duration) -> String {
     format!("{heading}  {}\n", formatted(took))
 }
 
-fn branch<'a>(trace: &'a Trace, parent: &Span, indent: &str, rows: &mut Vec<Row<'a>>) {
+fn branch<'a>(trace: &'a Trace, parent: &Span, indent: &str, depth: usize, rows: &mut Vec<Row<'a>>) {
     let children = trace.children(parent);
     let last = children.len().saturating_sub(1);
     for (index, child) in children.into_iter().enumerate() {
         let (branch_of, below) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        rows.push(Row { label: format!("{indent}{branch_of}{}", short(&child.span.name)), recorded: child });
-        branch(trace, &child.span, &format!("{indent}{below}"), rows);
+        let label = format!("{indent}{branch_of}{}", short(&child.span.name));
+        rows.push(Row { label, depth, recorded: child });
+        branch(trace, &child.span, &format!("{indent}{below}"), depth + 1, rows);
     }
 }
 

@@ -33,6 +33,19 @@ create dmm_events        feed  ▕███                           ▏   3.0 
    └─ IAM.GetRolePolicy  feed  ▕                    █████     ▏   5.0 ms  ✗ NoSuchEntity
 ";
     assert_eq!(rendered, expected);
+    let lines: Vec<_> =
+        trace.lines().into_iter().map(|line| (line.depth, line.name, line.from, line.failed)).collect();
+    let milliseconds = Duration::from_millis;
+    assert_eq!(
+        lines,
+        [
+            (0, "create dmm_events".to_owned(), milliseconds(0), false),
+            (1, "process dmm_events".to_owned(), milliseconds(10), false),
+            (2, "inner".to_owned(), milliseconds(11), false),
+            (1, "iam-grant".to_owned(), milliseconds(15), false),
+            (2, "IAM.GetRolePolicy".to_owned(), milliseconds(20), true),
+        ]
+    );
 }
 
 #[test]
