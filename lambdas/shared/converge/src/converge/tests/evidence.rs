@@ -10,7 +10,7 @@ use dmm_access::refusal::Refusal;
 use dmm_access::testing::{role_name, stack};
 use proptest::prelude::*;
 
-use super::world::{State, deletion, poll, reference};
+use super::world::{State, deletion, poll, reference, to_the_end};
 use super::*;
 
 /// What happens next.
@@ -305,4 +305,52 @@ fn a_planted_entry_does_not_stop_the_chain_and_is_found() {
 
 fn granted(world: &World) -> Vec<String> {
     world.state().granted()
+}
+
+/// Changes that another one takes back, so that the state afterwards is the same as before.
+const THERE_AND_BACK: [(Change, Change); 3] = [
+    (Change::Deactivate, Change::Activate),
+    (Change::OtherRole, Change::Activate),
+    (Change::Delete, Change::Activate),
+];
+
+/// More calls than a run needs.
+const LONGEST: usize = 60;
+
+#[test]
+fn a_run_that_is_interrupted_at_any_call_before_the_change_is_taken_back_leaves_the_right_evidence() {
+    for (there, back) in THERE_AND_BACK {
+        for at in 0..LONGEST {
+            let world = World::new(Access);
+            let original: Vec<_> = world.state().agreements.clone().into_iter().collect();
+            world.run_after_deletion(Access).unwrap();
+            there.apply(&mut world.state(), &original);
+            world.interrupt(Access, at);
+            back.apply(&mut world.state(), &original);
+            world.run_after_deletion(Access).unwrap();
+            check(&world).unwrap_or_else(|error| panic!("{there:?}, interrupted at {at}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_late_by_any_number_of_calls_leaves_the_right_evidence() {
+    for (there, back) in THERE_AND_BACK {
+        for at in 0..LONGEST {
+            let world = World::new(Access);
+            let original: Vec<_> = world.state().agreements.clone().into_iter().collect();
+            world.run_after_deletion(Access).unwrap();
+            there.apply(&mut world.state(), &original);
+            let converger = world.converger();
+            let (asked, cause) = (reference(Access), deletion());
+            let mut late = pin!(converger.converge(&asked, None, &cause));
+            let has_ended = (0..at).any(|_| poll(late.as_mut()).is_ready());
+            back.apply(&mut world.state(), &original);
+            world.run_after_deletion(Access).unwrap();
+            if !has_ended {
+                to_the_end(late).unwrap();
+            }
+            check(&world).unwrap_or_else(|error| panic!("{there:?}, late by {at}: {error}"));
+        }
+    }
 }
