@@ -59,13 +59,15 @@ async fn role_policy(server: &MockServer, missing: String) {
     let is = |action: &str| Mock::given(body_string_contains(format!("Action={action}&")));
     is("PutRolePolicy").respond_with(put).mount(server).await;
     // IAM answers with the document as the form had it: percent-encoded.
-    let get = move |_: &Request| match &*document.lock().unwrap() {
-        Some(document) => ResponseTemplate::new(200).set_body_string(format!(
+    let is_its =
+        |request: &Request| String::from_utf8_lossy(&request.body).contains("PolicyName=DMM_Access_a1");
+    let get = move |request: &Request| match &*document.lock().unwrap() {
+        Some(document) if is_its(request) => ResponseTemplate::new(200).set_body_string(format!(
             "<GetRolePolicyResponse {IAM}><GetRolePolicyResult><RoleName>consumer-1</RoleName>\
              <PolicyName>DMM_Access_a1</PolicyName><PolicyDocument>{document}</PolicyDocument>\
              </GetRolePolicyResult></GetRolePolicyResponse>"
         )),
-        None => ResponseTemplate::new(404).set_body_string(missing.clone()),
+        _ => ResponseTemplate::new(404).set_body_string(missing.clone()),
     };
     is("GetRolePolicy").respond_with(get).mount(server).await;
 }

@@ -348,7 +348,7 @@ def resource_context(iam_request, arn):
         secret = secretsmanager_backends[account][region].secrets.get(arn)
         tags = {tag["Key"]: tag["Value"] for tag in secret.tags or []} if secret else {}
         context.update({f"secretsmanager:ResourceTag/{key}": value for key, value in tags.items()})
-    elif iam_request._service == "lambda":
+    elif iam_request._service in ("glue", "lambda"):
         tags = tags_of(account, region, arn)
     context.update({f"aws:ResourceTag/{key}": value for key, value in tags.items()})
     return context

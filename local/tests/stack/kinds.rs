@@ -1,8 +1,8 @@
 //! What a consumer can do with each kind of port, with the credentials of its role: what the port is for, only while the agreement is
 //! in force, and never anything beside it.
 //!
-//! S3, Glue and SQS have tests of their own (`access`, `permissions`). The emulator has no MSK, Redshift, API Gateway, OpenSearch or S3
-//! Tables with IAM; `dmm-access` proves those kinds with an independent evaluator (`lambdas/shared/access/tests/boundary`).
+//! SQS has a test of its own (`access`). The emulator has no MSK, Redshift, API Gateway, OpenSearch or S3 Tables with IAM, and decides
+//! about no queries of Athena; `dmm-access` proves those with an independent evaluator (`lambdas/shared/access/tests/kinds`).
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use dmm_local::Stack;
 use dmm_simulator::{AgreementKind, Landscape, Resource};
 use serde_json::{Value, json};
 
-use crate::common::callers::consumer_credentials;
+use crate::common::callers::{self, as_consumer, consumer_credentials};
 use crate::common::signed::{Call, Denied};
 use crate::common::{
     ACCOUNT, ROLE, TIMEOUT, agreement, assert_no_violations, dead_letters, forecast, mesh, owner, stack_with,
@@ -298,7 +298,7 @@ async fn poll(stack: &Stack) {
 }
 
 /// Fails if any of these calls is allowed.
-async fn assert_denied(
+async fn assert_all_denied(
     when: &str,
     calls: &[(&'static str, Call)],
     stack: &Stack,
@@ -321,8 +321,8 @@ async fn a_consumer_can_use_each_kind_of_port_while_its_agreement_is_in_force_an
     let world = world(&stack);
     let credentials = consumer_credentials(&stack, ROLE).await;
     for case in &cases {
-        assert_denied("before the activation", &case.allowed, &stack, case, &credentials).await;
-        assert_denied("before the activation", &case.denied, &stack, case, &credentials).await;
+        assert_all_denied("before the activation", &case.allowed, &stack, case, &credentials).await;
+        assert_all_denied("before the activation", &case.denied, &stack, case, &credentials).await;
     }
     for case in &cases {
         world.approve(AgreementKind::Access, case.name).unwrap();
@@ -333,12 +333,74 @@ async fn a_consumer_can_use_each_kind_of_port_while_its_agreement_is_in_force_an
             let answer = call.send(&stack, &credentials).await;
             assert!(answer.is_ok(), "{}: {what} is denied", case.name);
         }
-        assert_denied("while it is in force", &case.denied, &stack, case, &credentials).await;
+        assert_all_denied("while it is in force", &case.denied, &stack, case, &credentials).await;
         world.cancel(AgreementKind::Access, case.name).unwrap();
         poll(&stack).await;
-        assert_denied("after the end", &case.allowed, &stack, case, &credentials).await;
+        assert_all_denied("after the end", &case.allowed, &stack, case, &credentials).await;
     }
     assert_eq!(standing(&stack).await, []);
     assert_eq!(dead_letters(&stack).await, 0);
     assert_no_violations(&stack);
+}
+
+/// What a consumer of a port in S3 gets: an object, and a list of the objects below a prefix.
+async fn read(s3: &aws_sdk_s3::Client, key: &str) -> [bool; 2] {
+    let object = s3.get_object().bucket("orders-data").key(key).send().await;
+    let (prefix, _) = key.rsplit_once('/').unwrap();
+    let list = s3.list_objects_v2().bucket("orders-data").prefix(format!("{prefix}/")).send().await;
+    [object.is_ok(), list.is_ok()]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_reads_a_bucket_or_a_table_with_its_folder_while_its_agreement_is_in_force() {
+    let access = |id: &str, port: &str| agreement(id, port, &forecast());
+    let landscape = mesh()
+        .with_agreement(AgreementKind::Access, access("bucket", "orders-s3"))
+        .with_agreement(AgreementKind::Access, access("table", "orders-glue"))
+        .with_resource(Resource { arn: arn("glue", "table/orders/other"), tags: BTreeMap::new() });
+    let stack = stack_with(landscape, &[]).await;
+    let world = world(&stack);
+    let operator = &stack.view().clients().s3;
+    for key in ["lines/1", "other/1"] {
+        operator.put_object().bucket("orders-data").key(key).body(b"1".to_vec().into()).send().await.unwrap();
+    }
+    let s3 = as_consumer(&stack, ROLE).await.s3;
+    let credentials = consumer_credentials(&stack, ROLE).await;
+    let glue = |operation: &'static str, table: &str| {
+        Call::json("glue", operation, &json!({ "DatabaseName": "orders", "Name": table }))
+    };
+    let get = async |table: &str| glue("AWSGlue.GetTable", table).send(&stack, &credentials).await.is_ok();
+    let nothing = async || {
+        assert_eq!((read(&s3, "lines/1").await, read(&s3, "other/1").await), ([false; 2], [false; 2]));
+        assert!(!get("lines").await);
+    };
+    let beside = async || {
+        let put = s3.put_object().bucket("orders-data").key("lines/1").send().await;
+        callers::assert_denied("writing", put);
+        let delete = s3.delete_object().bucket("orders-data").key("lines/1").send().await;
+        callers::assert_denied("deleting", delete);
+        let other = s3.list_objects_v2().bucket("orders-moved").send().await;
+        callers::assert_denied("another bucket", other);
+        assert!(!get("other").await, "another table");
+        let delete = glue("AWSGlue.DeleteTable", "lines").send(&stack, &credentials).await;
+        assert_eq!(delete, Err(Denied), "deleting the table");
+    };
+    nothing().await;
+    world.approve(AgreementKind::Access, "bucket").unwrap();
+    poll(&stack).await;
+    assert_eq!((read(&s3, "lines/1").await, read(&s3, "other/1").await), ([true; 2], [true; 2]));
+    assert!(!get("lines").await);
+    beside().await;
+    world.cancel(AgreementKind::Access, "bucket").unwrap();
+    poll(&stack).await;
+    nothing().await;
+
+    world.approve(AgreementKind::Access, "table").unwrap();
+    poll(&stack).await;
+    assert_eq!((read(&s3, "lines/1").await, read(&s3, "other/1").await), ([true; 2], [false; 2]));
+    assert!(get("lines").await);
+    beside().await;
+    world.cancel(AgreementKind::Access, "table").unwrap();
+    poll(&stack).await;
+    nothing().await;
 }
