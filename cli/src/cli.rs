@@ -420,6 +420,8 @@ mod tests {
         let commands: Vec<&str> = lines.chain(shown).collect();
         assert!(commands.len() > 10, "{commands:?}");
         for command in commands {
+            // The shell takes what follows.
+            let command = command.split(" > ").next().unwrap_or_default();
             if let Err(error) = Cli::try_parse_from(command.split_whitespace()) {
                 panic!("{command}: {error}");
             }

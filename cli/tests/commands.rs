@@ -308,7 +308,11 @@ async fn what_is_revoked_stays_revoked_until_it_is_lifted() {
     assert_eq!((unconfirmed.code, running.policies().await.len()), (2, 1), "{unconfirmed:?}");
     let revoked = running.dmm(&["revoke", "--role", ROLE, "--reason", "a wrong role", "--yes"]).await;
     assert_eq!(revoked.code, 0, "{revoked:?}");
-    assert!(revoked.output.contains(&format!("- DMM_Access_a-1 on the role {ROLE}")), "{revoked:?}");
+    assert!(
+        revoked.output.contains("1 revoked")
+            && revoked.output.contains(&format!("- DMM_Access_a-1 on the role {ROLE}")),
+        "{revoked:?}"
+    );
     assert!(running.policies().await.is_empty());
 
     let status = running.dmm(&["status"]).await;

@@ -42,6 +42,9 @@ pub struct Report {
     /// Why the pass stopped before it took anything away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brake: Option<Stop>,
+    /// How often access was taken away because an operator has blocked it, which repairs nothing.
+    #[serde(skip)]
+    pub blocked: usize,
     /// Whether the stack is uninstalled, so that what is taken away repairs nothing.
     #[serde(skip)]
     pub uninstalls: bool,
@@ -148,7 +151,7 @@ impl Report {
                 metrics::reconciliation(Duration::from_secs(seconds), self.stuck.len());
             }
             if !self.uninstalls {
-                metrics::repaired(granted + revoked);
+                metrics::repaired(granted + revoked - self.blocked);
             }
             if let Some(Stop { digest, limit, grants, revocations, .. }) = &self.brake {
                 metrics::brake_engaged();
@@ -177,6 +180,10 @@ impl Report {
             Outcome::Granted => self.granted += 1,
             Outcome::Revoked => self.revoked += 1,
             Outcome::Refused(Refusal::Uninstalling) if convergence.changed => self.revoked += 1,
+            Outcome::Refused(refusal) if refusal.is_decided_by_operator() && convergence.changed => {
+                self.revoked += 1;
+                self.blocked += 1;
+            }
             Outcome::Unchanged | Outcome::Refused(Refusal::Uninstalling) => self.unchanged += 1,
             Outcome::Refused(refusal) if refusal.is_for_another_platform() => self.unchanged += 1,
             Outcome::Refused(_) => self.refused += 1,
