@@ -150,7 +150,7 @@ fn approve(home: &Home, command: &str) {
         line.contains("webhook") && line.contains("AccessApprovedEvent") && line.contains(&access)
     });
     up.line(|line| line.contains("-changes holds"));
-    up.line(|line| line.starts_with("+ DMM_Access_") && line.contains(&access));
+    up.line(|line| line.contains(" + DMM_Access_") && line.contains(&access));
     recorded::assert_logs_are_documented(&logs);
     recorded::assert_line(&function, "DeactivatedEvent of ");
     up.interrupt();
