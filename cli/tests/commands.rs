@@ -510,7 +510,10 @@ async fn the_page_shows_a_stack_and_changes_nothing() {
     let agreement = &state["agreements"][0];
     assert_eq!((&agreement["id"], &agreement["state"]), (&json!("a-1"), &json!("granted")), "{state:#}");
     assert_eq!(agreement["roles"], json!([ROLE]));
-    assert!(state["roles"].to_string().contains("S3: list objects on arn:aws:s3:::orders-data"), "{state:#}");
+    assert!(
+        state["roles"].to_string().contains("S3: read objects on arn:aws:s3:::orders-data/*, "),
+        "{state:#}"
+    );
     assert_eq!(state["health"][0]["name"], "feed");
 
     while std::fs::read_to_string(&opened).unwrap_or_default() != url.as_str() {

@@ -28,10 +28,16 @@ enum Use {
 const ENGINE: &str = "is run in the real engine by local/pulumi/tests/engine/documents.rs";
 
 /// Every line of the README's `sh` blocks, in order.
-const COMMANDS: [(&str, Use); 18] = [
+const COMMANDS: [(&str, Use); 19] = [
     (
         "cargo run -p dmm-local -- demo",
         Use::Run(&["create dmm_events", "IAM.PutRolePolicy", "0 quarantined"]),
+    ),
+    (
+        "cargo run -p dmm-local -- up --open --speed 10",
+        Use::Skip(
+            "would replace the traces that the next commands show; local/tests/page opens the page in a browser",
+        ),
     ),
     ("cargo test --workspace", Use::Skip("this test is part of it")),
     ("cargo run -p dmm-local -- trace", Use::Run(&["create dmm_events", "process dmm_events", "iam-"])),
@@ -144,7 +150,7 @@ fn approve(home: &Home, command: &str) {
         line.contains("webhook") && line.contains("AccessApprovedEvent") && line.contains(&access)
     });
     up.line(|line| line.contains("-changes holds"));
-    up.line(|line| line.starts_with("+ DMM_Access_") && line.contains(&access));
+    up.line(|line| line.contains(" + DMM_Access_") && line.contains(&access));
     recorded::assert_logs_are_documented(&logs);
     recorded::assert_line(&function, "DeactivatedEvent of ");
     up.interrupt();
