@@ -181,7 +181,7 @@ impl ReconcileHandler {
         };
         start.census.confirmed = request.confirm.or(start.census.confirmed);
         let (mut report, next, result) = reconciler.run(start, request.limit, &cause).await;
-        let history = if is_whole {
+        let history = if is_whole && checkpoint.is_some() {
             remembered.begin(continues, began).end(&mut report, Timestamp::now())
         } else {
             report.remaining = None;
