@@ -184,7 +184,7 @@ impl FromStr for PauseDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let duration = text.parse::<SignedDuration>().ok().filter(|duration| duration.is_positive());
+        let duration = text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
         match duration {
             Some(duration) if duration <= LONGEST_PAUSE => Ok(PauseDuration(duration)),
             _ => Err("use a duration of at most 7 days, such as 30m or 2h".to_owned()),

@@ -44,7 +44,7 @@ impl Deployed {
 
     async fn record(&self, agreement: &AgreementId) -> Result<Record, Problem> {
         let stored = grants::stored(&self.stack).await.map_err(|error| problem(&error))?;
-        let mut records = stored.iter().filter_map(|(_, body)| Record::read(body));
+        let mut records = stored.values().filter_map(|body| Record::read(body));
         let found = records.find(|record| record.kind == agreement.kind && record.id == agreement.id);
         found.ok_or_else(|| Problem::NotFound("this agreement has no record any more".to_owned()))
     }
@@ -163,11 +163,8 @@ impl Reader {
             dead_letters += depth.waiting + depth.in_progress;
         }
         let quarantined = quarantine::count(&self.stack).await?;
-        let mut agreements: Vec<_> = records
-            .iter()
-            .filter_map(|(_, body)| Record::read(body))
-            .map(|record| record.agreement())
-            .collect();
+        let mut agreements: Vec<_> =
+            records.values().filter_map(|body| Record::read(body)).map(|record| record.agreement()).collect();
         agreements.sort_by(|one, other| (one.state, &one.name).cmp(&(other.state, &other.name)));
         Ok(State {
             stack: self.stack.prefix().to_owned(),

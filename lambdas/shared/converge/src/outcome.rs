@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each states a fact of its own")]
 pub struct Convergence {
     /// How it ended.
     pub outcome: Outcome,

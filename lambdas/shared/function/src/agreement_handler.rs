@@ -164,13 +164,12 @@ impl AgreementHandler {
             );
             return Ok(Answer::IGNORED);
         };
-        let traceparent = event.as_object().get("traceparent").and_then(Value::as_str).map(str::to_owned);
         let out_of_time = |_| Error::OutOfTime { agreement: agreement.to_string() };
-        let deferred = timeout_at(deadline, self.defer_while_paused(event, &agreement)).await;
-        if deferred.map_err(out_of_time)?? {
+        let is_deferred = timeout_at(deadline, self.defer_while_paused(event, &agreement)).await;
+        if is_deferred.map_err(out_of_time)?? {
             return Ok(Answer::deferred(&agreement));
         }
-        let cause = Cause { id: id.to_owned(), event_type: event_type.to_owned(), traceparent };
+        let cause = cause(event);
         let api = self.api.until(deadline);
         let dry_run = DryRun::new(self.places.as_ref(), self.records.as_ref());
         let recorded = Recorded::new(self.places.as_ref());
@@ -221,8 +220,7 @@ impl AgreementHandler {
             }
             converger.converge(&agreement, None, &cause).await
         };
-        let result = timeout_at(deadline, run).await;
-        let convergence = result.map_err(out_of_time)??;
+        let convergence = timeout_at(deadline, run).await.map_err(out_of_time)??;
         let changes = match self.mode {
             Mode::Enforce | Mode::Uninstall => {
                 trace::outcome(&convergence, event.time());
@@ -277,6 +275,12 @@ impl AgreementHandler {
         );
         Ok(true)
     }
+}
+
+/// The event as the cause of a change.
+fn cause(event: &CloudEvent) -> Cause {
+    let traceparent = event.as_object().get("traceparent").and_then(Value::as_str).map(str::to_owned);
+    Cause { id: event.id().to_owned(), event_type: event.type_name().to_owned(), traceparent }
 }
 
 #[cfg(test)]
