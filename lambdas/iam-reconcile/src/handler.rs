@@ -191,23 +191,7 @@ impl ReconcileHandler {
             window::write_grants(&self.records, report.grants, Timestamp::now()).await?;
         }
         report.record();
-        let paused_until = report.paused_until.map(|until| until.to_string());
-        tracing::info!(
-            checked = report.checked,
-            granted = report.granted,
-            revoked = report.revoked,
-            unchanged = report.unchanged,
-            refused = report.refused,
-            failed = report.failed.len(),
-            stuck = report.stuck.len(),
-            seconds = report.seconds,
-            postponed = report.postponed,
-            remaining = report.remaining,
-            dry_run = report.dry_run,
-            complete = report.complete,
-            paused_until,
-            "reconciled"
-        );
+        log(&report);
         if let Some(checkpoint) = checkpoint {
             checkpoint.write(&self.records, &next, history, run_id, Timestamp::now()).await?;
         }
@@ -225,4 +209,25 @@ impl ReconcileHandler {
             None => self.organization.name(api, &self.records).await,
         }
     }
+}
+
+/// Logs what a run found and did.
+fn log(report: &Report) {
+    let paused_until = report.paused_until.map(|until| until.to_string());
+    tracing::info!(
+        checked = report.checked,
+        granted = report.granted,
+        revoked = report.revoked,
+        unchanged = report.unchanged,
+        refused = report.refused,
+        failed = report.failed.len(),
+        stuck = report.stuck.len(),
+        seconds = report.seconds,
+        postponed = report.postponed,
+        remaining = report.remaining,
+        dry_run = report.dry_run,
+        complete = report.complete,
+        paused_until,
+        "reconciled"
+    );
 }

@@ -102,7 +102,7 @@ impl Observer {
             happens(change.kind, change.happening().text);
         }
         let stored = grants::stored(&self.stack).await?;
-        let records = stored.iter().filter_map(|(_, body)| Record::read(body)).collect();
+        let records = stored.values().filter_map(|body| Record::read(body)).collect();
         let agreements = agreements::all(simulated(self.world.as_ref()), records);
         for (name, reason) in self.newly_refused(&agreements) {
             happens(Happened::Refused, format!("{name} gets no access: {reason}"));
