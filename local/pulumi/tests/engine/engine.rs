@@ -209,9 +209,11 @@ impl Stack<'_> {
 
     /// Returns the outputs in the engine's own form.
     pub(crate) async fn outputs(&self) -> Map<String, Value> {
-        // To start the engine for this takes as long as for a small update, so it is asked only if a secret is encrypted.
-        let stored = self.stored_outputs();
-        if !Value::Object(stored.clone()).to_string().contains("\"ciphertext\"") {
+        // To start the engine for this takes as long as a small update, so it is asked only if a secret is encrypted, or if the
+        // program's name is written in an unusual way.
+        if let Some(stored) = self.stored_outputs()
+            && !Value::Object(stored.clone()).to_string().contains("\"ciphertext\"")
+        {
             return stored;
         }
         let answer = self.run(&["stack", "export", "--show-secrets"]).await;
@@ -221,14 +223,13 @@ impl Stack<'_> {
     }
 
     /// Returns the outputs in the file with the state, where secrets are encrypted.
-    fn stored_outputs(&self) -> Map<String, Value> {
-        let program = std::fs::read_to_string(self.folder.join("Pulumi.yaml")).expect("a program");
-        let program: Value = serde_saphyr::from_str(&program).expect("YAML");
-        let project = program["name"].as_str().expect("a name");
-        let file = format!("state/.pulumi/stacks/{project}/{}.json", self.workspace.stack);
-        let text = std::fs::read_to_string(self.workspace.path().join(file)).expect("a state");
-        let state: Value = serde_json::from_str(&text).expect("a state");
-        outputs_of(&state["checkpoint"]["latest"]["resources"])
+    fn stored_outputs(&self) -> Option<Map<String, Value>> {
+        let program = std::fs::read_to_string(self.folder.join("Pulumi.yaml")).ok()?;
+        let name = program.lines().find_map(|line| line.strip_prefix("name: "))?;
+        let file = format!("state/.pulumi/stacks/{name}/{}.json", self.workspace.stack);
+        let text = std::fs::read_to_string(self.workspace.path().join(file)).ok()?;
+        let state: Value = serde_json::from_str(&text).ok()?;
+        Some(outputs_of(&state["checkpoint"]["latest"]["resources"]))
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Answer {
