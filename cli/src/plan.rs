@@ -1,5 +1,6 @@
 //! `dmm plan`: what the next comparison would change in IAM.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -10,8 +11,12 @@ use crate::cli::Plan;
 use crate::error::CliError;
 use crate::functions::invoke;
 use crate::look::Change;
+use crate::snapshot::{Right, rights_of};
 use crate::stack::Stack;
 use crate::terminal::{Terminal, confirm, progress, shown};
+
+/// How many lines the text has about one policy.
+const LINES: usize = 12;
 
 /// What `iam-reconcile` answers, as far as people need it. A pass may take several runs.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -31,6 +36,8 @@ pub struct Report {
     pub failed: Vec<Failure>,
     /// What would be changed.
     pub differences: Vec<Difference>,
+    /// The policies of what would be changed, as far as the function states them.
+    pub policies: Vec<PolicyDifference>,
     /// What was changed.
     pub changes: Vec<Difference>,
     /// Why nothing is taken away.
@@ -61,6 +68,19 @@ pub struct Difference {
     /// What would be done.
     #[serde(flatten)]
     pub change: Change,
+}
+
+/// How a policy would be changed.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct PolicyDifference {
+    /// The role.
+    pub role: String,
+    /// The policy.
+    pub policy: String,
+    /// What it permits now; `None` if it does not exist.
+    pub before: Option<Value>,
+    /// What it would permit; `None` if it would not exist.
+    pub after: Option<Value>,
 }
 
 /// The brake stopped the pass before it took anything away.
@@ -98,6 +118,7 @@ impl Report {
         self.postponed += later.postponed;
         self.failed.extend(later.failed);
         self.differences.extend(later.differences);
+        self.policies.extend(later.policies);
         self.changes.extend(later.changes);
         self.brake = later.brake;
         self.paused_until = later.paused_until;
@@ -202,8 +223,32 @@ impl fmt::Display for Planned {
         }
         for Difference { agreement, change } in differences {
             writeln!(formatter, "{change} ({agreement})")?;
+            let of_change = |policy: &&PolicyDifference| policy.role == change.role && policy.policy == change.policy;
+            if let Some(policy) = self.report.policies.iter().find(of_change) {
+                policy.write(formatter)?;
+            }
         }
         obstacles(&self.report, formatter)
+    }
+}
+
+impl PolicyDifference {
+    /// Writes what the role could no longer do and what it could do then, one action on one resource per line.
+    fn write(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rights = |document: &Option<Value>| -> BTreeSet<Right> {
+            document.iter().flat_map(|document| rights_of(&self.role, document)).collect()
+        };
+        let (before, after) = (rights(&self.before), rights(&self.after));
+        let lost = before.difference(&after).map(|right| ('-', right));
+        let gained = after.difference(&before).map(|right| ('+', right));
+        let lines: Vec<(char, &Right)> = lost.chain(gained).collect();
+        for (mark, Right { action, resource, .. }) in lines.iter().take(LINES) {
+            writeln!(formatter, "    {mark} {action} on {resource}")?;
+        }
+        match lines.len().saturating_sub(LINES) {
+            0 => Ok(()),
+            more => writeln!(formatter, "    … and {more} more, which --json shows"),
+        }
     }
 }
 
@@ -230,6 +275,12 @@ mod tests {
             "differences": [
                 { "agreement": "access a-1", "change": "put", "kind": "role_policy", "role": "r", "policy": "DMM_Access_a-1" },
                 { "agreement": "access a-2", "change": "delete", "kind": "role_policy", "role": "r", "policy": "DMM_Access_a-2" },
+                { "agreement": "access a-4", "change": "replace", "kind": "role_policy", "role": "r", "policy": "DMM_Access_a-4" },
+            ],
+            "policies": [
+                { "kind": "role_policy", "role": "r", "policy": "DMM_Access_a-4",
+                  "before": { "Statement": [{ "Effect": "Allow", "Action": ["a:Get", "a:Put"], "Resource": "arn:a" }] },
+                  "after": { "Statement": [{ "Effect": "Allow", "Action": "a:Get", "Resource": ["arn:a", "arn:b"] }] } },
             ],
             "brake": { "digest": "d", "limit": 0, "grants": 2, "missing_products": 0,
                        "revocations": [{ "agreement": "access a-2", "reason": "ended" }] },
@@ -237,9 +288,10 @@ mod tests {
         .unwrap();
         assert_eq!(
             Planned { report }.to_string(),
-            "3 agreements compared: 2 changes.\n\
+            "3 agreements compared: 3 changes.\n\
              + DMM_Access_a-1 on the role r (access a-1)\n\
              - DMM_Access_a-2 on the role r (access a-2)\n\
+             ~ DMM_Access_a-4 on the role r (access a-4)\n    - a:Put on arn:a\n    + a:Get on arn:b\n\
              ! access a-3: denied\n\
              The brake is on: 1 agreements would lose their access, and 0 are allowed.\n  access a-2 (ended)\n\
              To revoke exactly these: `dmm plan --apply --confirm d`\n"

@@ -163,7 +163,8 @@ fn document(action: &'static str, text: &str) -> Result<Value, CliError> {
     serde_json::from_str(&text).map_err(invalid)
 }
 
-fn rights_of(role: &str, document: &Value) -> Vec<Right> {
+/// What a policy document permits to a role.
+pub(crate) fn rights_of(role: &str, document: &Value) -> Vec<Right> {
     let mut rights = Vec::new();
     for statement in document.get("Statement").map(as_list).unwrap_or_default() {
         let texts = |name: &str| -> Vec<String> {

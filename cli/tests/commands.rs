@@ -227,7 +227,8 @@ async fn a_plan_changes_nothing_until_it_is_confirmed() {
     iam.delete_role_policy().role_name(ROLE).policy_name("DMM_Access_a-1").send().await.unwrap();
     let plan = running.dmm(&["plan"]).await;
     assert_eq!(plan.code, 0, "{plan:?}");
-    assert!(plan.output.contains(&format!("+ DMM_Access_a-1 on the role {ROLE} (access a-1)")), "{plan:?}");
+    let change = format!("+ DMM_Access_a-1 on the role {ROLE} (access a-1)\n    + s3:Get");
+    assert!(plan.output.contains(&change), "{plan:?}");
     let unconfirmed = running.dmm(&["plan", "--apply"]).await;
     assert_eq!(unconfirmed.code, 2);
     assert!(unconfirmed.errors.contains("--yes"), "{unconfirmed:?}");

@@ -30,7 +30,20 @@ struct Written {
     places: BTreeMap<Place, Observed>,
     objects: BTreeMap<String, Object>,
     object_writes: u64,
-    changes: Vec<(Change, Place)>,
+    changes: Vec<Planned>,
+}
+
+/// A change that would have been made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// What would have been done.
+    pub change: Change,
+    /// Where.
+    pub place: Place,
+    /// What is there; `None` if there is nothing that belongs to the agreement.
+    pub before: Option<Document>,
+    /// What would have been there; `None` if nothing.
+    pub after: Option<Document>,
 }
 
 impl<'a> DryRun<'a> {
@@ -43,6 +56,12 @@ impl<'a> DryRun<'a> {
     /// The changes in AWS that would have been made since the last call of this function.
     #[must_use]
     pub fn take_changes(&self) -> Vec<(Change, Place)> {
+        self.take_planned().into_iter().map(|Planned { change, place, .. }| (change, place)).collect()
+    }
+
+    /// The same with the documents.
+    #[must_use]
+    pub fn take_planned(&self) -> Vec<Planned> {
         std::mem::take(&mut self.written().changes)
     }
 
@@ -50,10 +69,22 @@ impl<'a> DryRun<'a> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, place: &Place, observed: Observed, change: Option<Change>) {
+    fn write(&self, place: &Place, found: Observed, wanted: Observed, change: Option<Change>) {
         let mut written = self.written();
-        written.places.insert(place.clone(), observed);
-        written.changes.extend(change.map(|change| (change, place.clone())));
+        written.places.insert(place.clone(), wanted.clone());
+        written.changes.extend(change.map(|change| Planned {
+            change,
+            place: place.clone(),
+            before: document(found),
+            after: document(wanted),
+        }));
+    }
+}
+
+fn document(observed: Observed) -> Option<Document> {
+    match observed {
+        Observed::Present(document) => Some(document),
+        Observed::Absent | Observed::Unsettled | Observed::Misplaced => None,
     }
 }
 
@@ -71,13 +102,14 @@ impl Places for DryRun<'_> {
         let wanted = Observed::Present(permission.document.clone());
         let found = self.look(place).await?;
         let change = (found != wanted).then(|| Change::by_writing(&found));
-        self.write(place, wanted, change);
+        self.write(place, found, wanted, change);
         Ok(Put::Done)
     }
 
     async fn delete(&self, place: &Place) -> Result<(), AwsError> {
-        let change = (self.look(place).await? != Observed::Absent).then_some(Change::Delete);
-        self.write(place, Observed::Absent, change);
+        let found = self.look(place).await?;
+        let change = (found != Observed::Absent).then_some(Change::Delete);
+        self.write(place, found, Observed::Absent, change);
         Ok(())
     }
 

@@ -352,7 +352,7 @@ impl<'a> Pass<'a> {
 
     fn count(&mut self, agreement: &AgreementRef, result: Result<Convergence, Error>) {
         if let Some(dry_run) = self.reconciler.dry_run {
-            self.report.add_differences(agreement, dry_run.take_changes());
+            self.report.add_differences(agreement, dry_run.take_planned());
         }
         if let Some(recorded) = self.reconciler.recorded {
             self.report.add_changes(agreement, recorded.take());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dmm_access::document::Document;
 use dmm_access::entitlement::Place;
 use dmm_access::refusal::Refusal;
 use dmm_mesh::AgreementRef;
@@ -12,10 +13,13 @@ use serde::Serialize;
 use super::checkpoint::Position;
 use crate::brake::Revocation;
 use crate::changes::Change;
+use crate::dry_run::Planned;
 use crate::outcome::{Altered, Convergence, Outcome};
 
 /// A run names this number of changes. It does not end there, unlike a dry run: what it does is more important than its report.
 const CHANGES_LIMIT: usize = 1000;
+/// The largest size of the policies in a report, in bytes. Lambda's answers have at most six megabytes.
+const POLICIES_LIMIT: usize = 1_000_000;
 
 /// What a run found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,6 +73,10 @@ pub struct Report {
     /// In a dry run, what would have been changed in AWS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
+    /// In a dry run, the policies of the differences: as many of the first ones as fit into a megabyte, so that the answer is
+    /// not larger than Lambda allows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyDifference>,
     /// What was changed in AWS for agreements, in this order: the first 1,000 changes. The numbers include all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Difference>,
@@ -101,6 +109,18 @@ pub struct Difference {
     /// Where.
     #[serde(flatten)]
     pub place: Place,
+}
+
+/// How the policy of an agreement would be changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyDifference {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What is there; `None` if there is nothing that belongs to the agreement.
+    pub before: Option<Document>,
+    /// What would be there; `None` if nothing.
+    pub after: Option<Document>,
 }
 
 /// Somebody changed what an agreement gives after it was approved.
@@ -208,8 +228,16 @@ impl Report {
         self.failed.push(Failure { agreement, reason });
     }
 
-    pub(super) fn add_differences(&mut self, agreement: &AgreementRef, changes: Vec<(Change, Place)>) {
-        self.differences.extend(differences(agreement, changes));
+    pub(super) fn add_differences(&mut self, agreement: &AgreementRef, planned: Vec<Planned>) {
+        for Planned { change, place, before, after } in planned {
+            let policy = PolicyDifference { place: place.clone(), before, after };
+            let size = policy.size() + self.policies.iter().map(PolicyDifference::size).sum::<usize>();
+            // None is left out of the middle: the list ends where it is full.
+            if size <= POLICIES_LIMIT && self.policies.len() == self.differences.len() {
+                self.policies.push(policy);
+            }
+            self.differences.push(Difference { agreement: agreement.to_string(), change, place });
+        }
     }
 
     pub(super) fn add_changes(&mut self, agreement: &AgreementRef, changes: Vec<(Change, Place)>) {
@@ -220,6 +248,14 @@ impl Report {
     /// How many entries the report's lists have.
     pub(super) fn entries(&self) -> usize {
         self.failed.len() + self.differences.len()
+    }
+}
+
+impl PolicyDifference {
+    /// The size of its documents, in bytes.
+    fn size(&self) -> usize {
+        let documents = [&self.before, &self.after].into_iter().flatten();
+        documents.map(|document| document.as_str().len()).sum()
     }
 }
 
