@@ -223,7 +223,8 @@ impl fmt::Display for Planned {
         }
         for Difference { agreement, change } in differences {
             writeln!(formatter, "{change} ({agreement})")?;
-            let of_change = |policy: &&PolicyDifference| policy.role == change.role && policy.policy == change.policy;
+            let of_change =
+                |policy: &&PolicyDifference| policy.role == change.role && policy.policy == change.policy;
             if let Some(policy) = self.report.policies.iter().find(of_change) {
                 policy.write(formatter)?;
             }

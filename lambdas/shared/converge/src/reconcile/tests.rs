@@ -200,7 +200,13 @@ async fn a_dry_run_reports_what_a_real_one_does_and_changes_nothing() {
     let real = mesh.recorded_run().await;
     assert_eq!(real.changes, dry_run.differences, "it does what the dry run says");
     assert_eq!(
-        Report { dry_run: false, changes: real.changes.clone(), differences: Vec::new(), policies: Vec::new(), ..dry_run },
+        Report {
+            dry_run: false,
+            changes: real.changes.clone(),
+            differences: Vec::new(),
+            policies: Vec::new(),
+            ..dry_run
+        },
         real,
         "the numbers are the same"
     );
