@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dmm_access::record::Receiver;
+use dmm_access::record::{Receiver, RefusalNote};
 use dmm_mesh::strict;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -87,18 +87,12 @@ struct Record {
     #[serde(default)]
     first_granted_at: Option<Timestamp>,
     #[serde(default)]
-    refusal: Option<Refusal>,
+    refusal: Option<RefusalNote>,
     #[serde(default)]
     evidence: Option<Head>,
     #[serde(default)]
     event: Event,
     updated_at: Timestamp,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    code: String,
-    since: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -193,7 +187,7 @@ impl Records {
             traceparent: record.event.traceparent,
         });
         self.roles.extend(record.former.into_iter().map(|place| place.role));
-        if let Some(Refusal { code, since }) = record.refusal {
+        if let Some(RefusalNote { code, since }) = record.refusal {
             let (agreement, product, port, consumer) =
                 (agreement.clone(), product.clone(), port.clone(), consumer.clone());
             self.refused.push(Refused { agreement, product, port, consumer, code, since });

@@ -1,8 +1,10 @@
 //! Turns what a stack consists of into what the page shows. No I/O.
 
+use dmm_access::record::Receiver;
 use dmm_console::{Agreement, AgreementId, AgreementState, Health, Held, Letter, Level, Policy, Role, words};
 use dmm_mesh::strict;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::letters;
@@ -110,6 +112,10 @@ impl Record {
             ))
         };
         let until = |granted: &Value| granted.get("until")?.as_str()?.parse::<Timestamp>().ok();
+        let receiver = |consumer: &Value| {
+            let Receiver { data_product, team } = Receiver::deserialize(consumer).ok()?;
+            data_product.or(team)
+        };
         let name = |place: &Value| Some(place.get("policy")?.as_str()?.to_owned());
         Some(Record {
             kind: text("/agreement/kind")?,
@@ -123,7 +129,7 @@ impl Record {
             refusal: text("/refusal/code").map(|code| (code, time("/refusal/since"))),
             product: text("/product"),
             port: text("/port"),
-            consumer: text("/consumer").or_else(|| text("/consumer/id")),
+            consumer: record.get("consumer").and_then(receiver),
         })
     }
 
@@ -217,6 +223,15 @@ mod tests {
         assert!(agreement.reason.unwrap().contains("role_field_missing"));
         assert_eq!(agreement.product.as_deref(), Some("orders"));
         assert_eq!(record(|it| it["phase"] = json!("changing")).agreement().state, AgreementState::Changing);
+    }
+
+    #[test]
+    fn the_consumer_is_the_data_product_else_the_team() {
+        let consumer = |consumer: Value| record(|it| it["consumer"] = consumer).agreement().consumer;
+        let product = json!({ "data_product": "promotions", "team": "marketing" });
+        assert_eq!(consumer(product).as_deref(), Some("promotions"));
+        assert_eq!(consumer(json!({ "team": "marketing" })).as_deref(), Some("marketing"));
+        assert_eq!(consumer(json!("somebody")), None);
     }
 
     #[test]
