@@ -57,7 +57,7 @@ pub enum Command {
     Plan(Plan),
     /// Show which roles have access to a data product or a resource.
     WhoReads(WhoReads),
-    /// Explain why an agreement gives access or not, and what to change. The exit code is 1 if there is no access.
+    /// Explain why an agreement does or does not give access, and what to change. The exit code is 1 if nobody has access.
     Explain(Explain),
     /// Show the trace of an event, or of the last change of an agreement.
     Trace(Trace),

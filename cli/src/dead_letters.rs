@@ -109,7 +109,7 @@ pub async fn list(stack: &Stack) -> Result<Vec<Letter>, CliError> {
 ///
 /// # Errors
 ///
-/// [`CliError`] if there is no such message or the queues cannot be read. An event that fails again is a [`EventResult`].
+/// [`CliError`] if the message does not exist or the queues cannot be read. If the event fails again, the [`EventResult`] says so.
 pub async fn resend_one(stack: &Stack, id: &str) -> Result<EventResult, CliError> {
     let held = Held::all(stack).await?;
     let result = match find(&held.messages, id_of, id) {

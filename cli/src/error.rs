@@ -103,7 +103,7 @@ pub enum CliError {
         /// The end of the pause.
         until: String,
     },
-    /// There is no such block.
+    /// The subject is not blocked.
     #[error("{subject} is not blocked: `dmm status` shows what is")]
     NotBlocked {
         /// What is not blocked.

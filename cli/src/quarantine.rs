@@ -113,7 +113,7 @@ pub async fn count(stack: &Stack) -> Result<usize, CliError> {
 ///
 /// # Errors
 ///
-/// [`CliError`] if there is no such event, or it cannot be sent.
+/// [`CliError`] if the event is not in quarantine or cannot be sent.
 pub async fn resend_one(stack: &Stack, id: &str, event: &Map<String, Value>) -> Result<(), CliError> {
     let events = all(stack).await?;
     resend(stack, find(&events, Held::id, id)?, event).await

@@ -85,7 +85,7 @@ async fn without_aws(url: &Url, args: &Explain) -> Result<Explanation, StackErro
 /// The binary whose rules explain.
 pub(crate) const GRANT: &str = "iam-grant";
 
-/// Explains what the function with this name decides about an agreement; `None` if there is no such agreement.
+/// Explains what the function with this name decides about an agreement; `None` if the agreement does not exist.
 ///
 /// # Errors
 ///

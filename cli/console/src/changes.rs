@@ -156,7 +156,11 @@ mod tests {
     fn what_appears_changes_and_disappears_is_noticed_once() {
         let mut history = History::default();
         let now = Timestamp::UNIX_EPOCH;
-        assert_eq!(history.look(&roles(&[("old", allow(&["a:A"]))]), now), [], "the first look is no change");
+        assert_eq!(
+            history.look(&roles(&[("old", allow(&["a:A"]))]), now),
+            [],
+            "the first look reports nothing"
+        );
         let next = roles(&[("old", allow(&["a:A", "a:B"])), ("new", allow(&["a:C"]))]);
         let seen = history.look(&next, now);
         assert_eq!(history.look(&next, now), []);

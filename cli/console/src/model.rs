@@ -109,7 +109,7 @@ pub enum AgreementState {
     Granted,
     /// It is requested.
     Requested,
-    /// It is not in force, and there is no access.
+    /// It is not in force, and nobody has access.
     Ended,
 }
 

@@ -18,7 +18,7 @@ pub trait Source: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Problem`] if there is no such agreement or it cannot be read.
+    /// [`Problem`] if the agreement does not exist or cannot be read.
     async fn explanation(&self, agreement: &AgreementId) -> Result<Explanation, Problem>;
 
     /// The traces in which an agreement was looked at, newest first.
@@ -53,14 +53,14 @@ pub trait Control: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Problem`] if there is no such letter, or it fails again.
+    /// [`Problem`] if the dead letter does not exist, or its event fails again.
     async fn resend_letter(&self, id: &str) -> Result<String, Problem>;
 
     /// Sends a repaired event to the queue, and resolves the event in quarantine.
     ///
     /// # Errors
     ///
-    /// [`Problem`] if there is no such event, or what shall be sent is not an event.
+    /// [`Problem`] if the event is not in quarantine, or the repaired text is not a valid event.
     async fn resend_held(&self, id: &str, event: &str) -> Result<String, Problem>;
 }
 

@@ -69,7 +69,7 @@ impl Control for Fake {
 }
 
 fn client() -> reqwest::Client {
-    // There is no other crypto provider, and setting it again fails.
+    // Another test may have installed it already, and then this call fails.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }

@@ -68,7 +68,8 @@ impl Source for LocalSource {
 
     async fn explanation(&self, agreement: &AgreementId) -> Result<Explanation, Problem> {
         let kind = dmm_mesh::AgreementKind::named(&agreement.kind);
-        let kind = kind.ok_or_else(|| Problem::NotFound("there is no such kind of agreement".to_owned()))?;
+        let kind =
+            kind.ok_or_else(|| Problem::NotFound("this kind of agreement does not exist".to_owned()))?;
         let reference = AgreementRef { kind, id: agreement.id.clone() };
         let found = explain::by_function(&self.functions, &self.grant, &reference).await;
         let found = found.map_err(|error| Problem::Refused(error.to_string()))?;

@@ -33,6 +33,15 @@ fn whole_report(transition: ProvisioningTransition) -> ProvisioningReport {
     }
 }
 
+const TRANSITIONS: [ProvisioningTransition; 6] = [
+    ProvisioningTransition::ProvisioningStarted,
+    ProvisioningTransition::ProvisioningSucceeded,
+    ProvisioningTransition::ProvisioningFailed,
+    ProvisioningTransition::DeprovisioningStarted,
+    ProvisioningTransition::DeprovisioningSucceeded,
+    ProvisioningTransition::DeprovisioningFailed,
+];
+
 #[tokio::test]
 async fn every_body_is_as_the_vendor_describes_it() {
     let schemas = include_str!("../../../../../local/simulator/src/requests.json");
@@ -40,15 +49,7 @@ async fn every_body_is_as_the_vendor_describes_it() {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     let client = client(&server);
-    let transitions = [
-        ProvisioningTransition::ProvisioningStarted,
-        ProvisioningTransition::ProvisioningSucceeded,
-        ProvisioningTransition::ProvisioningFailed,
-        ProvisioningTransition::DeprovisioningStarted,
-        ProvisioningTransition::DeprovisioningSucceeded,
-        ProvisioningTransition::DeprovisioningFailed,
-    ];
-    for transition in transitions {
+    for transition in TRANSITIONS {
         client.report_provisioning("a1", &whole_report(transition)).await.expect("a report");
         client
             .report_provisioning("a1", &ProvisioningReport { transition, ..report() })
@@ -66,7 +67,7 @@ async fn every_body_is_as_the_vendor_describes_it() {
         client.put_connector(&connector).await.expect("a registration");
     }
     let sent = server.received_requests().await.expect("requests");
-    assert_eq!(sent.len(), 2 * transitions.len() + 2);
+    assert_eq!(sent.len(), 2 * TRANSITIONS.len() + 2);
     for request in sent {
         let path =
             request.url.path().replace("/a1/", "/{id}/").replace("/connectors/aws", "/connectors/{id}");
@@ -84,14 +85,7 @@ async fn every_transition_of_a_grant_has_its_address() {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     let client = client(&server);
-    for transition in [
-        ProvisioningTransition::ProvisioningStarted,
-        ProvisioningTransition::ProvisioningSucceeded,
-        ProvisioningTransition::ProvisioningFailed,
-        ProvisioningTransition::DeprovisioningStarted,
-        ProvisioningTransition::DeprovisioningSucceeded,
-        ProvisioningTransition::DeprovisioningFailed,
-    ] {
+    for transition in TRANSITIONS {
         let report = ProvisioningReport { transition, ..report() };
         client.report_provisioning("a 1", &report).await.expect("a report");
     }

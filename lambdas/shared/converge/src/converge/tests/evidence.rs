@@ -39,8 +39,11 @@ enum Change {
     RoomAgain,
 }
 
+/// An agreement of the world, with its name.
+type Stored = ((AgreementKind, String), serde_json::Value);
+
 impl Change {
-    fn apply(self, state: &mut State, original: &[((AgreementKind, String), serde_json::Value)]) {
+    fn apply(self, state: &mut State, original: &[Stored]) {
         match self {
             Change::Activate => {
                 state.agreements = original.iter().cloned().collect();
@@ -317,14 +320,20 @@ const THERE_AND_BACK: [(Change, Change); 3] = [
 /// More calls than a run needs.
 const LONGEST: usize = 60;
 
+/// A world in which access was given and then a change happened, with the agreements as they were before it.
+fn granted_and_changed(change: Change) -> (World, Vec<Stored>) {
+    let world = World::new(Access);
+    let original: Vec<_> = world.state().agreements.clone().into_iter().collect();
+    world.run_after_deletion(Access).unwrap();
+    change.apply(&mut world.state(), &original);
+    (world, original)
+}
+
 #[test]
 fn a_run_that_is_interrupted_at_any_call_before_the_change_is_taken_back_leaves_the_right_evidence() {
     for (there, back) in THERE_AND_BACK {
         for at in 0..LONGEST {
-            let world = World::new(Access);
-            let original: Vec<_> = world.state().agreements.clone().into_iter().collect();
-            world.run_after_deletion(Access).unwrap();
-            there.apply(&mut world.state(), &original);
+            let (world, original) = granted_and_changed(there);
             world.interrupt(Access, at);
             back.apply(&mut world.state(), &original);
             world.run_after_deletion(Access).unwrap();
@@ -337,10 +346,7 @@ fn a_run_that_is_interrupted_at_any_call_before_the_change_is_taken_back_leaves_
 fn a_run_that_is_late_by_any_number_of_calls_leaves_the_right_evidence() {
     for (there, back) in THERE_AND_BACK {
         for at in 0..LONGEST {
-            let world = World::new(Access);
-            let original: Vec<_> = world.state().agreements.clone().into_iter().collect();
-            world.run_after_deletion(Access).unwrap();
-            there.apply(&mut world.state(), &original);
+            let (world, original) = granted_and_changed(there);
             let converger = world.converger();
             let (asked, cause) = (reference(Access), deletion());
             let mut late = pin!(converger.converge(&asked, None, &cause));
