@@ -24,7 +24,7 @@ import urllib.error
 import urllib.request
 from datetime import datetime, timezone
 
-from jsonpath_ng.ext import parse as json_path
+import jsonpath_ng.ext
 from moto.core.exceptions import ServiceException
 from moto.core.utils import iso_8601_datetime_without_milliseconds, utcfromtimestamp
 from moto.events.exceptions import InvalidEventPatternException, ValidationException
@@ -159,7 +159,7 @@ def message_body(target, event):
 def at(path, event):
     """Returns the first match of a JSON path. AWS does not require quotes around names with a hyphen; jsonpath_ng does."""
     quoted = re.sub(r"\.([A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)+)", r'."\1"', path)
-    found = json_path(quoted).find(event)
+    found = jsonpath_ng.ext.parse(quoted).find(event)
     return found[0].value if found else None
 
 

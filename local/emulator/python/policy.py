@@ -8,6 +8,7 @@ is treated as absent, because most of these keys are absent from requests that a
 """
 
 import enum
+import functools
 import ipaddress
 import re
 from datetime import datetime, timezone
@@ -155,12 +156,16 @@ def _filled(pattern, request):
 def _like(value, pattern, ignore_case=False):
     """Returns whether `value` matches `pattern`. `*` matches any text and `?` any character; `[*]` and `[?]` match a literal
     asterisk and question mark."""
-    if pattern is None:
-        return False
+    return pattern is not None and _expression(pattern, ignore_case).fullmatch(value) is not None
+
+
+@functools.lru_cache(maxsize=10_000)
+def _expression(pattern, ignore_case):
+    """Returns a pattern of `_like` as a regular expression. A stack has some hundred patterns, more than Python remembers."""
     parts = re.split(r"(\[\*\]|\[\?\]|\*|\?)", pattern)
     wild = {"*": ".*", "?": ".", "[*]": r"\*", "[?]": r"\?"}
     expression = "".join(wild.get(part, re.escape(part)) for part in parts)
-    return re.fullmatch(expression, value, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
+    return re.compile(expression, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
 def _arn_like(value, pattern):

@@ -20,7 +20,6 @@ import socket
 import sys
 import threading
 
-from moto import backends
 from moto.core.utils import get_service_model
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -28,6 +27,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 import authorization
 import buses
+import caches
 import clusters
 import events
 import functions
@@ -88,16 +88,14 @@ def main():
 
 def load():
     """Patches moto and returns its application, with the apps of SERVICES loaded."""
-    for module in (buses, clusters, events, functions, keys, limits, objects, queues, quotas, simulation):
+    for module in (buses, caches, clusters, events, functions, keys, limits, objects, queues, quotas, simulation):
         module.repair()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = DomainDispatcherApplication(authorization.repair(create_backend_app))
     for service, model in SERVICES.items():
         application.app_instances[service] = application.create_app(service)
         get_service_model(model)
-    # moto would look for its modules on the disk with each request.
-    modules = list(backends.list_of_moto_modules())
-    backends.list_of_moto_modules = lambda: modules
+    caches.warm()
     return application
 
 

@@ -20,10 +20,11 @@ use crate::output::Output;
 const START_LIMIT: Duration = Duration::from_mins(10);
 
 /// The Python source files. They are written to a temporary folder, so the source tree is not needed at run time.
-const SOURCES: [(&str, &str); 14] = [
+const SOURCES: [(&str, &str); 15] = [
     ("authorization.py", include_str!("../python/authorization.py")),
     ("buses.py", include_str!("../python/buses.py")),
     ("events.py", include_str!("../python/events.py")),
+    ("caches.py", include_str!("../python/caches.py")),
     ("clusters.py", include_str!("../python/clusters.py")),
     ("functions.py", include_str!("../python/functions.py")),
     ("keys.py", include_str!("../python/keys.py")),
@@ -121,6 +122,8 @@ fn command(python: &Path, home: &TempDir) -> Command {
         .envs(kept)
         .env("HOME", home.path())
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        // No stack has a machine, but the tagging API loads the images that moto knows.
+        .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

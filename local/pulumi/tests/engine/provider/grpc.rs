@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Response};
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use http_body_util::{BodyExt, Full};
 use tokio::net::TcpListener;
 
@@ -25,6 +26,9 @@ pub(super) type Service = dyn Fn(&str, Bytes) -> Result<Vec<u8>, Failure> + Send
 pub(super) async fn serve(service: Arc<Service>) -> std::io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
+    // A message and its trailer are two writes. With Nagle's algorithm, the second one would wait for the acknowledgement of the
+    // first one, about 40 ms.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let router = Router::new()
         .route("/{service}/{method}", post(call))
         .layer(DefaultBodyLimit::disable())
