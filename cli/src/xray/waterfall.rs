@@ -25,16 +25,22 @@ impl fmt::Display for Trace {
         let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max();
         let label = width(&mut labels.iter().map(String::as_str)).unwrap_or_default();
         let function = width(&mut self.segments.iter().map(|segment| &*segment.function)).unwrap_or_default();
+        // X-Ray shows the outcome of a function at the function and at the bus or queue that started it; once is enough here.
+        let mut above: Vec<Option<String>> = Vec::new();
         for (segment, name) in self.segments.iter().zip(&labels) {
+            above.truncate(segment.depth);
+            let remark = segment.remark();
+            let is_new = above.last() != Some(&remark);
+            let shown = remark.as_deref().filter(|_| is_new).unwrap_or_default();
             let took = segment.duration_ms.map_or_else(|| "…".to_owned(), duration);
             let line = format!(
-                "{name:label$}  {:function$}  {:>10}  ▕{}▏{took:>8}  {}",
+                "{name:label$}  {:function$}  {:>10}  ▕{}▏{took:>8}  {shown}",
                 segment.function,
                 format!("+{}", duration(segment.offset_ms)),
-                bar(segment, self.duration_ms),
-                segment.remark().unwrap_or_default()
+                bar(segment, self.duration_ms)
             );
             writeln!(formatter, "{}", line.trim_end())?;
+            above.push(remark);
         }
         Ok(())
     }
@@ -120,6 +126,25 @@ feed             feed          +0.0 ms  ▕█                       ▏  4.0 ms
 └─ router        router        +500 ms  ▕            ██          ▏  100 ms
 ";
         assert_eq!(trace.to_string(), expected);
+    }
+
+    #[test]
+    fn an_outcome_is_shown_once() {
+        let document = |id: &str, parent: &str, members: Value| {
+            let mut document =
+                json!({ "id": id, "parent_id": parent, "name": id, "start_time": 1.0, "end_time": 2.0 });
+            document.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+            document
+        };
+        let refused = json!({ "annotations": { "dmm.outcome": "refused" } });
+        let documents = [
+            document("grant", "-", refused.clone()),
+            document("bus", "grant", refused.clone()),
+            document("iam", "bus", json!({ "fault": true })),
+            document("other", "-", refused),
+        ];
+        let shown = Trace::of("1-00000001-1", "p", &documents, false).unwrap().to_string();
+        assert_eq!((shown.matches("refused").count(), shown.matches("✗ fault").count()), (2, 1), "{shown}");
     }
 
     #[test]
