@@ -527,8 +527,8 @@ async fn the_page_shows_a_stack_and_changes_nothing() {
     );
     assert_eq!(state["health"][0]["name"], "feed");
     let passed = |id: &str| {
-        let mut stages = state["stages"].as_array().unwrap().iter();
-        stages.find(|stage| stage["id"] == id).unwrap()["passed"].as_u64()
+        let mut drawn = state["stages"].as_array().unwrap().iter();
+        drawn.find(|stage| stage["id"] == id).unwrap()["passed"].as_u64()
     };
     let polled = passed("feed");
     assert!(polled >= Some(1), "{state:#}");

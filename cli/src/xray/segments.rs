@@ -79,7 +79,9 @@ impl Trace {
     #[must_use]
     pub fn of(id: &str, prefix: &str, documents: &[Value], is_partial: bool) -> Option<Trace> {
         let mut nodes = BTreeMap::new();
-        documents.iter().for_each(|document| collect(document, None, &mut nodes));
+        for document in documents {
+            collect(document, None, &mut nodes);
+        }
         let begin = nodes.values().map(|node| node.start).min_by(f64::total_cmp)?;
         let mut tree = Tree { nodes, prefix, begin, reached: BTreeSet::new(), segments: Vec::new() };
         tree.grow();
@@ -165,8 +167,9 @@ struct Tree<'a> {
 impl Tree<'_> {
     fn grow(&mut self) {
         let is_root = |node: &Node<'_>| node.parent.as_ref().is_none_or(|id| !self.nodes.contains_key(id));
-        let roots = self.sorted(is_root);
-        roots.iter().for_each(|id| self.add(id, 0, ""));
+        for id in self.sorted(is_root) {
+            self.add(&id, 0, "");
+        }
         // Nobody but X-Ray writes these documents; still, parents that form a circle must neither hang nor be lost.
         for id in self.sorted(|_| true) {
             self.add(&id, 0, "");

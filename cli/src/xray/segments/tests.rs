@@ -41,9 +41,9 @@ fn subsegments_are_found_inside_of_a_segment_and_on_their_own() {
     let expected = [(0, "iam-grant"), (1, "Data Mesh Manager GET /api/access/{id}"), (1, "IAM GetRole")]
         .map(|(depth, label)| (depth, "iam-grant", label.to_owned()));
     assert_eq!(shown, expected);
-    assert_eq!(trace.segments[2].offset_ms, 100.0);
-    assert_eq!(trace.segments[2].duration_ms, Some(50.0));
-    assert_eq!((trace.duration_ms, trace.title()), (500.0, "AccessActivatedEvent"));
+    let shown = serde_json::to_value(&trace.segments[2]).unwrap();
+    assert_eq!((&shown["offset_ms"], &shown["duration_ms"]), (&json!(100.0), &json!(50.0)));
+    assert_eq!((json!(trace.duration_ms), trace.title()), (json!(500.0), "AccessActivatedEvent"));
     assert_eq!(trace.began.unwrap().as_second(), 100);
 }
 
@@ -73,7 +73,7 @@ fn the_remark_says_how_it_failed_or_ended() {
 fn a_segment_without_an_end_is_still_running() {
     let running = json!({ "id": "1", "name": "n", "start_time": 1.0, "in_progress": true });
     let trace = trace(&[running]).unwrap();
-    assert_eq!((trace.segments[0].duration_ms, trace.duration_ms), (None, 0.0));
+    assert_eq!((trace.segments[0].duration_ms, json!(trace.duration_ms)), (None, json!(0.0)));
 }
 
 #[test]
