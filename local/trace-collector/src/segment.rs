@@ -168,6 +168,7 @@ fn segments_of(recorded: &Recorded) -> Vec<Segment> {
     service.is_subsegment = false;
     service.namespace = None;
     service.operation = None;
+    service.error_type = None;
     service.annotations.remove(OF_SUBSEGMENT);
     segment.parent = Some(service.id.clone());
     segment.is_subsegment = true;
