@@ -203,7 +203,7 @@ impl Reader {
             read_only: true,
             read_at: Some(now),
             problem: None,
-            stages: stages(&health, &self.counts),
+            stages: stages(&health, &self.counts, &roles),
             flows: self.counts.flows(),
             counted_since: Some(self.counts.since),
             health: health.iter().map(convert::health).collect(),
@@ -239,7 +239,7 @@ impl Reader {
 }
 
 /// The stages that are drawn, from those of `dmm status`.
-fn stages(health: &[status::Stage], counts: &Counts) -> Vec<Stage> {
+fn stages(health: &[status::Stage], counts: &Counts, roles: &[Role]) -> Vec<Stage> {
     let named: BTreeMap<&str, &status::Stage> = health.iter().map(|stage| (stage.stage, stage)).collect();
     let drawn = [
         ("feed", Some("feed")),
@@ -255,7 +255,12 @@ fn stages(health: &[status::Stage], counts: &Counts) -> Vec<Stage> {
     let stage = |(id, name): (&'static str, Option<&str>)| {
         let passed = counts.passed(id);
         let Some(found) = name.and_then(|name| named.get(name)) else {
-            return Stage { id, level: Level::Unknown, passed, ..Stage::default() };
+            // Nothing says how the bus is; IAM was just read.
+            let (level, text) = match id {
+                "iam" => (Level::Ok, policies(roles)),
+                _ => (Level::Unknown, "published".to_owned()),
+            };
+            return Stage { id, level, text, passed };
         };
         let text = match found.stage {
             name @ ("unpublished" | "undelivered" | "failed") => format!("{name}: {}", found.text),
@@ -264,4 +269,11 @@ fn stages(health: &[status::Stage], counts: &Counts) -> Vec<Stage> {
         Stage { id, level: convert::level(found.state), text, passed }
     };
     drawn.map(stage).into()
+}
+
+fn policies(roles: &[Role]) -> String {
+    match roles.iter().map(|role| role.policies.len()).sum::<usize>() {
+        1 => "1 policy".to_owned(),
+        count => format!("{count} policies"),
+    }
 }
