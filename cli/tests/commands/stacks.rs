@@ -1,6 +1,6 @@
 //! Which stack the binary works with.
 
-use wiremock::matchers::method;
+use wiremock::matchers::{body_partial_json, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
@@ -57,6 +57,39 @@ async fn a_stack_that_is_deployed_in_part_or_twice_is_named_with_what_is_wrong()
     assert!(twice.errors.contains("two resources with the tag dmm-part = undelivered"), "{twice:?}");
 }
 
+/// The binary, with all of AWS at another address.
+fn with_aws(url: &str) -> Command {
+    let mut command = binary();
+    command
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test");
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stacks_of_all_pages_are_known_and_the_nearest_is_suggested() {
+    let server = MockServer::start().await;
+    let page = |stack: &str, next: &str| {
+        let tags = json!([{ "Key": "dmm-stack", "Value": stack }, { "Key": "dmm-part", "Value": "bus" }]);
+        let found =
+            json!([{ "ResourceARN": "arn:aws:events:eu-central-1:123456789012:event-bus/b", "Tags": tags }]);
+        let body = json!({ "ResourceTagMappingList": found, "PaginationToken": next });
+        ResponseTemplate::new(200)
+            .insert_header("content-type", "application/x-amz-json-1.1")
+            .set_body_json(body)
+    };
+    let second = body_partial_json(json!({ "PaginationToken": "more" }));
+    Mock::given(second).respond_with(page("production", "")).with_priority(1).mount(&server).await;
+    Mock::given(method("POST")).respond_with(page("staging", "more")).mount(&server).await;
+    let mut command = with_aws(&server.uri());
+    command.args(["status", "--stack", "prodution"]);
+    let ran = run(command).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.errors.contains("did you mean production? (there are: production, staging)"), "{ran:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_permission_to_find_a_stack_is_named_if_it_is_missing() {
     let server = MockServer::start().await;
@@ -64,13 +97,8 @@ async fn the_permission_to_find_a_stack_is_named_if_it_is_missing() {
         .insert_header("content-type", "application/x-amz-json-1.1")
         .set_body_json(json!({ "__type": "AccessDeniedException", "Message": "not authorized" }));
     Mock::given(method("POST")).respond_with(denied).mount(&server).await;
-    let mut command = binary();
-    command
-        .env("AWS_ENDPOINT_URL", server.uri())
-        .env("AWS_REGION", "eu-central-1")
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .args(["status", "--stack", "prod"]);
+    let mut command = with_aws(&server.uri());
+    command.args(["status", "--stack", "prod"]);
     let ran = run(command).await;
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.errors.contains("do not permit tag:GetResources"), "{ran:?}");

@@ -51,6 +51,11 @@ async fn a_trace_is_a_waterfall_from_the_feed_to_iam() {
     let trace = running.traced("a-1", is_complete).await;
     assert_eq!(trace["xray"], "whole");
     assert_eq!(trace["console"], Value::Null);
+    let members = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(members(&trace), "trace_id console began duration_ms xray segments lines");
+    let of_segment =
+        "id parent_id depth function name operation offset_ms duration_ms outcome error_type annotations";
+    assert_eq!(members(&trace["segments"][0]), of_segment);
     let mut functions: Vec<&str> = segments(&trace).map(|it| it["function"].as_str().unwrap()).collect();
     functions.dedup();
     assert_eq!(functions, ["feed", "router", "iam-grant"], "{trace:#}");
