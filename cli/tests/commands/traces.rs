@@ -117,8 +117,23 @@ async fn without_a_trace_the_logs_say_what_happened() {
     let trace = running.dmm(&["trace", "a-1", "--json"]).await.json();
     assert_eq!((&trace["xray"], &trace["segments"]), (&json!("nothing"), &json!([])));
 
-    let unknown = running.dmm(&["trace", "1-58406520-a006649127e371903a2de979"]).await;
+    let id = "1-58406520-a006649127e371903a2de979";
+    let unknown = running.dmm(&["trace", id]).await;
     assert_eq!(unknown.code, 2, "{unknown:?}");
+    // A line of a log that is older than what X-Ray keeps.
+    let line = json!({
+        "timestamp": "2016-12-01T18:00:01Z", "level": "INFO", "service": "iam-grant", "message": "brought in line",
+        "trace_id": "58406520a006649127e371903a2de979", "outcome": "unchanged",
+    });
+    let log =
+        running.stack.logs().join(format!("aws.lambda.{}.log", running.stack.function("iam-grant").unwrap()));
+    let mut log = std::fs::File::options().append(true).open(log).unwrap();
+    std::io::Write::write_all(&mut log, format!("{line}\n").as_bytes()).unwrap();
+    let expired = running.dmm(&["trace", id]).await;
+    assert_eq!(expired.code, 0, "{expired:?}");
+    for text in ["it keeps traces for 30 days", "brought in line: unchanged"] {
+        assert!(expired.output.contains(text), "{expired:?}");
+    }
     let wrong = running.dmm(&["trace", "a-1", "--days", "31"]).await;
     assert!(wrong.code == 2 && wrong.errors.contains("1..=30"), "{wrong:?}");
 }
@@ -143,4 +158,28 @@ async fn a_permission_for_x_ray_that_is_missing_is_named() {
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(ran.errors.contains(&format!("do not permit {action}")), "{ran:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_x_ray_has_kept_of_a_large_trace_is_shown_as_a_part() {
+    let running = running().await;
+    let folder = tempfile::tempdir().unwrap();
+    let id = "1-692a0000-000000000000000000000001";
+    let call = json!({ "id": "b", "name": "IAM", "start_time": 2.0, "end_time": 3.0, "aws": { "operation": "GetRole" } });
+    let document = json!({
+        "id": "a", "name": "datamesh-manager-aws-local-iam-reconcile", "trace_id": id, "start_time": 1.0, "end_time": 5.0,
+        "subsegments": [call],
+    });
+    let segment = json!({ "Id": "a", "Document": document.to_string() });
+    let trace = json!({ "Id": id, "Duration": 4.0, "LimitExceeded": true, "Segments": [segment] });
+    let server = MockServer::start().await;
+    let answer =
+        ResponseTemplate::new(200).set_body_json(json!({ "Traces": [trace], "UnprocessedTraceIds": [] }));
+    Mock::given(path("/Traces")).respond_with(answer).mount(&server).await;
+    let mut command = running.with_x_ray(&server.uri(), folder.path());
+    command.args(["trace", id]);
+    let ran = run(command).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.output.contains("└─ IAM GetRole  iam-reconcile"), "{ran:?}");
+    assert!(ran.output.contains("kept only a part of this trace"), "{ran:?}");
 }
