@@ -123,9 +123,12 @@ pub struct Explain {
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub struct Trace {
-    /// The id of an event, or of an access (or KIND/ID).
-    #[arg(value_name = "EVENT|AGREEMENT")]
+    /// The id of an event, of an access (or KIND/ID), or of a trace.
+    #[arg(value_name = "EVENT|AGREEMENT|TRACE")]
     pub subject: String,
+    /// How many days back X-Ray is searched for a trace that the state bucket does not know, at most 30.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=30))]
+    pub days: u8,
 }
 
 /// Arguments of `evidence`.

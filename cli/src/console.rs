@@ -12,6 +12,7 @@ use crate::stack::Stack;
 use crate::terminal::Terminal;
 
 pub mod convert;
+pub mod counts;
 mod deployed;
 
 pub use deployed::{Deployed, letters};

@@ -27,14 +27,32 @@ pub enum CliError {
     },
     /// No stack has this name.
     #[error(
-        "the stack {stack} does not exist in this account and region: it has no function {function}. Check the name \
-         (`pulumi stack ls`), AWS_PROFILE and AWS_REGION"
+        "the stack {stack} does not exist in this account and region{}{}. Check AWS_PROFILE and AWS_REGION; a stack of an earlier \
+         version gets its tags with `pulumi up`, until then use --outputs FILE",
+        suggestion(nearest.as_deref()),
+        stacks(known)
     )]
     UnknownStack {
         /// The stack's name.
         stack: String,
-        /// The function that was looked for.
-        function: String,
+        /// The most similar name.
+        nearest: Option<String>,
+        /// The names of the stacks that exist.
+        known: Vec<String>,
+    },
+    /// Two resources claim to be the same part of a stack.
+    #[error(
+        "the stack {stack} has two resources with the tag dmm-part = {part}: {} and {}. Use --outputs FILE, or remove the tags \
+         from the one that does not belong to it",
+        arns[0], arns[1]
+    )]
+    Ambiguous {
+        /// The stack's name.
+        stack: String,
+        /// The part.
+        part: String,
+        /// The resources.
+        arns: [String; 2],
     },
     /// A part of the stack is missing.
     #[error("the stack is incomplete: {what}. Run `pulumi up`")]
@@ -195,4 +213,12 @@ pub enum CliError {
 
 fn suggestion(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |id| format!("; did you mean {id}?"))
+}
+
+fn stacks(known: &[String]) -> String {
+    if known.is_empty() {
+        "; no resource has the tag dmm-stack".to_owned()
+    } else {
+        format!(" (there are: {})", known.join(", "))
+    }
 }

@@ -95,6 +95,22 @@ pub async fn run(stack: &Stack, args: &cli::Evidence, terminal: &mut Terminal) -
     Ok(is_sound)
 }
 
+/// The ids of the traces in which something changed for this agreement, each in 32 hexadecimal digits.
+///
+/// # Errors
+///
+/// [`CliError`] if the bucket cannot be read.
+pub async fn traces_of(stack: &Stack, agreement: &AgreementRef) -> Result<Vec<String>, CliError> {
+    let objects = objects::all(stack, &evidence_prefix(agreement)).await?;
+    let chain = Chain::new(agreement.clone(), &stack_name(stack)?, &objects);
+    Ok(chain.entries().filter_map(|entry| entry.trace_id.clone()).collect())
+}
+
+fn stack_name(stack: &Stack) -> Result<StackName, CliError> {
+    let prefix = stack.prefix();
+    prefix.parse().map_err(|_| CliError::Incomplete { what: format!("{prefix} is not the name of a stack") })
+}
+
 impl Evidence {
     /// Reads all evidence and all grant records.
     ///
@@ -104,10 +120,7 @@ impl Evidence {
     pub async fn read(stack: &Stack) -> Result<Evidence, CliError> {
         let objects = objects::all(stack, "evidence/").await?;
         let records = objects::all(stack, "grants/").await?;
-        let name = stack.prefix().parse().map_err(|_| CliError::Incomplete {
-            what: format!("{} is not the name of a stack", stack.prefix()),
-        })?;
-        Ok(Evidence::of(&name, objects, records))
+        Ok(Evidence::of(&stack_name(stack)?, objects, records))
     }
 
     fn of(

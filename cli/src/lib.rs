@@ -6,7 +6,7 @@
 //!
 //! - [`cli`]: the arguments; [`terminal`]: output and confirmation; [`selection`]: what an id means; [`error`]: what can go wrong.
 //! - [`stack`]: finds the queues, functions and the bucket of a stack; [`call`]: errors of AWS calls.
-//! - [`functions`]: invokes a function; [`letters`]: events that could not be processed; [`event`]: repaired events; [`objects`] and [`grants`]: what the state
+//! - [`functions`]: invokes a function; [`xray`]: traces; [`letters`]: events that could not be processed; [`event`]: repaired events; [`objects`] and [`grants`]: what the state
 //!   bucket holds.
 //! - One module for each command: [`status`], [`look`], [`plan`], [`who_reads`], [`explain`], [`trace`], [`evidence`],
 //!   [`dead_letters`], [`quarantine`], [`replay`], [`pause`], [`revoke`], [`snapshot`], [`uninstall`], [`console`].
@@ -37,6 +37,7 @@ pub mod terminal;
 pub mod trace;
 pub mod uninstall;
 pub mod who_reads;
+pub mod xray;
 
 pub use cli::Cli;
 pub use error::CliError;

@@ -4,8 +4,6 @@ use std::io::Read;
 use std::path::Path;
 
 use aws_credential_types::Credentials;
-use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationError;
-use aws_sdk_lambda::types::EnvironmentResponse;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_types::SdkConfig;
@@ -14,12 +12,10 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::call::failed;
 use crate::cli::Which;
 use crate::error::CliError;
 
-/// The name of the Pulumi program, with which every name of a stack begins.
-const PROJECT: &str = "datamesh-manager-aws";
+pub mod tags;
 
 /// The names of the parts of a stack, as Pulumi's outputs name them.
 #[derive(Clone, Debug, Deserialize)]
@@ -68,6 +64,8 @@ pub struct Stack {
     pub cloudwatch: Option<aws_sdk_cloudwatch::Client>,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// X-Ray.
+    pub xray: aws_sdk_xray::Client,
     /// The region; `None` if the configuration names none.
     pub region: Option<String>,
     /// Whether AWS is an emulator.
@@ -104,7 +102,7 @@ impl Stack {
         }
         let Some(name) = &which.stack else { return Err(CliError::NoStack) };
         let config = sdk_config(None).await;
-        let names = by_name(name, &config).await?;
+        let names = tags::names(name, &config).await?;
         Ok(Stack::new(names, &config))
     }
 
@@ -123,6 +121,7 @@ impl Stack {
             lambda: aws_sdk_lambda::Client::new(config),
             cloudwatch: config.endpoint_url().is_none().then(|| aws_sdk_cloudwatch::Client::new(config)),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            xray: aws_sdk_xray::Client::new(config),
             region: config.region().map(ToString::to_string),
             is_local: config.endpoint_url().is_some(),
         }
@@ -198,56 +197,6 @@ fn names(path: &Path, outputs: Map<String, Value>) -> Result<Names, CliError> {
     let wrong =
         |error: serde_json::Error| CliError::Outputs { path: path.to_owned(), problem: error.to_string() };
     serde_json::from_value(Value::Object(outputs)).map_err(wrong)
-}
-
-/// Reads the parts from the functions' environments: the names of the functions follow from that of the stack.
-async fn by_name(stack: &str, config: &SdkConfig) -> Result<Names, CliError> {
-    let function = |name: &str| format!("{PROJECT}-{stack}-{name}");
-    let (feed_function, router_function) = (function("feed"), function("router"));
-    let lambda = aws_sdk_lambda::Client::new(config);
-    let environment = async |name: &str| -> Result<EnvironmentResponse, CliError> {
-        let found = lambda.get_function_configuration().function_name(name).send().await;
-        let found = found.map_err(|error| {
-            if error
-                .as_service_error()
-                .is_some_and(GetFunctionConfigurationError::is_resource_not_found_exception)
-            {
-                CliError::UnknownStack { stack: stack.to_owned(), function: name.to_owned() }
-            } else {
-                failed("lambda:GetFunctionConfiguration")(error)
-            }
-        })?;
-        let missing = || CliError::Incomplete { what: format!("{name} has no environment variables") };
-        found.environment.ok_or_else(missing)
-    };
-    let variable = |function: &str, environment: &EnvironmentResponse, name: &str| {
-        let value = environment.variables().and_then(|variables| variables.get(name)).cloned();
-        value.ok_or_else(|| CliError::Incomplete {
-            what: format!("{function} does not have the variable {name}"),
-        })
-    };
-    let sqs = aws_sdk_sqs::Client::new(config);
-    let queue = async |name: &str| -> Result<String, CliError> {
-        let found = sqs.get_queue_url().queue_name(function(name)).send().await;
-        let found = found.map_err(failed("sqs:GetQueueUrl"))?;
-        let missing =
-            || CliError::Incomplete { what: format!("the queue {} does not exist", function(name)) };
-        found.queue_url.ok_or_else(missing)
-    };
-    let (feed, router) = (environment(&feed_function).await?, environment(&router_function).await?);
-    Ok(Names {
-        events_queue_url: variable(&feed_function, &feed, "EVENTS_QUEUE_URL")?,
-        state_bucket: variable(&feed_function, &feed, "STATE_BUCKET")?,
-        bus_name: variable(&router_function, &router, "EVENT_BUS_NAME")?,
-        dead_letter_queue_url: variable(&router_function, &router, "DEAD_LETTER_QUEUE_URL")?,
-        undelivered_queue_url: queue("undelivered").await?,
-        failure_queue_url: queue("failures").await?,
-        feed_function,
-        router_function,
-        iam_grant_function: function("iam-grant"),
-        iam_revoke_function: function("iam-revoke"),
-        iam_reconcile_function: function("iam-reconcile"),
-    })
 }
 
 #[cfg(test)]

@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::call::failed;
 use crate::cli::Trace;
 use crate::error::CliError;
 use crate::evidence::Evidence;
@@ -15,9 +12,12 @@ use crate::explain;
 use crate::grants::Records;
 use crate::stack::Stack;
 use crate::terminal::{Terminal, progress, shown};
+use crate::xray::segments::Segment;
+use crate::xray::{self, Subject};
 
-/// For how many hours the logs are searched.
-const HOURS: i64 = 24 * 30;
+pub mod log;
+
+use log::Line;
 
 /// What the command prints.
 #[derive(Debug, Serialize)]
@@ -26,25 +26,32 @@ pub struct Shown {
     pub trace_id: String,
     /// Where the trace is shown as a picture; `None` for a stack on this machine.
     pub console: Option<String>,
+    /// When the trace began.
+    pub began: Option<Timestamp>,
+    /// From the start of the first segment to the end of the last one, in milliseconds; `None` if X-Ray does not have the trace.
+    pub duration_ms: Option<f64>,
+    /// What X-Ray has of it.
+    pub xray: Kept,
+    /// The segments, each below the one that caused it.
+    pub segments: Vec<Segment>,
     /// What the functions wrote in this trace, in order.
     pub lines: Vec<Line>,
+    #[serde(skip)]
+    trace: Option<xray::Trace>,
 }
 
-/// A line of a log.
-#[derive(Debug, Serialize)]
-pub struct Line {
-    /// When it was written.
-    pub time: Timestamp,
-    /// The function.
-    pub service: String,
-    /// `INFO`, `WARN` or `ERROR`.
-    pub level: String,
-    /// What happened.
-    pub message: String,
-    /// How it ended, if the line says so.
-    pub outcome: Option<String>,
-    /// The error, if there was one.
-    pub error: Option<String>,
+/// What X-Ray has of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kept {
+    /// Everything.
+    Whole,
+    /// A part, because the trace is too large.
+    Part,
+    /// Nothing any more, because it is too old.
+    Expired,
+    /// Nothing, because it was not sampled, or X-Ray does not index it.
+    Nothing,
 }
 
 /// Runs the command.
@@ -53,114 +60,104 @@ pub struct Line {
 ///
 /// [`CliError::Unknown`] if no trace of the event or the agreement is known.
 pub async fn run(stack: &Stack, args: &Trace, terminal: &mut Terminal) -> Result<bool, CliError> {
-    let id = &args.subject;
-    progress(format_args!("looking for the trace of {id}"));
-    let records = Records::read(stack).await?;
-    let evidence = Evidence::read(stack).await?;
-    let agreement = explain::agreement(&records, id).to_string();
-    let known = match evidence.trace_of(id, &agreement) {
-        Some(trace) => Some(trace),
-        None => match records.trace_of(&agreement) {
-            Some(trace) => Some(trace),
-            None => logged(stack, id).await?,
-        },
+    progress(format_args!("looking for the trace of {}", args.subject));
+    let trace_id = match xray::id(&args.subject) {
+        Some(id) => id,
+        None => known(stack, args).await?,
     };
-    let Some(trace) = known else {
-        let remedy = ". Events are known for 30 days; an agreement that never changed anything has no trace";
-        return Err(CliError::Unknown { what: "trace of", id: id.clone(), nearest: None, remedy });
-    };
-    let mut lines = Vec::new();
-    for function in functions(stack) {
-        lines.extend(found(stack, function, &trace).await?.iter().filter_map(line));
+    let trace = xray::traces(stack, std::slice::from_ref(&trace_id)).await?.remove(&trace_id);
+    let (began, now) = (xray::began(&trace_id), Timestamp::now());
+    let since = began.unwrap_or(now - xray::RETENTION);
+    let lines = log::lines(stack, &trace_id.replacen("1-", "", 1).replace('-', ""), since).await?;
+    if trace.is_none() && lines.is_empty() && xray::id(&args.subject).is_some() {
+        return Err(unknown(&args.subject));
     }
-    lines.sort_by_key(|line: &Line| line.time);
-    let trace_id = xray_id(&trace);
     let region = stack.region.as_ref().filter(|_| !stack.is_local);
     let console = region.map(|region| {
         format!(
             "https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#xray:traces/{trace_id}"
         )
     });
-    terminal.print(&Shown { trace_id, console, lines })?;
+    terminal.print(&Shown {
+        trace_id,
+        console,
+        began: trace.as_ref().and_then(|trace| trace.began).or(began),
+        duration_ms: trace.as_ref().map(|trace| trace.duration_ms),
+        xray: kept(trace.as_ref(), began, now),
+        segments: trace.as_ref().map(|trace| trace.segments.clone()).unwrap_or_default(),
+        lines,
+        trace,
+    })?;
     Ok(true)
 }
 
-fn functions(stack: &Stack) -> [&str; 5] {
-    let names = &stack.names;
-    [
-        &names.feed_function,
-        &names.router_function,
-        &names.iam_grant_function,
-        &names.iam_revoke_function,
-        &names.iam_reconcile_function,
-    ]
-}
-
-/// The trace of the last line that names this event or agreement.
-async fn logged(stack: &Stack, id: &str) -> Result<Option<String>, CliError> {
-    for function in functions(stack).into_iter().rev() {
-        let lines = found(stack, function, id).await?;
-        let named = lines.iter().rev().find_map(|line| Some(line.get("trace_id")?.as_str()?.to_owned()));
-        if named.is_some() {
-            return Ok(named);
+/// The id of the trace of an event or an agreement: from the evidence and the records, else from X-Ray, else from the logs.
+async fn known(stack: &Stack, args: &Trace) -> Result<String, CliError> {
+    let subject = &args.subject;
+    let records = Records::read(stack).await?;
+    let evidence = Evidence::read(stack).await?;
+    let agreement = explain::agreement(&records, subject);
+    let name = agreement.to_string();
+    if let Some(trace) = evidence.trace_of(subject, &name).or_else(|| records.trace_of(&name)) {
+        return xray::id(&trace).ok_or_else(|| unknown(subject));
+    }
+    let now = Timestamp::now();
+    let agreement = (agreement.kind.as_str().to_owned(), agreement.id);
+    if let Some(filter) = (Subject { event: Some(subject.clone()), agreement }).filter() {
+        let from = now - SignedDuration::from_hours(24 * i64::from(args.days));
+        progress(format_args!("searching X-Ray since {}", shown(from)));
+        if let Some(id) = xray::search(stack, &filter, (from, now), 1).await?.into_iter().next() {
+            return Ok(id);
         }
     }
-    Ok(None)
+    progress("searching the functions' logs");
+    let logged = log::trace_of(stack, subject, now - xray::RETENTION).await?;
+    logged.as_deref().and_then(xray::id).ok_or_else(|| unknown(subject))
 }
 
-/// The lines of a function's log that contain this text.
-async fn found(stack: &Stack, function: &str, text: &str) -> Result<Vec<Value>, CliError> {
-    // A quotation mark would end the phrase of the pattern.
-    let phrase = format!("\"{}\"", text.replace(['"', '\\'], " "));
-    let since = Timestamp::now() - jiff::SignedDuration::from_hours(HOURS);
-    let search = stack.logs.filter_log_events().log_group_name(format!("/aws/lambda/{function}"));
-    let mut pages = search.filter_pattern(phrase).start_time(since.as_millisecond()).into_paginator().send();
-    let mut lines = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = match page {
-            Ok(page) => page,
-            // A function that has never run has no log.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(FilterLogEventsError::is_resource_not_found_exception) =>
-            {
-                break;
-            }
-            Err(error) => return Err(failed("logs:FilterLogEvents")(error)),
-        };
-        let texts = page.events.unwrap_or_default().into_iter().filter_map(|event| event.message);
-        lines.extend(texts.filter_map(|text| serde_json::from_str::<Value>(&text).ok()));
+fn unknown(subject: &str) -> CliError {
+    let remedy = ". X-Ray and the logs know events for 30 days (`--days 30` searches all of X-Ray); \
+                  an agreement that never changed anything has no trace";
+    CliError::Unknown { what: "trace of", id: subject.to_owned(), nearest: None, remedy }
+}
+
+fn kept(trace: Option<&xray::Trace>, began: Option<Timestamp>, now: Timestamp) -> Kept {
+    match trace {
+        Some(trace) if trace.is_partial => Kept::Part,
+        Some(_) => Kept::Whole,
+        None if began.is_some_and(|began| began < now - xray::RETENTION) => Kept::Expired,
+        None => Kept::Nothing,
     }
-    Ok(lines)
 }
 
-fn line(value: &Value) -> Option<Line> {
-    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some(Line {
-        time: text("timestamp")?.parse().ok()?,
-        service: text("service")?,
-        level: text("level")?,
-        message: text("message")?,
-        outcome: text("outcome"),
-        error: text("error"),
-    })
-}
-
-/// The id as X-Ray writes it.
-fn xray_id(trace: &str) -> String {
-    match trace.split_at_checked(8) {
-        Some((seconds, rest)) => format!("1-{seconds}-{rest}"),
-        None => trace.to_owned(),
+impl Kept {
+    /// What a reader has to know; `None` if nothing is missing.
+    fn note(self) -> Option<&'static str> {
+        match self {
+            Kept::Whole => None,
+            Kept::Part => Some("X-Ray has kept only a part of this trace, because it is larger than 500 kB."),
+            Kept::Expired => Some(
+                "X-Ray does not have this trace any more: it keeps traces for 30 days. This is what the logs say:",
+            ),
+            Kept::Nothing => Some(
+                "X-Ray does not have this trace: it was not sampled (config key tracesSampleRate), is less than a minute old, \
+                 or Transaction Search stores it. This is what the logs say:",
+            ),
+        }
     }
 }
 
 impl fmt::Display for Shown {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{}", self.trace_id)?;
-        match &self.console {
-            Some(console) => writeln!(formatter, "{console}")?,
-            None => writeln!(formatter, "as a picture: cargo run -p dmm-local -- trace {}", self.trace_id)?,
+        match &self.trace {
+            Some(trace) => write!(formatter, "{trace}")?,
+            None => writeln!(formatter, "{}", self.trace_id)?,
+        }
+        if let Some(note) = self.xray.note() {
+            writeln!(formatter, "{note}")?;
+        }
+        if let Some(console) = &self.console {
+            writeln!(formatter, "{console}")?;
         }
         let start = self.lines.first().map(|line| line.time);
         for Line { time, service, level, message, outcome, error } in &self.lines {
@@ -188,7 +185,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_id_is_shown_as_x_ray_writes_it() {
-        assert_eq!(xray_id("58406520a006649127e371903a2de979"), "1-58406520-a006649127e371903a2de979");
+    fn a_trace_that_x_ray_does_not_have_is_too_old_or_was_not_sampled() {
+        let now: Timestamp = "2026-11-30T00:00:00Z".parse().unwrap();
+        let begun = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(kept(None, begun("2026-10-30T00:00:00Z"), now), Kept::Expired);
+        assert_eq!(kept(None, begun("2026-11-29T00:00:00Z"), now), Kept::Nothing);
+        for kept in [Kept::Expired, Kept::Nothing] {
+            assert!(kept.note().unwrap().contains("logs"));
+        }
     }
 }

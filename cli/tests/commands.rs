@@ -18,6 +18,10 @@ use tokio::process::Command;
 
 #[path = "commands/questions.rs"]
 mod questions;
+#[path = "commands/stacks.rs"]
+mod stacks;
+#[path = "commands/traces.rs"]
+mod traces;
 
 /// How long a test waits for a condition before it fails.
 const TIMEOUT: Duration = Duration::from_mins(10);
@@ -484,6 +488,12 @@ async fn who_reads_a_resource_and_what_changed_since_a_snapshot() {
 async fn the_page_shows_a_stack_and_changes_nothing() {
     let running = running().await;
     running.approve("a-1").await;
+    for (function, message) in
+        [("feed", "the feed was read"), ("router", "routed"), ("iam-grant", "brought in line")]
+    {
+        running.logged(function, message).await;
+    }
+    running.traced("a-1", |trace| trace["segments"].to_string().contains("PutRolePolicy")).await;
     // A program in the place of the person's browser.
     let folder = tempfile::tempdir().unwrap();
     let (browser, opened) = (folder.path().join("xdg-open"), folder.path().join("opened"));
@@ -516,6 +526,24 @@ async fn the_page_shows_a_stack_and_changes_nothing() {
         "{state:#}"
     );
     assert_eq!(state["health"][0]["name"], "feed");
+    let passed = |id: &str| {
+        let mut drawn = state["stages"].as_array().unwrap().iter();
+        drawn.find(|stage| stage["id"] == id).unwrap()["passed"].as_u64()
+    };
+    let polled = passed("feed");
+    assert!(polled >= Some(1), "{state:#}");
+    assert_eq!(["queue", "router", "bus"].map(passed), [polled; 3]);
+    assert_eq!(["iam-grant", "iam-revoke", "iam"].map(passed), [1, 0, 1].map(Some));
+    let flow = json!({ "from": "rules", "to": "iam-grant", "count": 1 });
+    assert!(state["flows"].as_array().unwrap().contains(&flow), "{state:#}");
+    assert!(state["countedSince"].is_string(), "{state:#}");
+    let traces = client.get(url.join("traces?kind=access&id=a-1").unwrap()).send().await.unwrap();
+    let traces: Value = traces.json().await.unwrap();
+    assert_eq!(traces[0]["title"], "AccessActivatedEvent", "{traces:#}");
+    let spans = traces[0]["spans"].as_array().unwrap();
+    let written = spans.iter().find(|span| span["name"] == "IAM PutRolePolicy").unwrap();
+    assert_eq!((&written["service"], &written["failed"]), (&json!("iam-grant"), &json!(false)), "{traces:#}");
+    assert!(spans.iter().any(|span| span["remark"] == format!("granted on the role {ROLE}")), "{traces:#}");
 
     while std::fs::read_to_string(&opened).unwrap_or_default() != url.as_str() {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -532,36 +560,6 @@ async fn the_page_shows_a_stack_and_changes_nothing() {
     let interrupt = format!("kill -INT {}", console.id().unwrap());
     assert!(Command::new("sh").args(["-c", &interrupt]).status().await.unwrap().success());
     assert!(console.wait().await.unwrap().success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stack_is_found_by_its_name_and_by_its_outputs() {
-    let running = running().await;
-    running.approve("a-1").await;
-    let function = running.stack.function("feed").unwrap();
-    let name =
-        function.strip_prefix("datamesh-manager-aws-").and_then(|name| name.strip_suffix("-feed")).unwrap();
-    let mut by_name = running.with_credentials();
-    by_name.args(["look", "a-1", "--stack", name]);
-    let by_name = run(by_name).await;
-    assert_eq!((by_name.code, by_name.output.as_str()), (0, "access a-1: unchanged\n"), "{by_name:?}");
-    let mut quarantine = running.with_credentials();
-    quarantine.args(["quarantine", "list", "--stack", name]);
-    assert_eq!(run(quarantine).await.code, 0);
-
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("outputs.json");
-    std::fs::write(&file, serde_json::to_string(&running.stack.deployed().outputs).unwrap()).unwrap();
-    let mut by_outputs = running.with_credentials();
-    by_outputs.args(["dead-letters", "list", "--outputs"]).arg(&file);
-    let by_outputs = run(by_outputs).await;
-    assert_eq!(by_outputs.code, 0, "{by_outputs:?}");
-
-    let mut unknown = running.with_credentials();
-    unknown.args(["status", "--stack", "nowhere"]);
-    let unknown = run(unknown).await;
-    assert_eq!(unknown.code, 2);
-    assert!(unknown.errors.contains("the stack nowhere does not exist"), "{unknown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! The endpoint of the emulated AWS for people. It adds what the emulator lacks: Lambda's API for the functions of the stack, and
-//! the functions' logs as CloudWatch Logs. Every other request is forwarded to the emulator unchanged.
+//! The endpoint of the emulated AWS for people. It adds what the emulator lacks: Lambda's API for the functions of the stack, the
+//! functions' logs as CloudWatch Logs, their traces as X-Ray, and their tags. Every other request is forwarded to the emulator unchanged.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use dmm_lambda_service::FunctionService;
 use dmm_proxy::{Answer, MAX_BODY, Upstream};
+use dmm_trace_collector::Store;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
@@ -24,6 +25,10 @@ use crate::stack::Stack;
 mod filter;
 mod lambda;
 mod logs;
+mod tags;
+mod xray;
+
+use tags::Tagged;
 
 /// The header with the operation of services that use the AWS JSON protocol.
 const TARGET: &str = "x-amz-target";
@@ -42,7 +47,15 @@ struct Backend {
     upstream: Upstream,
     functions: FunctionService,
     logs: PathBuf,
+    traces: Store,
+    tagged: Vec<Tagged>,
     access_key_id: String,
+}
+
+/// Who has signed a request, and for which service.
+struct Scope<'a> {
+    access_key_id: &'a str,
+    service: &'a str,
 }
 
 impl Gateway {
@@ -59,6 +72,8 @@ impl Gateway {
             upstream: Upstream::new(crate::stack::parse(stack.aws_url())?)?,
             functions: stack.functions().clone(),
             logs: stack.logs().to_owned(),
+            traces: stack.collector().store().clone(),
+            tagged: tags::functions(stack),
             access_key_id: stack.operator().access_key_id.clone(),
         };
         let router = Router::new().fallback(handle).with_state(Arc::new(backend));
@@ -95,28 +110,43 @@ async fn handle(State(backend): State<Arc<Backend>>, request: http::Request<Body
 impl Backend {
     async fn answer(&self, parts: &Parts, body: Bytes) -> Answer {
         let target = parts.headers.get(TARGET).and_then(|target| target.to_str().ok());
-        let is_lambda = lambda::is_call(parts.uri.path());
-        if (is_lambda || target.is_some_and(|target| target.starts_with(LOGS))) && !self.is_operator(parts) {
+        let path = parts.uri.path();
+        let scope = Scope::of(parts);
+        let is_lambda = lambda::is_call(path);
+        let is_xray = scope.as_ref().is_some_and(|scope| scope.service == xray::SERVICE);
+        let is_logs = target.is_some_and(|target| target.starts_with(LOGS));
+        // The signature is not verified: the endpoint can only be reached from this machine.
+        let is_operator = scope.is_some_and(|scope| scope.access_key_id == self.access_key_id);
+        if (is_lambda || is_xray || is_logs) && !is_operator {
             let message = "The security token included in the request is invalid.";
             return error(403, "UnrecognizedClientException", message);
         }
         if is_lambda {
             return lambda::answer(&self.functions, parts, body).await;
         }
+        if is_xray && let Some(answer) = xray::answer(&self.traces, path, &body) {
+            return answer;
+        }
         if let Some(operation) = target.and_then(|target| target.strip_prefix(LOGS)) {
             return logs::answer(&self.logs, operation, &body).await;
         }
-        let forwarded =
-            self.upstream.forward(parts.method.clone(), &parts.uri, parts.headers.clone(), body).await;
-        forwarded.unwrap_or_else(|error| Answer::new(502, format!("the emulator did not answer: {error}")))
+        let (method, headers) = (parts.method.clone(), parts.headers.clone());
+        match self.upstream.forward(method, &parts.uri, headers, body.clone()).await {
+            Ok(answer) if target == Some(tags::GET_RESOURCES) && answer.status == 200 => {
+                tags::complete(&self.tagged, &body, answer)
+            }
+            Ok(answer) => answer,
+            Err(error) => Answer::new(502, format!("the emulator did not answer: {error}")),
+        }
     }
+}
 
-    /// Returns whether the request names the operator's access key. The signature is not verified: the endpoint can only be
-    /// reached from this machine.
-    fn is_operator(&self, parts: &Parts) -> bool {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-        let credential = header.and_then(|header| header.split("Credential=").nth(1));
-        credential.and_then(|credential| credential.split('/').next()) == Some(self.access_key_id.as_str())
+impl<'a> Scope<'a> {
+    /// Reads the scope of a signature: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
+    fn of(parts: &'a Parts) -> Option<Scope<'a>> {
+        let header = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let mut scope = header.split("Credential=").nth(1)?.split([',', ' ']).next()?.split('/');
+        Some(Scope { access_key_id: scope.next()?, service: scope.nth(2)? })
     }
 }
 

@@ -1,6 +1,6 @@
 // The pipeline as a picture, and the events that move through it.
 
-import { byId, el, keyed, setClass, setText, svg } from "./dom.js";
+import { byId, el, keyed, setClass, setText, svg, time } from "./dom.js";
 
 const NAMES = {
   feed: "feed",
@@ -76,12 +76,20 @@ export function pipeline(state) {
   }
   last = state;
   label(state);
+  since(state.countedSince);
   for (const { from, to, count } of state.flows) {
     const key = `${from} ${to}`;
     const before = counts.get(key);
     counts.set(key, count);
     if (before !== undefined && count > before) move(from, to, Math.min(count - before, MOST));
   }
+}
+
+/** Says since when the numbers in the stages are counted. */
+function since(counted) {
+  const shown = byId("counted");
+  if (counted && shown.dataset.since !== counted) shown.replaceChildren("Counted since ", time(counted));
+  shown.dataset.since = counted ?? "";
 }
 
 function layout() {

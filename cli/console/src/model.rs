@@ -22,6 +22,8 @@ pub struct State {
     pub stages: Vec<Stage>,
     /// What has moved between the stages; empty if nobody counts it.
     pub flows: Vec<Flow>,
+    /// Since when it is counted what moves between the stages and passes them; `None` if nobody counts it.
+    pub counted_since: Option<Timestamp>,
     /// What `dmm status` says.
     pub health: Vec<Health>,
     /// The agreements.
@@ -60,7 +62,7 @@ pub struct Stage {
     pub level: Level,
     /// What is known about it, in a few words.
     pub text: String,
-    /// How many events, invocations or changes have passed it; `None` if nobody counts them.
+    /// How many events, invocations or changes have passed it since [`State::counted_since`]; `None` if nobody counts them.
     pub passed: Option<u64>,
 }
 
@@ -71,7 +73,7 @@ pub struct Flow {
     pub from: &'static str,
     /// The [id](Stage::id) of the stage they go to.
     pub to: &'static str,
-    /// Their number since the program was started.
+    /// Their number since [`State::counted_since`].
     pub count: u64,
 }
 

@@ -1,7 +1,9 @@
 //! Turns what a stack consists of into what the page shows. No I/O.
 
 use dmm_access::record::Receiver;
-use dmm_console::{Agreement, AgreementId, AgreementState, Health, Held, Letter, Level, Policy, Role, words};
+use dmm_console::{
+    Agreement, AgreementId, AgreementState, Health, Held, Letter, Level, Policy, Role, Span, Trace, words,
+};
 use dmm_mesh::strict;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,6 +12,8 @@ use serde_json::Value;
 use crate::letters;
 use crate::quarantine;
 use crate::status::{Stage, State};
+use crate::xray;
+use crate::xray::segments::{Outcome, Segment};
 
 /// How well a stage is.
 #[must_use]
@@ -62,6 +66,27 @@ pub fn policy(role: &str, name: &str, document: Value) -> Policy {
 pub fn role(name: &str, policies: Vec<(String, Value)>) -> Role {
     let policies = policies.into_iter().map(|(policy_name, document)| policy(name, &policy_name, document));
     Role { name: name.to_owned(), policies: policies.collect() }
+}
+
+/// A trace of X-Ray.
+#[must_use]
+pub fn trace(found: &xray::Trace) -> Trace {
+    let span = |segment: &Segment| Span {
+        depth: segment.depth,
+        name: segment.label(),
+        service: segment.function.clone(),
+        from: segment.offset_ms,
+        took: segment.duration_ms.unwrap_or_default(),
+        failed: segment.outcome != Outcome::Ok,
+        remark: segment.remark(),
+    };
+    Trace {
+        id: found.id.clone(),
+        title: found.title().to_owned(),
+        began: found.began,
+        took: found.duration_ms,
+        spans: found.segments.iter().map(span).collect(),
+    }
 }
 
 /// What a grant record says. Its members `refusal`, `product`, `port`, `consumer` and `first_granted_at` may be missing.

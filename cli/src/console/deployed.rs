@@ -10,19 +10,28 @@ use dmm_console::{
     AgreementId, AgreementState, Control, Explanation, Finding, Happening, Letters, Level, Problem, Role,
     Source, Stage, State, Trace,
 };
-use jiff::Timestamp;
+use dmm_mesh::{AgreementKind, AgreementRef};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::convert::{self, Record};
+use super::counts::Counts;
 use crate::error::CliError;
 use crate::stack::Stack;
-use crate::{dead_letters, grants, quarantine, snapshot, status};
+use crate::xray::{self, Subject};
+use crate::{dead_letters, evidence, grants, quarantine, snapshot, status};
 
 /// How often the stack is read.
 const PACE: Duration = Duration::from_secs(15);
 /// How many readings pass until IAM is read again although no record has changed. IAM's limits apply to the whole account.
 const IAM_EVERY: u32 = 8;
+/// How far back events are counted when the program starts.
+const COUNTED: SignedDuration = SignedDuration::from_hours(1);
+/// The number of traces that the page shows of an agreement.
+const TRACES: usize = 8;
+/// How far back X-Ray is searched for traces that changed nothing. The evidence knows the others.
+const SEARCHED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A deployed stack. It is read until this is dropped.
 #[derive(Debug)]
@@ -85,9 +94,8 @@ impl Source for Deployed {
         })
     }
 
-    async fn traces(&self, _: &AgreementId) -> Result<Vec<Trace>, Problem> {
-        let text = "The traces of a deployed stack are in X-Ray: search for the annotation dmm.agreement.id.";
-        Err(Problem::Refused(text.to_owned()))
+    async fn traces(&self, agreement: &AgreementId) -> Result<Vec<Trace>, Problem> {
+        traces(&self.stack, agreement).await.map_err(|error| problem(&error))
     }
 
     async fn letters(&self) -> Result<Letters, Problem> {
@@ -97,6 +105,27 @@ impl Source for Deployed {
     fn control(&self) -> Option<&dyn Control> {
         None
     }
+}
+
+/// The latest traces of an agreement, newest first: those in which something changed, and those that X-Ray finds.
+async fn traces(stack: &Stack, agreement: &AgreementId) -> Result<Vec<Trace>, CliError> {
+    let AgreementId { kind, id } = agreement;
+    let mut ids: Vec<String> = Vec::new();
+    if let Some(kind) = AgreementKind::named(kind) {
+        let reference = AgreementRef { kind, id: id.clone() };
+        ids.extend(evidence::traces_of(stack, &reference).await?.iter().filter_map(|id| xray::id(id)));
+    }
+    let now = Timestamp::now();
+    let subject = Subject { event: None, agreement: (kind.clone(), id.clone()) };
+    if let Some(filter) = subject.filter() {
+        ids.extend(xray::search(stack, &filter, (now - SEARCHED, now), TRACES).await?);
+    }
+    // The beginning of an id is the time at which the trace began.
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    ids.dedup();
+    ids.truncate(TRACES);
+    let found = xray::traces(stack, &ids).await?;
+    Ok(found.into_values().rev().map(|trace| convert::trace(&trace)).collect())
 }
 
 /// The events of a stack that need a person.
@@ -117,7 +146,8 @@ fn problem(error: &CliError) -> Problem {
 
 /// Reads the stack again and again while somebody looks.
 async fn read(stack: Stack, states: watch::Sender<Arc<State>>) {
-    let mut reader = Reader { stack, history: History::default(), happenings: Vec::new(), iam: None };
+    let counts = Counts::since(Timestamp::now() - COUNTED);
+    let mut reader = Reader { stack, history: History::default(), happenings: Vec::new(), iam: None, counts };
     loop {
         if states.receiver_count() > 0 {
             let next = match reader.state().await {
@@ -145,6 +175,7 @@ struct Reader {
     history: History,
     happenings: Vec<Happening>,
     iam: Option<Iam>,
+    counts: Counts,
 }
 
 impl Reader {
@@ -156,6 +187,7 @@ impl Reader {
         for change in self.history.look(&roles, now) {
             self.happenings.insert(0, change.happening());
         }
+        self.counts.catch_up(&self.stack, now).await?;
         let names = &self.stack.names;
         let mut dead_letters = 0;
         for url in [&names.dead_letter_queue_url, &names.undelivered_queue_url, &names.failure_queue_url] {
@@ -171,8 +203,9 @@ impl Reader {
             read_only: true,
             read_at: Some(now),
             problem: None,
-            stages: stages(&health),
-            flows: Vec::new(),
+            stages: stages(&health, &self.counts, &roles),
+            flows: self.counts.flows(),
+            counted_since: Some(self.counts.since),
             health: health.iter().map(convert::health).collect(),
             agreements,
             roles,
@@ -206,7 +239,7 @@ impl Reader {
 }
 
 /// The stages that are drawn, from those of `dmm status`.
-fn stages(health: &[status::Stage]) -> Vec<Stage> {
+fn stages(health: &[status::Stage], counts: &Counts, roles: &[Role]) -> Vec<Stage> {
     let named: BTreeMap<&str, &status::Stage> = health.iter().map(|stage| (stage.stage, stage)).collect();
     let drawn = [
         ("feed", Some("feed")),
@@ -220,14 +253,27 @@ fn stages(health: &[status::Stage]) -> Vec<Stage> {
         ("iam", None),
     ];
     let stage = |(id, name): (&'static str, Option<&str>)| {
+        let passed = counts.passed(id);
         let Some(found) = name.and_then(|name| named.get(name)) else {
-            return Stage { id, level: Level::Unknown, ..Stage::default() };
+            // Nothing says how the bus is; IAM was just read.
+            let (level, text) = match id {
+                "iam" => (Level::Ok, policies(roles)),
+                _ => (Level::Unknown, "published".to_owned()),
+            };
+            return Stage { id, level, text, passed };
         };
         let text = match found.stage {
             name @ ("unpublished" | "undelivered" | "failed") => format!("{name}: {}", found.text),
             _ => found.text.clone(),
         };
-        Stage { id, level: convert::level(found.state), text, passed: None }
+        Stage { id, level: convert::level(found.state), text, passed }
     };
     drawn.map(stage).into()
+}
+
+fn policies(roles: &[Role]) -> String {
+    match roles.iter().map(|role| role.policies.len()).sum::<usize>() {
+        1 => "1 policy".to_owned(),
+        count => format!("{count} policies"),
+    }
 }

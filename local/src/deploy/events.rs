@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use aws_sdk_eventbridge::types::builders::TargetBuilder;
-use aws_sdk_eventbridge::types::{DeadLetterConfig, InputTransformer, RuleState, SqsParameters, Target};
+use aws_sdk_eventbridge::types::{DeadLetterConfig, InputTransformer, RuleState, SqsParameters, Tag, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
 use dmm_lambda_service::{Receiver, RetryPolicy, RuleTarget, Schedule};
 use dmm_rules::Pattern;
@@ -21,12 +21,15 @@ const DEFAULT_BUS: &str = "default";
 impl Deployer {
     pub(super) async fn event_bus(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
-        p.texts("tags")?;
+        let tags =
+            p.texts("tags")?.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;
         let created = self
             .clients
             .events
             .create_event_bus()
             .name(&name)
+            .set_tags(Some(tags))
             .set_description(p.string("description")?)
             .send()
             .await

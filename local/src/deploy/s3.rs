@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
     CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
     NoncurrentVersionExpiration, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
     VersioningConfiguration,
 };
 use serde_json::json;
@@ -17,7 +17,7 @@ impl Deployer {
         let name = p.required("bucket")?;
         // Only affects `pulumi destroy`.
         p.boolean("forceDestroy")?;
-        p.texts("tags")?;
+        let tags = p.texts("tags")?;
         let location = CreateBucketConfiguration::builder()
             .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
             .build();
@@ -29,6 +29,13 @@ impl Deployer {
             .send()
             .await
             .map_err(aws("CreateBucket"))?;
+        if !tags.is_empty() {
+            let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+            let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;
+            let tagging = Tagging::builder().set_tag_set(Some(tags)).build().map_err(built)?;
+            let tagged = self.clients.s3.put_bucket_tagging().bucket(&name).tagging(tagging).send().await;
+            tagged.map_err(aws("PutBucketTagging"))?;
+        }
         let arn = format!("arn:aws:s3:::{name}");
         self.deployed.buckets.push(name.clone());
         Ok(outputs(json!({ "id": name, "bucket": name, "arn": arn, "region": self.region })))

@@ -10,6 +10,7 @@
 
 mod accessibility;
 mod browser;
+mod deployed;
 mod story;
 mod strangers;
 
@@ -29,7 +30,7 @@ struct Running {
     stack: Stack,
     console: Console,
     _gateway: Gateway,
-    _control: Control,
+    control: Control,
     looks: JoinHandle<()>,
 }
 
@@ -55,7 +56,7 @@ async fn running() -> Running {
             observer.look().await.unwrap();
         }
     });
-    Running { stack, console, _gateway: gateway, _control: control, looks }
+    Running { stack, console, _gateway: gateway, control, looks }
 }
 
 /// The selector of a row.

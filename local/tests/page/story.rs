@@ -44,6 +44,8 @@ async fn a_person_approves_sees_the_grant_the_trace_and_a_remedy_and_cancels() {
     // The stages are readable as text, and count what has moved.
     tab.wait("/iam-grant: [1-9][0-9]* runs/.test(document.querySelector('#stages').innerText)").await;
 
+    tab.wait_for("#counted", "Counted since ").await;
+
     // The details: the policy in words, its difference, what the rules decide, and the trace.
     tab.click(&format!("{granted} .details")).await;
     tab.wait_for("#detail-now", "Kafka (MSK): ").await;

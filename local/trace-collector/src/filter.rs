@@ -6,9 +6,9 @@ use thiserror::Error;
 
 use crate::segment::{Outcome, Segment};
 
-/// A filter expression: conditions that all must hold, each for some segment of the trace.
+/// A filter expression: alternatives, each a list of conditions that all must hold, each for some segment of the trace.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Filter(Vec<Condition>);
+pub struct Filter(Vec<Vec<Condition>>);
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,17 +35,16 @@ impl Filter {
     ///
     /// [`FilterError`], with the condition that cannot be read.
     pub fn parse(expression: &str) -> Result<Filter, FilterError> {
-        let conditions = expression.split(" AND ").map(str::trim);
-        conditions
-            .map(|text| condition(text).ok_or_else(|| FilterError(text.to_owned())))
-            .collect::<Result<_, _>>()
-            .map(Filter)
+        let parsed = |text: &str| condition(text.trim()).ok_or_else(|| FilterError(text.trim().to_owned()));
+        let all = |text: &str| text.split(" AND ").map(parsed).collect::<Result<_, _>>();
+        expression.split(" OR ").map(all).collect::<Result<_, _>>().map(Filter)
     }
 
     /// Whether X-Ray finds the trace with these segments.
     #[must_use]
     pub fn finds(&self, trace: &[Segment]) -> bool {
-        self.0.iter().all(|condition| trace.iter().any(|segment| condition.holds(segment)))
+        let holds = |condition: &Condition| trace.iter().any(|segment| condition.holds(segment));
+        self.0.iter().any(|conditions| conditions.iter().all(holds))
     }
 }
 
@@ -102,6 +101,7 @@ mod tests {
             start: 0.0,
             end: 1.0,
             outcome,
+            error_type: None,
             annotations: annotations
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), value.clone()))
@@ -125,6 +125,8 @@ mod tests {
             "annotation[n]=7",
             "error",
             "service(\"IAM\") AND throttle",
+            "fault OR throttle",
+            "fault OR error AND annotation[n] = 7",
         ] {
             assert!(finds(found, &trace), "{found}");
         }
@@ -134,6 +136,8 @@ mod tests {
             "annotation[n] = \"7\"",
             "annotation[dmm.agreement.id] = \"a-1\" AND fault = true",
             "service(\"S3\")",
+            "fault OR annotation[n] = 8",
+            "fault AND annotation[n] = 7 OR service(\"S3\")",
         ] {
             assert!(!finds(not_found, &trace), "{not_found}");
         }
@@ -150,7 +154,7 @@ mod tests {
             "annotation[a] = [\"b\"]",
             "fault = false",
             "service(IAM)",
-            "error OR fault",
+            "(error)",
         ] {
             assert_eq!(Filter::parse(wrong), Err(FilterError(wrong.to_owned())));
         }

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::trace::{Recorded, Trace, text};
 
@@ -17,6 +17,11 @@ use crate::trace::{Recorded, Trace, text};
 const ANNOTATIONS: &str = "aws.xray.annotations";
 /// The attributes that are removed from the segment of a service if its span also becomes a subsegment.
 const OF_SUBSEGMENT: &str = "aws.remote.service";
+
+/// The attribute that says what went wrong.
+const ERROR_TYPE: &str = "error.type";
+/// The attribute with the path of a call, without its ids.
+const URL_TEMPLATE: &str = "url.template";
 
 /// How X-Ray shows the result of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +58,8 @@ pub struct Segment {
     pub end: f64,
     /// The result.
     pub outcome: Outcome,
+    /// What went wrong, for example `AccessDenied`. An answer that something does not exist has a type, too, and is not an error.
+    pub error_type: Option<String>,
     /// The attributes by which people search.
     pub annotations: BTreeMap<String, Value>,
 }
@@ -71,7 +78,7 @@ impl Segment {
     /// Reads a segment document. Returns `None` if it lacks a member that every segment has.
     #[must_use]
     pub fn of_document(document: &Value) -> Option<Segment> {
-        let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name: &str| document.get(name).and_then(text_of);
         let is = |name: &str| document.get(name).and_then(Value::as_bool) == Some(true);
         let annotations = document.get("annotations").and_then(Value::as_object).cloned().unwrap_or_default();
         Some(Segment {
@@ -89,8 +96,46 @@ impl Segment {
                 (_, _, true) => Outcome::Error,
                 _ => Outcome::Ok,
             },
+            error_type: document.pointer(&format!("/metadata/default/{ERROR_TYPE}")).and_then(text_of),
             annotations: annotations.into_iter().collect(),
         })
+    }
+
+    /// Returns the segment as a document in the form in which X-Ray returns it, with the members that
+    /// [`Segment::of_document`] reads.
+    /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>
+    #[must_use]
+    pub fn document(&self, trace_id: &str) -> Value {
+        let mut document = json!({
+            "id": self.id,
+            "name": self.name,
+            "trace_id": trace_id,
+            "start_time": self.start,
+            "end_time": self.end,
+            "fault": self.outcome == Outcome::Fault,
+            "error": matches!(self.outcome, Outcome::Error | Outcome::Throttle),
+            "throttle": self.outcome == Outcome::Throttle,
+            "annotations": self.annotations,
+        });
+        let mut set = |name: &str, value: Option<Value>| {
+            if let (Some(value), Some(members)) = (value, document.as_object_mut()) {
+                members.insert(name.to_owned(), value);
+            }
+        };
+        set("parent_id", self.parent.clone().map(Value::from));
+        set("type", self.is_subsegment.then(|| "subsegment".into()));
+        set("namespace", self.namespace.clone().map(Value::from));
+        let is_aws = self.namespace.as_deref() == Some("aws");
+        let (of_aws, of_http) = self.operation.as_ref().map_or((None, None), |operation| {
+            if is_aws { (Some(operation), None) } else { (None, operation.split_once(' ')) }
+        });
+        set("aws", of_aws.map(|operation| json!({ "operation": operation })));
+        set("http", of_http.map(|(method, _)| json!({ "request": { "method": method } })));
+        let mut metadata = serde_json::Map::new();
+        metadata.extend(of_http.map(|(_, template)| (URL_TEMPLATE.to_owned(), template.into())));
+        metadata.extend(self.error_type.clone().map(|it| (ERROR_TYPE.to_owned(), it.into())));
+        set("metadata", (!metadata.is_empty()).then(|| json!({ "default": metadata })));
+        document
     }
 
     /// Returns the name without the prefix that all functions of a local stack have.
@@ -123,6 +168,7 @@ fn segments_of(recorded: &Recorded) -> Vec<Segment> {
     service.is_subsegment = false;
     service.namespace = None;
     service.operation = None;
+    service.error_type = None;
     service.annotations.remove(OF_SUBSEGMENT);
     segment.parent = Some(service.id.clone());
     segment.is_subsegment = true;
@@ -157,13 +203,14 @@ fn segment(recorded: &Recorded) -> Segment {
         start: seconds(span.start_time_unix_nano),
         end: seconds(span.end_time_unix_nano),
         outcome: outcome(span),
+        error_type: text(span, ERROR_TYPE).map(str::to_owned),
         annotations: annotations(span),
     }
 }
 
 fn operation(span: &Span) -> Option<String> {
     let of_aws = text(span, "rpc.method").map(str::to_owned);
-    let of_http = || Some(format!("{} {}", text(span, "http.request.method")?, text(span, "url.template")?));
+    let of_http = || Some(format!("{} {}", text(span, "http.request.method")?, text(span, URL_TEMPLATE)?));
     of_aws.or_else(of_http)
 }
 
@@ -172,6 +219,10 @@ fn operation_of(document: &Value) -> Option<String> {
     let of_http =
         || Some(format!("{} {}", text("/http/request/method")?, text("/metadata/default/url.template")?));
     text("/aws/operation").map(str::to_owned).or_else(of_http)
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }
 
 fn name(recorded: &Recorded) -> &str {

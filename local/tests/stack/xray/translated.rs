@@ -129,13 +129,14 @@ fn is_expected(trace: &Trace, expression: &str) -> bool {
 fn shape(segment: &Segment, all: &[Segment]) -> String {
     let parent = all.iter().find(|it| Some(&it.id) == segment.parent.as_ref());
     format!(
-        "{} in {} {} {:?} {:?} {:?} {:?}",
+        "{} in {} {} {:?} {:?} {:?} {:?} {:?}",
         segment.name,
         parent.map_or("-", |it| &*it.name),
         segment.is_subsegment,
         segment.namespace,
         segment.operation,
         segment.outcome,
+        segment.error_type,
         segment.annotations
     )
 }

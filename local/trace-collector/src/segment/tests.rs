@@ -69,3 +69,18 @@ fn a_document_is_read_as_the_segment_that_it_describes() {
     assert_eq!(segment.annotations["dmm.outcome"], "granted");
     assert_eq!(Segment::of_document(&serde_json::json!({ "name": "IAM" })), None);
 }
+
+#[test]
+fn a_segment_and_its_document_say_the_same() {
+    let mut denied = of_kind(span(1, 2, "call", 0, 1), SpanKind::Client);
+    for (name, value) in [("rpc.system", "aws-api"), ("rpc.method", "GetRole"), ("error.type", "denied")] {
+        denied = with_value(denied, name, Attribute::StringValue(value.to_owned()));
+    }
+    let denied = with_value(denied, "http.response.status_code", Attribute::IntValue(403));
+    let id = "1-58585858-585858585858585858585858";
+    for segment in grant().segments().into_iter().chain(trace(vec![denied]).segments()) {
+        let document = segment.document(id);
+        assert_eq!(Segment::of_document(&document).as_ref(), Some(&segment), "{document}");
+        assert_eq!(document["trace_id"], id);
+    }
+}
