@@ -20,12 +20,13 @@ use crate::output::Output;
 const START_LIMIT: Duration = Duration::from_mins(10);
 
 /// The Python source files. They are written to a temporary folder, so the source tree is not needed at run time.
-const SOURCES: [(&str, &str); 14] = [
+const SOURCES: [(&str, &str); 16] = [
     ("authorization.py", include_str!("../python/authorization.py")),
     ("buses.py", include_str!("../python/buses.py")),
     ("events.py", include_str!("../python/events.py")),
     ("clusters.py", include_str!("../python/clusters.py")),
     ("functions.py", include_str!("../python/functions.py")),
+    ("gate.py", include_str!("../python/gate.py")),
     ("keys.py", include_str!("../python/keys.py")),
     ("limits.py", include_str!("../python/limits.py")),
     ("objects.py", include_str!("../python/objects.py")),
@@ -35,6 +36,7 @@ const SOURCES: [(&str, &str); 14] = [
     ("simulation.py", include_str!("../python/simulation.py")),
     ("resources.py", include_str!("../python/resources.py")),
     ("server.py", include_str!("../python/server.py")),
+    ("state.py", include_str!("../python/state.py")),
 ];
 
 /// The environment variables that the process inherits. All others could change the emulator's behavior.

@@ -11,6 +11,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use dmm_lambda_service::{Receiver, RetryPolicy, RuleTarget, Schedule};
 use dmm_rules::Pattern;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, Rule, aws, built, outputs, refused};
@@ -22,12 +23,18 @@ impl Deployer {
     pub(super) async fn event_bus(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
         p.texts("tags")?;
+        let description = p.string("description")?;
+        if let Some(existing) = self.existing("aws:cloudwatch:EventBus", &name) {
+            let update = self.clients.events.update_event_bus().name(&name).set_description(description);
+            update.send().await.map_err(aws("UpdateEventBus"))?;
+            return Ok(outputs(json!({ "id": name, "name": name, "arn": existing.output("arn") })));
+        }
         let created = self
             .clients
             .events
             .create_event_bus()
             .name(&name)
-            .set_description(p.string("description")?)
+            .set_description(description)
             .send()
             .await
             .map_err(aws("CreateEventBus"))?;
@@ -54,13 +61,22 @@ impl Deployer {
         if days.is_some_and(|days| days < 0) {
             return Err(p.out_of_range("retentionDays"));
         }
+        let source = p.required("eventSourceArn")?;
+        let description = p.string("description")?;
+        if let Some(existing) = self.existing("aws:cloudwatch:EventArchive", &name) {
+            existing.must_equal(p.at("eventSourceArn"), "eventSourceArn", Some(&source))?;
+            let update = self.clients.events.update_archive().archive_name(&name);
+            let update = update.set_description(description).set_retention_days(days);
+            update.send().await.map_err(aws("UpdateArchive"))?;
+            return Ok(outputs(json!({ "id": name, "name": name, "arn": existing.output("arn") })));
+        }
         let created = self
             .clients
             .events
             .create_archive()
             .archive_name(&name)
-            .event_source_arn(p.required("eventSourceArn")?)
-            .set_description(p.string("description")?)
+            .event_source_arn(source)
+            .set_description(description)
             .set_retention_days(days)
             .send()
             .await
@@ -78,7 +94,10 @@ impl Deployer {
             Pattern::parse(text).map_err(|source| refused(p, "eventPattern", source))?;
         }
         p.texts("tags")?;
-        let state = p.expect("state", &["ENABLED"])?.map(|state| RuleState::from(state.as_str()));
+        let state = match p.expect("state", &["ENABLED"])? {
+            Some(state) => Some(RuleState::from(state.as_str())),
+            None => self.state_of_existing_rule(&bus, &name).await?,
+        };
         let created = self
             .clients
             .events
@@ -96,6 +115,18 @@ impl Deployer {
         self.rules.insert((bus.clone(), name.clone()), Rule { arn: arn.clone(), schedule });
         let id = if bus == DEFAULT_BUS { name.clone() } else { format!("{bus}/{name}") };
         Ok(outputs(json!({ "id": id, "name": name, "arn": arn, "eventBusName": bus })))
+    }
+
+    /// An operator may have disabled the rule, and an update of the program does not enable it again.
+    async fn state_of_existing_rule(&self, bus: &str, name: &str) -> Result<Option<RuleState>, DeployError> {
+        let key_of = |bus: &str| format!("{bus}/{name}");
+        let is_default =
+            bus == DEFAULT_BUS && self.existing("aws:cloudwatch:EventRule", &key_of("")).is_some();
+        if !is_default && self.existing("aws:cloudwatch:EventRule", &key_of(bus)).is_none() {
+            return Ok(None);
+        }
+        let describe = self.clients.events.describe_rule().event_bus_name(bus).name(name);
+        Ok(describe.send().await.map_err(aws("DescribeRule"))?.state().cloned())
     }
 
     pub(super) async fn event_target(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
@@ -157,7 +188,7 @@ impl Deployer {
             }
             (None, Some(receiver)) => {
                 let target = RuleTarget {
-                    queue_url: self.target_queue(&bus, &rule_name, target).await?,
+                    queue_url: self.target_queue(&bus, &rule_name, &id, target).await?,
                     client: self.clients.sqs.clone(),
                     receiver,
                     rule_arn: rule.arn.clone(),
@@ -197,21 +228,21 @@ impl Deployer {
         &mut self,
         bus: &str,
         rule: &str,
+        id: &str,
         target: TargetBuilder,
     ) -> Result<String, DeployError> {
-        let name = format!("{TARGET_QUEUE}-{}", self.rules_with_targets);
-        self.rules_with_targets += 1;
-        let created = self
-            .clients
-            .sqs
-            .create_queue()
-            .queue_name(&name)
-            .attributes(QueueAttributeName::VisibilityTimeout, "30")
-            .send()
-            .await
-            .map_err(aws("CreateQueue"))?;
-        let url = created.queue_url().unwrap_or_default().to_owned();
+        let name = target_queue_name(bus, rule, id);
+        let create = self.clients.sqs.create_queue().queue_name(&name);
+        // A message stays in flight until its event was processed.
+        let create = create.attributes(QueueAttributeName::VisibilityTimeout, "43200");
+        let url = if self.has_target_queue(&name) {
+            self.url_of_existing_queue(&name).await?
+        } else {
+            let created = create.send().await.map_err(aws("CreateQueue"))?;
+            created.queue_url().unwrap_or_default().to_owned()
+        };
         self.put_target(bus, rule, target.arn(self.queue_arn(&name))).await?;
+        self.deployed.kept.add_target_queue(name);
         self.deployed.target_queues.push(url.clone());
         Ok(url)
     }
@@ -251,6 +282,14 @@ fn input(p: &mut Properties) -> Result<TargetBuilder, DeployError> {
 
 /// The prefix of the names of queues that replace rule targets.
 const TARGET_QUEUE: &str = "dmm-local-rule-target";
+
+/// Returns the name of the queue that replaces a target. It is the same for each deployment, so that the events in it reach the same
+/// target. A name of SQS has at most 80 characters.
+fn target_queue_name(bus: &str, rule: &str, id: &str) -> String {
+    let digest = Sha256::digest(format!("{bus}/{rule}/{id}"));
+    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{TARGET_QUEUE}-{hash}")
+}
 
 fn retry_policy(p: &mut Properties) -> Result<RetryPolicy, DeployError> {
     let mut policy = RetryPolicy::default();

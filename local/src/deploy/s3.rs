@@ -18,17 +18,13 @@ impl Deployer {
         // Only affects `pulumi destroy`.
         p.boolean("forceDestroy")?;
         p.texts("tags")?;
-        let location = CreateBucketConfiguration::builder()
-            .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
-            .build();
-        self.clients
-            .s3
-            .create_bucket()
-            .bucket(&name)
-            .create_bucket_configuration(location)
-            .send()
-            .await
-            .map_err(aws("CreateBucket"))?;
+        if self.existing("aws:s3:Bucket", &name).is_none() {
+            let location = CreateBucketConfiguration::builder()
+                .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
+                .build();
+            let create = self.clients.s3.create_bucket().bucket(&name).create_bucket_configuration(location);
+            create.send().await.map_err(aws("CreateBucket"))?;
+        }
         let arn = format!("arn:aws:s3:::{name}");
         self.deployed.buckets.push(name.clone());
         Ok(outputs(json!({ "id": name, "bucket": name, "arn": arn, "region": self.region })))
