@@ -1,4 +1,4 @@
-"""Writes the state of all services to bytes, and restores it.
+"""Writes the state of the services to bytes, and restores it.
 
 The format is pickle, because moto's objects are made for it (S3 keys, for example, know how to pickle themselves), and because
 everything survives: ids, ETags, versions, timestamps, messages. The state fits only the version of moto that wrote it.
@@ -11,12 +11,14 @@ Unpickling can run any code, so only classes of moto and a few of the standard l
 """
 
 import copyreg
+import enum
 import importlib
 import io
 import itertools
 import pickle
 import sys
 import threading
+import types
 
 from moto.core.base_backend import BackendDict
 from moto.iam.models import IAMBackend, Role, User
@@ -41,8 +43,33 @@ LEFT_OUT = {
     User: lambda: {"access_keys": [], "password": None, "password_last_used": None},
 }
 
-# Classes and functions outside moto that a state may contain.
-STANDARD = {
+# The services whose state is saved, by their folders in moto: those that a stack and the sample landscape use. moto starts others, such
+# as EC2, to search them for tags.
+SERVICES = {
+    "athena",
+    "awslambda",
+    "cloudwatch",
+    "dynamodb",
+    "events",
+    "glue",
+    "iam",
+    "kafka",
+    "kinesis",
+    "kms",
+    "lakeformation",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "servicequotas",
+    "sns",
+    "sqs",
+    "sts",
+}
+
+# What a state may refer to by name besides the classes of moto.
+NAMES = {
+    ("_thread", "allocate_lock"),
+    ("_thread", "lock"),
     ("builtins", "bytearray"),
     ("builtins", "complex"),
     ("builtins", "dict"),
@@ -62,9 +89,9 @@ STANDARD = {
     ("datetime", "timedelta"),
     ("datetime", "timezone"),
     ("decimal", "Decimal"),
+    ("moto.lakeformation.models", "default_settings"),
     ("re", "_compile"),
     ("threading", "Condition"),
-    ("threading", "Lock"),
     ("threading", "RLock"),
     ("uuid", "UUID"),
 }
@@ -76,9 +103,26 @@ LOCKS = {
 }
 
 
+def is_accepted(module, name, found):
+    """Returns whether a state may refer to `found`, a class or function, by its name in `module`."""
+    is_class_of_moto = isinstance(found, type) and found.__module__ == module and module.startswith("moto.")
+    return is_class_of_moto or (module, name) in NAMES
+
+
+def refuse(module, name):
+    return f"{module}.{name} does not belong to a state of the emulated AWS"
+
+
 class Pickler(pickle.Pickler):
     def reducer_override(self, obj):
         kind = type(obj)
+        if isinstance(obj, (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+            # What cannot be restored is not saved.
+            module, name = obj.__module__, obj.__qualname__
+            if not is_accepted(module, name, obj):
+                raise pickle.PicklingError(refuse(module, name))
+        if isinstance(obj, enum.Enum):
+            return kind, (obj.value,)
         if kind is _VersionedKeyStore:
             # An assignment adds a version.
             versions = [(key, version) for key, versions in obj._iterlists() for version in versions]
@@ -92,28 +136,26 @@ class Pickler(pickle.Pickler):
 
 class Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
-        if (module, name) in STANDARD:
-            return super().find_class(module, name)
-        if module.startswith("moto."):
+        if (module, name) in NAMES or module.startswith("moto."):
             found = super().find_class(module, name)
-            if isinstance(found, type) and found.__module__.startswith("moto."):
+            if is_accepted(module, name, found):
                 return found
-        raise pickle.UnpicklingError(f"{module}.{name} does not belong to a state of the emulated AWS")
+        raise pickle.UnpicklingError(refuse(module, name))
 
 
 def backend_dicts():
     """Returns the services' backends by the module and the name of the variable that holds them."""
+    modules = [(name, sys.modules[name]) for name in sorted(f"moto.{service}.models" for service in SERVICES) if name in sys.modules]
     return {
         (module_name, variable): value
-        for module_name, module in sorted(sys.modules.items())
-        if module_name.startswith("moto.") and module_name.endswith(".models")
+        for module_name, module in modules
         for variable, value in vars(module).items()
         if isinstance(value, BackendDict) and value.backend.__module__ == module_name
     }
 
 
 def save():
-    """Returns the state of all services. No request may be running."""
+    """Returns the state of the services. No request may be running."""
     services = {
         key: {account: dict(regions.items()) for account, regions in backends.items()}
         for key, backends in backend_dicts().items()
@@ -132,11 +174,11 @@ def save():
 
 
 def restore(content):
-    """Replaces the state of all services. Nobody receives messages that were in flight, so they become visible."""
+    """Replaces the state of the services. Nobody receives messages that were in flight, so they become visible."""
     state = Unpickler(io.BytesIO(content)).load()
     for (module, variable), accounts in state["services"].items():
-        if not module.startswith("moto."):
-            raise pickle.UnpicklingError(f"{module} does not belong to a state of the emulated AWS")
+        if module.split(".")[1] not in SERVICES:
+            raise pickle.UnpicklingError(refuse(module, variable))
         backends = getattr(importlib.import_module(module), variable)
         for account, regions in accounts.items():
             for region, backend in regions.items():

@@ -107,6 +107,8 @@ class Restored(unittest.TestCase):
         )
         dynamodb.put_item(TableName="table", Item={"id": {"S": "1"}})
         client("sns").create_topic(Name="topic")
+        client("resourcegroupstaggingapi").get_resources()
+        client("lakeformation").get_data_lake_settings()
         client("kinesis").create_stream(StreamName="stream", ShardCount=1)
         client("kafka").create_cluster_v2(ClusterName="cluster", Serverless={"VpcConfigs": []})
         client("athena").create_work_group(Name="group")
@@ -146,6 +148,12 @@ class Restored(unittest.TestCase):
         first = state.save()
         iam.get_role(RoleName="role")
         self.assertEqual(state.save(), first)
+
+    def test_what_could_not_be_restored_is_not_saved(self):
+        backend = state.sqs_backends["123456789012"][REGION]
+        backend.smuggled = os.system
+        with self.assertRaises(pickle.PicklingError):
+            state.save()
 
     def test_what_is_not_a_state_is_refused(self):
         for foreign in (os.system, collections.Counter(), print):

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::thread;
@@ -124,6 +125,8 @@ fn command(python: &Path, home: &TempDir) -> Command {
         .env("HOME", home.path())
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .current_dir("/")
+        // Ctrl-C in a terminal reaches every process of a group. This one ends with its parent, which may need it until then.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

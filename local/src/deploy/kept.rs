@@ -140,6 +140,12 @@ impl Existing {
         before.filter(|key| !tags.iter().any(|(tag, _)| tag == *key)).cloned().collect()
     }
 
+    /// Returns whether a property has this value, or is missing as before.
+    pub(super) fn equals(&self, name: &str, value: Option<&str>) -> bool {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        self.property(name).map(text).as_deref() == value
+    }
+
     /// Rejects the change of a property that AWS cannot change. Pulumi would replace the resource.
     pub(super) fn must_equal(
         &self,
@@ -147,8 +153,7 @@ impl Existing {
         name: &str,
         value: Option<&str>,
     ) -> Result<(), DeployError> {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        if self.property(name).map(text).as_deref() == value {
+        if self.equals(name, value) {
             return Ok(());
         }
         Err(DeployError::Replaced { path })

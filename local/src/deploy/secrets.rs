@@ -15,9 +15,13 @@ impl Deployer {
         let key = p.string("kmsKeyId")?;
         if let Some(existing) = self.existing("aws:secretsmanager:Secret", &name) {
             let arn = existing.output("arn");
-            let update = self.clients.secrets.update_secret().secret_id(&arn);
-            let update = update.set_description(description).set_kms_key_id(key);
-            update.send().await.map_err(aws("UpdateSecret"))?;
+            let is_same = existing.equals("description", description.as_deref())
+                && existing.equals("kmsKeyId", key.as_deref());
+            if !is_same {
+                let update = self.clients.secrets.update_secret().secret_id(&arn);
+                let update = update.set_description(description).set_kms_key_id(key);
+                update.send().await.map_err(aws("UpdateSecret"))?;
+            }
             return Ok(outputs(json!({ "id": arn, "arn": arn, "name": name })));
         }
         let created = self

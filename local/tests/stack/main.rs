@@ -16,6 +16,7 @@ mod contract;
 mod crash;
 mod extend;
 mod feed;
+mod keep;
 mod kinds;
 mod limits;
 mod loss;
