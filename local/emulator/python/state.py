@@ -44,10 +44,9 @@ LEFT_OUT = {
 }
 
 # The services whose state is saved, by their folders in moto: those that a stack and the sample landscape use. moto starts others, such
-# as EC2, to search them for tags.
+# as EC2, to search them for tags. The functions of a stack are not in moto.
 SERVICES = {
     "athena",
-    "awslambda",
     "cloudwatch",
     "dynamodb",
     "events",
