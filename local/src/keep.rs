@@ -23,6 +23,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use dmm_simulator::Snapshot;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -248,7 +249,7 @@ fn sync(folder: &Path) -> Result<(), KeepError> {
 }
 
 fn digest(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(content)))
 }
 
 fn parsed<T: serde::de::DeserializeOwned>((file, content): (PathBuf, Vec<u8>)) -> Result<T, KeepError> {

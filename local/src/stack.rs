@@ -26,14 +26,15 @@ use crate::keep::State;
 use crate::lambdas::Lambdas;
 use crate::programs::Programs;
 use crate::progress::ProgressDisplay;
-use crate::resources;
 use crate::subscribers;
 use crate::traces;
 use crate::view::View;
 
+mod beforehand;
 mod options;
 mod waiting;
 
+use beforehand::Beforehand;
 pub use options::{Options, Source};
 
 /// The result of [`Stack::replay`].
@@ -117,18 +118,9 @@ impl Stack {
         };
         let clients = Clients::new(&aws_url, &aws_account, operator.clone());
         let mut kept = before.unwrap_or_default();
-        let new = |name: &String| !kept.beforehand.contains(name);
-        let roles: Vec<_> = options.roles.iter().filter(|role| new(&role.name)).cloned().collect();
-        consumers::create(&clients, &roles).await?;
         let accounts = subscribers::accounts(options.config.get("subscriberAccounts"));
-        if emulator.is_some() {
-            resources::create(&clients, &aws_url, &aws_account, &options.resources, &kept.beforehand).await?;
-            let accounts: Vec<_> = accounts.iter().filter(|account| new(account)).cloned().collect();
-            subscribers::create(&clients, &aws_url, &aws_account, &accounts).await?;
-        }
-        kept.beforehand.extend(options.roles.into_iter().map(|role| role.name));
-        kept.beforehand.extend(options.resources.into_iter().map(|resource| resource.arn));
-        kept.beforehand.extend(accounts);
+        let beforehand = Beforehand { roles: options.roles, resources: options.resources, accounts };
+        beforehand.create(&clients, &aws_url, &aws_account, emulator.is_some(), &mut kept).await?;
 
         let traces = options.traces.unwrap_or_else(|| folder.path().join("traces.jsonl"));
         let (collector, tracing) = traces::start(traces, options.otlp_endpoint).await?;
@@ -170,11 +162,7 @@ impl Stack {
         if let Some(emulator) = &emulator {
             emulator.enforce_iam().await?;
         }
-        for (binary, function) in &stands.functions {
-            if let Some(config) = functions.configuration(function) {
-                proxy.name_principal(config.credentials.access_key_id(), binary);
-            }
-        }
+        name_principals(&proxy, &functions, &stands);
         functions.start_triggers(options.scheduled);
         let view = View::new(clients, stands.clone());
         let operator = Operator {
@@ -350,6 +338,15 @@ impl Stack {
         }
         if let Some(emulator) = self.emulator {
             emulator.stop().await;
+        }
+    }
+}
+
+/// Tells the proxy which function sends requests with which access key.
+fn name_principals(proxy: &Proxy, functions: &FunctionService, deployed: &Deployed) {
+    for (binary, function) in &deployed.functions {
+        if let Some(config) = functions.configuration(function) {
+            proxy.name_principal(config.credentials.access_key_id(), binary);
         }
     }
 }

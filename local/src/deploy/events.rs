@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_sdk_eventbridge::types::builders::TargetBuilder;
 use aws_sdk_eventbridge::types::{DeadLetterConfig, InputTransformer, RuleState, SqsParameters, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
+use bytes::Bytes;
 use dmm_lambda_service::{Receiver, RetryPolicy, RuleTarget, Schedule};
 use dmm_rules::Pattern;
 use serde_json::json;
@@ -286,9 +287,9 @@ const TARGET_QUEUE: &str = "dmm-local-rule-target";
 /// Returns the name of the queue that replaces a target. It is the same for each deployment, so that the events in it reach the same
 /// target. A name of SQS has at most 80 characters.
 fn target_queue_name(bus: &str, rule: &str, id: &str) -> String {
-    let digest = Sha256::digest(format!("{bus}/{rule}/{id}"));
-    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{TARGET_QUEUE}-{hash}")
+    let mut digest = format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(format!("{bus}/{rule}/{id}"))));
+    digest.truncate(16);
+    format!("{TARGET_QUEUE}-{digest}")
 }
 
 fn retry_policy(p: &mut Properties) -> Result<RetryPolicy, DeployError> {

@@ -43,15 +43,13 @@ impl Deployer {
             }
         }
         let tags = p.texts("tags")?;
-        let url = match existing {
-            Some(existing) => self.update_queue(&name, &existing, attributes, &tags).await?,
-            None => {
-                let create = self.clients.sqs.create_queue().queue_name(&name);
-                let create =
-                    create.set_attributes(Some(attributes)).set_tags(Some(tags.into_iter().collect()));
-                let created = create.send().await.map_err(aws("CreateQueue"))?;
-                created.queue_url().unwrap_or_default().to_owned()
-            }
+        let url = if let Some(existing) = existing {
+            self.update_queue(&name, &existing, attributes, &tags).await?
+        } else {
+            let create = self.clients.sqs.create_queue().queue_name(&name);
+            let create = create.set_attributes(Some(attributes)).set_tags(Some(tags.into_iter().collect()));
+            let created = create.send().await.map_err(aws("CreateQueue"))?;
+            created.queue_url().unwrap_or_default().to_owned()
         };
         let arn = self.queue_arn(&name);
         self.deployed.queues.insert(arn.clone(), url.clone());
