@@ -14,6 +14,7 @@ mod commands;
 mod common;
 mod contract;
 mod crash;
+mod demo_page;
 mod extend;
 mod feed;
 mod keep;
