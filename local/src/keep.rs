@@ -90,6 +90,8 @@ impl StateFolder {
     /// it has changed then.
     pub fn open(path: &Path, simulated: bool) -> Result<StateFolder, KeepError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
+        // Other processes read files in it, and have other working directories.
+        let path = &path.canonicalize().map_err(at(path))?;
         let names = names(path)?;
         let is_ours =
             |name: &String| [LOCK, LOGS, NEW_MANIFEST].contains(&name.as_str()) || number(name).is_some();

@@ -38,6 +38,8 @@ pub struct Kept {
 struct KeptResource {
     /// Its name in the program.
     name: String,
+    /// Its name among all programs.
+    urn: String,
     token: String,
     properties: Value,
     #[serde(default)]
@@ -57,6 +59,7 @@ impl Kept {
             && !(has_secrets && resource.token() == "pulumi:index:Stash");
         self.resources.push(KeptResource {
             name: resource.name().to_owned(),
+            urn: resource.urn().to_owned(),
             token: resource.token().to_owned(),
             properties: Value::Object(masked),
             outputs: if keeps_outputs { outputs.clone() } else { Map::new() },
@@ -109,7 +112,7 @@ impl KeptResource {
             | "aws:iam:Role"
             | "aws:secretsmanager:Secret"
             | "aws:sqs:Queue" => &["name"],
-            _ => return self.name.clone(),
+            _ => return self.urn.clone(),
         };
         let parts: Vec<&str> = properties.iter().map(|name| self.text(name)).collect();
         parts.join("/")
@@ -249,6 +252,8 @@ impl Deployer {
                 let remove = remove.event_bus_name(if bus.is_empty() { "default" } else { bus });
                 remove.send().await.map(drop).map_err(aws("RemovePermission"))
             }
+            // The rule may have other targets.
+            "aws:cloudwatch:EventTarget" => self.remove_target(kept).await,
             token => {
                 let destroyer = Destroyer {
                     clients: &self.clients,
@@ -258,6 +263,20 @@ impl Deployer {
                 destroyer.delete(token, &kept.properties).await
             }
         }
+    }
+
+    async fn remove_target(&self, kept: &KeptResource) -> Result<(), DeployError> {
+        let bus = Some(kept.text("eventBusName")).filter(|bus| !bus.is_empty()).map(str::to_owned);
+        let (rule, id) = (kept.text("rule"), kept.text("targetId"));
+        let id = if id.is_empty() { rule } else { id };
+        let list = self.clients.events.list_targets_by_rule().rule(rule).set_event_bus_name(bus.clone());
+        let targets = list.send().await.map_err(aws("ListTargetsByRule"))?;
+        // A schedule's target is a trigger on this machine.
+        if !targets.targets().iter().any(|target| target.id() == id) {
+            return Ok(());
+        }
+        let remove = self.clients.events.remove_targets().rule(rule).set_event_bus_name(bus).ids(id);
+        remove.send().await.map(drop).map_err(aws("RemoveTargets"))
     }
 
     /// Returns the URL of a queue, which differs from the one before if the emulator's address does.

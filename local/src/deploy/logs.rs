@@ -6,7 +6,7 @@ use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, outputs};
 
 impl Deployer {
-    pub(super) async fn log_group(&self, p: &mut Properties, resource: &str) -> Result<Outputs, DeployError> {
+    pub(super) async fn log_group(&self, p: &mut Properties, urn: &str) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
         // Retention and encryption do not apply to a file on this machine.
         p.integer("retentionInDays")?;
@@ -17,7 +17,7 @@ impl Deployer {
             .await
             .map_err(|source| DeployError::File { path: self.logs.clone(), source })?;
         // The log of an existing group goes on.
-        let is_new = self.existing("aws:cloudwatch:LogGroup", resource).is_none();
+        let is_new = self.existing("aws:cloudwatch:LogGroup", urn).is_none();
         let mut options = tokio::fs::OpenOptions::new();
         options.create(true).write(true).truncate(is_new);
         options.open(&path).await.map_err(|source| DeployError::File { path, source })?;

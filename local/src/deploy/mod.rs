@@ -232,7 +232,7 @@ impl Deployer {
             "aws:cloudwatch:EventConnection" => self.event_connection(&mut p),
             "aws:cloudwatch:EventRule" => self.event_rule(&mut p).await,
             "aws:cloudwatch:EventTarget" => self.event_target(&mut p).await,
-            "aws:cloudwatch:LogGroup" => self.log_group(&mut p, resource.name()).await,
+            "aws:cloudwatch:LogGroup" => self.log_group(&mut p, resource.urn()).await,
             "aws:cloudwatch:MetricAlarm" => self.metric_alarm(&mut p),
             "aws:iam:Role" => self.role(&mut p).await,
             "aws:iam:RolePolicy" => self.role_policy(&mut p).await,
@@ -253,7 +253,7 @@ impl Deployer {
             "aws:sqs:Queue" => self.queue(&mut p).await,
             "aws:sqs:QueuePolicy" => self.queue_policy(&mut p).await,
             "aws:xray:Group" => self.trace_group(&mut p),
-            "pulumi:index:Stash" => self.stash(&mut p, resource.name()),
+            "pulumi:index:Stash" => self.stash(&mut p, resource.urn()),
             "pulumi:pulumi:StackReference" => self.stack_reference(&mut p),
             other => Err(DeployError::UnknownType(other.to_owned())),
         }?;
@@ -262,10 +262,10 @@ impl Deployer {
     }
 
     /// A value in the state of Pulumi, which stays as it was created. <https://www.pulumi.com/docs/iac/concepts/resources/stash/>
-    fn stash(&self, p: &mut Properties, name: &str) -> Result<Outputs, DeployError> {
+    fn stash(&self, p: &mut Properties, urn: &str) -> Result<Outputs, DeployError> {
         let input = p.value("input").ok_or_else(|| p.missing("input"))?;
         if let Some(output) =
-            self.existing("pulumi:index:Stash", name).and_then(|kept| kept.outputs.get("output").cloned())
+            self.existing("pulumi:index:Stash", urn).and_then(|kept| kept.outputs.get("output").cloned())
         {
             return Ok(outputs(json!({ "id": p.at("input"), "input": input, "output": output })));
         }

@@ -44,6 +44,16 @@ fn the_last_state_is_restored_and_the_ones_before_are_removed() {
 }
 
 #[test]
+fn a_relative_path_is_fine() {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let path = Path::new(folder.path().file_name().unwrap());
+    let mut states = StateFolder::open(path, false).unwrap();
+    states.save(&state(b"one")).unwrap();
+    let restored = states.restored().unwrap().unwrap();
+    assert!(restored.aws.is_absolute() && states.logs().is_absolute(), "other processes use them");
+}
+
+#[test]
 fn what_a_crash_leaves_is_no_obstacle() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

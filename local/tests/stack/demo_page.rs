@@ -30,7 +30,7 @@ fn browser(folder: &Path) -> String {
 async fn until(states: &mut Response, mut condition: impl FnMut(&Value) -> bool) {
     let mut pending = Vec::new();
     loop {
-        pending.extend(states.chunk().await.unwrap().expect("the stream goes on"));
+        pending.extend(states.chunk().await.unwrap().unwrap());
         while let Some(end) = pending.windows(2).position(|window| window == b"\n\n") {
             let event: Vec<u8> = pending.drain(..end + 2).collect();
             let event = String::from_utf8(event).unwrap();

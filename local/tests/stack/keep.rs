@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
+use aws_sdk_eventbridge::types::Target;
 use clap::Parser;
 use dmm_local::clients::{AwsAccount, Clients};
 use dmm_local::control::StackInfo;
@@ -340,29 +341,51 @@ async fn a_stack_continues_where_it_was_stopped_or_killed() {
     assert!(error.contains("the format 1000") && error.ends_with("or another folder"), "{error}");
 }
 
+/// An extension in two versions. The new one has a target and some properties less.
+fn audit(is_new: bool) -> String {
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "lambda.amazonaws.com" } }],
+    });
+    let target = |queue: &str| {
+        let arn = format!("arn:aws:sqs:eu-central-1:123456789012:audit-{queue}");
+        let properties =
+            json!({ "eventBusName": "dmm", "rule": "${rule.name}", "targetId": queue, "arn": arn });
+        json!({ "type": "aws:cloudwatch:EventTarget", "properties": properties, "options": { "dependsOn": ["${full}", "${empty}"] } })
+    };
+    let rule =
+        json!({ "name": "audit", "eventBusName": "dmm", "eventPattern": "{\"source\": [\"nobody\"]}" });
+    let mut resources = json!({
+        "full": { "type": "aws:sqs:Queue", "properties": { "name": "audit-full" } },
+        "empty": { "type": "aws:sqs:Queue", "properties": { "name": "audit-empty", "visibilityTimeoutSeconds": 45 } },
+        "rule": { "type": "aws:cloudwatch:EventRule", "properties": rule },
+        "first": target("full"),
+        "second": target("empty"),
+        "role": { "type": "aws:iam:Role", "properties": { "name": "audit", "tags": { "a": "1" }, "assumeRolePolicy": trust } },
+    });
+    if is_new {
+        resources.as_object_mut().unwrap().shift_remove("second");
+        resources["role"]["properties"]["tags"] = json!({ "b": "2" });
+        resources["empty"]["properties"] = json!({ "name": "audit-empty" });
+    }
+    json!({ "name": "audit", "runtime": "yaml", "resources": resources }).to_string()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_new_version_no_longer_deploys_is_deleted_unless_messages_would_be_lost() {
     let folder = tempfile::tempdir().unwrap();
     let keep = folder.path().join("kept");
     let extension = folder.path().join("extension");
     std::fs::create_dir(&extension).unwrap();
-    let program = json!({
-        "name": "audit", "runtime": "yaml",
-        "resources": {
-            "full": { "type": "aws:sqs:Queue", "properties": { "name": "audit-full" } },
-            "empty": { "type": "aws:sqs:Queue", "properties": { "name": "audit-empty" } },
-            "role": { "type": "aws:iam:Role", "properties": { "name": "audit", "assumeRolePolicy": {
-                "Version": "2012-10-17",
-                "Statement": [{ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "lambda.amazonaws.com" } }],
-            } } },
-        },
-    });
-    std::fs::write(extension.join("Pulumi.yaml"), program.to_string()).unwrap();
-    let mut first = Up::start(&keep, &["--extension", extension.to_str().unwrap()]).await;
-    let sqs = &first.clients.sqs;
-    let url = sqs.get_queue_url().queue_name("audit-full").send().await.unwrap();
-    let url = url.queue_url().unwrap();
-    sqs.send_message().queue_url(url).message_body("not read yet").send().await.unwrap();
+    std::fs::write(extension.join("Pulumi.yaml"), audit(false)).unwrap();
+    let with_extension = ["--extension", extension.to_str().unwrap()];
+    let url_of = async |up: &Up, name: &str| {
+        let found = up.clients.sqs.get_queue_url().queue_name(name).send().await.unwrap();
+        found.queue_url().unwrap().to_owned()
+    };
+    let mut first = Up::start(&keep, &with_extension).await;
+    let url = url_of(&first, "audit-full").await;
+    first.clients.sqs.send_message().queue_url(url).message_body("not read yet").send().await.unwrap();
     first.signal("TERM");
     assert!(first.ended().success());
 
@@ -372,25 +395,30 @@ async fn what_a_new_version_no_longer_deploys_is_deleted_unless_messages_would_b
         "{error}"
     );
 
-    let mut second = Up::start(&keep, &["--extension", extension.to_str().unwrap()]).await;
-    let sqs = &second.clients.sqs;
-    let url = sqs.get_queue_url().queue_name("audit-full").send().await.unwrap();
-    let url = url.queue_url().unwrap();
-    let found = sqs.receive_message().queue_url(url).send().await.unwrap();
-    let [message] = found.messages() else { panic!("the message is lost: {found:?}") };
-    sqs.delete_message()
-        .queue_url(url)
-        .receipt_handle(message.receipt_handle().unwrap())
-        .send()
-        .await
-        .unwrap();
+    std::fs::write(extension.join("Pulumi.yaml"), audit(true)).unwrap();
+    let mut second = Up::start(&keep, &with_extension).await;
+    let Clients { sqs, events, iam, .. } = &second.clients;
+    let targets = events.list_targets_by_rule().event_bus_name("dmm").rule("audit").send().await.unwrap();
+    assert_eq!(targets.targets().iter().map(Target::id).collect::<Vec<_>>(), ["full"]);
+    let tags = iam.list_role_tags().role_name("audit").send().await.unwrap();
+    assert_eq!(tags.tags().iter().map(|tag| (tag.key(), tag.value())).collect::<Vec<_>>(), [("b", "2")]);
+    let attributes = sqs.get_queue_attributes().queue_url(url_of(&second, "audit-empty").await);
+    let attributes = attributes.attribute_names("All".into()).send().await.unwrap();
+    assert_eq!(attributes.attributes().unwrap()[&"VisibilityTimeout".into()], "30");
+    let url = url_of(&second, "audit-full").await;
+    let found = sqs.receive_message().queue_url(&url).send().await.unwrap();
+    assert_eq!(found.messages().len(), 1, "the message is lost");
+    let handle = found.messages()[0].receipt_handle().unwrap();
+    sqs.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
     second.signal("TERM");
     assert!(second.ended().success());
 
     let mut third = Up::start(&keep, &[]).await;
-    let queues = third.clients.sqs.list_queues().queue_name_prefix("audit").send().await.unwrap();
+    let Clients { sqs, events, iam, .. } = &third.clients;
+    let queues = sqs.list_queues().queue_name_prefix("audit").send().await.unwrap();
     assert_eq!(queues.queue_urls(), &[] as &[String]);
-    assert!(third.clients.iam.get_role().role_name("audit").send().await.is_err());
+    assert!(iam.get_role().role_name("audit").send().await.is_err());
+    assert!(events.describe_rule().event_bus_name("dmm").name("audit").send().await.is_err());
     third.signal("TERM");
     assert!(third.ended().success());
 }
