@@ -31,7 +31,7 @@ class Gate:
             self._changed.notify_all()
 
     def close(self):
-        """Returns when no request is running. A request that waits for something must end when it sees that the gate is closed."""
+        """Returns when no request is running. A request that waits for something must end when the gate is closed."""
         with self._changed:
             self.closed = True
             self._changed.wait_for(lambda: self._running == 0)

@@ -1,11 +1,11 @@
 """Writes the state of the services to bytes, and restores it.
 
-The format is pickle, because moto's objects are made for it (S3 keys, for example, know how to pickle themselves), and because
-everything survives: ids, ETags, versions, timestamps, messages. The state fits only the version of moto that wrote it.
+The format is pickle, because everything survives: ids, ETags, versions, timestamps, messages. The state fits only the
+version of moto that wrote it.
 
-Secrets are left out: the values of secrets in Secrets Manager, access keys, passwords, the credentials of sessions, and the private
-keys of KMS, which are replaced with new ones. Times of last use are left out as well, so that two states of services in which nothing
-has changed are equal.
+Secrets are left out: the values of secrets in Secrets Manager, access keys, passwords, the credentials of sessions, and
+the private keys of KMS, which are replaced with new ones. Times of last use are left out as well, so that two states of
+services in which nothing has changed are equal.
 
 Unpickling can run any code, so only classes of moto and a few of the standard library are accepted.
 """
@@ -43,8 +43,8 @@ LEFT_OUT = {
     User: lambda: {"access_keys": [], "password": None, "password_last_used": None},
 }
 
-# The services whose state is saved, by their folders in moto: those that a stack and the sample landscape use. moto starts others, such
-# as EC2, to search them for tags. The functions of a stack are not in moto.
+# The services whose state is saved, by their folders in moto: those that a stack and the sample landscape use. moto starts
+# others, such as EC2, to search them for tags. The functions of a stack are not in moto.
 SERVICES = {
     "athena",
     "cloudwatch",
@@ -144,12 +144,13 @@ class Unpickler(pickle.Unpickler):
 
 def backend_dicts():
     """Returns the services' backends by the module and the name of the variable that holds them."""
-    modules = [(name, sys.modules[name]) for name in sorted(f"moto.{service}.models" for service in SERVICES) if name in sys.modules]
+    names = [f"moto.{service}.models" for service in sorted(SERVICES)]
     return {
-        (module_name, variable): value
-        for module_name, module in modules
-        for variable, value in vars(module).items()
-        if isinstance(value, BackendDict) and value.backend.__module__ == module_name
+        (name, variable): value
+        for name in names
+        if name in sys.modules
+        for variable, value in vars(sys.modules[name]).items()
+        if isinstance(value, BackendDict) and value.backend.__module__ == name
     }
 
 
