@@ -183,6 +183,11 @@ pub struct Up {
     /// Write the functions' logs to this folder.
     #[arg(long, value_name = "FOLDER")]
     pub logs: Option<PathBuf>,
+    /// Keep the state of the emulated AWS and of the simulated Data Mesh Manager in this folder, and continue with the state that
+    /// is there: the programs are deployed over it, as `pulumi up` updates a stack. Use it to rehearse an upgrade. Secrets and
+    /// access keys are not kept.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "aws_endpoint")]
+    pub keep: Option<PathBuf>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would display it as the help of the group")]
     pub common: Common,

@@ -44,9 +44,11 @@ pub(crate) async fn create(clients: &Clients, roles: &[ConsumerRole]) -> Result<
     Ok(())
 }
 
-/// Creates the operator, who is allowed to do everything, and returns an access key for it.
-pub(crate) async fn operator(root: &Clients) -> Result<Credentials, DeployError> {
-    root.iam.create_user().user_name(OPERATOR).send().await.map_err(aws("CreateUser"))?;
+/// Creates the operator, who is allowed to do everything, unless it `exists`, and returns a new access key for it.
+pub(crate) async fn operator(root: &Clients, exists: bool) -> Result<Credentials, DeployError> {
+    if !exists {
+        root.iam.create_user().user_name(OPERATOR).send().await.map_err(aws("CreateUser"))?;
+    }
     let everything = json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],

@@ -40,6 +40,12 @@ pub enum StackError {
         /// What is wrong.
         message: String,
     },
+    /// The state of another emulator cannot be read.
+    #[error("the state of another emulator cannot be kept: omit --aws-endpoint")]
+    Foreign,
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    Keep(#[from] crate::keep::KeepError),
     /// A command needs the simulator, but a real Data Mesh Manager is polled.
     #[error("this works only with the simulated Data Mesh Manager")]
     NoSimulator,

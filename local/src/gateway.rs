@@ -24,6 +24,7 @@ use crate::stack::Stack;
 
 mod filter;
 mod lambda;
+mod live_tail;
 mod logs;
 mod tags;
 mod xray;
@@ -100,24 +101,26 @@ impl Drop for Gateway {
 
 async fn handle(State(backend): State<Arc<Backend>>, request: http::Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    let answer = match to_bytes(body, MAX_BODY).await {
-        Ok(body) => backend.answer(&parts, body).await,
-        Err(error) => Answer::new(413, format!("cannot read the request body: {error}")),
-    };
-    answer.into_response()
+    match to_bytes(body, MAX_BODY).await {
+        Ok(body) if backend.is_live_tail(&parts) => live_tail::answer(&backend.logs, &body).await,
+        Ok(body) => backend.answer(&parts, body).await.into_response(),
+        Err(error) => Answer::new(413, format!("cannot read the request body: {error}")).into_response(),
+    }
+}
+
+/// The operation of a service that uses the AWS JSON protocol.
+fn target(parts: &Parts) -> Option<&str> {
+    parts.headers.get(TARGET).and_then(|target| target.to_str().ok())
 }
 
 impl Backend {
     async fn answer(&self, parts: &Parts, body: Bytes) -> Answer {
-        let target = parts.headers.get(TARGET).and_then(|target| target.to_str().ok());
+        let target = target(parts);
         let path = parts.uri.path();
-        let scope = Scope::of(parts);
         let is_lambda = lambda::is_call(path);
-        let is_xray = scope.as_ref().is_some_and(|scope| scope.service == xray::SERVICE);
+        let is_xray = Scope::of(parts).is_some_and(|scope| scope.service == xray::SERVICE);
         let is_logs = target.is_some_and(|target| target.starts_with(LOGS));
-        // The signature is not verified: the endpoint can only be reached from this machine.
-        let is_operator = scope.is_some_and(|scope| scope.access_key_id == self.access_key_id);
-        if (is_lambda || is_xray || is_logs) && !is_operator {
+        if (is_lambda || is_xray || is_logs) && !self.is_operator(parts) {
             let message = "The security token included in the request is invalid.";
             return error(403, "UnrecognizedClientException", message);
         }
@@ -138,6 +141,18 @@ impl Backend {
             Ok(answer) => answer,
             Err(error) => Answer::new(502, format!("the emulator did not answer: {error}")),
         }
+    }
+
+    /// Returns whether the operator asks for a stream of log lines. The answer to anybody else is an error, as for every operation.
+    fn is_live_tail(&self, parts: &Parts) -> bool {
+        target(parts).and_then(|target| target.strip_prefix(LOGS)) == Some("StartLiveTail")
+            && self.is_operator(parts)
+    }
+
+    /// Returns whether the request names the operator's access key. The signature is not verified: the endpoint can only be
+    /// reached from this machine.
+    fn is_operator(&self, parts: &Parts) -> bool {
+        Scope::of(parts).is_some_and(|scope| scope.access_key_id == self.access_key_id)
     }
 }
 

@@ -50,6 +50,7 @@ impl Common {
             logs: None,
             traces: None,
             otlp_endpoint: self.otlp_endpoint.clone(),
+            restored: None,
             progress,
         }
     }

@@ -18,6 +18,7 @@
 //! | [`view`] | reads the state of the emulated AWS |
 //! | [`traces`] | the functions' traces, and the command that displays one |
 //! | [`bus`] | the events that were published on the bus |
+//! | [`keep`] | the folder in which the state of a stack survives a restart |
 //! | `journal` | the file that records these events |
 //! | [`progress`] | the display of progress |
 //!
@@ -41,6 +42,7 @@ pub mod explain;
 pub mod gateway;
 mod introduction;
 mod journal;
+pub mod keep;
 pub mod lambdas;
 mod launch;
 pub mod output;

@@ -103,11 +103,11 @@ pub async fn preview(
     });
     let settings = settings.collect();
     let lambdas = Lambdas::build(&progress).await?;
-    let emulator = start_emulator(&lambdas, None, progress).await?;
+    let emulator = start_emulator(&lambdas, None, None, progress).await?;
     let aws_account = AwsAccount::default();
     let root = Credentials::new("root", "root", None, None, "before enforcement");
     let clients = Clients::new(emulator.url(), &aws_account, root);
-    let operator = consumers::operator(&clients).await?;
+    let operator = consumers::operator(&clients, false).await?;
     let functions = FunctionService::new(dmm_lambda_service::Settings {
         region: aws_account.region.clone(),
         account: aws_account.account.clone(),

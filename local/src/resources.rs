@@ -4,6 +4,8 @@
 //! Most services are called without their SDK crates, which take minutes to compile. Requests are not signed, because
 //! IAM is not enforced yet; the credential scope tells the emulator which service is meant.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag, Tagging};
 use dmm_simulator::Resource;
 use reqwest::Url;
@@ -12,12 +14,14 @@ use serde_json::{Value, json};
 use crate::clients::{AwsAccount, Clients};
 use crate::deploy::{DeployError, aws, built};
 
-/// Creates the resources. A table's database comes first in the list, and an alias follows the key that it refers to.
+/// Creates the resources, except those in `existing`. A table's database comes first in the list, and an alias follows the key that it
+/// refers to.
 pub(crate) async fn create(
     clients: &Clients,
     endpoint: &str,
     aws_account: &AwsAccount,
     resources: &[Resource],
+    existing: &BTreeSet<String>,
 ) -> Result<(), DeployError> {
     let mut last_key = None;
     for resource in resources {
@@ -25,6 +29,12 @@ pub(crate) async fn create(
         let (service, rest) = rest.split_once(':').unwrap_or_default();
         let name = rest.rsplit(':').next().unwrap_or_default();
         let service = Service { endpoint, region: &aws_account.region, name: service };
+        if let ("kms", Some(("key", id))) = (service.name, name.split_once('/')) {
+            last_key = Some(id);
+        }
+        if existing.contains(&resource.arn) {
+            continue;
+        }
         match (service.name, name.split_once('/')) {
             ("s3", None) => bucket(clients, &aws_account.region, name, resource).await?,
             ("glue", Some(("database", name))) => {
@@ -44,7 +54,6 @@ pub(crate) async fn create(
                 // The emulator makes the description the key's id.
                 let input = json!({ "Description": id, "Tags": tags(resource, "TagKey", "TagValue") });
                 service.call("TrentService.CreateKey", &input).await?;
-                last_key = Some(id);
             }
             ("kms", Some(("alias", _))) => {
                 let key = last_key.ok_or_else(|| unknown(resource))?;

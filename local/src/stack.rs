@@ -9,8 +9,9 @@ use bytes::Bytes;
 use dmm_emulator::Emulator;
 use dmm_lambda_service::FunctionService;
 use dmm_proxy::Proxy;
-use dmm_simulator::{Simulator, WorldHandle};
+use dmm_simulator::{Simulator, Snapshot, WorldHandle};
 use dmm_trace_collector::Collector;
+use jiff::Timestamp;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -21,17 +22,19 @@ use crate::clients::{AwsAccount, Clients};
 use crate::consumers;
 use crate::deploy::{Deployed, Deployer};
 use crate::error::StackError;
+use crate::keep::State;
 use crate::lambdas::Lambdas;
 use crate::programs::Programs;
 use crate::progress::ProgressDisplay;
-use crate::resources;
 use crate::subscribers;
 use crate::traces;
 use crate::view::View;
 
+mod beforehand;
 mod options;
 mod waiting;
 
+use beforehand::Beforehand;
 pub use options::{Options, Source};
 
 /// The result of [`Stack::replay`].
@@ -90,11 +93,16 @@ impl Stack {
         let (emulator, aws_url) = if let Some(url) = &options.aws_endpoint {
             (None, url.as_str().trim_end_matches('/').to_owned())
         } else {
-            let emulator = start_emulator(&lambdas, options.emulator_port, progress).await?;
+            let state = options.restored.as_ref().map(|restored| restored.aws.clone());
+            let emulator = start_emulator(&lambdas, options.emulator_port, state, progress).await?;
             let url = emulator.url().to_owned();
             (Some(emulator), url)
         };
-        let (simulator, api_url, api_key) = start_source(options.source).await?;
+        let (mesh, before) = match options.restored {
+            Some(restored) => (restored.mesh, Some(restored.deployment)),
+            None => (None, None),
+        };
+        let (simulator, api_url, api_key) = start_source(options.source, mesh).await?;
         let proxy =
             Proxy::start(dmm_proxy::Options { aws_upstream: parse(&aws_url)?, api_upstream: api_url })
                 .await?;
@@ -105,17 +113,14 @@ impl Stack {
             Credentials::new("root", "root", None, None, "before enforcement"),
         );
         let operator = match emulator {
-            Some(_) => consumers::operator(&root).await?,
+            Some(_) => consumers::operator(&root, before.is_some()).await?,
             None => Credentials::new("test", "test", None, None, "another emulator"),
         };
         let clients = Clients::new(&aws_url, &aws_account, operator.clone());
-        consumers::create(&clients, &options.roles).await?;
-        if emulator.is_some() {
-            resources::create(&clients, &aws_url, &aws_account, &options.resources).await?;
-        }
-        if let (Some(_), Some(accounts)) = (&emulator, options.config.get("subscriberAccounts")) {
-            subscribers::create(&clients, &aws_url, &aws_account, accounts).await?;
-        }
+        let mut kept = before.unwrap_or_default();
+        let accounts = subscribers::accounts(options.config.get("subscriberAccounts"));
+        let beforehand = Beforehand { roles: options.roles, resources: options.resources, accounts };
+        beforehand.create(&clients, &aws_url, &aws_account, emulator.is_some(), &mut kept).await?;
 
         let traces = options.traces.unwrap_or_else(|| folder.path().join("traces.jsonl"));
         let (collector, tracing) = traces::start(traces, options.otlp_endpoint).await?;
@@ -145,21 +150,19 @@ impl Stack {
             aws_url.clone(),
             logs.clone(),
             python,
-        );
+        )
+        .over(kept);
         let (main, extensions) = programs.evaluate()?;
         deployer.deploy(main, progress).await?;
         for extension in extensions {
             deployer.deploy_beside(extension, progress).await?;
         }
+        deployer.delete_former().await?;
         let stands = deployer.finish();
         if let Some(emulator) = &emulator {
             emulator.enforce_iam().await?;
         }
-        for (binary, function) in &stands.functions {
-            if let Some(config) = functions.configuration(function) {
-                proxy.name_principal(config.credentials.access_key_id(), binary);
-            }
-        }
+        name_principals(&proxy, &functions, &stands);
         functions.start_triggers(options.scheduled);
         let view = View::new(clients, stands.clone());
         let operator = Operator {
@@ -313,6 +316,19 @@ impl Stack {
         Ok(self.deployed.destroy(self.view.clients(), &self.functions).await?)
     }
 
+    /// Returns the state of the stack at this moment. Functions that are running may go on: what they do later is not part of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::Emulator`] when the emulated AWS cannot write its state, and [`StackError::Foreign`] when it is another
+    /// emulator.
+    pub async fn state(&self) -> Result<State, StackError> {
+        let emulator = self.emulator.as_ref().ok_or(StackError::Foreign)?;
+        let look = || (Timestamp::now(), self.world().map(|world| world.snapshot()));
+        let (aws, (at, mesh)) = emulator.state_with(look).await?;
+        Ok(State { at, aws, mesh, deployment: self.deployed.kept.clone() })
+    }
+
     /// Stops every process that the stack started.
     pub async fn stop(self) {
         self.functions.stop().await;
@@ -326,10 +342,20 @@ impl Stack {
     }
 }
 
+/// Tells the proxy which function sends requests with which access key.
+fn name_principals(proxy: &Proxy, functions: &FunctionService, deployed: &Deployed) {
+    for (binary, function) in &deployed.functions {
+        if let Some(config) = functions.configuration(function) {
+            proxy.name_principal(config.credentials.access_key_id(), binary);
+        }
+    }
+}
+
 /// Starts the emulated AWS and shows its progress.
 pub(crate) async fn start_emulator(
     lambdas: &Lambdas,
     port: Option<u16>,
+    state: Option<PathBuf>,
     progress: ProgressDisplay,
 ) -> Result<Emulator, StackError> {
     let step = Arc::new(progress.step("Starting the emulated AWS (moto)"));
@@ -337,6 +363,7 @@ pub(crate) async fn start_emulator(
     let options = dmm_emulator::Options {
         workspace_target: lambdas.target().to_path_buf(),
         port,
+        state,
         on_progress: Box::new(move |line| told.detail(line)),
     };
     let emulator = Emulator::start(options).await?;
@@ -344,8 +371,11 @@ pub(crate) async fn start_emulator(
     Ok(emulator)
 }
 
-/// Starts the simulator unless a real Data Mesh Manager is used. Returns the simulator, the API's URL and an API key.
-async fn start_source(source: Source) -> Result<(Option<Simulator>, Url, SecretString), StackError> {
+/// Starts the simulator, with the state in `snapshot` if there is one, unless a real Data Mesh Manager is used. Returns the simulator, the API's URL and an API key.
+async fn start_source(
+    source: Source,
+    snapshot: Option<Snapshot>,
+) -> Result<(Option<Simulator>, Url, SecretString), StackError> {
     match source {
         Source::Real { url, api_key } => Ok((None, url, api_key)),
         Source::Simulated { landscape, listen, page_limit } => {
@@ -353,6 +383,7 @@ async fn start_source(source: Source) -> Result<(Option<Simulator>, Url, SecretS
             let options = dmm_simulator::Options {
                 listen,
                 page_limit,
+                snapshot,
                 ..dmm_simulator::Options::new(api_key.clone(), *landscape)
             };
             let simulator = Simulator::start(options).await?;

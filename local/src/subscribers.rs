@@ -10,16 +10,19 @@ use crate::deploy::{DeployError, aws};
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access.html>
 pub const ROLE: &str = "OrganizationAccountAccessRole";
 
+/// Returns the accounts in a config value, which is a list, written as JSON. If it is not one, the evaluation of the program says so.
+pub(crate) fn accounts(config: Option<&String>) -> Vec<String> {
+    config.and_then(|accounts| serde_json::from_str(accounts).ok()).unwrap_or_default()
+}
+
 /// Creates the role in each of the accounts. It may do everything there, and users of the stack's account may assume it.
 /// Must be called before IAM is enforced, because nobody has an access key of these accounts yet.
 pub(crate) async fn create(
     clients: &Clients,
     endpoint: &str,
     aws_account: &AwsAccount,
-    accounts: &str,
+    accounts: &[String],
 ) -> Result<(), DeployError> {
-    // A list, written as JSON. If it is not one, the evaluation of the program says so.
-    let accounts: Vec<String> = serde_json::from_str(accounts).unwrap_or_default();
     let everything = json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
@@ -33,7 +36,7 @@ pub(crate) async fn create(
         }],
     });
     for account in accounts {
-        let iam = Clients::new(endpoint, aws_account, assume(clients, &account).await?).iam;
+        let iam = Clients::new(endpoint, aws_account, assume(clients, account).await?).iam;
         let create = iam.create_role().role_name(ROLE).assume_role_policy_document(trust.to_string());
         create.send().await.map_err(aws("CreateRole"))?;
         let put = iam.put_role_policy().role_name(ROLE).policy_name("everything");

@@ -15,6 +15,7 @@ use crate::error::StackError;
 use crate::gateway::Gateway;
 use crate::introduction;
 use crate::journal::Journal;
+use crate::keep::{Restored, StateFolder};
 use crate::output::out;
 use crate::page::{LocalSource, Observer};
 use crate::progress::ProgressDisplay;
@@ -25,7 +26,10 @@ const SPEED: u32 = 1;
 /// The environment variable with the API key of a real Data Mesh Manager.
 pub(crate) const API_KEY: &str = "DMM_API_KEY";
 
-/// Starts the stack and keeps it running until Ctrl-C.
+/// How often `--keep` saves the state, if it has changed.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts the stack and keeps it running until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 ///
@@ -41,7 +45,16 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
         // A stack on one machine shows among the connectors of a real organization only if somebody asks for it.
         options.config = args.common.config.iter().cloned().collect();
     }
-    options.logs.clone_from(&args.logs);
+    let is_simulated = args.dmm_url.is_none();
+    let mut folder = args.keep.as_deref().map(|path| StateFolder::open(path, is_simulated)).transpose()?;
+    if let Some(folder) = &folder {
+        options.restored = folder.restored()?;
+        if let Some(restored) = &options.restored {
+            out!("The stack continues with {}.", described(folder, restored));
+        }
+    }
+    let is_restored = options.restored.is_some();
+    options.logs = args.logs.clone().or_else(|| folder.as_ref().map(StateFolder::logs));
     let (traces, events) = args.common.artifact_files()?;
     options.traces = Some(traces);
     options.extensions.clone_from(&args.extension);
@@ -53,28 +66,70 @@ pub async fn run(args: &Up) -> Result<(), StackError> {
     let stack = Stack::start(options).await?;
     let gateway = Gateway::start(&stack, port).await?;
     control.announce(StackInfo::of(&stack, &gateway));
+    if let Some(folder) = &mut folder {
+        save(folder, &stack).await?;
+    }
     let mut observer = Observer::start(&stack, control.url()).await?;
+    if is_restored {
+        observer.know_what_exists().await?;
+    }
     let console =
         Console::start(Arc::new(LocalSource::new(&stack, &observer)?), args.common.page_port).await?;
     let mut journal = Journal::start(events, &stack)?;
     // Registered before anything is printed: a signal that follows a printed line must not be lost.
     let mut interrupts = signal(SignalKind::interrupt()).map_err(StackError::Signal)?;
+    let mut terminations = signal(SignalKind::terminate()).map_err(StackError::Signal)?;
     introduction::of_stack(&stack, &gateway, speed, console.url());
     out!("The control URL for `dmm-local replay` and `explain` is {}.", control.url());
+    if let Some(folder) = &folder {
+        out!("The state is kept in {}.", folder.path().display());
+    }
     introduction::of_extensions(&stack);
     if args.common.open
         && let Err(error) = console.open()
     {
         progress.line(&format!("warning: {error}"));
     }
-    tokio::select! {
-        _ = interrupts.recv() => {}
-        failed = follow(&mut observer, &mut journal) => failed?,
-        () = control::answer(&mut requests, &stack) => {}
-    }
+    let followed = tokio::select! {
+        _ = interrupts.recv() => Ok(()),
+        _ = terminations.recv() => Ok(()),
+        failed = follow(&mut observer, &mut journal) => failed,
+        () = keep_saving(folder.as_mut(), &stack) => Ok(()),
+        () = control::answer(&mut requests, &stack) => Ok(()),
+    };
     progress.line("\nStopping");
     control.stop();
+    let saved = match &mut folder {
+        Some(folder) => save(folder, &stack).await,
+        None => Ok(()),
+    };
     stack.stop().await;
+    followed.and(saved)
+}
+
+/// What a folder contains, in words.
+fn described(folder: &StateFolder, Restored { product, saved_at, .. }: &Restored) -> String {
+    let time = saved_at.strftime("%Y-%m-%d %H:%M:%SZ");
+    format!("the state in {}, which was written by {product} at {time}", folder.path().display())
+}
+
+/// Saves the state again and again. If that fails, the next attempt may succeed.
+async fn keep_saving(folder: Option<&mut StateFolder>, stack: &Stack) {
+    let Some(folder) = folder else { return std::future::pending().await };
+    let mut ticks = tokio::time::interval(SAVE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = save(folder, stack).await {
+            tracing::warn!(%error, "the state is not saved");
+        }
+    }
+}
+
+async fn save(folder: &mut StateFolder, stack: &Stack) -> Result<(), StackError> {
+    let state = stack.state().await?;
+    // Waits for the disk.
+    tokio::task::block_in_place(|| folder.save(&state))?;
     Ok(())
 }
 

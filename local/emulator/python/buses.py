@@ -3,8 +3,11 @@
 - moto looks for the bus only in the caller's account. In AWS, a caller may name a bus of another account by its ARN, if the
   policy of that bus allows it (authorization.py evaluates the policy).
 - In moto, PutPermission with a policy adds its statements to the existing ones. In AWS, the policy replaces the existing one.
+- moto does not have UpdateEventBus. The patch changes the description.
 - moto does not remember which account created a rule, which the condition key events:creatorAccount is about.
 """
+
+import json
 
 from moto.events.models import EventBus, events_backends
 from moto.events.responses import EventsHandler
@@ -13,6 +16,7 @@ from moto.events.responses import EventsHandler
 def repair():
     """Patches moto with the functions below."""
     EventBus.add_policy = replace_policy(EventBus.add_policy)
+    EventsHandler.update_event_bus = update_event_bus
     EventsHandler.events_backend = property(backend_of_the_bus)
     EventsHandler.put_rule = recording_the_creator(EventsHandler.put_rule)
 
@@ -25,6 +29,12 @@ def replace_policy(original):
         original(self, policy)
 
     return replace
+
+
+def update_event_bus(handler):
+    bus = handler.events_backend.describe_event_bus(handler._get_param("Name"))
+    bus.description = handler._get_param("Description")
+    return json.dumps({"Arn": bus.arn, "Name": bus.name, "Description": bus.description}), handler.response_headers
 
 
 def backend_of_the_bus(handler):

@@ -31,6 +31,8 @@ from moto.sqs.models import (
 )
 from moto.sqs.responses import SQSResponse
 
+from gate import gate
+
 # The interval, in seconds, at which a waiting receiver checks for messages whose visibility timeout has expired.
 LOOK_AGAIN = 0.1
 
@@ -100,7 +102,8 @@ def receive_message(
             if not received and not dead and left > 0:
                 queue._messages_lock.wait(min(left, LOOK_AGAIN))
         bury(queue, dead)
-        if received or left <= 0:
+        # While the state of the services is read, no request may be running. An empty answer is always possible.
+        if received or left <= 0 or gate.closed:
             return received
 
 

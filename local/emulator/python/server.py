@@ -3,9 +3,10 @@
 Loading moto takes seconds, so this process loads it once and then forks a server for each connection to its control port. The
 first line that it prints to stdout contains this port: {"port": 34567}. The process exits when its stdin is closed.
 
-A client sends one line, {"port": 0, "matcher": URL}: the port to listen on (0 for a free port), and the URL of the endpoint
-that matches events against patterns. The response is one line, {"port": 34568}, or {"error": ...} if the server cannot listen,
-followed by the server's output. A server exits when its connection is closed, so that it does not outlive the client.
+A client sends one line, {"port": 0, "matcher": URL, "state": PATH}: the port to listen on (0 for a free port), the URL of the
+endpoint that matches events against patterns, and the file with the state to start with (null for none). The response is one
+line, {"port": 34568}, or {"error": ...} if the server cannot listen or the state cannot be restored, followed by the server's
+output. A server exits when its connection is closed, so that it does not outlive the client.
 """
 
 import errno
@@ -31,12 +32,14 @@ import caches
 import clusters
 import events
 import functions
+import gate
 import keys
 import limits
 import objects
 import queues
 import quotas
 import simulation
+import state
 
 # The services that a stack uses, each with its name in botocore. They are loaded in advance, because moto loads a service on
 # its first request.
@@ -96,7 +99,7 @@ def load():
         application.app_instances[service] = application.create_app(service)
         get_service_model(model)
     caches.warm()
-    return application
+    return gate.guard(application, state.save)
 
 
 def serve(connection, application):
@@ -113,6 +116,13 @@ def serve(connection, application):
         connection.detach()
         threading.Thread(target=end_with_stdin, daemon=True).start()
         os.environ["EVENT_MATCHER_URL"] = asked["matcher"]
+        if asked["state"]:
+            try:
+                with open(asked["state"], "rb") as file:
+                    state.restore(file.read())
+            except Exception as error:
+                report({"error": "state", "detail": f"{type(error).__name__}: {error}"})
+                return
         try:
             listener = listen(asked["port"])
         except OSError as error:

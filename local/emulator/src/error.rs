@@ -65,6 +65,20 @@ pub enum EmulatorError {
         /// The status line of the server's response.
         answer: String,
     },
+    /// The server could not write its state.
+    #[error("the state of the emulated AWS cannot be saved; it responded: {answer}")]
+    Save {
+        /// The status line of the server's response, and its reason.
+        answer: String,
+    },
+    /// The server could not restore its state.
+    #[error("the state of the emulated AWS in {} cannot be restored ({reason}): use another folder", path.display())]
+    Restore {
+        /// The file with the state.
+        path: PathBuf,
+        /// Python's error.
+        reason: String,
+    },
     /// An operation on a file or process failed.
     #[error("{what} failed: check that {} is writable and that the disk is not full", path.display())]
     Io {

@@ -36,6 +36,8 @@ pub struct Options {
     pub workspace_target: PathBuf,
     /// The port to listen on. If `None`, the emulator chooses a free port.
     pub port: Option<u16>,
+    /// The file with the state to start with, as [`Emulator::state_with`] returned it. If `None`, the account is empty.
+    pub state: Option<PathBuf>,
     /// Receives progress messages while the emulator is prepared. The first start downloads moto's packages.
     pub on_progress: Progress,
 }
@@ -58,7 +60,7 @@ impl Emulator {
     /// # Errors
     /// The variants of [`EmulatorError`] describe what can fail.
     pub async fn start(options: Options) -> Result<Emulator, EmulatorError> {
-        let Options { workspace_target, port, mut on_progress } = options;
+        let Options { workspace_target, port, state, mut on_progress } = options;
         let python = tokio::task::spawn_blocking(move || {
             let python = environment::MOTO.prepare(&workspace_target, &mut *on_progress)?;
             on_progress("starting the emulated AWS");
@@ -67,7 +69,7 @@ impl Emulator {
         .await
         .map_err(EmulatorError::Interrupted)??;
         let matcher = matcher::Matcher::start().await.map_err(EmulatorError::Matcher)?;
-        let (server, port) = server::Server::start(&python, port, matcher.url()).await?;
+        let (server, port) = server::Server::start(&python, port, matcher.url(), state).await?;
         Ok(Emulator { url: format!("http://127.0.0.1:{port}"), port, server, _matcher: matcher, python })
     }
 
@@ -83,17 +85,24 @@ impl Emulator {
     /// # Errors
     /// When the server cannot be reached or rejects the request.
     pub async fn enforce_iam(&self) -> Result<(), EmulatorError> {
-        const LIMIT: Duration = Duration::from_mins(5);
-        let unreachable = |source| EmulatorError::Unreachable { url: self.url.clone(), source };
-        let answer = tokio::time::timeout(LIMIT, self.post("/moto-api/reset-auth", "0"))
-            .await
-            .map_err(|elapsed| unreachable(elapsed.into()))?
-            .map_err(unreachable)?;
-        let status = answer.lines().next().unwrap_or_default().to_owned();
-        if status.split(' ').nth(1) == Some("200") {
-            return Ok(());
-        }
-        Err(EmulatorError::Enforce { answer: status })
+        self.request("POST", "/moto-api/reset-auth", "0")
+            .await?
+            .map(drop)
+            .map_err(|answer| EmulatorError::Enforce { answer })
+    }
+
+    /// Stops all requests, and returns the state of all services and what `look` returns, both of the same moment. Secrets
+    /// are not part of the state: see `python/state.py`.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or cannot write its state.
+    pub async fn state_with<T>(&self, look: impl FnOnce() -> T) -> Result<(Vec<u8>, T), EmulatorError> {
+        let refused = |answer| EmulatorError::Save { answer };
+        self.request("POST", "/moto-api/dmm/pause", "").await?.map_err(refused)?;
+        let looked = look();
+        let state = self.request("GET", "/moto-api/dmm/state", "").await;
+        self.request("POST", "/moto-api/dmm/resume", "").await?.map_err(refused)?;
+        Ok((state?.map_err(refused)?, looked))
     }
 
     /// The path of the Python interpreter in the emulator's virtual environment.
@@ -113,19 +122,41 @@ impl Emulator {
         self.server.stop().await;
     }
 
-    /// Sends one HTTP request and returns the response, including its status line and headers. The server then closes the
-    /// connection.
-    async fn post(&self, path: &str, body: &str) -> std::io::Result<String> {
+    /// Sends one HTTP request. Returns the body of a response with status 200, and the status line and the body of any other.
+    async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<Result<Vec<u8>, String>, EmulatorError> {
+        const LIMIT: Duration = Duration::from_mins(5);
+        let unreachable = |source| EmulatorError::Unreachable { url: self.url.clone(), source };
+        let answer = tokio::time::timeout(LIMIT, self.send(method, path, body))
+            .await
+            .map_err(|elapsed| unreachable(elapsed.into()))?
+            .map_err(unreachable)?;
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
+        let (head, body) = (answer.get(..end).unwrap_or_default(), answer.get(end + 4..).unwrap_or_default());
+        let head = String::from_utf8_lossy(head);
+        let status = head.lines().next().unwrap_or_default();
+        if status.split(' ').nth(1) == Some("200") {
+            return Ok(Ok(body.to_vec()));
+        }
+        Ok(Err(format!("{status} {}", String::from_utf8_lossy(body)).trim_end().to_owned()))
+    }
+
+    /// Sends one HTTP request and returns the response. The server then closes the connection.
+    async fn send(&self, method: &str, path: &str, body: &str) -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         let length = body.len();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\nContent-Type: text/plain\r\n\
              Content-Length: {length}\r\n\r\n{body}",
             self.port
         );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
+        Ok(answer)
     }
 }

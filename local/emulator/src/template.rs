@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::thread;
@@ -20,13 +21,14 @@ use crate::output::Output;
 const START_LIMIT: Duration = Duration::from_mins(10);
 
 /// The Python source files. They are written to a temporary folder, so the source tree is not needed at run time.
-const SOURCES: [(&str, &str); 15] = [
+const SOURCES: [(&str, &str); 17] = [
     ("authorization.py", include_str!("../python/authorization.py")),
     ("buses.py", include_str!("../python/buses.py")),
     ("events.py", include_str!("../python/events.py")),
     ("caches.py", include_str!("../python/caches.py")),
     ("clusters.py", include_str!("../python/clusters.py")),
     ("functions.py", include_str!("../python/functions.py")),
+    ("gate.py", include_str!("../python/gate.py")),
     ("keys.py", include_str!("../python/keys.py")),
     ("limits.py", include_str!("../python/limits.py")),
     ("objects.py", include_str!("../python/objects.py")),
@@ -36,6 +38,7 @@ const SOURCES: [(&str, &str); 15] = [
     ("simulation.py", include_str!("../python/simulation.py")),
     ("resources.py", include_str!("../python/resources.py")),
     ("server.py", include_str!("../python/server.py")),
+    ("state.py", include_str!("../python/state.py")),
 ];
 
 /// The environment variables that the process inherits. All others could change the emulator's behavior.
@@ -125,6 +128,8 @@ fn command(python: &Path, home: &TempDir) -> Command {
         // No stack has a machine, but the tagging API loads the images that moto knows.
         .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         .current_dir("/")
+        // Ctrl-C in a terminal reaches every process of a group. This one ends with its parent, which may need it until then.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

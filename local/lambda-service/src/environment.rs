@@ -61,6 +61,8 @@ impl Environment {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // Ctrl-C in a terminal reaches every process of a group. A function would fail, and its event with it.
+            .process_group(0)
             .kill_on_drop(true);
         let mut process = command.spawn().map_err(failed)?;
         let log = match &config.log_file {

@@ -89,7 +89,7 @@ pub(crate) async fn run(functions: Functions, target: RuleTarget) {
         match received {
             Ok(answer) => {
                 for message in answer.messages.unwrap_or_default() {
-                    take(&functions, &target, &message).await;
+                    take(&functions, &target, &message);
                 }
             }
             Err(error) => {
@@ -114,27 +114,27 @@ struct Undelivered {
     exhausted: Option<&'static str>,
 }
 
-/// Takes an event from the queue and starts its delivery. The event counts as in progress until the receiver or the dead-letter
-/// queue has it.
-async fn take(functions: &Functions, target: &RuleTarget, message: &Message) {
+/// Starts the delivery of an event. The event counts as in progress, and its message stays in the queue, until the receiver has
+/// processed it or the dead-letter queue has it: if this process ends before, it is delivered again.
+fn take(functions: &Functions, target: &RuleTarget, message: &Message) {
     let event = Bytes::from(message.body().unwrap_or_default().to_owned());
     let trace =
         message.attributes().and_then(|them| them.get(&MessageSystemAttributeName::AwsTraceHeader)).cloned();
     let busy = functions.busy();
-    let (owned_functions, owned_target) = (functions.clone(), target.clone());
-    functions.spawn(async move {
-        let _busy = busy;
-        deliver(&owned_functions, &owned_target, event, trace).await;
-    });
-    let deleted = target
+    let delete = target
         .client
         .delete_message()
         .queue_url(&target.queue_url)
         .set_receipt_handle(message.receipt_handle.clone());
-    if let Err(error) = deleted.send().await {
-        let error = DisplayErrorContext(&error).to_string();
-        tracing::warn!(target = target.receiver.name(), error, "an event may be delivered twice");
-    }
+    let (owned_functions, target) = (functions.clone(), target.clone());
+    functions.spawn(async move {
+        let _busy = busy;
+        deliver(&owned_functions, &target, event, trace).await;
+        if let Err(error) = delete.send().await {
+            let error = DisplayErrorContext(&error).to_string();
+            tracing::warn!(target = target.receiver.name(), error, "an event may be delivered twice");
+        }
+    });
 }
 
 async fn deliver(functions: &Functions, target: &RuleTarget, event: Bytes, trace: Option<String>) {
@@ -215,7 +215,7 @@ async fn deliver_to_lambda(
             });
         }
     }
-    functions.invoke_async(function, event.clone(), trace);
+    functions.process(function, event.clone(), trace).await;
     Ok(())
 }
 

@@ -44,8 +44,12 @@ impl Bench {
 
     async fn with_tracing(tracing: Option<Tracing>) -> Self {
         let target = Path::new(env!("CARGO_BIN_EXE_probe")).ancestors().nth(2).unwrap().to_path_buf();
-        let options =
-            dmm_emulator::Options { workspace_target: target, port: None, on_progress: Box::new(|_| {}) };
+        let options = dmm_emulator::Options {
+            workspace_target: target,
+            port: None,
+            state: None,
+            on_progress: Box::new(|_| {}),
+        };
         let emulator = Emulator::start(options).await.unwrap();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::agreement::{AgreementKind, AgreementRef};
-use crate::world::{Principal, World, WorldError};
+use crate::world::{Principal, Snapshot, World, WorldError};
 
 /// The maximum number of requests that are kept; the oldest ones are dropped first.
 const REQUESTS_KEPT: usize = 10_000;
@@ -220,6 +220,12 @@ impl WorldHandle {
     #[must_use]
     pub fn connectors(&self) -> Vec<Value> {
         self.read(World::connectors)
+    }
+
+    /// Returns the whole organisation as it is now, to start a simulator with it later.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.read(|world| Snapshot(world.clone()))
     }
 
     /// Returns all events of the feed.

@@ -33,4 +33,4 @@ pub use faults::{Fault, FaultKind, Faults};
 pub use handle::{SeenRequest, WorldHandle};
 pub use landscape::{ConsumerRole, Ending, ExpectedOutcome, Landscape, Resource, Script, ScriptedAgreement};
 pub use server::{Options, Simulator, SimulatorError};
-pub use world::{Violation, WorldError};
+pub use world::{Snapshot, Violation, WorldError};

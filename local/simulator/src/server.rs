@@ -13,6 +13,7 @@ use crate::api::{self, KeyRefusal};
 use crate::faults::Faults;
 use crate::handle::WorldHandle;
 use crate::landscape::Landscape;
+use crate::world::Snapshot;
 
 /// How long [`Simulator::stop`] waits for answers in progress.
 const GRACE: Duration = Duration::from_secs(2);
@@ -25,6 +26,8 @@ pub struct Options {
     pub api_key: SecretString,
     /// The initial state.
     pub landscape: Landscape,
+    /// The state of an earlier simulator, which replaces the objects of the landscape.
+    pub snapshot: Option<Snapshot>,
     /// The maximum number of events in one answer of the feed and, unless `pageSize` is given, the maximum number of items on one
     /// page of a list.
     pub page_limit: usize,
@@ -40,6 +43,7 @@ impl Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             api_key,
             landscape,
+            snapshot: None,
             page_limit: 1000,
             key_refusal: KeyRefusal::default(),
         }
@@ -82,7 +86,7 @@ impl Simulator {
     ///
     /// [`SimulatorError`] if the address cannot be used or an option is not valid.
     pub async fn start(options: Options) -> Result<Simulator, SimulatorError> {
-        let Options { listen, api_key, landscape, page_limit, key_refusal } = options;
+        let Options { listen, api_key, landscape, snapshot, page_limit, key_refusal } = options;
         if page_limit == 0 {
             return Err(SimulatorError::PageLimit);
         }
@@ -90,7 +94,8 @@ impl Simulator {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
 
-        let world = WorldHandle::new(landscape.into_world(), api_key);
+        let world = snapshot.map_or_else(|| landscape.into_world(), |Snapshot(world)| world);
+        let world = WorldHandle::new(world, api_key);
         let faults = Faults::default();
         let app = api::App { world: world.clone(), faults: faults.clone(), page_limit, key_refusal, address };
         let (stop, stopped) = oneshot::channel();

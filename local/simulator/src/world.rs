@@ -17,6 +17,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::agreement::{AgreementKind, AgreementRef};
@@ -69,10 +70,23 @@ impl Principal {
     }
 }
 
+/// The whole simulated organisation at a moment: its objects, its clock and its feed, with the ids of the events. It does not contain
+/// the API key.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Snapshot(pub(crate) World);
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
+    }
+}
+
 /// Objects by id, in the order of their creation.
 type Collection = Map<String, Value>;
 
 /// The simulated organisation.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct World {
     /// The name of the organisation in the address of its web page.
     vanity_url: String,

@@ -1,9 +1,10 @@
 //! Deletes what [`Deployer`](super::Deployer) created, like `pulumi destroy`: in the reverse order, and stopping at the first
 //! resource that AWS does not delete.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use dmm_lambda_service::FunctionService;
-use dmm_pulumi::Resource;
 use serde_json::Value;
 
 use super::{DeployError, Deployed, aws, built};
@@ -21,11 +22,10 @@ impl Deployed {
         clients: &Clients,
         functions: &FunctionService,
     ) -> Result<(), DeployError> {
-        let destroyer = Destroyer { clients, functions, deployed: self };
+        let destroyer = Destroyer { clients, functions, queues: &self.queues };
         for resource in self.resources.iter().rev() {
-            destroyer.delete(resource).await.map_err(|source| DeployError::Resource {
-                name: resource.name().to_owned(),
-                source: Box::new(source),
+            destroyer.delete(resource.token(), &resource.properties_json()).await.map_err(|source| {
+                DeployError::Resource { name: resource.name().to_owned(), source: Box::new(source) }
             })?;
         }
         // They stand for targets of rules, see `events`.
@@ -36,10 +36,11 @@ impl Deployed {
     }
 }
 
-struct Destroyer<'a> {
-    clients: &'a Clients,
-    functions: &'a FunctionService,
-    deployed: &'a Deployed,
+pub(super) struct Destroyer<'a> {
+    pub(super) clients: &'a Clients,
+    pub(super) functions: &'a FunctionService,
+    /// The URLs of the queues, by ARN.
+    pub(super) queues: &'a BTreeMap<String, String>,
 }
 
 /// The property as text.
@@ -48,11 +49,11 @@ fn text<'p>(properties: &'p Value, name: &str) -> &'p str {
 }
 
 impl Destroyer<'_> {
-    async fn delete(&self, resource: &Resource) -> Result<(), DeployError> {
-        let properties = resource.properties_json();
-        let text = |name| text(&properties, name);
+    /// Deletes a resource of the type `token`.
+    pub(super) async fn delete(&self, token: &str, properties: &Value) -> Result<(), DeployError> {
+        let text = |name| text(properties, name);
         let Clients { iam, s3, events, secrets, .. } = self.clients;
-        match resource.token() {
+        match token {
             "aws:cloudwatch:EventArchive" => {
                 let delete = events.delete_archive().archive_name(text("name"));
                 delete.send().await.map(drop).map_err(aws("DeleteArchive"))
@@ -60,10 +61,10 @@ impl Destroyer<'_> {
             "aws:cloudwatch:EventBus" => self.event_bus(text("name")).await,
             "aws:cloudwatch:EventRule" => {
                 let delete = events.delete_rule().name(text("name"));
-                let delete = delete.set_event_bus_name(bus(&properties));
+                let delete = delete.set_event_bus_name(bus(properties));
                 delete.send().await.map(drop).map_err(aws("DeleteRule"))
             }
-            "aws:cloudwatch:EventTarget" => self.event_targets(text("rule"), bus(&properties)).await,
+            "aws:cloudwatch:EventTarget" => self.event_targets(text("rule"), bus(properties)).await,
             "aws:iam:Role" => {
                 let delete = iam.delete_role().role_name(text("name"));
                 delete.send().await.map(drop).map_err(aws("DeleteRole"))
@@ -128,7 +129,7 @@ impl Destroyer<'_> {
     }
 
     async fn queue(&self, name: &str) -> Result<(), DeployError> {
-        let mut queues = self.deployed.queues.iter();
+        let mut queues = self.queues.iter();
         let Some((_, url)) = queues.find(|(arn, _)| arn.rsplit(':').next() == Some(name)) else {
             return Ok(());
         };

@@ -85,6 +85,24 @@ pub enum DeployError {
         /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The property of an existing resource cannot be changed.
+    #[error(
+        "{path} has changed since the last deployment, which would replace the resource: set it back, or use another --keep folder"
+    )]
+    Replaced {
+        /// Where it is.
+        path: String,
+    },
+    /// The program no longer contains a queue or bucket that is not empty.
+    #[error(
+        "{what} is no longer in the program, but holds {held}, which would be lost: deploy it again, or empty it first"
+    )]
+    Holds {
+        /// The queue or bucket.
+        what: String,
+        /// What it holds.
+        held: &'static str,
+    },
     /// The binary of a function is missing.
     #[error(transparent)]
     Build(#[from] crate::lambdas::BuildError),

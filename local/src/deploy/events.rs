@@ -8,9 +8,11 @@ use std::time::Duration;
 use aws_sdk_eventbridge::types::builders::TargetBuilder;
 use aws_sdk_eventbridge::types::{DeadLetterConfig, InputTransformer, RuleState, SqsParameters, Tag, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
+use bytes::Bytes;
 use dmm_lambda_service::{Receiver, RetryPolicy, RuleTarget, Schedule};
 use dmm_rules::Pattern;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, Rule, aws, built, outputs, refused};
@@ -21,16 +23,31 @@ const DEFAULT_BUS: &str = "default";
 impl Deployer {
     pub(super) async fn event_bus(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
-        let tags =
-            p.texts("tags")?.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let tags = p.texts("tags")?;
+        let existing = self.existing("aws:cloudwatch:EventBus", &name);
+        let former = existing.map(|existing| existing.former_tags(&tags)).unwrap_or_default();
+        let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
         let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;
+        let description = p.string("description")?;
+        if let Some(existing) = existing {
+            let (events, arn) = (&self.clients.events, existing.output("arn"));
+            let update = events.update_event_bus().name(&name).set_description(description);
+            update.send().await.map_err(aws("UpdateEventBus"))?;
+            let tag = events.tag_resource().resource_arn(&arn).set_tags(Some(tags));
+            tag.send().await.map_err(aws("TagResource"))?;
+            if !former.is_empty() {
+                let untag = events.untag_resource().resource_arn(&arn).set_tag_keys(Some(former));
+                untag.send().await.map_err(aws("UntagResource"))?;
+            }
+            return Ok(outputs(json!({ "id": name, "name": name, "arn": arn })));
+        }
         let created = self
             .clients
             .events
             .create_event_bus()
             .name(&name)
             .set_tags(Some(tags))
-            .set_description(p.string("description")?)
+            .set_description(description)
             .send()
             .await
             .map_err(aws("CreateEventBus"))?;
@@ -57,13 +74,22 @@ impl Deployer {
         if days.is_some_and(|days| days < 0) {
             return Err(p.out_of_range("retentionDays"));
         }
+        let source = p.required("eventSourceArn")?;
+        let description = p.string("description")?;
+        if let Some(existing) = self.existing("aws:cloudwatch:EventArchive", &name) {
+            existing.must_equal(p.at("eventSourceArn"), "eventSourceArn", Some(&source))?;
+            let update = self.clients.events.update_archive().archive_name(&name);
+            let update = update.set_description(description).set_retention_days(days);
+            update.send().await.map_err(aws("UpdateArchive"))?;
+            return Ok(outputs(json!({ "id": name, "name": name, "arn": existing.output("arn") })));
+        }
         let created = self
             .clients
             .events
             .create_archive()
             .archive_name(&name)
-            .event_source_arn(p.required("eventSourceArn")?)
-            .set_description(p.string("description")?)
+            .event_source_arn(source)
+            .set_description(description)
             .set_retention_days(days)
             .send()
             .await
@@ -81,7 +107,10 @@ impl Deployer {
             Pattern::parse(text).map_err(|source| refused(p, "eventPattern", source))?;
         }
         p.texts("tags")?;
-        let state = p.expect("state", &["ENABLED"])?.map(|state| RuleState::from(state.as_str()));
+        let state = match p.expect("state", &["ENABLED"])? {
+            Some(state) => Some(RuleState::from(state.as_str())),
+            None => self.state_of_existing_rule(&bus, &name).await?,
+        };
         let created = self
             .clients
             .events
@@ -99,6 +128,18 @@ impl Deployer {
         self.rules.insert((bus.clone(), name.clone()), Rule { arn: arn.clone(), schedule });
         let id = if bus == DEFAULT_BUS { name.clone() } else { format!("{bus}/{name}") };
         Ok(outputs(json!({ "id": id, "name": name, "arn": arn, "eventBusName": bus })))
+    }
+
+    /// An operator may have disabled the rule, and an update of the program does not enable it again.
+    async fn state_of_existing_rule(&self, bus: &str, name: &str) -> Result<Option<RuleState>, DeployError> {
+        let key_of = |bus: &str| format!("{bus}/{name}");
+        let is_default =
+            bus == DEFAULT_BUS && self.existing("aws:cloudwatch:EventRule", &key_of("")).is_some();
+        if !is_default && self.existing("aws:cloudwatch:EventRule", &key_of(bus)).is_none() {
+            return Ok(None);
+        }
+        let describe = self.clients.events.describe_rule().event_bus_name(bus).name(name);
+        Ok(describe.send().await.map_err(aws("DescribeRule"))?.state().cloned())
     }
 
     pub(super) async fn event_target(&mut self, p: &mut Properties) -> Result<Outputs, DeployError> {
@@ -160,7 +201,7 @@ impl Deployer {
             }
             (None, Some(receiver)) => {
                 let target = RuleTarget {
-                    queue_url: self.target_queue(&bus, &rule_name, target).await?,
+                    queue_url: self.target_queue(&bus, &rule_name, &id, target).await?,
                     client: self.clients.sqs.clone(),
                     receiver,
                     rule_arn: rule.arn.clone(),
@@ -200,21 +241,21 @@ impl Deployer {
         &mut self,
         bus: &str,
         rule: &str,
+        id: &str,
         target: TargetBuilder,
     ) -> Result<String, DeployError> {
-        let name = format!("{TARGET_QUEUE}-{}", self.rules_with_targets);
-        self.rules_with_targets += 1;
-        let created = self
-            .clients
-            .sqs
-            .create_queue()
-            .queue_name(&name)
-            .attributes(QueueAttributeName::VisibilityTimeout, "30")
-            .send()
-            .await
-            .map_err(aws("CreateQueue"))?;
-        let url = created.queue_url().unwrap_or_default().to_owned();
+        let name = target_queue_name(bus, rule, id);
+        let create = self.clients.sqs.create_queue().queue_name(&name);
+        // A message stays in flight until its event was processed.
+        let create = create.attributes(QueueAttributeName::VisibilityTimeout, "43200");
+        let url = if self.has_target_queue(&name) {
+            self.url_of_existing_queue(&name).await?
+        } else {
+            let created = create.send().await.map_err(aws("CreateQueue"))?;
+            created.queue_url().unwrap_or_default().to_owned()
+        };
         self.put_target(bus, rule, target.arn(self.queue_arn(&name))).await?;
+        self.deployed.kept.add_target_queue(name);
         self.deployed.target_queues.push(url.clone());
         Ok(url)
     }
@@ -254,6 +295,14 @@ fn input(p: &mut Properties) -> Result<TargetBuilder, DeployError> {
 
 /// The prefix of the names of queues that replace rule targets.
 const TARGET_QUEUE: &str = "dmm-local-rule-target";
+
+/// Returns the name of the queue that replaces a target. It is the same for each deployment, so that the events in it reach the same
+/// target. A name of SQS has at most 80 characters.
+fn target_queue_name(bus: &str, rule: &str, id: &str) -> String {
+    let mut digest = format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(format!("{bus}/{rule}/{id}"))));
+    digest.truncate(16);
+    format!("{TARGET_QUEUE}-{digest}")
+}
 
 fn retry_policy(p: &mut Properties) -> Result<RetryPolicy, DeployError> {
     let mut policy = RetryPolicy::default();

@@ -6,7 +6,7 @@ use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, outputs};
 
 impl Deployer {
-    pub(super) async fn log_group(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+    pub(super) async fn log_group(&self, p: &mut Properties, urn: &str) -> Result<Outputs, DeployError> {
         let name = p.required("name")?;
         // Retention and encryption do not apply to a file on this machine.
         p.integer("retentionInDays")?;
@@ -16,7 +16,11 @@ impl Deployer {
         tokio::fs::create_dir_all(&self.logs)
             .await
             .map_err(|source| DeployError::File { path: self.logs.clone(), source })?;
-        tokio::fs::write(&path, b"").await.map_err(|source| DeployError::File { path, source })?;
+        // The log of an existing group goes on.
+        let is_new = self.existing("aws:cloudwatch:LogGroup", urn).is_none();
+        let mut options = tokio::fs::OpenOptions::new();
+        options.create(true).write(true).truncate(is_new);
+        options.open(&path).await.map_err(|source| DeployError::File { path, source })?;
         let arn = format!("arn:aws:logs:{}:{}:log-group:{name}", self.region, self.account);
         Ok(outputs(json!({ "id": name, "name": name, "arn": arn })))
     }

@@ -10,6 +10,7 @@ mod destroy;
 mod error;
 mod events;
 mod iam;
+mod kept;
 mod lambda;
 mod logs;
 mod properties;
@@ -35,6 +36,7 @@ use crate::progress::ProgressDisplay;
 pub use error::DeployError;
 pub(crate) use error::aws;
 pub(crate) use error::built;
+pub use kept::Kept;
 pub(crate) use logs::log_file_name;
 use properties::Properties;
 
@@ -60,6 +62,8 @@ pub struct Deployed {
     pub resources: Vec<Resource>,
     /// The extensions.
     pub extensions: Vec<Extension>,
+    /// What a later deployment needs to update this one.
+    pub(crate) kept: Kept,
 }
 
 /// A program that was deployed in addition to the main program.
@@ -103,6 +107,8 @@ pub(crate) struct Deployer {
     /// The Python interpreter for functions in Python.
     pub(crate) python: PathBuf,
     deployed: Deployed,
+    /// The earlier deployment, which is updated.
+    before: Kept,
     /// The folder of the program that is being deployed. The program's paths are relative to it.
     folder: PathBuf,
     /// The outputs of the deployed programs, by the full name of the stack.
@@ -110,7 +116,6 @@ pub(crate) struct Deployer {
     connections: BTreeMap<String, destinations::Connection>,
     webhooks: BTreeMap<String, Webhook>,
     rules: BTreeMap<(String, String), Rule>,
-    rules_with_targets: usize,
     roles_of_functions: BTreeMap<String, Credentials>,
 }
 
@@ -134,12 +139,12 @@ impl Deployer {
             logs,
             python,
             deployed: Deployed::default(),
+            before: Kept::default(),
             folder: PathBuf::new(),
             stacks: BTreeMap::new(),
             connections: BTreeMap::new(),
             webhooks: BTreeMap::new(),
             rules: BTreeMap::new(),
-            rules_with_targets: 0,
             roles_of_functions: BTreeMap::new(),
         }
     }
@@ -193,8 +198,9 @@ impl Deployer {
         self.folder = evaluation.program().folder().to_path_buf();
         let caller = Caller::of(&self.clients, &self.region, &self.account).await?;
         let stack = evaluation.stack_name();
-        // A stack that refers to itself has no outputs before its first deployment.
-        self.stacks.entry(stack.clone()).or_default();
+        // A stack that refers to itself gets the outputs of its last deployment, and none before its first one.
+        let before = self.before.outputs_of(&stack).cloned().unwrap_or_default();
+        self.stacks.entry(stack.clone()).or_insert(before);
         let order = evaluation.order()?;
         let step = progress.steps(&format!("Deploying {title}"), order.len());
         let count = order.len();
@@ -203,11 +209,13 @@ impl Deployer {
             let created = self.create(&resource).await;
             let outputs = created
                 .map_err(|source| DeployError::Resource { name: name.clone(), source: Box::new(source) })?;
+            self.deployed.kept.add(&resource, &outputs);
             evaluation.set_outputs(&name, outputs)?;
             self.deployed.resources.push(resource);
             step.advance(&name);
         }
         let outputs = evaluation.output_values(&|token, _arguments| caller.invoke(token))?;
+        self.deployed.kept.add_stack(&stack, &outputs);
         self.stacks.insert(stack, revealed(&outputs));
         step.done(&format!("{count} resources"));
         Ok(outputs)
@@ -224,7 +232,7 @@ impl Deployer {
             "aws:cloudwatch:EventConnection" => self.event_connection(&mut p),
             "aws:cloudwatch:EventRule" => self.event_rule(&mut p).await,
             "aws:cloudwatch:EventTarget" => self.event_target(&mut p).await,
-            "aws:cloudwatch:LogGroup" => self.log_group(&mut p).await,
+            "aws:cloudwatch:LogGroup" => self.log_group(&mut p, resource.urn()).await,
             "aws:cloudwatch:MetricAlarm" => self.metric_alarm(&mut p),
             "aws:iam:Role" => self.role(&mut p).await,
             "aws:iam:RolePolicy" => self.role_policy(&mut p).await,
@@ -245,12 +253,23 @@ impl Deployer {
             "aws:sqs:Queue" => self.queue(&mut p).await,
             "aws:sqs:QueuePolicy" => self.queue_policy(&mut p).await,
             "aws:xray:Group" => self.trace_group(&mut p),
-            "pulumi:index:Stash" => stash(&mut p),
+            "pulumi:index:Stash" => self.stash(&mut p, resource.urn()),
             "pulumi:pulumi:StackReference" => self.stack_reference(&mut p),
             other => Err(DeployError::UnknownType(other.to_owned())),
         }?;
         p.finish()?;
         Ok(outputs)
+    }
+
+    /// A value in the state of Pulumi, which stays as it was created. <https://www.pulumi.com/docs/iac/concepts/resources/stash/>
+    fn stash(&self, p: &mut Properties, urn: &str) -> Result<Outputs, DeployError> {
+        let input = p.value("input").ok_or_else(|| p.missing("input"))?;
+        if let Some(output) =
+            self.existing("pulumi:index:Stash", urn).and_then(|kept| kept.outputs.get("output").cloned())
+        {
+            return Ok(outputs(json!({ "id": p.at("input"), "input": input, "output": output })));
+        }
+        Ok(outputs(json!({ "id": p.at("input"), "input": input, "output": input })))
     }
 
     fn queue_arn(&self, name: &str) -> String {
@@ -285,12 +304,6 @@ impl Deployer {
             DeployError::UnknownReference { path: path.to_owned(), name: format!("the function {arn}") }
         })
     }
-}
-
-/// A value in the state of Pulumi, which stays as it was created. <https://www.pulumi.com/docs/iac/concepts/resources/stash/>
-fn stash(p: &mut Properties) -> Result<Outputs, DeployError> {
-    let input = p.value("input").ok_or_else(|| p.missing("input"))?;
-    Ok(outputs(json!({ "id": p.at("input"), "input": input, "output": input })))
 }
 
 /// Who deploys, and where.

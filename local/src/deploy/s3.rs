@@ -18,17 +18,13 @@ impl Deployer {
         // Only affects `pulumi destroy`.
         p.boolean("forceDestroy")?;
         let tags = p.texts("tags")?;
-        let location = CreateBucketConfiguration::builder()
-            .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
-            .build();
-        self.clients
-            .s3
-            .create_bucket()
-            .bucket(&name)
-            .create_bucket_configuration(location)
-            .send()
-            .await
-            .map_err(aws("CreateBucket"))?;
+        if self.existing("aws:s3:Bucket", &name).is_none() {
+            let location = CreateBucketConfiguration::builder()
+                .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
+                .build();
+            let create = self.clients.s3.create_bucket().bucket(&name).create_bucket_configuration(location);
+            create.send().await.map_err(aws("CreateBucket"))?;
+        }
         if !tags.is_empty() {
             let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
             let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;

@@ -11,13 +11,26 @@ impl Deployer {
         // Only affects `pulumi destroy`.
         p.integer("recoveryWindowInDays")?;
         p.texts("tags")?;
+        let description = p.string("description")?;
+        let key = p.string("kmsKeyId")?;
+        if let Some(existing) = self.existing("aws:secretsmanager:Secret", &name) {
+            let arn = existing.output("arn");
+            let is_same = existing.equals("description", description.as_deref())
+                && existing.equals("kmsKeyId", key.as_deref());
+            if !is_same {
+                let update = self.clients.secrets.update_secret().secret_id(&arn);
+                let update = update.set_description(description).set_kms_key_id(key);
+                update.send().await.map_err(aws("UpdateSecret"))?;
+            }
+            return Ok(outputs(json!({ "id": arn, "arn": arn, "name": name })));
+        }
         let created = self
             .clients
             .secrets
             .create_secret()
             .name(&name)
-            .set_description(p.string("description")?)
-            .set_kms_key_id(p.string("kmsKeyId")?)
+            .set_description(description)
+            .set_kms_key_id(key)
             .send()
             .await
             .map_err(aws("CreateSecret"))?;

@@ -1,4 +1,4 @@
-//! CloudWatch Logs: `DescribeLogGroups` and `FilterLogEvents`, which `aws logs tail` calls as well.
+//! CloudWatch Logs: `DescribeLogGroups` and `FilterLogEvents`, which `aws logs tail` calls as well. `live_tail` has `StartLiveTail`.
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_Operations.html>
 
 use std::io;
@@ -75,8 +75,7 @@ fn unreadable(problem: &io::Error) -> Answer {
 
 async fn events(folder: &Path, query: &Query) -> Answer {
     let group = query.log_group_name.as_deref().or(query.log_group_identifier.as_deref()).unwrap_or_default();
-    // The identifier may be an ARN.
-    let group = group.rsplit(':').find(|part| !matches!(*part, "" | "*")).unwrap_or_default();
+    let group = group_name(group);
     let filter = match Filter::parse(query.filter_pattern.as_deref().unwrap_or_default()) {
         Ok(filter) => filter,
         Err(problem) => return error(400, "InvalidParameterException", &problem.to_string()),
@@ -117,14 +116,19 @@ async fn events(folder: &Path, query: &Query) -> Answer {
     json_answer(200, &answer)
 }
 
-struct Line<'a> {
-    text: &'a str,
-    /// When it was written, in milliseconds since 1970.
-    millisecond: i64,
+/// Returns the name of a log group, given its name or ARN.
+pub(super) fn group_name(identifier: &str) -> &str {
+    identifier.rsplit(':').find(|part| !matches!(*part, "" | "*")).unwrap_or_default()
+}
+
+pub(super) struct Line<'a> {
+    pub(super) text: &'a str,
+    /// When it was written, in milliseconds since 1970; 0 if no line before it says so.
+    pub(super) millisecond: i64,
 }
 
 /// The lines of a log. A line without a time of its own has that of the line before.
-fn lines(log: &str) -> Vec<Line<'_>> {
+pub(super) fn lines(log: &str) -> Vec<Line<'_>> {
     let mut millisecond = 0;
     let lines = log.lines().filter(|line| !line.trim().is_empty());
     lines

@@ -90,6 +90,18 @@ impl Observer {
         &self.stack
     }
 
+    /// Takes what exists already as known, so that only later changes are reported: the stack continues with an earlier state.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError`] if the stack cannot be read.
+    pub async fn know_what_exists(&mut self) -> Result<(), StackError> {
+        self.history = History::default();
+        self.look().await?;
+        self.happenings.clear();
+        Ok(())
+    }
+
     /// Looks once. Returns what has happened since the last look.
     ///
     /// # Errors

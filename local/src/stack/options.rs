@@ -9,6 +9,7 @@ use dmm_simulator::{ConsumerRole, Landscape, Resource};
 use reqwest::Url;
 use secrecy::SecretString;
 
+use crate::keep::Restored;
 use crate::progress::ProgressDisplay;
 
 /// The Data Mesh Manager whose events are polled.
@@ -63,6 +64,8 @@ pub struct Options {
     pub traces: Option<PathBuf>,
     /// An OTLP endpoint to which all spans are also sent.
     pub otlp_endpoint: Option<Url>,
+    /// The state of an earlier stack to start with.
+    pub restored: Option<Restored>,
     /// How progress is shown.
     pub progress: ProgressDisplay,
 }
@@ -90,6 +93,7 @@ impl Options {
             logs: None,
             traces: None,
             otlp_endpoint: None,
+            restored: None,
             progress: ProgressDisplay::Silent,
         }
     }

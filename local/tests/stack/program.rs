@@ -282,6 +282,7 @@ async fn pulumi_accepts_the_program_if_it_is_installed() {
     let emulator = Emulator::start(dmm_emulator::Options {
         workspace_target: workspace().join("target"),
         port: None,
+        state: None,
         on_progress: Box::new(|_| {}),
     })
     .await

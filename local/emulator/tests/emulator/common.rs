@@ -18,7 +18,8 @@ pub(crate) fn workspace_target() -> PathBuf {
 }
 
 pub(crate) fn options(port: Option<u16>) -> Options {
-    Options { workspace_target: workspace_target(), port, on_progress: Box::new(|line| println!("{line}")) }
+    let on_progress = Box::new(|line: &str| println!("{line}"));
+    Options { workspace_target: workspace_target(), port, state: None, on_progress }
 }
 
 /// Starts the emulator and the proxy in a thread that lives as long as the test process, because each test has its own

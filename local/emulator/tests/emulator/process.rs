@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use aws_credential_types::Credentials;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use dmm_emulator::{Emulator, EmulatorError};
 
 use crate::common;
@@ -72,6 +74,38 @@ fn an_emulator_exits_when_its_parent_process_is_killed() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert!(is_gone(&url));
+}
+
+#[tokio::test]
+async fn an_emulator_starts_with_the_state_of_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state");
+    let credentials = || Credentials::new("root", "root", None, None, "test");
+    let first = Emulator::start(common::options(None)).await.unwrap();
+    let s3 = common::s3(&common::sdk_config(first.url(), credentials()));
+    let region = BucketLocationConstraint::from(common::REGION);
+    let place = CreateBucketConfiguration::builder().location_constraint(region).build();
+    s3.create_bucket().bucket("kept").create_bucket_configuration(place).send().await.unwrap();
+    let put = s3.put_object().bucket("kept").key("key").body(b"value".to_vec().into()).send().await.unwrap();
+    let (state, looked) = first.state_with(|| 7).await.unwrap();
+    assert_eq!(looked, 7);
+    std::fs::write(&file, &state).unwrap();
+    // Requests continue after the state was read, and are not part of it.
+    s3.put_object().bucket("kept").key("later").body(b"value".to_vec().into()).send().await.unwrap();
+
+    let options = || dmm_emulator::Options { state: Some(file.clone()), ..common::options(None) };
+    let second = Emulator::start(options()).await.unwrap();
+    let s3 = common::s3(&common::sdk_config(second.url(), credentials()));
+    let found = s3.list_objects_v2().bucket("kept").send().await.unwrap();
+    let found: Vec<_> = found.contents().iter().map(|object| (object.key(), object.e_tag())).collect();
+    assert_eq!(found, [(Some("key"), put.e_tag())]);
+    let unchanged = second.state_with(|| ()).await.unwrap().0;
+    assert_eq!(second.state_with(|| ()).await.unwrap().0, unchanged);
+
+    std::fs::write(&file, state.get(..state.len() / 2).unwrap()).unwrap();
+    let error = Emulator::start(options()).await.unwrap_err();
+    assert!(matches!(error, EmulatorError::Restore { .. }), "{error}");
+    assert!(error.to_string().contains("cannot be restored"), "{error}");
 }
 
 #[tokio::test]

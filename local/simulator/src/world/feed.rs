@@ -1,6 +1,7 @@
 //! The event log, which is read as an HTTP feed.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -10,12 +11,27 @@ use super::Principal;
 const TYPE_PREFIX: &str = "com.datamesh-manager.events.";
 
 /// The events, in the order in which they happened.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Value>", into = "Vec<Value>")]
 pub(crate) struct Feed {
     events: Vec<Value>,
     last_id: u128,
     /// Events to repeat at the start of the next answer.
     resend: Vec<Value>,
+}
+
+impl From<Feed> for Vec<Value> {
+    fn from(feed: Feed) -> Vec<Value> {
+        feed.events
+    }
+}
+
+impl From<Vec<Value>> for Feed {
+    /// New events get greater ids than all of these.
+    fn from(events: Vec<Value>) -> Feed {
+        let last_id = events.iter().filter_map(event_uuid).max().map_or(0, |id| id.as_u128());
+        Feed { events, last_id, resend: Vec::new() }
+    }
 }
 
 /// An event to append.
@@ -109,7 +125,7 @@ impl Feed {
         let millis = u64::try_from(time.as_millisecond()).unwrap_or_default();
         let [random @ .., _, _, _, _, _, _] = *Uuid::new_v4().as_bytes();
         let fresh = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_u128();
-        self.last_id = fresh.max(self.last_id + 1);
+        self.last_id = fresh.max(self.last_id.saturating_add(1));
         Uuid::from_u128(self.last_id)
     }
 }

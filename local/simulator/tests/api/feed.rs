@@ -158,3 +158,34 @@ async fn changes_from_rust_are_told_as_a_users() {
     assert_eq!(events.len(), 4);
     assert!(events.iter().all(|event| event["principal"].as_str().unwrap().starts_with("user:")));
 }
+
+#[tokio::test]
+async fn a_simulator_continues_with_the_snapshot_of_another_one() {
+    let first = Caller::of(landscape()).await;
+    first.put("/api/access/a", &access("a")).await;
+    let world = first.simulator.world();
+    world.approve(AgreementKind::Access, "a").unwrap();
+    // The clock of the organisation is ahead of this machine's, and stays ahead.
+    world.advance(std::time::Duration::from_hours(24 * 365));
+    let written = serde_json::to_string(&world.snapshot()).unwrap();
+    assert!(!written.contains(KEY));
+
+    let mut options = Options::new(KEY.into(), Landscape::empty());
+    options.snapshot = Some(serde_json::from_str(&written).unwrap());
+    let second = Caller::with(options).await;
+    for path in
+        ["/api/teams", "/api/dataproducts", "/api/access", "/api/datacontracts", "/api/datausageagreements"]
+    {
+        assert_eq!(second.read(path).await, first.read(path).await, "{path}");
+    }
+    let before = world.events();
+    assert_eq!(page(&second, None).await, before);
+    let last = before.last().map(id);
+    assert_eq!(page(&second, last).await, [] as [Value; 0]);
+    second.simulator.world().cancel(AgreementKind::Access, "a").unwrap();
+    let new = page(&second, last).await;
+    assert!(
+        new.iter().all(|event| Some(id(event)) > last && event["time"].as_str() > before[0]["time"].as_str())
+    );
+    assert_eq!(new.len(), 2, "cancelled and deactivated: {new:#?}");
+}
