@@ -25,7 +25,7 @@ impl Deployer {
         let name = p.required("name")?;
         let tags = p.texts("tags")?;
         let existing = self.existing("aws:cloudwatch:EventBus", &name);
-        let former = existing.map(|existing| existing.former_tags(&tags)).unwrap_or_default();
+        let former = existing.as_ref().map(|existing| existing.former_tags(&tags)).unwrap_or_default();
         let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
         let tags = tags.collect::<Result<Vec<_>, _>>().map_err(built)?;
         let description = p.string("description")?;
