@@ -318,11 +318,11 @@ fn with_a_role_below_the_path() -> Landscape {
 
 /// Removes the permissions of a function's role one at a time. Returns those without which nothing fails. So many stacks share the
 /// work: a function that is denied a call mostly waits.
-async fn spare(binary: &str, shares: usize) -> Vec<String> {
-    join_all((0..shares).map(|share| spare_in_share(binary, share, shares))).await.concat()
+async fn spare(binary: &str, parts: usize) -> Vec<String> {
+    join_all((0..parts).map(|part| spare_in_part(binary, part, parts))).await.concat()
 }
 
-async fn spare_in_share(binary: &str, share: usize, shares: usize) -> Vec<String> {
+async fn spare_in_part(binary: &str, part: usize, parts: usize) -> Vec<String> {
     let config = [("scanRoles", "true"), ("simulateAccess", "true")];
     let stack = stack_with(with_a_role_below_the_path(), &config).await;
     // This leaves a few hundred characters for inline policies.
@@ -335,12 +335,12 @@ async fn spare_in_share(binary: &str, share: usize, shares: usize) -> Vec<String
     permissions.retain(|permission| !NOT_HERE.contains(&permission.action.as_str()));
     assert!(permissions.len() >= 5, "{binary} has {} permissions", permissions.len());
     assert_eq!(work(&stack, binary, 0, TAGGED).await, Vec::<String>::new(), "{binary} with all permissions");
-    if binary == "iam-reconcile" && share == 0 {
+    if binary == "iam-reconcile" && part == 0 {
         assert_eq!(uninstall(&stack).await, Vec::<String>::new(), "uninstalling with all permissions");
     }
     let mut spare = Vec::new();
     // Neighbours stay together: some calls are needed only after the call of the permission before could not be made.
-    let own = permissions.chunks(permissions.len().div_ceil(shares)).nth(share).unwrap_or_default();
+    let own = permissions.chunks(permissions.len().div_ceil(parts)).nth(part).unwrap_or_default();
     for (round, permission) in (1..).zip(own) {
         put(&stack, &role, &permission.policy, &permission.taken_away()).await;
         let sid = permission.document["Statement"][permission.statement]["Sid"].as_str().unwrap();
