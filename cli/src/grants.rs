@@ -15,7 +15,7 @@ use crate::objects;
 use crate::stack::Stack;
 
 /// The prefix of the keys of grant records.
-const PREFIX: &str = "grants/";
+pub(crate) const PREFIX: &str = "grants/";
 
 /// An access that exists according to its record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
