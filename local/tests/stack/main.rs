@@ -14,6 +14,7 @@ mod commands;
 mod common;
 mod contract;
 mod crash;
+mod evidence;
 mod extend;
 mod feed;
 mod kinds;

@@ -317,7 +317,12 @@ fn with_a_role_below_the_path() -> Landscape {
 
 /// Removes the permissions of a function's role one at a time. Returns those without which nothing fails.
 async fn spare(binary: &str) -> Vec<String> {
-    let config = [("scanRoles", "true"), ("simulateAccess", "true")];
+    let config = [
+        ("scanRoles", "true"),
+        ("simulateAccess", "true"),
+        ("evidenceLock", "governance"),
+        ("evidenceRetentionDays", "1"),
+    ];
     let stack = stack_with(with_a_role_below_the_path(), &config).await;
     // This leaves a few hundred characters for inline policies.
     for consumer in [TAGGED, BELOW_THE_PATH] {

@@ -29,7 +29,6 @@ pub fn texts(object: &Value, name: &str) -> Vec<String> {
 }
 
 /// Whether a count is zero, for counts that are written only if there is something to count.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 #[must_use]
 pub fn is_zero(count: &usize) -> bool {
     *count == 0
