@@ -61,7 +61,7 @@ pub enum Command {
     Explain(Explain),
     /// Show the trace of an event, or of the last change of an agreement.
     Trace(Trace),
-    /// Show who could read what at a time, since when and why, or check that the evidence is complete.
+    /// Show who could read what at a time, since when and why, check that the evidence is complete, or copy it.
     Evidence(Evidence),
     /// Work with events that could not be published, delivered or processed.
     #[command(subcommand)]
@@ -149,6 +149,12 @@ pub struct Evidence {
     /// Check that no entry is missing or altered. The exit code is 1 if one is.
     #[arg(long, conflicts_with_all = ["at", "product", "role", "csv"])]
     pub verify: bool,
+    /// Copy all entries and grant records to this folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["at", "product", "role", "csv", "verify", "from"])]
+    pub export: Option<PathBuf>,
+    /// Read a copy that --export or `dmm uninstall` has written, instead of a stack.
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
 }
 
 /// Arguments of `replay`.
@@ -251,6 +257,12 @@ impl Blocked {
 /// Arguments of `uninstall`.
 #[derive(Debug, Args)]
 pub struct Uninstall {
+    /// Copy the evidence and the grant records to this folder, because they disappear with the stack.
+    #[arg(long, value_name = "DIR", required_unless_present = "discard_evidence")]
+    pub evidence: Option<PathBuf>,
+    /// Do not keep the evidence.
+    #[arg(long, conflicts_with = "evidence")]
+    pub discard_evidence: bool,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,

@@ -17,6 +17,28 @@ pub enum CliError {
         /// The cause.
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A folder does not contain a copy of the evidence.
+    #[error("{} is not a folder that `dmm evidence --export` has written", folder.display())]
+    Copy {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// An object has a key that cannot be the path of a file.
+    #[error(
+        "the object {key} in the state bucket was not written by this software, and cannot be copied: delete it"
+    )]
+    Key {
+        /// The key.
+        key: String,
+    },
     /// The outputs are not what `pulumi stack output --json` prints.
     #[error("{} does not contain the output of `pulumi stack output --json`: {problem}", path.display())]
     Outputs {

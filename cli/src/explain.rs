@@ -18,8 +18,20 @@ use crate::terminal::{Terminal, progress, shown};
 /// What the command prints.
 #[derive(Debug, Serialize)]
 pub struct Explained {
-    /// The agreements, at least one.
+    /// The agreements; none if no agreement between the two has ever reached the stack.
     pub agreements: Vec<OfAgreement>,
+    /// The consumer and the data product that no agreement is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unheard: Option<Unheard>,
+}
+
+/// A consumer and a data product without any record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unheard {
+    /// The consumer.
+    pub consumer: String,
+    /// The data product.
+    pub product: String,
 }
 
 /// Everything that is known about an agreement.
@@ -55,18 +67,24 @@ struct Answer {
 ///
 /// # Errors
 ///
-/// [`CliError::Unknown`] if nothing is known about the agreement, the consumer or the data product.
+/// [`CliError::Unknown`] if nothing is known about the agreement, or if the consumer or the data product seems to be mistyped.
 pub async fn run(stack: &Stack, args: &Explain, terminal: &mut Terminal) -> Result<bool, CliError> {
     let records = Records::read(stack).await?;
-    let mut explained = Explained { agreements: Vec::new() };
-    for agreement in subjects(&records, args)? {
+    let agreements = subjects(&records, args)?;
+    let unheard = args.product.clone().filter(|_| agreements.is_empty());
+    let unheard = unheard.map(|product| Unheard { consumer: args.subject.clone(), product });
+    let mut explained = Explained { agreements: Vec::new(), unheard };
+    for agreement in agreements {
         explained.agreements.push(one(stack, &records, &agreement).await?);
     }
     terminal.print(&explained)?;
     Ok(explained.agreements.iter().any(|one| !one.granted.is_empty()))
 }
 
-/// The agreements that a person means.
+/// The agreements that a person means; none if no record is about this consumer and this data product.
+///
+/// Data Mesh Manager is not asked, because its lists name agreements without saying what they are about: each agreement would
+/// have to be read.
 fn subjects(records: &Records, args: &Explain) -> Result<Vec<AgreementRef>, CliError> {
     let Some(product) = &args.product else {
         return Ok(vec![agreement(records, &args.subject)]);
@@ -75,13 +93,7 @@ fn subjects(records: &Records, args: &Explain) -> Result<Vec<AgreementRef>, CliE
     let about = |known: &&Known| known.product.as_ref() == Some(product);
     if !records.known.iter().any(|known| about(&known)) {
         let products = records.known.iter().filter_map(|known| known.product.as_deref());
-        let nearest = nearest(product, products);
-        return Err(CliError::Unknown {
-            what: "data product",
-            id: product.clone(),
-            nearest,
-            remedy: NOT_YET,
-        });
+        return mistyped("data product", product, products);
     }
     let is_meant = |known: &&Known| known.consumer.as_ref().is_some_and(|named| names(named, consumer));
     let found: Vec<AgreementRef> = records
@@ -94,11 +106,21 @@ fn subjects(records: &Records, args: &Explain) -> Result<Vec<AgreementRef>, CliE
     if found.is_empty() {
         let consumers = records.known.iter().filter(about).filter_map(|known| known.consumer.as_ref());
         let ids = consumers.flat_map(|named| named.data_product.iter().chain(&named.team));
-        let nearest = nearest(consumer, ids.map(String::as_str));
-        let what = "consumer of that data product with the id";
-        return Err(CliError::Unknown { what, id: consumer.clone(), nearest, remedy: NOT_YET });
+        return mistyped("consumer of that data product with the id", consumer, ids.map(String::as_str));
     }
     Ok(found)
+}
+
+/// An error if a known id is almost the same; otherwise no agreement is meant.
+fn mistyped<'a>(
+    what: &'static str,
+    id: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Result<Vec<AgreementRef>, CliError> {
+    match nearest(id, known) {
+        None => Ok(Vec::new()),
+        nearest => Err(CliError::Unknown { what, id: id.to_owned(), nearest, remedy: NOT_YET }),
+    }
 }
 
 /// What to do if an agreement has left no trace in AWS.
@@ -169,6 +191,14 @@ async fn one(stack: &Stack, records: &Records, agreement: &AgreementRef) -> Resu
 
 impl fmt::Display for Explained {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Unheard { consumer, product }) = &self.unheard {
+            writeln!(
+                formatter,
+                "{consumer} has no access to {product}: no agreement between them has ever reached this stack, which happens once \
+                 an agreement is approved. Look for it in Data Mesh Manager; if it is approved there, `dmm status` shows where \
+                 its event waits, and `dmm look AGREEMENT` with its id grants the access."
+            )?;
+        }
         for (index, one) in self.agreements.iter().enumerate() {
             if index > 0 {
                 writeln!(formatter)?;
@@ -258,6 +288,8 @@ mod tests {
     fn a_consumer_or_a_data_product_that_is_not_known_is_an_error_with_the_nearest_id() {
         assert!(meant("marketing", Some("ordres")).unwrap_err().contains("did you mean orders?"));
         assert!(meant("marketting", Some("orders")).unwrap_err().contains("did you mean marketing?"));
+        assert_eq!(meant("finance", Some("orders")), Ok(Vec::new()), "no id is similar");
+        assert_eq!(meant("marketing", Some("weather")), Ok(Vec::new()));
         let error = unknown(&records(), &"a-11".parse::<Agreement>().unwrap().0).to_string();
         assert!(error.contains("no agreement a-11") && error.contains("did you mean a-1?"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! Invokes a function and reads its answer.
+//! Invokes a function and reads its answer, and reads how it is configured.
 
 use aws_sdk_lambda::primitives::Blob;
 use serde::Deserialize;
@@ -40,4 +40,16 @@ pub async fn invoke<T: DeserializeOwned>(
     }
     serde_json::from_slice(&body)
         .map_err(|error| CliError::Answer { function: function.to_owned(), problem: error.to_string() })
+}
+
+/// The value of an environment variable of a function; `None` if it is not set.
+///
+/// # Errors
+///
+/// The errors of the call.
+pub async fn variable(stack: &Stack, function: &str, name: &str) -> Result<Option<String>, CliError> {
+    let found = stack.lambda.get_function_configuration().function_name(function).send().await;
+    let found = found.map_err(failed("lambda:GetFunctionConfiguration"))?;
+    let variables = found.environment.and_then(|environment| environment.variables);
+    Ok(variables.and_then(|mut variables| variables.remove(name)))
 }

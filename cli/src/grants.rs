@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dmm_access::record::{Receiver, RefusalNote};
+use dmm_access::record::{Phase, Receiver, RefusalNote};
+use dmm_console::document;
 use dmm_mesh::strict;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::error::CliError;
@@ -13,7 +15,7 @@ use crate::objects;
 use crate::stack::Stack;
 
 /// The prefix of the keys of grant records.
-const PREFIX: &str = "grants/";
+pub(crate) const PREFIX: &str = "grants/";
 
 /// An access that exists according to its record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,59 +73,106 @@ pub struct Known {
     pub traceparent: Option<String>,
 }
 
-/// The members of a record that are read here. `dmm_access::record` describes the whole format.
-#[derive(Deserialize)]
-struct Record {
-    agreement: Agreement,
-    granted: Vec<Granted>,
+/// A grant record, as far as people need it. `dmm_access::record` describes the whole format.
+///
+/// A note that cannot be read is left out, because no access depends on it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Record {
+    /// The agreement.
+    pub agreement: Agreement,
+    /// Whether IAM is being changed.
+    pub phase: Phase,
+    /// The policies that exist.
+    pub granted: Vec<Granted>,
+    /// Where policies have existed.
     #[serde(default)]
-    former: Vec<Place>,
-    #[serde(default)]
-    product: Option<String>,
-    #[serde(default)]
-    port: Option<String>,
-    #[serde(default)]
-    consumer: Option<Receiver>,
-    #[serde(default)]
-    first_granted_at: Option<Timestamp>,
-    #[serde(default)]
-    refusal: Option<RefusalNote>,
-    #[serde(default)]
+    pub former: Vec<Place>,
+    /// The data product that provides the data.
+    #[serde(default, deserialize_with = "if_readable")]
+    pub product: Option<String>,
+    /// The output port.
+    #[serde(default, deserialize_with = "if_readable")]
+    pub port: Option<String>,
+    /// Who receives the access.
+    #[serde(default, deserialize_with = "if_readable")]
+    pub consumer: Option<Receiver>,
+    /// When the agreement got access for the first time.
+    #[serde(default, deserialize_with = "if_readable")]
+    pub first_granted_at: Option<Timestamp>,
+    /// Why the agreement gives nothing.
+    #[serde(default, deserialize_with = "if_readable")]
+    pub refusal: Option<RefusalNote>,
+    #[serde(default, deserialize_with = "if_readable")]
     evidence: Option<Head>,
     #[serde(default)]
     event: Event,
-    updated_at: Timestamp,
+    /// When it was written.
+    pub updated_at: Timestamp,
 }
 
-#[derive(Deserialize)]
+/// The agreement of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Agreement {
+    /// Its kind.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+}
+
+/// A policy that exists.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Granted {
+    /// The role.
+    pub role: String,
+    /// The policy's name.
+    pub policy: String,
+    /// The policy's document.
+    #[serde(deserialize_with = "document_of")]
+    pub document: Value,
+    /// When the access ends by itself.
+    #[serde(default, deserialize_with = "if_readable")]
+    pub until: Option<Timestamp>,
+}
+
+/// Where a policy has existed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Place {
+    /// The role.
+    pub role: String,
+    /// The policy's name.
+    pub policy: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 struct Head {
     time: Timestamp,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 struct Event {
     #[serde(default)]
     traceparent: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Agreement {
-    kind: String,
-    id: String,
+fn if_readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(value: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(value)?).ok())
 }
 
-#[derive(Deserialize)]
-struct Granted {
-    role: String,
-    policy: String,
-    document: Value,
-    #[serde(default)]
-    until: Option<Timestamp>,
+fn document_of<'de, D: Deserializer<'de>>(value: D) -> Result<Value, D::Error> {
+    Ok(document::parsed(Value::deserialize(value)?))
 }
 
-#[derive(Deserialize)]
-struct Place {
-    role: String,
+impl Record {
+    /// Reads a stored record; `None` if it is not one.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Record> {
+        serde_json::from_value(strict::read(body).ok()?).ok()
+    }
+
+    /// Since when it is as it is. The record is also written when nothing changes, for example to note its port.
+    fn since(&self) -> Timestamp {
+        self.evidence.as_ref().map_or(self.updated_at, |head| head.time)
+    }
 }
 
 /// Everything that the records say.
@@ -173,11 +222,11 @@ impl Records {
 
     /// Adds a record with this key.
     pub fn add(&mut self, key: String, body: &[u8]) {
-        let record = strict::read(body).ok().and_then(|value| serde_json::from_value::<Record>(value).ok());
-        let Some(record) = record else {
+        let Some(record) = Record::read(body) else {
             self.unreadable.push(key);
             return;
         };
+        let since = record.since();
         let agreement = format!("{} {}", record.agreement.kind, record.agreement.id);
         let Record { product, port, consumer, first_granted_at, .. } = record;
         self.known.push(Known {
@@ -201,11 +250,10 @@ impl Records {
                 product: product.clone(),
                 port: port.clone(),
                 consumer: consumer.clone(),
-                // The record is also written when nothing changes, for example to note its port.
-                since: record.evidence.as_ref().map_or(record.updated_at, |head| head.time),
+                since,
                 first_granted_at,
                 until,
-                resources: resources(&document),
+                resources: document::resources(&document),
             });
         }
     }
@@ -218,23 +266,6 @@ pub fn shown_consumer(consumer: Option<&Receiver>) -> String {
         Some(Receiver { data_product: Some(product), .. }) => format!("data product {product}"),
         Some(Receiver { data_product: None, team: Some(team) }) => format!("team {team}"),
         _ => String::new(),
-    }
-}
-
-/// The resources of all statements of a policy document, which may be stored as text.
-pub(crate) fn resources(document: &Value) -> BTreeSet<String> {
-    let parsed = document.as_str().and_then(|text| serde_json::from_str(text).ok());
-    let document: &Value = parsed.as_ref().unwrap_or(document);
-    let statements = document.get("Statement").map(as_list).unwrap_or_default();
-    let resources = statements.into_iter().filter_map(|statement| statement.get("Resource"));
-    resources.flat_map(as_list).filter_map(|resource| Some(resource.as_str()?.to_owned())).collect()
-}
-
-/// IAM writes a single item without its list.
-pub(crate) fn as_list(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().collect(),
-        single => vec![single],
     }
 }
 

@@ -61,6 +61,9 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Result<bool, CliError> {
         terminal.raw(&script)?;
         return Ok(true);
     }
+    if let Command::Evidence(args @ cli::Evidence { from: Some(folder), .. }) = &command {
+        return evidence::run_with_copy(folder, args, terminal);
+    }
     let stack = Stack::find(&which).await?;
     match command {
         Command::Status => status::run(&stack, terminal).await,

@@ -1,8 +1,8 @@
 //! `dmm plan`: what the next comparison would change in IAM.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
+use dmm_console::document::{self, Right};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +11,6 @@ use crate::cli::Plan;
 use crate::error::CliError;
 use crate::functions::invoke;
 use crate::look::Change;
-use crate::snapshot::{Right, rights_of};
 use crate::stack::Stack;
 use crate::terminal::{Terminal, confirm, progress, shown};
 
@@ -236,13 +235,8 @@ impl fmt::Display for Planned {
 impl PolicyDifference {
     /// Writes what the role could no longer do and what it could do then, one action on one resource per line.
     fn write(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rights = |document: &Option<Value>| -> BTreeSet<Right> {
-            document.iter().flat_map(|document| rights_of(&self.role, document)).collect()
-        };
-        let (before, after) = (rights(&self.before), rights(&self.after));
-        let lost = before.difference(&after).map(|right| ('-', right));
-        let gained = after.difference(&before).map(|right| ('+', right));
-        let lines: Vec<(char, &Right)> = lost.chain(gained).collect();
+        let difference = document::Difference::between(self.before.as_ref(), self.after.as_ref());
+        let lines: Vec<(char, &Right)> = difference.lines().collect();
         for (mark, Right { action, resource, .. }) in lines.iter().take(LINES) {
             writeln!(formatter, "    {mark} {action} on {resource}")?;
         }

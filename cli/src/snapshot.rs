@@ -1,10 +1,11 @@
 //! `dmm snapshot` and `dmm diff`: what IAM permits, before and after an upgrade.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_sdk_iam::error::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use dmm_console::document;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -13,24 +14,21 @@ use serde_json::Value;
 use crate::call::failed;
 use crate::cli::Diff;
 use crate::error::CliError;
-use crate::grants::{Records, as_list};
+use crate::grants::Records;
 use crate::stack::Stack;
 use crate::terminal::{Terminal, progress, shown};
 
 /// The prefix of the names of inline policies.
 const INLINE: &str = "DMM_";
 
-/// What one statement of a policy permits: an action on a resource, under conditions.
+/// What a policy permits to a role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Right {
     /// The role.
     pub role: String,
-    /// The action.
-    pub action: String,
-    /// The resource.
-    pub resource: String,
-    /// The conditions as compact JSON; empty if there are none.
-    pub condition: String,
+    /// The right.
+    #[serde(flatten)]
+    pub right: document::Right,
 }
 
 /// What `snapshot` prints.
@@ -117,7 +115,7 @@ pub async fn documents(stack: &Stack, role: &str) -> Result<Vec<(String, Value)>
         }
         let found = iam.get_role_policy().role_name(role).policy_name(&name).send().await;
         if let Some(found) = existing("iam:GetRolePolicy", found)? {
-            documents.push((name, document("iam:GetRolePolicy", found.policy_document())?));
+            documents.push((name, decoded("iam:GetRolePolicy", found.policy_document())?));
         }
     }
     let mut attached = iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
@@ -136,7 +134,7 @@ pub async fn documents(stack: &Stack, role: &str) -> Result<Vec<(String, Value)>
         if let Some(found) = existing("iam:GetPolicyVersion", found)? {
             let text = found.policy_version().and_then(|version| version.document()).unwrap_or_default();
             let name = policy.policy_name().unwrap_or(arn).to_owned();
-            documents.push((name, document("iam:GetPolicyVersion", text)?));
+            documents.push((name, decoded("iam:GetPolicyVersion", text)?));
         }
     }
     Ok(documents)
@@ -156,7 +154,7 @@ where
 }
 
 /// IAM returns documents URL-encoded.
-fn document(action: &'static str, text: &str) -> Result<Value, CliError> {
+fn decoded(action: &'static str, text: &str) -> Result<Value, CliError> {
     let text = percent_decode_str(text).decode_utf8_lossy();
     let invalid =
         |error| CliError::Call { action, problem: format!("the policy document is not valid JSON: {error}") };
@@ -164,42 +162,16 @@ fn document(action: &'static str, text: &str) -> Result<Value, CliError> {
 }
 
 /// What a policy document permits to a role.
-pub(crate) fn rights_of(role: &str, document: &Value) -> Vec<Right> {
-    let mut rights = Vec::new();
-    for statement in document.get("Statement").map(as_list).unwrap_or_default() {
-        let texts = |name: &str| -> Vec<String> {
-            let values = statement.get(name).map(as_list).unwrap_or_default();
-            values.into_iter().filter_map(|value| Some(value.as_str()?.to_owned())).collect()
-        };
-        let condition = statement.get("Condition").map(sorted).map(|it| it.to_string()).unwrap_or_default();
-        for action in texts("Action") {
-            for resource in texts("Resource") {
-                let (role, action, condition) = (role.to_owned(), action.clone(), condition.clone());
-                rights.push(Right { role, action, resource, condition });
-            }
-        }
-    }
-    rights
-}
-
-/// The same value with its members in the order of their names.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let sorted_members: BTreeMap<_, _> =
-                members.iter().map(|(name, value)| (name.clone(), sorted(value))).collect();
-            Value::Object(sorted_members.into_iter().collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        other => other.clone(),
-    }
+fn rights_of(role: &str, document: &Value) -> impl Iterator<Item = Right> {
+    document::rights(document).into_iter().map(|right| Right { role: role.to_owned(), right })
 }
 
 impl Difference {
     /// What is different in `after`.
     #[must_use]
     pub fn between(before: &Snapshot, after: &Snapshot) -> Difference {
-        let key = |right: &Right| (right.role.clone(), right.action.clone(), right.resource.clone());
+        let key =
+            |Right { role, right }: &Right| (role.clone(), right.action.clone(), right.resource.clone());
         let keys = |snapshot: &Snapshot| snapshot.rights.iter().map(key).collect::<BTreeSet<_>>();
         let (keys_before, keys_after) = (keys(before), keys(after));
         let only = |one: &Snapshot, others: &BTreeSet<_>| -> Vec<Right> {
@@ -226,7 +198,7 @@ impl fmt::Display for Snapshot {
 
 impl fmt::Display for Right {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {} on {}", self.role, self.action, self.resource)
+        write!(formatter, "{}: {} on {}", self.role, self.right.action, self.right.resource)
     }
 }
 
@@ -294,7 +266,8 @@ mod tests {
             allow("a:D", "x", &json!({})),
         ]);
         let Difference { unchanged, lost, gained, conditions, .. } = Difference::between(&before, &after);
-        let actions = |rights: Vec<Right>| rights.into_iter().map(|right| right.action).collect::<Vec<_>>();
+        let actions =
+            |rights: Vec<Right>| rights.into_iter().map(|right| right.right.action).collect::<Vec<_>>();
         assert_eq!(unchanged, 1);
         assert_eq!(
             (actions(lost), actions(gained), actions(conditions)),

@@ -1,5 +1,6 @@
 //! `dmm status`: each stage of the stack in one line.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use anstyle::Style;
@@ -13,14 +14,18 @@ use serde_json::Value;
 
 use crate::call::failed;
 use crate::error::CliError;
+use crate::grants::{self, Records, Refused};
 use crate::stack::Stack;
 use crate::terminal::{ALERT, FINE, Terminal, UNKNOWN, shown};
-use crate::{pause, quarantine, revoke};
+use crate::{objects, pause, quarantine, revoke};
 
 /// How long the feed may be silent. It is polled every minute by default.
 const FEED_SILENCE: SignedDuration = SignedDuration::from_mins(15);
 /// How long the comparison may be silent. It runs every hour by default.
 const COMPARISON_SILENCE: SignedDuration = SignedDuration::from_hours(3);
+
+/// The largest number of records that are read to count refusals. This takes some seconds.
+const MANY_RECORDS: usize = 5_000;
 
 /// The state of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -94,6 +99,7 @@ pub async fn stages(stack: &Stack) -> Result<Vec<Stage>, CliError> {
                 .as_ref(),
             now,
         ),
+        refusals(&refused(stack).await?),
         blocked(&revoke::blocks(stack).await?),
         alarms(alarms_that_are_on(stack).await?.as_deref()),
     ]);
@@ -109,6 +115,23 @@ pub struct Logged {
     pub time: i64,
     /// Its members.
     pub line: Value,
+}
+
+/// The agreements that are refused now, according to the records.
+#[derive(Debug)]
+enum Refusals {
+    /// They were counted.
+    Counted(Records),
+    /// There are this many records, which would take too long to read.
+    TooMany(usize),
+}
+
+async fn refused(stack: &Stack) -> Result<Refusals, CliError> {
+    let keys = objects::keys(stack, grants::PREFIX).await?;
+    if keys.len() > MANY_RECORDS {
+        return Ok(Refusals::TooMany(keys.len()));
+    }
+    Records::read(stack).await.map(Refusals::Counted)
 }
 
 /// The last line with this message that a function has written since then.
@@ -260,6 +283,36 @@ fn paused(pause: &Pause) -> Stage {
     stage("pause", false, text)
 }
 
+/// A refusal is a matter of the teams, so no operator has to look at it.
+fn refusals(refusals: &Refusals) -> Stage {
+    let records = match refusals {
+        Refusals::Counted(records) => records,
+        Refusals::TooMany(records) => {
+            let text = format!("not counted, because there are {records} records: see the last comparison");
+            return Stage { stage: "refusals", state: State::Unknown, text };
+        }
+    };
+    let mut codes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for Refused { code, agreement, .. } in &records.refused {
+        codes.entry(code).or_default().push(agreement);
+    }
+    let text = |(code, agreements): (&&str, &Vec<&str>)| match agreements.as_slice() {
+        [one] => format!("{code} ({one})"),
+        several => format!("{} {code} ({}, …)", several.len(), several.first().unwrap_or(&"")),
+    };
+    let mut text = match records.refused.len() {
+        0 => "none".to_owned(),
+        count => {
+            let codes: Vec<String> = codes.iter().map(text).collect();
+            format!("{count}: {}; `dmm explain AGREEMENT` says what to change", codes.join(", "))
+        }
+    };
+    if !records.unreadable.is_empty() {
+        text = format!("{text}; cannot read {}", records.unreadable.join(", "));
+    }
+    stage("refusals", records.unreadable.is_empty(), text)
+}
+
 /// A block is intended, so nobody has to look at it.
 fn blocked(blocks: &[Block]) -> Stage {
     let text = |block: &Block| {
@@ -345,6 +398,30 @@ mod tests {
         assert_eq!(stage.state, State::Attention);
         assert_eq!(stage.text, "ended 3 h ago: 7 checked, 1 refused, 2 failed");
         assert_eq!(comparison(None, now()).state, State::Attention);
+    }
+
+    #[test]
+    fn refusals_are_counted_by_their_reason_with_an_example() {
+        let mut records = Records::default();
+        assert_eq!(refusals(&Refusals::Counted(records)).text, "none");
+        records = Records::default();
+        for (id, code) in [("a-1", "ArnMissing"), ("a-2", "ArnMissing"), ("a-3", "RoleMissing")] {
+            let record = json!({
+                "agreement": { "kind": "access", "id": id }, "phase": "settled", "granted": [],
+                "refusal": { "code": code, "since": "2026-11-01T00:00:00Z" }, "updated_at": "2026-11-01T00:00:00Z",
+            });
+            records.add(format!("grants/access/{id}.json"), record.to_string().as_bytes());
+        }
+        let counted = refusals(&Refusals::Counted(records));
+        assert_eq!(counted.state, State::Ok);
+        assert_eq!(
+            counted.text,
+            "3: 2 ArnMissing (access a-1, …), RoleMissing (access a-3); `dmm explain AGREEMENT` says what to change"
+        );
+        let mut damaged = Records::default();
+        damaged.add("grants/access/x.json".to_owned(), b"oops");
+        assert_eq!(refusals(&Refusals::Counted(damaged)).state, State::Attention);
+        assert_eq!(refusals(&Refusals::TooMany(9_000)).state, State::Unknown);
     }
 
     #[test]

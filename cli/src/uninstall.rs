@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::call::failed;
 use crate::cli::Uninstall;
 use crate::error::CliError;
-use crate::functions::invoke;
+use crate::evidence::{Exported, Keeping, Stored};
+use crate::functions::{invoke, variable};
 use crate::pause;
 use crate::plan::Failure;
 use crate::stack::Stack;
@@ -43,6 +44,19 @@ pub struct Uninstalled {
     pub failed: Vec<Failure>,
     /// The rules of others on the bus, with which AWS does not delete it.
     pub rules_of_others: BTreeSet<String>,
+    /// The copy of the evidence, with what was revoked last; `None` if it is not kept.
+    pub evidence: Option<Exported>,
+    /// How the entries in the state bucket are locked, and until when at the latest; `None` if they are not.
+    pub lock: Option<Locked>,
+}
+
+/// How the entries in the state bucket are locked.
+#[derive(Debug, Serialize)]
+pub struct Locked {
+    /// `governance` or `compliance`.
+    pub mode: String,
+    /// When the last lock ends. AWS does not delete the bucket before.
+    pub until: Timestamp,
 }
 
 /// Runs the command. It can be interrupted and run again.
@@ -67,6 +81,8 @@ pub async fn run(stack: &Stack, args: &Uninstall, terminal: &mut Terminal) -> Re
         remaining: 0,
         failed: Vec::new(),
         rules_of_others: rules_of_others(stack).await?,
+        evidence: None,
+        lock: None,
     };
     loop {
         progress(format_args!("revoking, {} so far", done.revoked));
@@ -82,19 +98,22 @@ pub async fn run(stack: &Stack, args: &Uninstall, terminal: &mut Terminal) -> Re
             break;
         }
     }
+    let Keeping { retention, lock } = Keeping::of(stack).await?;
+    done.lock = lock.map(|mode| Locked { mode, until: retention.kept_until(Timestamp::now()) });
+    if let Some(folder) = &args.evidence {
+        progress("copying the evidence");
+        done.evidence = Some(Stored::read_with_retention(stack).await?.copy_to(folder)?);
+    }
     terminal.print(&done)?;
     Ok(done.remaining == 0 && done.rules_of_others.is_empty())
 }
 
 async fn check_mode(stack: &Stack, function: &str) -> Result<(), CliError> {
-    let found = stack.lambda.get_function_configuration().function_name(function).send().await;
-    let found = found.map_err(failed("lambda:GetFunctionConfiguration"))?;
-    let variables = found.environment().and_then(|environment| environment.variables());
-    let mode = variables.and_then(|variables| variables.get(MODE)).map_or("unknown", String::as_str);
+    let mode = variable(stack, function, MODE).await?.unwrap_or_else(|| "unknown".to_owned());
     if mode == UNINSTALL {
         return Ok(());
     }
-    Err(CliError::Mode { function: function.to_owned(), mode: mode.to_owned() })
+    Err(CliError::Mode { function: function.to_owned(), mode })
 }
 
 /// The rules on the bus that neither the stack nor AWS has made.
@@ -121,7 +140,7 @@ async fn rules_of_others(stack: &Stack) -> Result<BTreeSet<String>, CliError> {
 
 impl fmt::Display for Uninstalled {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Uninstalled { revoked, remaining, failed, rules_of_others } = self;
+        let Uninstalled { revoked, remaining, failed, rules_of_others, evidence, lock } = self;
         writeln!(formatter, "{revoked} revoked, {remaining} remaining.")?;
         for Failure { agreement, reason } in failed {
             writeln!(formatter, "! {agreement}: {reason}")?;
@@ -132,9 +151,26 @@ impl fmt::Display for Uninstalled {
                 "! The rule {rule} on the bus is not the stack's: destroy the extension that it belongs to."
             )?;
         }
+        if let Some(evidence) = evidence {
+            evidence.fmt(formatter)?;
+        }
         if *remaining == 0 && rules_of_others.is_empty() {
             writeln!(formatter, "The stack can be destroyed.")?;
         }
-        Ok(())
+        match lock {
+            Some(Locked { mode, until }) if mode == "compliance" => writeln!(
+                formatter,
+                "The evidence in the state bucket is locked until {}, and nobody can delete the bucket before: \
+                 docs/operate.md (Uninstall) shows how to destroy the rest.",
+                shown(*until)
+            ),
+            Some(Locked { until, .. }) => writeln!(
+                formatter,
+                "The evidence in the state bucket is locked until {}: whoever destroys the stack before needs \
+                 s3:BypassGovernanceRetention.",
+                shown(*until)
+            ),
+            None => Ok(()),
+        }
     }
 }

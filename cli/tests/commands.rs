@@ -129,6 +129,13 @@ async fn run(mut command: Command) -> Ran {
     }
 }
 
+/// The binary without a stack.
+async fn dmm(arguments: &[&str]) -> Ran {
+    let mut command = binary();
+    command.args(arguments);
+    run(command).await
+}
+
 impl Running {
     async fn dmm(&self, arguments: &[&str]) -> Ran {
         let mut command = binary();
@@ -197,6 +204,11 @@ async fn status_is_fine_until_something_needs_a_person() {
     let stages = alert["stages"].as_array().unwrap();
     let quarantine = stages.iter().find(|stage| stage["stage"] == "quarantine").unwrap();
     assert_eq!(quarantine["state"], "attention");
+
+    // Without waiting for the next comparison.
+    running.approve("a-2").await;
+    let refused = running.dmm(&["status"]).await;
+    assert!(refused.output.contains("ok  refusals     1: ArnMissing (access a-2)"), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -338,7 +350,10 @@ async fn what_is_revoked_stays_revoked_until_it_is_lifted() {
 async fn uninstalling_revokes_everything_and_names_the_rules_of_others() {
     let running = running().await;
     running.approve("a-1").await;
-    let early = running.dmm(&["uninstall", "--yes"]).await;
+    let nowhere = running.dmm(&["uninstall", "--yes"]).await;
+    assert_eq!(nowhere.code, 2, "{nowhere:?}");
+    assert!(nowhere.errors.contains("--evidence <DIR>"), "{nowhere:?}");
+    let early = running.dmm(&["uninstall", "--yes", "--discard-evidence"]).await;
     assert_eq!(early.code, 2, "{early:?}");
     assert!(early.errors.contains("is enforce") && early.errors.contains("mode uninstall"), "{early:?}");
     assert_eq!(running.policies().await, ["DMM_Access_a-1"]);
@@ -350,23 +365,50 @@ async fn uninstalling_revokes_everything_and_names_the_rules_of_others() {
         environment.insert("MODE".to_owned(), "uninstall".to_owned());
         functions.set_environment(function, environment).unwrap();
     }
-    let unconfirmed = running.dmm(&["uninstall"]).await;
+    let unconfirmed = running.dmm(&["uninstall", "--discard-evidence"]).await;
     assert_eq!(unconfirmed.code, 2, "{unconfirmed:?}");
     let bus = running.stack.deployed().outputs["busName"].as_str().unwrap();
     let events = &running.stack.view().clients().events;
     let pattern = json!({ "source": ["com.datamesh-manager"] }).to_string();
     events.put_rule().name("notify-chat").event_bus_name(bus).event_pattern(pattern).send().await.unwrap();
-    let stopped = running.dmm(&["uninstall", "--yes"]).await;
+    let stopped = running.dmm(&["uninstall", "--yes", "--discard-evidence"]).await;
     assert_eq!(stopped.code, 1, "{stopped:?}");
     assert!(stopped.output.starts_with("1 revoked, 0 remaining.\n! The rule notify-chat "), "{stopped:?}");
     assert!(running.policies().await.is_empty());
     events.delete_rule().name("notify-chat").event_bus_name(bus).send().await.unwrap();
-    let done = running.dmm(&["uninstall", "--yes"]).await;
+    let done = running.dmm(&["uninstall", "--yes", "--discard-evidence"]).await;
     assert_eq!(
         (done.code, done.output.as_str()),
         (0, "0 revoked, 0 remaining.\nThe stack can be destroyed.\n"),
         "{done:?}"
     );
+
+    let copy = tempfile::tempdir().unwrap();
+    let folder = copy.path().to_str().unwrap();
+    let kept = running.dmm(&["uninstall", "--yes", "--evidence", folder]).await;
+    assert_eq!(kept.code, 0, "{kept:?}");
+    assert!(kept.output.contains("2 entries of the evidence and 1 grant records are in"), "{kept:?}");
+    // The copy does not need the stack.
+    let alone = ["evidence", "--from", folder];
+    let verified = dmm(&[&alone[..], &["--verify"]].concat()).await;
+    assert_eq!((verified.code, verified.output.as_str()), (0, "2 entries of 1 agreements, 0 faults.\n"));
+    let revoked = std::fs::read_to_string(copy.path().join("evidence/access/a-1/0000000002.json")).unwrap();
+    let revoked: Value = serde_json::from_str(&revoked).unwrap();
+    assert_eq!((&revoked["outcome"], &revoked["refusal"]), (&json!("refused"), &json!("Uninstalling")));
+    std::fs::remove_file(copy.path().join("evidence/access/a-1/0000000001.json")).unwrap();
+    let missing = dmm(&[&alone[..], &["--verify"]].concat()).await;
+    assert_eq!(missing.code, 1, "{missing:?}");
+    // An entry may be missing if it was written before that time.
+    let about = copy.path().join("about.json");
+    let mut kept: Value = serde_json::from_str(&std::fs::read_to_string(&about).unwrap()).unwrap();
+    kept["kept_since"] = json!("2999-01-01T00:00:00Z");
+    std::fs::write(&about, kept.to_string()).unwrap();
+    let old = dmm(&[&alone[..], &["--verify"]].concat()).await;
+    assert_eq!((old.code, old.output.as_str()), (0, "1 entries of 1 agreements, 0 faults.\n"), "{old:?}");
+    let then = dmm(&[&alone[..], &["--at", "2026-01-01"]].concat()).await;
+    assert!(then.output.contains("may have been deleted because of their age"), "{then:?}");
+    std::fs::remove_file(about).unwrap();
+    assert_eq!(dmm(&alone).await.code, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::document::{Difference, Right};
 use crate::model::{Happened, Happening, Policy, Role};
-use crate::words::{list, texts};
 
 /// The number of changes that are kept.
 const KEPT: usize = 200;
@@ -97,33 +97,16 @@ fn difference(
         (Some(before), Some(after)) if before != after => Happened::Changed,
         _ => return None,
     };
-    let rights = |document: Option<&Value>| document.map(rights).unwrap_or_default();
-    let (before, after) = (rights(before), rights(after));
-    let lines = |mark: char, texts: BTreeSet<String>| texts.into_iter().map(move |text| Line { mark, text });
-    let (lost, gained) = (&before - &after, &after - &before);
+    let difference = Difference::between(before, after);
+    let line = |(mark, right): (char, &Right)| Line { mark, text: right.to_string() };
     Some(Change {
         time,
         role: role.clone(),
         policy: policy.clone(),
         kind,
-        lines: lines('-', lost).chain(lines('+', gained)).collect(),
-        unchanged: before.intersection(&after).count(),
+        lines: difference.lines().map(line).collect(),
+        unchanged: difference.unchanged,
     })
-}
-
-/// Every right of a document, independent of how its statements are grouped.
-fn rights(document: &Value) -> BTreeSet<String> {
-    let mut rights = BTreeSet::new();
-    for statement in list(document.get("Statement")) {
-        let condition =
-            statement.get("Condition").map(|condition| format!(" if {condition}")).unwrap_or_default();
-        for action in texts(statement.get("Action")) {
-            for resource in texts(statement.get("Resource")) {
-                rights.insert(format!("{action} on {resource}{condition}"));
-            }
-        }
-    }
-    rights
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! | module | subject |
 //! | --- | --- |
 //! | `model` | what the page shows |
+//! | [`document`] | the statements and rights of a policy |
 //! | [`words`] | a policy in words |
 //! | [`changes`] | how a policy has changed |
 //! | `source` | where the data comes from |
@@ -21,6 +22,7 @@
 //! | `server` | the routes and the files of the page |
 
 pub mod changes;
+pub mod document;
 mod guard;
 mod model;
 mod server;

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::document::{statements, texts};
+
 /// What people call a service, by the prefix of its actions.
 const SERVICES: [(&str, &str); 19] = [
     ("aoss", "OpenSearch Serverless"),
@@ -46,7 +48,7 @@ const ACTIONS: [(&str, &str); 14] = [
 /// Returns a sentence for each service in each statement of a policy document.
 #[must_use]
 pub fn of_document(document: &Value) -> Vec<String> {
-    list(document.get("Statement")).into_iter().flat_map(of_statement).collect()
+    statements(document).into_iter().flat_map(of_statement).collect()
 }
 
 fn of_statement(statement: &Value) -> Vec<String> {
@@ -109,21 +111,6 @@ fn conditions(condition: Option<&Value>) -> Vec<String> {
         (operator, key) => format!("if {key} matches {values} ({operator})"),
     })
     .collect()
-}
-
-/// IAM writes a single item without its list.
-pub(crate) fn list(value: Option<&Value>) -> Vec<&Value> {
-    match value {
-        None => Vec::new(),
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(single) => vec![single],
-    }
-}
-
-/// The texts of a value that is a text or a list of texts.
-pub(crate) fn texts(value: Option<&Value>) -> Vec<String> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    list(value).into_iter().map(text).collect()
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Turns what a stack consists of into what the page shows. No I/O.
 
-use dmm_access::record::Receiver;
+use std::collections::BTreeSet;
+
+use dmm_access::record::{Phase, Receiver, RefusalNote};
 use dmm_console::{
     Agreement, AgreementId, AgreementState, Health, Held, Letter, Level, Policy, Role, Span, Trace, words,
 };
-use dmm_mesh::strict;
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
+use crate::grants::Record;
 use crate::letters;
 use crate::quarantine;
 use crate::status::{Stage, State};
@@ -89,113 +89,45 @@ pub fn trace(found: &xray::Trace) -> Trace {
     }
 }
 
-/// What a grant record says. Its members `refusal`, `product`, `port`, `consumer` and `first_granted_at` may be missing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record {
-    /// The agreement's name.
-    pub kind: String,
-    /// The agreement's id.
-    pub id: String,
-    /// Whether IAM is being changed.
-    pub is_changing: bool,
-    /// The policies that exist.
-    pub policies: Vec<Policy>,
-    /// The names of policies that have existed.
-    pub former: Vec<String>,
-    /// When the access ends by itself.
-    pub until: Option<Timestamp>,
-    /// When it was written.
-    pub updated_at: Option<Timestamp>,
-    /// Since when there is access.
-    pub first_granted_at: Option<Timestamp>,
-    /// The rule that refuses the agreement, and since when.
-    pub refusal: Option<(String, Option<Timestamp>)>,
-    /// The data product that gives access.
-    pub product: Option<String>,
-    /// The output port.
-    pub port: Option<String>,
-    /// Who gets access.
-    pub consumer: Option<String>,
+/// The policies that a record says exist.
+#[must_use]
+pub fn policies(record: &Record) -> Vec<Policy> {
+    record.granted.iter().map(|given| policy(&given.role, &given.policy, given.document.clone())).collect()
 }
 
-impl Record {
-    /// Reads a stored record; `None` if it is not one.
-    #[must_use]
-    pub fn read(body: &[u8]) -> Option<Record> {
-        let record = strict::read(body).ok()?;
-        let text = |pointer: &str| Some(record.pointer(pointer)?.as_str()?.to_owned());
-        let time = |pointer: &str| record.pointer(pointer)?.as_str()?.parse().ok();
-        let places = |name: &str| record.get(name).and_then(Value::as_array).into_iter().flatten();
-        let granted = |granted: &Value| {
-            let document = granted.get("document").cloned().unwrap_or_default();
-            // It may be stored as text.
-            let parsed = document.as_str().and_then(|text| serde_json::from_str(text).ok());
-            Some(policy(
-                granted.get("role")?.as_str()?,
-                granted.get("policy")?.as_str()?,
-                parsed.unwrap_or(document),
-            ))
-        };
-        let until = |granted: &Value| granted.get("until")?.as_str()?.parse::<Timestamp>().ok();
-        let receiver = |consumer: &Value| {
-            let Receiver { data_product, team } = Receiver::deserialize(consumer).ok()?;
-            data_product.or(team)
-        };
-        let name = |place: &Value| Some(place.get("policy")?.as_str()?.to_owned());
-        Some(Record {
-            kind: text("/agreement/kind")?,
-            id: text("/agreement/id")?,
-            is_changing: text("/phase").as_deref() == Some("changing"),
-            policies: places("granted").filter_map(granted).collect(),
-            former: places("former").filter_map(name).collect(),
-            until: places("granted").filter_map(until).min(),
-            updated_at: time("/updated_at"),
-            first_granted_at: time("/first_granted_at"),
-            refusal: text("/refusal/code").map(|code| (code, time("/refusal/since"))),
-            product: text("/product"),
-            port: text("/port"),
-            consumer: record.get("consumer").and_then(receiver),
-        })
-    }
-
-    /// The agreement, as far as the record knows it.
-    #[must_use]
-    pub fn agreement(&self) -> Agreement {
-        let state = match self {
-            Record { is_changing: true, .. } => AgreementState::Changing,
-            Record { refusal: Some(_), .. } => AgreementState::Refused,
-            Record { policies, .. } if !policies.is_empty() => AgreementState::Granted,
-            _ => AgreementState::Ended,
-        };
-        let refused_since = self.refusal.as_ref().and_then(|(_, since)| *since);
-        let since = match state {
-            AgreementState::Refused => refused_since.or(self.updated_at),
-            AgreementState::Granted => self.first_granted_at.or(self.updated_at),
-            _ => self.updated_at,
-        };
-        let code =
-            self.refusal.as_ref().filter(|_| state == AgreementState::Refused).map(|(code, _)| code.clone());
-        let mut names: Vec<String> = self.policies.iter().map(|policy| policy.name.clone()).collect();
-        names.extend(self.former.iter().cloned());
-        names.sort();
-        names.dedup();
-        Agreement {
-            name: AgreementId { kind: self.kind.clone(), id: self.id.clone() },
-            purpose: None,
-            product: self.product.clone(),
-            port: self.port.clone(),
-            consumer: self.consumer.clone(),
-            state,
-            reason: code.as_ref().map(|code| {
-                format!("Refused ({code}). Data Mesh Manager shows at this agreement what is wrong and what to change.")
-            }),
-            code,
-            roles: self.policies.iter().map(|policy| policy.role.clone()).collect(),
-            policies: names,
-            since,
-            until: self.until,
-            actions: Vec::new(),
-        }
+/// The agreement of a record, as far as the record knows it.
+#[must_use]
+pub fn agreement(record: &Record) -> Agreement {
+    let state = match record {
+        Record { phase: Phase::Changing, .. } => AgreementState::Changing,
+        Record { refusal: Some(_), .. } => AgreementState::Refused,
+        Record { granted, .. } if !granted.is_empty() => AgreementState::Granted,
+        _ => AgreementState::Ended,
+    };
+    let refusal = record.refusal.as_ref().filter(|_| state == AgreementState::Refused);
+    let since = match state {
+        AgreementState::Granted => record.first_granted_at.unwrap_or(record.updated_at),
+        _ => refusal.map_or(record.updated_at, |refusal| refusal.since),
+    };
+    let names = record.granted.iter().map(|given| &given.policy);
+    let names: BTreeSet<&String> = names.chain(record.former.iter().map(|place| &place.policy)).collect();
+    let consumer = record.consumer.clone();
+    Agreement {
+        name: AgreementId { kind: record.agreement.kind.clone(), id: record.agreement.id.clone() },
+        purpose: None,
+        product: record.product.clone(),
+        port: record.port.clone(),
+        consumer: consumer.and_then(|Receiver { data_product, team }| data_product.or(team)),
+        state,
+        reason: refusal.map(|RefusalNote { code, .. }| {
+            format!("Refused ({code}). Data Mesh Manager shows at this agreement what is wrong and what to change.")
+        }),
+        code: refusal.map(|refusal| refusal.code.clone()),
+        roles: record.granted.iter().map(|given| given.role.clone()).collect(),
+        policies: names.into_iter().cloned().collect(),
+        since: Some(since),
+        until: record.granted.iter().filter_map(|given| given.until).min(),
+        actions: Vec::new(),
     }
 }
 
@@ -225,8 +157,8 @@ mod tests {
     #[test]
     fn a_record_says_who_has_access_and_until_when() {
         let read = record(|_| {});
-        assert_eq!(read.policies[0].words, ["S3: read objects on arn:aws:s3:::b/*"]);
-        let agreement = read.agreement();
+        assert_eq!(policies(&read)[0].words, ["S3: read objects on arn:aws:s3:::b/*"]);
+        let agreement = super::agreement(&read);
         assert_eq!((agreement.state, agreement.roles), (AgreementState::Granted, vec!["r1".to_owned()]));
         assert_eq!(agreement.policies, ["DMM_Access_a-1"]);
         assert_eq!(agreement.until, "2027-01-01T00:00:00Z".parse().ok());
@@ -235,24 +167,25 @@ mod tests {
 
     #[test]
     fn a_record_without_access_has_ended_or_was_refused() {
-        let ended = record(|it| it["granted"] = json!([])).agreement();
+        let ended = agreement(&record(|it| it["granted"] = json!([])));
         assert_eq!((ended.state, ended.reason), (AgreementState::Ended, None));
         let refused = record(|it| {
             it["granted"] = json!([]);
             it["refusal"] = json!({ "code": "role_field_missing", "since": "2026-10-01T00:00:00Z" });
             it["product"] = json!("orders");
         });
-        let agreement = refused.agreement();
+        let agreement = super::agreement(&refused);
         assert_eq!(agreement.state, AgreementState::Refused);
         assert_eq!(agreement.since, "2026-10-01T00:00:00Z".parse().ok());
         assert!(agreement.reason.unwrap().contains("role_field_missing"));
         assert_eq!(agreement.product.as_deref(), Some("orders"));
-        assert_eq!(record(|it| it["phase"] = json!("changing")).agreement().state, AgreementState::Changing);
+        let changing = super::agreement(&record(|it| it["phase"] = json!("changing")));
+        assert_eq!(changing.state, AgreementState::Changing);
     }
 
     #[test]
     fn the_consumer_is_the_data_product_else_the_team() {
-        let consumer = |consumer: Value| record(|it| it["consumer"] = consumer).agreement().consumer;
+        let consumer = |consumer: Value| agreement(&record(|it| it["consumer"] = consumer)).consumer;
         let product = json!({ "data_product": "promotions", "team": "marketing" });
         assert_eq!(consumer(product).as_deref(), Some("promotions"));
         assert_eq!(consumer(json!({ "team": "marketing" })).as_deref(), Some("marketing"));
@@ -262,7 +195,7 @@ mod tests {
     #[test]
     fn what_is_not_a_record_is_left_out() {
         for body in ["", "7", "{}", r#"{"agreement":{"kind":"access"}}"#] {
-            assert_eq!(Record::read(body.as_bytes()), None, "{body}");
+            assert!(Record::read(body.as_bytes()).is_none(), "{body}");
         }
     }
 }

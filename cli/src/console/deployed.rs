@@ -15,9 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::convert::{self, Record};
+use super::convert;
 use super::counts::Counts;
 use crate::error::CliError;
+use crate::grants::Record;
 use crate::stack::Stack;
 use crate::xray::{self, Subject};
 use crate::{dead_letters, evidence, grants, quarantine, snapshot, status};
@@ -54,7 +55,8 @@ impl Deployed {
     async fn record(&self, agreement: &AgreementId) -> Result<Record, Problem> {
         let stored = grants::stored(&self.stack).await.map_err(|error| problem(&error))?;
         let mut records = stored.values().filter_map(|body| Record::read(body));
-        let found = records.find(|record| record.kind == agreement.kind && record.id == agreement.id);
+        let found = records
+            .find(|record| record.agreement.kind == agreement.kind && record.agreement.id == agreement.id);
         found.ok_or_else(|| Problem::NotFound("this agreement has no record any more".to_owned()))
     }
 }
@@ -73,14 +75,14 @@ impl Source for Deployed {
 
     async fn explanation(&self, agreement: &AgreementId) -> Result<Explanation, Problem> {
         let record = self.record(agreement).await?;
-        let decision = match record.agreement().state {
+        let decision = match convert::agreement(&record).state {
             AgreementState::Granted => "According to its record, the agreement gets access.",
             AgreementState::Refused => "According to its record, the agreement gets no access.",
             AgreementState::Changing => "According to its record, IAM is being changed.",
             _ => "According to its record, the agreement has no access any more.",
         };
-        let refusal = record.refusal.map(|(code, _)| Finding {
-            code,
+        let refusal = record.refusal.as_ref().map(|refusal| Finding {
+            code: refusal.code.clone(),
             text: "Data Mesh Manager shows at this agreement what is wrong and what to change.".to_owned(),
         });
         Ok(Explanation {
@@ -88,8 +90,8 @@ impl Source for Deployed {
             refusal,
             port_type: None,
             resources: Vec::new(),
-            role: record.policies.first().map(|policy| policy.role.clone()),
-            policies: record.policies,
+            role: record.granted.first().map(|given| given.role.clone()),
+            policies: convert::policies(&record),
             findings: Vec::new(),
         })
     }
@@ -195,8 +197,11 @@ impl Reader {
             dead_letters += depth.waiting + depth.in_progress;
         }
         let quarantined = quarantine::count(&self.stack).await?;
-        let mut agreements: Vec<_> =
-            records.values().filter_map(|body| Record::read(body)).map(|record| record.agreement()).collect();
+        let mut agreements: Vec<_> = records
+            .values()
+            .filter_map(|body| Record::read(body))
+            .map(|record| convert::agreement(&record))
+            .collect();
         agreements.sort_by(|one, other| (one.state, &one.name).cmp(&(other.state, &other.name)));
         Ok(State {
             stack: self.stack.prefix().to_owned(),

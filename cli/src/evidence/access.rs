@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use dmm_access::entitlement::Place;
 use dmm_access::evidence::{Chain, Entry};
 use dmm_access::record::Receiver;
+use dmm_console::document;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::grants::resources;
 
 /// An access that existed at the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -73,7 +72,7 @@ pub(super) fn of_chain(chain: &Chain, at: Timestamp) -> Vec<Access> {
             product: entry.product.clone(),
             port: entry.port.clone(),
             consumer: entry.consumer.clone(),
-            resources: resources(&Value::from(permission.document.clone())),
+            resources: document::resources(&document::parsed(Value::from(permission.document.clone()))),
             since: origin.time,
             until: permission.until,
             agreement: name(entry),

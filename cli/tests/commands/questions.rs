@@ -51,6 +51,15 @@ async fn why_there_is_no_access_is_explained_with_the_remedy_even_without_data_m
     let mistyped = running.dmm(&["explain", "marketing", "ordres"]).await;
     assert_eq!(mistyped.code, 2);
     assert!(mistyped.errors.contains("did you mean orders?"), "{mistyped:?}");
+    let unheard = running.dmm(&["explain", "finance", "orders"]).await;
+    assert_eq!(unheard.code, 1, "{unheard:?}");
+    assert!(
+        unheard.output.contains("no agreement between them has ever reached this stack")
+            && unheard.output.contains("`dmm status`"),
+        "{unheard:?}"
+    );
+    let json = running.dmm(&["explain", "finance", "orders", "--json"]).await.json();
+    assert_eq!(json["unheard"], json!({ "consumer": "finance", "product": "orders" }));
 
     let away = Fault::new("dmm", "GET /api/access/{id}", FaultKind::status(503)).always();
     running.stack.proxy().inject(away);
@@ -148,4 +157,21 @@ async fn the_evidence_says_who_could_read_what_and_finds_every_change() {
     let found = running.dmm(&["evidence", "--verify", "--json"]).await;
     assert_eq!(found.code, 1, "{found:?}");
     assert_eq!(found.json()["faults"], json!([{ "key": key, "problem": "is missing" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_entries_are_kept_is_read_from_the_stack_and_a_lock_is_named_before_it_is_destroyed() {
+    let running = running_with(&[
+        ("evidenceRetentionDays", "400"),
+        ("evidenceLock", "governance"),
+        ("mode", "uninstall"),
+    ])
+    .await;
+    let verified = running.dmm(&["evidence", "--verify", "--json"]).await;
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let kept_since: jiff::Timestamp = verified.json()["kept_since"].as_str().unwrap().parse().unwrap();
+    assert_eq!(jiff::Timestamp::now().duration_since(kept_since).as_hours() / 24, 400);
+    let done = running.dmm(&["uninstall", "--yes", "--discard-evidence"]).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.output.contains("s3:BypassGovernanceRetention"), "{done:?}");
 }

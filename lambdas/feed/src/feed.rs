@@ -58,7 +58,7 @@ pub struct Summary {
     /// The id at which the cursor is.
     pub last_event_id: Option<String>,
     /// The number of events that were put aside during a pause and sent again.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "dmm_mesh::json::is_zero")]
     pub resent: usize,
     /// When the pause ends because of which nothing was read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,11 +222,6 @@ impl Feed {
             metrics::feed_lag(age.try_into().unwrap_or_default());
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 impl Summary {

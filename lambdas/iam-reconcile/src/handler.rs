@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dmm_access::evidence::Retention;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::stack::Stack;
@@ -38,6 +39,7 @@ pub struct ReconcileHandler {
     places: Adapters<Packing<RateLimited<IamRoles>>>,
     resources: AwsResources,
     records: S3Store,
+    retention: Retention,
     guardrails: Guardrails,
     stack: Stack,
     scan_roles: bool,
@@ -58,7 +60,7 @@ impl ReconcileHandler {
         let simulates_access = agreement.simulate_access;
         let (mode, brake, organization) =
             (agreement.mode, agreement.brake, Pin::new(agreement.organization.clone()));
-        let AgreementAdapters { api, iam, resources, records, guardrails, stack } =
+        let AgreementAdapters { api, iam, resources, records, retention, guardrails, stack } =
             AgreementAdapters::new(agreement)?;
         let iam = RateLimited::new(iam, budget::IAM_CALL_INTERVAL, budget::THROTTLE_BACKOFF);
         // The search for policies that no record knows is for those of the predecessor.
@@ -68,6 +70,7 @@ impl ReconcileHandler {
             places,
             resources,
             records,
+            retention,
             guardrails,
             stack,
             scan_roles,
@@ -141,6 +144,7 @@ impl ReconcileHandler {
             records: &self.records,
             guardrails: &guardrails,
             stack: &self.stack,
+            retention: self.retention,
             gate: &Open::default(),
             clock: Timestamp::now,
             conflict_backoff: CONFLICT_BACKOFF,

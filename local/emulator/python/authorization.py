@@ -16,6 +16,8 @@ This module replaces parts of moto/core/authorization.py and moto/iam/access_con
 - In moto, a request from a session whose role was deleted returns status 500.
 - moto does not evaluate the policies of event buses. This module evaluates them, also for callers of other accounts, who need
   an Allow both in their own account and in the bus policy.
+- moto requires no permissions for locks. This module requires s3:PutObjectRetention of whoever locks an object, and
+  s3:BypassGovernanceRetention of whoever bypasses a lock.
 - moto checks DeleteObjects and CopyObject on the bucket and on the copy only. This module checks every object.
 """
 
@@ -39,7 +41,7 @@ from werkzeug.exceptions import HTTPException
 
 import buses
 from policy import Decision, Principal, Request, decide
-from resources import copy_source, param, resources
+from resources import copy_source, locks, param, resources
 
 # Operations whose required action has a different name (see the AWS Service Authorization Reference).
 ACTIONS = {
@@ -56,11 +58,15 @@ ACTIONS = {
 ACTION_MAP["BUCKET"]["PUT"].update(
     {
         "encryption": "PutEncryptionConfiguration",
+        "object-lock": "PutBucketObjectLockConfiguration",
         "ownershipControls": "PutBucketOwnershipControls",
         "publicAccessBlock": "PutBucketPublicAccessBlock",
         "replication": "PutReplicationConfiguration",
     }
 )
+
+# The action for a setting of an object that moto takes for PutObject.
+ACTION_MAP["KEY"]["PUT"]["retention"] = "PutObjectRetention"
 
 QUERY_ERROR = (
     "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -166,6 +172,7 @@ def check_action_permitted(self, resource):
     context = {**general_context(self, caller), **service_context(response, self._service, action)}
     required = [(action, arn) for arn in resources(response, self._service, action, resource)]
     required += copy_source(response, self._service)
+    required += locks(response, action, resource)
     for action, arn in required:
         request = Request(action, arn, {**context, **resource_context(self, arn)}, caller.principal)
         reason = refusal(caller, request, resource_policies(self, arn))

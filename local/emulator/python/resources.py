@@ -75,6 +75,15 @@ def copy_source(response, service):
     return [("s3:GetObject", f"arn:{response.partition}:s3:::{unquote(urlparse(source).path).lstrip('/')}")]
 
 
+def locks(response, action, resource):
+    """Returns what a request about objects needs besides its action: to lock an object, or to bypass locks."""
+    if action == "s3:PutObject" and response.headers.get("x-amz-object-lock-mode"):
+        return [("s3:PutObjectRetention", resource)]
+    if action.startswith("s3:") and response.headers.get("x-amz-bypass-governance-retention", "").lower() == "true":
+        return [("s3:BypassGovernanceRetention", arn) for arn in resources(response, "s3", action, resource)]
+    return []
+
+
 def secret_arn(name, account, region):
     """Returns the ARN of a secret that does not exist. Question marks replace the six-character suffix that AWS would add."""
     return f"arn:aws:secretsmanager:{region}:{account}:secret:{name}-??????"

@@ -136,7 +136,7 @@ impl Destroyer<'_> {
         self.clients.sqs.delete_queue().queue_url(url).send().await.map(drop).map_err(aws("DeleteQueue"))
     }
 
-    /// Deletes every version of every object.
+    /// Deletes every version of every object. Like Pulumi's provider, it bypasses locks in governance mode.
     async fn empty(&self, bucket: &str) -> Result<(), DeployError> {
         let s3 = &self.clients.s3;
         loop {
@@ -156,7 +156,16 @@ impl Destroyer<'_> {
                 return Ok(());
             }
             let delete = s3.delete_objects().bucket(bucket).delete(delete.build().map_err(built)?);
-            delete.send().await.map_err(aws("DeleteObjects"))?;
+            let delete = delete.bypass_governance_retention(true);
+            let deleted = delete.send().await.map_err(aws("DeleteObjects"))?;
+            if let Some(error) = deleted.errors().first() {
+                let message = format!(
+                    "{}: {}",
+                    error.key().unwrap_or_default(),
+                    error.message().or(error.code()).unwrap_or_default()
+                );
+                return Err(DeployError::Refused { operation: "DeleteObjects", message });
+            }
         }
     }
 }

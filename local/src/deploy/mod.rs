@@ -242,6 +242,7 @@ impl Deployer {
             "aws:lambda:Permission" => self.permission(&mut p),
             "aws:s3:Bucket" => self.bucket(&mut p).await,
             "aws:s3:BucketLifecycleConfiguration" => self.bucket_lifecycle(&mut p).await,
+            "aws:s3:BucketObjectLockConfiguration" => self.bucket_object_lock(&mut p).await,
             "aws:s3:BucketPolicy" => self.bucket_policy(&mut p).await,
             "aws:s3:BucketPublicAccessBlock" => self.bucket_public_access_block(&mut p).await,
             "aws:s3:BucketServerSideEncryptionConfiguration" => self.bucket_encryption(&mut p).await,

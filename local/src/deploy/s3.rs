@@ -3,9 +3,9 @@
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
     CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
-    NoncurrentVersionExpiration, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
-    VersioningConfiguration,
+    NoncurrentVersionExpiration, ObjectLockConfiguration, ObjectLockEnabled, PublicAccessBlockConfiguration,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
 };
 use serde_json::json;
 
@@ -87,6 +87,16 @@ impl Deployer {
             .send()
             .await
             .map_err(aws("PutBucketVersioning"))?;
+        Ok(outputs(json!({ "id": bucket, "bucket": bucket })))
+    }
+
+    pub(super) async fn bucket_object_lock(&self, p: &mut Properties) -> Result<Outputs, DeployError> {
+        let bucket = p.required("bucket")?;
+        let enabled = ObjectLockEnabled::from(p.required("objectLockEnabled")?.as_str());
+        let configuration = ObjectLockConfiguration::builder().object_lock_enabled(enabled).build();
+        let put = self.clients.s3.put_object_lock_configuration().bucket(&bucket);
+        let put = put.object_lock_configuration(configuration);
+        put.send().await.map_err(aws("PutObjectLockConfiguration"))?;
         Ok(outputs(json!({ "id": bucket, "bucket": bucket })))
     }
 

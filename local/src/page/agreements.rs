@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dmm::console::convert::Record;
+use dmm::console::convert;
+use dmm::grants::{self, Record};
 use dmm_console::{Action, Agreement, AgreementId, AgreementState};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,7 +15,10 @@ pub(super) fn all<'a>(
 ) -> Vec<Agreement> {
     let mut records: BTreeMap<AgreementId, Record> = records
         .into_iter()
-        .map(|record| (AgreementId { kind: record.kind.clone(), id: record.id.clone() }, record))
+        .map(|record| {
+            let grants::Agreement { kind, id } = record.agreement.clone();
+            (AgreementId { kind, id }, record)
+        })
         .collect();
     let mut agreements = Vec::new();
     for (kind, value) in simulated {
@@ -28,18 +32,20 @@ pub(super) fn all<'a>(
         agreements.push(one(name, &value, record.as_ref()));
     }
     // What Data Mesh Manager no longer has.
-    agreements.extend(records.values().map(Record::agreement));
+    agreements.extend(records.values().map(convert::agreement));
     agreements
 }
 
 fn one(name: AgreementId, value: &Value, record: Option<&Record>) -> Agreement {
-    let known = record.map(Record::agreement);
+    let known = record.map(convert::agreement);
     let status = text(value, "/info/status").unwrap_or_else(|| "requested".to_owned());
     let is_active = value.pointer("/info/active").and_then(Value::as_bool).unwrap_or(false);
     let reason = reason(value).filter(|_| is_active);
     let has_access = known.as_ref().is_some_and(|known| !known.roles.is_empty());
     let state = match (is_active, has_access) {
-        _ if record.is_some_and(|record| record.is_changing) => AgreementState::Changing,
+        _ if known.as_ref().is_some_and(|known| known.state == AgreementState::Changing) => {
+            AgreementState::Changing
+        }
         (true, true) => AgreementState::Granted,
         (false, true) => AgreementState::Changing,
         (true, false) if reason.is_some() => AgreementState::Refused,
@@ -62,7 +68,7 @@ fn one(name: AgreementId, value: &Value, record: Option<&Record>) -> Agreement {
         consumer: consumer.iter().filter_map(|pointer| text(value, pointer)).find(|id| id != "unknown"),
         state,
         reason,
-        code: record.and_then(|record| record.refusal.as_ref()).map(|(code, _)| code.clone()),
+        code: record.and_then(|record| record.refusal.as_ref()).map(|refusal| refusal.code.clone()),
         roles: known.as_ref().map(|known| known.roles.clone()).unwrap_or_default(),
         policies: known.as_ref().map(|known| known.policies.clone()).unwrap_or_default(),
         since,

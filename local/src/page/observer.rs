@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dmm::console::convert::{self, Record};
+use dmm::console::convert;
+use dmm::grants::Record;
 use dmm::{dead_letters, grants, quarantine, status};
 use dmm_console::changes::History;
 use dmm_console::{Agreement, AgreementState, Happened, Happening, Health, Level, Role, Stage, State};

@@ -15,6 +15,7 @@ mod common;
 mod contract;
 mod crash;
 mod demo_page;
+mod evidence;
 mod extend;
 mod feed;
 mod keep;

@@ -323,7 +323,12 @@ async fn spare(binary: &str, parts: usize) -> Vec<String> {
 }
 
 async fn spare_in_part(binary: &str, part: usize, parts: usize) -> Vec<String> {
-    let config = [("scanRoles", "true"), ("simulateAccess", "true")];
+    let config = [
+        ("scanRoles", "true"),
+        ("simulateAccess", "true"),
+        ("evidenceLock", "governance"),
+        ("evidenceRetentionDays", "1"),
+    ];
     let stack = stack_with(with_a_role_below_the_path(), &config).await;
     // This leaves a few hundred characters for inline policies.
     for consumer in [TAGGED, BELOW_THE_PATH] {

@@ -80,6 +80,7 @@ async fn queues_and_buckets_are_encrypted_and_accept_only_tls() {
             "aws:s3:BucketPublicAccessBlock",
             "aws:s3:BucketServerSideEncryptionConfiguration",
             "aws:s3:BucketVersioning",
+            "aws:s3:BucketObjectLockConfiguration",
             "aws:s3:BucketLifecycleConfiguration",
         ] {
             assert!(

@@ -18,8 +18,12 @@ use crate::record::{Cause, Head, Notes, Receiver};
 use crate::stack::Stack;
 
 mod chain;
+mod leftover;
+mod retention;
 
 pub use chain::{Chain, Fault, Flaw};
+pub use leftover::Leftover;
+pub use retention::{Retention, RetentionError};
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
@@ -36,8 +40,10 @@ pub enum Outcome {
     Changed,
     /// The access was written again, for example because somebody had deleted the policy.
     Restored,
-    /// The access existed when the evidence began.
+    /// The access existed when the evidence began, or when it began again after a gap.
     Existing,
+    /// The entry before it says the same, and will be deleted some day because of its age.
+    Renewed,
     /// The agreement is in force, but gives nothing.
     Refused,
     /// The agreement is not in force, and gives nothing.
@@ -53,6 +59,7 @@ impl Outcome {
             Outcome::Changed => "changed",
             Outcome::Restored => "restored",
             Outcome::Existing => "existing",
+            Outcome::Renewed => "renewed",
             Outcome::Refused => "refused",
             Outcome::Ended => "ended",
         }
@@ -80,8 +87,15 @@ pub struct Entry {
     pub sequence: u64,
     /// The SHA-256 of the object with the entry before it; `None` in the first one.
     pub previous: Option<String>,
+    /// The time of the entry before it; `None` in the first one. If that entry is missing, this says whether its time was
+    /// over or somebody deleted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_time: Option<Timestamp>,
     /// When it was written, never before the entry before it.
     pub time: Timestamp,
+    /// The time of the entry that was [renewed](Outcome::Renewed), at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
     /// What happened.
     pub outcome: Outcome,
     /// The id of the data product that provides the data.
@@ -167,7 +181,13 @@ impl Statement {
         match head {
             None if !is_written => Outcome::Existing,
             None if had_access => Outcome::Changed,
-            Some(head) if head.granted && head.statement == self.digest() => Outcome::Restored,
+            Some(head) if head.granted && head.statement == self.digest() => {
+                if is_written {
+                    Outcome::Restored
+                } else {
+                    Outcome::Existing
+                }
+            }
             Some(head) if head.granted => Outcome::Changed,
             None | Some(_) => Outcome::Granted,
         }
@@ -194,7 +214,9 @@ impl Entry {
             },
             sequence: head.map_or(1, |head| head.sequence.saturating_add(1)),
             previous: head.map(|head| head.sha256.clone()),
+            previous_time: head.map(|head| head.time),
             time: head.map_or(origin.now, |head| head.time.max(origin.now)),
+            since: None,
             outcome,
             product: origin.notes.product.clone(),
             port: origin.notes.port.clone(),
@@ -205,6 +227,26 @@ impl Entry {
             cause: origin.cause.clone(),
             request_ids: origin.request_ids.to_vec(),
         }
+    }
+
+    /// The entry that follows this one and says the same, with the same cause. `head` is the head with this entry.
+    #[must_use]
+    pub fn renewed(self, head: &Head, now: Timestamp) -> Entry {
+        Entry {
+            sequence: head.sequence.saturating_add(1),
+            previous: Some(head.sha256.clone()),
+            previous_time: Some(head.time),
+            time: head.time.max(now),
+            since: Some(self.since()),
+            outcome: Outcome::Renewed,
+            ..self
+        }
+    }
+
+    /// Since when what it states has existed, as far as this entry says: when it was written, if it is not a renewed one.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.since.unwrap_or(self.time)
     }
 
     /// Reads the object with the entry `sequence` of `agreement`; `None` if it is not one that `stack` wrote.

@@ -140,13 +140,19 @@ pub fn record_key(agreement: &AgreementRef) -> String {
     format!("{}{id}.json", record_prefix(agreement.kind))
 }
 
+/// What the keys of all entries of the evidence begin with.
+pub const EVIDENCE: &str = "evidence/";
+
+/// What the keys of the evidence about what no record knew begin with. No kind of agreement has this name.
+pub const LEFTOVERS: &str = "evidence/uninstall/";
+
 /// What the keys of the entries of an agreement's evidence begin with: `evidence/{kind}/{id}/`, with the id as in the
 /// [key of its record](record_key).
 #[must_use]
 pub fn evidence_prefix(agreement: &AgreementRef) -> String {
     let record = record_key(agreement);
     let name = record.strip_prefix("grants/").and_then(|name| name.strip_suffix(".json"));
-    format!("evidence/{}/", name.unwrap_or(&record))
+    format!("{EVIDENCE}{}/", name.unwrap_or(&record))
 }
 
 /// The beginning of the keys of a generation's records.

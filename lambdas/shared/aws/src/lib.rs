@@ -31,5 +31,5 @@ pub use config::{Aws, AwsSettings};
 pub use http::AwsSetupError;
 pub use iam::IamRoles;
 pub use resources::AwsResources;
-pub use s3::S3Store;
+pub use s3::{LockMode, ObjectLock, S3Store};
 pub use secrets_manager::{API_KEY_PLACEHOLDER, SecretApiKey};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dmm_access::evidence::Retention;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::stack::Stack;
@@ -41,6 +42,7 @@ pub struct AgreementHandler {
     read_back: Arc<dyn ReadBack>,
     simulation: Option<Arc<dyn Simulation>>,
     records: Arc<dyn ObjectStore>,
+    retention: Retention,
     guardrails: Guardrails,
     stack: Stack,
     mode: Mode,
@@ -57,7 +59,7 @@ impl AgreementHandler {
     pub fn from_config(config: AgreementConfig) -> Result<AgreementHandler, WiringError> {
         let (mode, brake, organization) = (config.mode, config.brake, Pin::new(config.organization.clone()));
         let simulates = config.simulate_access;
-        let AgreementAdapters { api, iam, resources, records, guardrails, stack } =
+        let AgreementAdapters { api, iam, resources, records, retention, guardrails, stack } =
             AgreementAdapters::new(config)?;
         let places = Arc::new(adapters(iam.clone(), &records, &guardrails, &stack, false));
         let simulation = simulates.then(|| Arc::new(iam.clone()) as Arc<dyn Simulation>);
@@ -69,6 +71,7 @@ impl AgreementHandler {
             places,
             simulation,
             records: Arc::new(records),
+            retention,
             guardrails,
             stack,
             mode,
@@ -202,14 +205,11 @@ impl AgreementHandler {
                 roles: self.roles.as_ref(),
                 resources: self.resources.as_ref(),
                 places: &recorded,
-                proof: Proof {
-                    read_back: self.read_back.as_ref(),
-                    simulation: self.simulation.as_deref(),
-                    backoff: CONSISTENCY_BACKOFF,
-                },
+                proof: self.proof(),
                 records: self.records.as_ref(),
                 guardrails: &guardrails,
                 stack: &self.stack,
+                retention: self.retention,
                 gate: gate.as_ref(),
                 clock: Timestamp::now,
                 conflict_backoff: CONFLICT_BACKOFF,
@@ -249,6 +249,12 @@ impl AgreementHandler {
             "brought in line"
         );
         Ok(Answer::of(&agreement, &convergence, changes, self.mode))
+    }
+
+    /// How it is found out whether access is in effect.
+    fn proof(&self) -> Proof<'_> {
+        let (read_back, simulation) = (self.read_back.as_ref(), self.simulation.as_deref());
+        Proof { read_back, simulation, backoff: CONSISTENCY_BACKOFF }
     }
 
     /// The limits, with what operators have taken back now.

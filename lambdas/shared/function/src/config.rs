@@ -21,10 +21,12 @@ use variables::{
 
 pub use agreement::{AgreementConfig, ReconcileConfig};
 pub use connector::{ConnectorId, ConnectorIdError};
+pub use evidence::EvidenceConfig;
 pub(crate) use variables::{LOG_LEVEL, SSL_CERT_FILE};
 
 mod agreement;
 mod connector;
+mod evidence;
 mod variables;
 
 /// The configuration is incomplete or invalid. The message names the variable and says what to set.

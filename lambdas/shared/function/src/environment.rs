@@ -175,7 +175,7 @@ fn as_flag(variable: &Variable, value: &str) -> Result<bool, VariableError> {
 }
 
 impl Variable {
-    fn invalid(&self, problem: String) -> VariableError {
+    pub(crate) fn invalid(&self, problem: String) -> VariableError {
         VariableError::Invalid { name: self.name, problem, meaning: self.meaning }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use dmm_access::evidence::Retention;
 use dmm_access::guardrails::Guardrails;
+use dmm_access::name::EVIDENCE;
 use dmm_access::stack::Stack;
 use dmm_api::RetryPolicy;
-use dmm_aws::{Aws, AwsResources, AwsSetupError, IamRoles, S3Store, SecretApiKey};
+use dmm_aws::{Aws, AwsResources, AwsSetupError, IamRoles, ObjectLock, S3Store, SecretApiKey};
 use dmm_budget::agreement::CONFLICT_BACKOFF;
 use dmm_budget::api::CONNECT_TIMEOUT;
 use dmm_converge::adapters::Adapters;
@@ -14,7 +16,7 @@ use dmm_http::{CertificateFile, TlsError, client_builder};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::config::{AgreementConfig, ApiConfig};
+use crate::config::{AgreementConfig, ApiConfig, EvidenceConfig};
 
 /// A client cannot be built from a valid configuration.
 #[derive(Debug, Error)]
@@ -60,6 +62,8 @@ pub struct AgreementAdapters {
     pub resources: AwsResources,
     /// The state bucket with the grant records.
     pub records: S3Store,
+    /// How long entries of the evidence are kept.
+    pub retention: Retention,
     /// Who may get access, and to what.
     pub guardrails: Guardrails,
     /// The stack that this is.
@@ -76,12 +80,15 @@ impl AgreementAdapters {
         let aws = Aws::new(config.aws)?;
         let resources = AwsResources::new(&aws, config.managed_policies.account());
         let stack = config.managed_policies.stack().clone();
+        let EvidenceConfig { retention, lock } = config.evidence;
+        let lock = lock.map(|mode| ObjectLock { prefix: EVIDENCE, mode, days: retention.days() });
         Ok(AgreementAdapters {
             stack,
             api: api_client(config.api, &aws)?.with_older_generations(config.legacy_generations),
             iam: IamRoles::new(&aws, config.managed_policies, config.opt_in),
             resources,
-            records: S3Store::new(&aws, config.state_bucket),
+            records: S3Store::new(&aws, config.state_bucket).with_lock(lock),
+            retention,
             guardrails: config.guardrails,
         })
     }

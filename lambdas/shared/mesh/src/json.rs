@@ -1,4 +1,4 @@
-//! Reads members of JSON objects.
+//! Reads members of JSON objects, and decides which ones are written.
 
 use serde_json::{Map, Value};
 
@@ -26,4 +26,10 @@ pub fn id(object: &Value, name: &str) -> Option<String> {
 pub fn texts(object: &Value, name: &str) -> Vec<String> {
     let entries = object.get(name).and_then(Value::as_array).into_iter().flatten();
     entries.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whether a count is zero, for counts that are written only if there is something to count.
+#[must_use]
+pub fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

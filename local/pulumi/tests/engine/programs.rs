@@ -148,7 +148,13 @@ impl<'a> Both<'a> {
         for (index, (key, declaration)) in keys(&self.stack.folder).into_iter().enumerate() {
             if index % shares == share && self.secrets.iter().all(|(secret, _)| *secret != key) {
                 let value = another_value(&key, &declaration);
-                self.up(&format!("{key} = {value}"), &with(config, &key, value)).await;
+                let what = format!("{key} = {value}");
+                let mut config = with(config, &key, value);
+                if key == "evidenceLock" {
+                    // A lock needs a retention that was chosen.
+                    config.insert("evidenceRetentionDays".to_owned(), json!(365));
+                }
+                self.up(&what, &config).await;
             }
         }
     }
@@ -194,6 +200,7 @@ fn another_value(key: &str, declaration: &Value) -> Value {
         "queueName" => json!("other.fifo"),
         "schedule" | "reconcileSchedule" => json!("rate(7 minutes)"),
         "tracesSampleRate" => json!("0.25"),
+        "evidenceLock" => json!("governance"),
         "mode" => json!("observe"),
         "resourceOwnership" | "roleOwnership" => json!("report"),
         "resourceOwners" if declaration["type"] == "string" => {

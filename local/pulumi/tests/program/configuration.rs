@@ -71,6 +71,10 @@ fn a_value_out_of_range_is_rejected_before_anything_is_created_with_the_key_the_
         ("logRetentionDays", "31", "pulumi config set logRetentionDays 30"),
         ("archiveRetentionDays", "0", "pulumi config set archiveRetentionDays 30"),
         ("archiveRetentionDays", "-1", "pulumi config set archiveRetentionDays 30"),
+        ("evidenceRetentionDays", "0", "pulumi config set evidenceRetentionDays 365"),
+        ("evidenceRetentionDays", "-1", "pulumi config set evidenceRetentionDays 365"),
+        ("evidenceRetentionDays", "100000", "pulumi config set evidenceRetentionDays 365"),
+        ("evidenceLock", "worm", "pulumi config set evidenceLock none"),
         ("tracesSampleRate", "1.5", "pulumi config set tracesSampleRate 0.5"),
         ("tracesSampleRate", "10.5", "pulumi config set tracesSampleRate 0.5"),
         ("tracesSampleRate", "half", "pulumi config set tracesSampleRate 0.5"),
@@ -86,6 +90,13 @@ fn a_value_out_of_range_is_rejected_before_anything_is_created_with_the_key_the_
         }
         assert_eq!(error.matches(key).count(), 2, "one sentence, and the command: {error}");
     }
+    for lock in ["governance", "compliance"] {
+        for days in ["36500", "10000"] {
+            let error = rejection(&[("evidenceLock", lock), ("evidenceRetentionDays", days)]);
+            assert!(error.contains(&format!("evidenceRetentionDays is {days}")), "{error}");
+            assert!(error.contains("at most 9999 with a lock"), "{error}");
+        }
+    }
     let error = rejection(&[("architecture", "arm"), ("mode", "off")]);
     assert!(error.contains("architecture is arm") && error.contains("mode is off"), "{error}");
 }
@@ -99,6 +110,8 @@ fn values_in_range_are_accepted() {
         ("revocationLimitPercent", "100"),
         ("logRetentionDays", "3653"),
         ("archiveRetentionDays", "1"),
+        ("evidenceRetentionDays", "1"),
+        ("evidenceRetentionDays", "99999"),
         ("tracesSampleRate", "0"),
         ("tracesSampleRate", "0.25"),
         ("tracesSampleRate", "1.0"),
@@ -245,6 +258,42 @@ fn the_functions_may_simulate_policies_only_if_the_operator_permits_it() {
         for statement in statements {
             assert_eq!(statement["Effect"], effect, "{config:?}");
             assert_eq!(statement["Resource"], "arn:aws:iam::123456789012:role/*");
+        }
+    }
+}
+
+#[test]
+fn the_evidence_is_kept_for_its_days_and_locked_only_on_request() {
+    for (config, lock, days, effect) in [
+        (&[][..], "none", 36_500, "Deny"),
+        (&[("evidenceRetentionDays", "400")][..], "none", 400, "Deny"),
+        (&[("evidenceLock", "governance"), ("evidenceRetentionDays", "9999")], "governance", 9_999, "Allow"),
+        (&[("evidenceLock", "compliance"), ("evidenceRetentionDays", "1")], "compliance", 1, "Allow"),
+    ] {
+        let (resources, _) = deploy(config);
+        let rules = named(&resources, "stateLifecycle").properties_json()["rules"].clone();
+        let of_evidence = |rule: &&Value| rule["filter"]["prefix"] == "evidence/";
+        let rule = rules.as_array().unwrap().iter().find(of_evidence).expect("a rule");
+        assert_eq!((&rule["status"], &rule["expiration"]), (&json!("Enabled"), &json!({ "days": days })));
+        // A retention by default would lock the cursor and the records.
+        let enabled = named(&resources, "stateObjectLock").properties_json();
+        assert_eq!(enabled["rule"], Value::Null);
+        for function in ["iamGrant", "iamRevoke", "iamReconcile"] {
+            let function = named(&resources, function);
+            let variables = function.properties_json()["environment"]["variables"].clone();
+            assert_eq!(variables["EVIDENCE_LOCK"], lock);
+            assert_eq!(variables["EVIDENCE_RETENTION_DAYS"], days.to_string());
+            assert!(function.dependencies().contains(&"stateObjectLock".to_owned()), "{}", function.name());
+        }
+        let statements: Vec<Value> = of_type(&resources, "aws:iam:RolePolicy")
+            .filter_map(|policy| super::document(policy, "policy")["Statement"].as_array().cloned())
+            .flatten()
+            .filter(|statement| statement["Action"] == "s3:PutObjectRetention")
+            .collect();
+        assert_eq!(statements.len(), 3, "iam-grant, iam-revoke and iam-reconcile");
+        for statement in statements {
+            assert_eq!(statement["Effect"], effect, "{config:?}");
+            assert!(statement["Resource"].as_str().unwrap().ends_with("/evidence/*"), "{statement}");
         }
     }
 }

@@ -222,6 +222,8 @@ fn config_reaches_what_it_is_about() {
         ("revocationLimitPercent", "3"),
         ("legacyGenerations", "false"),
         ("simulateAccess", "true"),
+        ("evidenceLock", "compliance"),
+        ("evidenceRetentionDays", "400"),
         ("baseUrl", "https://dmm.example.com"),
     ];
     let (resources, _) = deploy(&config);
@@ -253,6 +255,8 @@ fn config_reaches_what_it_is_about() {
             ("REVOCATION_LIMIT_PERCENT", "3"),
             ("LEGACY_GENERATIONS", "false"),
             ("SIMULATE_ACCESS", "true"),
+            ("EVIDENCE_LOCK", "compliance"),
+            ("EVIDENCE_RETENTION_DAYS", "400"),
         ] {
             assert_eq!(variables[variable], value, "{function}: {variable}");
         }

@@ -7,6 +7,7 @@ use dmm_access::name::evidence_prefix;
 use dmm_access::record::Record;
 use dmm_access::stack::Stack as StackName;
 use dmm_local::Stack;
+use jiff::Timestamp;
 
 /// Fails unless the evidence of each agreement is complete, unaltered and confirmed by its record, and its last entry states
 /// what the record states.
@@ -23,7 +24,7 @@ pub(crate) async fn assert_evident(stack: &Stack) {
             .map(|(key, body)| (key.clone(), body.clone()))
             .collect();
         let chain = Chain::new(agreement, &name, &own);
-        assert_eq!(chain.faults(Some(&record)), [], "{key}");
+        assert_eq!(chain.faults(Some(&record), Timestamp::MIN), [], "{key}");
         assert_eq!(chain.unconfirmed(Some(&record)).count(), 0, "{key}");
         let stated = chain.entries().next_back().map(|entry| entry.statement().granted).unwrap_or_default();
         assert_eq!(stated, record.state.granted, "{key}");

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::{Entry, key};
 use crate::name::{evidence_prefix, record_key};
-use crate::record::{Phase, Record};
+use crate::record::{Head, Phase, Record};
 use crate::stack::Stack;
 
 /// The chain of an agreement, as it was read.
@@ -43,7 +43,7 @@ pub enum Flaw {
     /// The entry after it, or the grant record, has another digest for it.
     #[error("was altered after it was written")]
     Altered,
-    /// It contains a wrong digest of the entry before it, which is unchanged, or an earlier time.
+    /// It contains a wrong digest or a wrong time of the entry before it, which is unchanged, or an earlier time.
     #[error("does not follow the entry before it")]
     OutOfOrder,
     /// The record does not state what the evidence states.
@@ -101,7 +101,7 @@ impl Chain {
     /// Since when what an entry states has existed without interruption: the time of the first entry that states the same.
     #[must_use]
     pub fn since(&self, entry: &Entry) -> Timestamp {
-        self.beginning(entry).time
+        self.beginning(entry).since()
     }
 
     /// The first entry that states the same as this one, without another statement between them.
@@ -121,17 +121,28 @@ impl Chain {
 
     /// Everything that is wrong. `record` is the grant record of the agreement; `None` if it does not exist.
     ///
+    /// Entries that were written before `kept_since` may be missing, except the one that states what exists now, which is
+    /// renewed in time. When a missing entry was written is known from what follows it, which somebody who deletes an entry
+    /// cannot alter.
+    ///
     /// Somebody who replaces all entries and the record cannot be found out in this way; earlier versions of the objects in
     /// the bucket show that.
     #[must_use]
-    pub fn faults(&self, record: Option<&Record>) -> Vec<Fault> {
+    pub fn faults(&self, record: Option<&Record>, kept_since: Timestamp) -> Vec<Fault> {
         let mut faults: Vec<Fault> =
             self.strays.iter().map(|key| Fault { key: key.clone(), flaw: Flaw::Foreign }).collect();
         let head = record.and_then(|record| record.notes.evidence.as_ref());
         let last = self.objects.keys().last().copied().max(head.map(|head| head.sequence)).unwrap_or(0);
         let mut add = |sequence, flaw| faults.push(Fault { key: key(&self.agreement, sequence), flaw });
-        for sequence in 1..=last {
+        let mut next = Some(1);
+        while let Some(sequence) = next.filter(|sequence| *sequence <= last) {
+            next = sequence.checked_add(1);
             let Some((digest, entry)) = self.objects.get(&sequence) else {
+                let (end, written) = self.gap(sequence, head);
+                if written.is_some_and(|written| written < kept_since) {
+                    next = Some(end);
+                    continue;
+                }
                 // A number that nobody could have reached is named only once.
                 add(sequence, Flaw::Missing);
                 if sequence > 1 && !self.objects.contains_key(&(sequence - 1)) && last > MANY {
@@ -143,18 +154,22 @@ impl Chain {
                 add(sequence, Flaw::Foreign);
                 continue;
             };
-            let next = self.objects.get(&(sequence + 1)).and_then(|(_, next)| next.as_ref());
+            let after = next.and_then(|next| self.objects.get(&next)).and_then(|(_, after)| after.as_ref());
             let confirmed = head.filter(|head| head.sequence == sequence);
             let digests = confirmed
                 .map(|head| &head.sha256)
                 .into_iter()
-                .chain(next.and_then(|next| next.previous.as_ref()));
+                .chain(after.and_then(|after| after.previous.as_ref()));
             if digests.into_iter().any(|expected| expected != digest) {
                 add(sequence, Flaw::Altered);
             }
             let before = sequence.checked_sub(1).and_then(|before| self.objects.get(&before));
             let is_in_order = match before {
-                Some((_, Some(before))) => entry.time >= before.time && entry.previous.is_some(),
+                Some((_, Some(before))) => {
+                    entry.time >= before.time
+                        && entry.previous.is_some()
+                        && entry.previous_time.is_none_or(|time| time == before.time)
+                }
                 Some((digest, None)) => entry.previous.as_ref() == Some(digest),
                 None => entry.previous.is_none() == (sequence == 1),
             };
@@ -164,6 +179,16 @@ impl Chain {
         }
         faults.extend(self.record_fault(record));
         faults
+    }
+
+    /// Where the gap that begins with this number ends, and when the last entry in it was written, as what follows it says;
+    /// `None` if nothing says so, or if that entry has to exist.
+    fn gap(&self, from: u64, head: Option<&Head>) -> (u64, Option<Timestamp>) {
+        if let Some((end, (_, after))) = self.objects.range(from..).next() {
+            return (*end, after.as_ref().and_then(|after| after.previous_time));
+        }
+        let head = head.filter(|head| !head.granted);
+        (head.map_or(u64::MAX, |head| head.sequence.saturating_add(1)), head.map(|head| head.time))
     }
 
     fn record_fault(&self, record: Option<&Record>) -> Option<Fault> {

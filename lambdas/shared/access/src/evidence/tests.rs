@@ -58,7 +58,12 @@ impl Written {
 
     /// The keys of the objects that are wrong.
     fn wrong(&self) -> Vec<String> {
-        self.chain().faults(Some(&self.record)).into_iter().map(|fault| fault.key).collect()
+        self.wrong_if_kept_since(Timestamp::MIN)
+    }
+
+    /// The same if earlier entries may have been deleted.
+    fn wrong_if_kept_since(&self, kept_since: Timestamp) -> Vec<String> {
+        self.chain().faults(Some(&self.record), kept_since).into_iter().map(|fault| fault.key).collect()
     }
 
     fn body(&mut self, sequence: u64) -> &mut Vec<u8> {
@@ -132,7 +137,7 @@ fn a_chain_as_it_was_written_has_no_faults() {
 #[test]
 fn a_record_that_is_missing_or_says_something_else_is_found() {
     let mut written = Written::new(&HISTORY);
-    let missing = written.chain().faults(None);
+    let missing = written.chain().faults(None, Timestamp::MIN);
     assert_eq!(
         missing.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["grants/access/a1.json is missing"]
@@ -159,6 +164,63 @@ fn a_gap_that_is_too_long_to_list_is_named_by_its_beginning() {
     written.objects.insert(key(&access("a1"), u64::MAX), b"{}".to_vec());
     let wrong = written.wrong();
     assert_eq!(wrong, [key(&access("a1"), 6), key(&access("a1"), 7)]);
+}
+
+#[test]
+fn entries_whose_time_is_over_may_be_missing_and_no_others() {
+    let mut written = Written::new(&HISTORY);
+    let names: Vec<String> = (1..=5).map(|sequence| key(&access("a1"), sequence)).collect();
+    // The entries were written in the minutes 0 to 4.
+    for sequence in 1..=3 {
+        written.objects.remove(&key(&access("a1"), sequence));
+    }
+    assert_eq!(written.wrong(), names[..3]);
+    assert_eq!(written.wrong_if_kept_since(at(3)), Vec::<String>::new());
+    assert_eq!(written.wrong_if_kept_since(at(2)), names[..3], "the third was deleted before its time");
+    // Nobody knows what was deleted with an entry that somebody has deleted.
+    written.objects.remove(&key(&access("a1"), 4));
+    assert_eq!(written.wrong_if_kept_since(at(3)), names[..4]);
+    // What states the access that exists is renewed in time.
+    written.objects.clear();
+    assert_eq!(written.wrong_if_kept_since(at(99)), names);
+    let mut ended = Written::new(&HISTORY[..3]);
+    ended.objects.clear();
+    assert_eq!(ended.wrong_if_kept_since(at(3)), Vec::<String>::new());
+    assert_eq!(ended.wrong_if_kept_since(at(2)), names[..3]);
+}
+
+#[test]
+fn an_earlier_time_in_the_next_entry_does_not_hide_that_an_entry_was_deleted() {
+    let mut written = Written::new(&HISTORY);
+    written.objects.remove(&key(&access("a1"), 3));
+    let body = written.body(4);
+    let text = String::from_utf8(body.clone()).unwrap();
+    let forged = text.replace(
+        "\"previous_time\": \"1970-01-01T00:02:00Z\"",
+        "\"previous_time\": \"1969-01-01T00:00:00Z\"",
+    );
+    assert_ne!(text, forged);
+    *body = forged.into_bytes();
+    assert_eq!(written.wrong_if_kept_since(at(0)), [key(&access("a1"), 4)], "the fifth entry gives it away");
+}
+
+#[test]
+fn a_renewed_entry_says_the_same_since_the_same_time_for_the_same_reason() {
+    let written = Written::new(&HISTORY[..2]);
+    let chain = written.chain();
+    let last = chain.entries().next_back().unwrap();
+    let head = written.record.notes.evidence.clone().unwrap();
+    let renewed = last.clone().renewed(&head, at(60));
+    assert_eq!((renewed.sequence, renewed.outcome, renewed.time), (3, Outcome::Renewed, at(60)));
+    assert_eq!((renewed.since(), renewed.previous_time), (at(1), Some(at(1))));
+    assert_eq!((renewed.statement(), &renewed.cause), (last.statement(), &last.cause));
+    let body = renewed.to_json().unwrap();
+    let again = renewed.clone().renewed(&renewed.head(&body), at(120));
+    assert_eq!((again.since(), again.previous_time), (at(1), Some(at(60))));
+    // Alone in its chain, because the others were deleted.
+    let objects = [(key(&access("a1"), 3), body)].into();
+    let chain = Chain::new(access("a1"), &stack(), &objects);
+    assert_eq!(chain.since(chain.at(at(61)).unwrap()), at(1));
 }
 
 proptest! {

@@ -242,3 +242,42 @@ async fn an_answer_without_an_etag_is_rejected() {
     ];
     assert!(errors.iter().all(|error| matches!(error, StateError::Rejected { .. })), "{errors:?}");
 }
+
+#[tokio::test]
+async fn an_object_below_the_prefix_is_locked_for_the_days_and_has_a_checksum() {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(FakeS3::default()).mount(&server).await;
+    for (mode, sent) in [(LockMode::Governance, "GOVERNANCE"), (LockMode::Compliance, "COMPLIANCE")] {
+        let lock = ObjectLock { prefix: "evidence/", mode, days: 400 };
+        let store = store(&server).with_lock(Some(lock));
+        let before = Timestamp::now();
+        for folder in ["evidence", "grants"] {
+            let key = format!("{folder}/{sent}.json");
+            store.put(&key, b"{}".to_vec(), &Precondition::Absent).await.unwrap();
+        }
+        let requests = server.received_requests().await.unwrap();
+        let header = |folder: &str, name: &str| {
+            let path = format!("/state/{folder}/{sent}.json");
+            let request = requests.iter().find(|request| request.url.path() == path).unwrap();
+            request.headers.get(name).map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(header("evidence", "x-amz-object-lock-mode").as_deref(), Some(sent));
+        let until = header("evidence", "x-amz-object-lock-retain-until-date").unwrap();
+        let until: Timestamp = until.parse().unwrap();
+        let days = until.duration_since(before).as_secs() / (24 * 60 * 60);
+        assert!((399..=400).contains(&days), "{until}");
+        // The SHA-256 of {}.
+        let checksum = header("evidence", "x-amz-checksum-sha256");
+        assert_eq!(checksum.as_deref(), Some("RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o="));
+        assert_eq!(header("grants", "x-amz-object-lock-mode"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_is_denied_names_its_permission() {
+    let server = always(s3_error(403, "AccessDenied")).await;
+    let lock = ObjectLock { prefix: "evidence/", mode: LockMode::Compliance, days: 1 };
+    let store = store(&server).with_lock(Some(lock));
+    let error = store.put("evidence/1.json", b"x".to_vec(), &Precondition::Absent).await.unwrap_err();
+    assert!(error.to_string().contains("s3:PutObjectRetention"), "{error}");
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dmm_access::evidence::Retention;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::record::Cause;
 use dmm_access::refusal::Refusal;
@@ -43,6 +44,8 @@ pub struct Converger<'a> {
     pub guardrails: &'a Guardrails,
     /// The stack that this is, for records.
     pub stack: &'a Stack,
+    /// How long entries of the evidence are kept.
+    pub retention: Retention,
     /// Decides whether access may be taken away now.
     pub gate: &'a dyn Gate,
     /// The current time, for records.

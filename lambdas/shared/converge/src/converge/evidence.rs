@@ -6,6 +6,7 @@ use dmm_access::transition::Finish;
 use dmm_access::{refusal::Refusal, target::Desired};
 use dmm_state::{Precondition, StateError};
 
+use super::converger::Converger;
 use super::run::Run;
 use crate::error::Error;
 use crate::rejected;
@@ -14,6 +15,16 @@ use crate::rejected;
 enum Appended {
     UpTo(Head),
     Overtaken,
+}
+
+/// Why an entry is appended.
+enum Why {
+    /// The run has written to IAM.
+    Written,
+    /// What it states is new.
+    New,
+    /// This entry, which is at the head, will be deleted some day because of its age.
+    Renewed(Box<Entry>),
 }
 
 impl Run<'_> {
@@ -26,11 +37,12 @@ impl Run<'_> {
         let refusal = self.state.refusal();
         let notes = self.current_notes(refusal.as_ref());
         let statement = statement(settled, refusal.as_ref());
-        self.append(&statement, notes, true).await
+        self.append(&statement, notes, Why::Written).await
     }
 
     /// After a run: writes into the record what is known beside its state, for example that the agreement is refused, and
-    /// appends to the evidence if that is new. Returns false if another run has written the record.
+    /// appends to the evidence if that is new, or if the entry that states the access will be deleted because of its age.
+    /// Returns false if another run has written the record.
     pub(super) async fn keep_notes(&mut self, finish: &Finish) -> Result<bool, Error> {
         if finish.postponed.is_some() {
             return Ok(true);
@@ -55,10 +67,16 @@ impl Run<'_> {
             Some(head) => head.statement == statement.digest(),
             None => statement.granted.is_empty() && statement.refusal.is_none(),
         };
-        if is_stated && notes == self.notes {
+        let renewed = if is_stated { self.renewed(notes.evidence.as_ref()).await? } else { None };
+        let is_current = is_stated && renewed.is_none();
+        if is_current && notes == self.notes {
             return Ok(true);
         }
-        let notes = if is_stated { Some(notes) } else { self.append(&statement, notes, false).await? };
+        let notes = if is_current {
+            Some(notes)
+        } else {
+            self.append(&statement, notes, renewed.unwrap_or(Why::New)).await?
+        };
         match notes {
             Some(notes) => self.put_record(state, notes).await,
             None => Ok(false),
@@ -75,11 +93,24 @@ impl Run<'_> {
         notes.refused(refusal.map(Refusal::code), (self.converger.clock)())
     }
 
+    /// Whether the entry at the head states access and has to be written again, because it would be deleted some day.
+    async fn renewed(&self, head: Option<&Head>) -> Result<Option<Why>, Error> {
+        let Converger { records, clock, stack, retention, .. } = self.converger;
+        let is_due = |head: &&Head| head.granted && retention.is_renewal_due(head.time, clock());
+        let Some(head) = head.filter(is_due) else { return Ok(None) };
+        let found = records.get(&evidence::key(self.asked, head.sequence)).await?;
+        let entry = found.and_then(|object| {
+            let entry = Entry::read(self.asked, stack, head.sequence, &object.body)?;
+            (entry.head(&object.body) == *head).then_some(entry)
+        });
+        Ok(Some(entry.map_or(Why::New, |entry| Why::Renewed(Box::new(entry)))))
+    }
+
     async fn append(
         &self,
         statement: &Statement,
         mut notes: Notes,
-        is_written: bool,
+        why: Why,
     ) -> Result<Option<Notes>, Error> {
         let had_access = self.access_since;
         let now = (self.converger.clock)();
@@ -87,6 +118,11 @@ impl Run<'_> {
             notes.first_granted_at.get_or_insert(had_access.unwrap_or(now));
         }
         let mut head = notes.evidence.take();
+        let is_written = matches!(why, Why::Written);
+        let mut renewed = match why {
+            Why::Renewed(entry) => Some(entry),
+            Why::Written | Why::New => None,
+        };
         loop {
             let origin = Origin {
                 stack: self.converger.stack,
@@ -97,8 +133,12 @@ impl Run<'_> {
                 request_ids: &self.request_ids,
                 now,
             };
-            let outcome = statement.outcome(head.as_ref(), had_access.is_some(), is_written);
-            let entry = Entry::after(head.as_ref(), outcome, statement, &origin);
+            let entry = if let (Some(entry), Some(head)) = (renewed.take(), &head) {
+                entry.renewed(head, now)
+            } else {
+                let outcome = statement.outcome(head.as_ref(), had_access.is_some(), is_written);
+                Entry::after(head.as_ref(), outcome, statement, &origin)
+            };
             match self.put_entry(&entry, head.as_ref()).await? {
                 Appended::Overtaken => return Ok(None),
                 Appended::UpTo(new) => {

@@ -11,6 +11,7 @@ mod evidence;
 mod orders;
 mod planted;
 mod proof;
+mod renewal;
 mod world;
 use world::{World, document};
 

@@ -35,7 +35,7 @@ pub struct Report {
     /// How many agreements in force get nothing. The reasons were reported to Data Mesh Manager.
     pub refused: usize,
     /// How many revocations wait: the agreement was not found, which a later run has to confirm.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "dmm_mesh::json::is_zero")]
     pub postponed: usize,
     /// Accesses that go to another role or to another resource than when they were approved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -262,9 +262,4 @@ impl PolicyDifference {
 fn differences(agreement: &AgreementRef, changes: Vec<(Change, Place)>) -> impl Iterator<Item = Difference> {
     let agreement = agreement.to_string();
     changes.into_iter().map(move |(change, place)| Difference { agreement: agreement.clone(), change, place })
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }

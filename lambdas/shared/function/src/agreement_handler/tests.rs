@@ -11,6 +11,7 @@ use crate::wiring::http_client;
 use dmm_access::arn::Arn;
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, Place};
+use dmm_access::evidence::Retention;
 use dmm_access::guardrails::GuardrailSettings;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::provisioning::Mechanism;
@@ -93,6 +94,7 @@ fn handler() -> AgreementHandler {
         read_back: Arc::new(Silent),
         simulation: None,
         records: Arc::new(Silent),
+        retention: Retention::default(),
         guardrails,
         stack: "dmm-test".parse().unwrap(),
         mode: Mode::Enforce,

@@ -12,7 +12,7 @@ use super::variables::{
     REVOCATION_LIMIT, REVOCATION_LIMIT_PERCENT, ROLE_OWNERSHIP, SCAN_ROLES, SERVED_ACCOUNTS, SIMULATE_ACCESS,
     STATE_BUCKET,
 };
-use super::{ApiConfig, ConfigError, aws};
+use super::{ApiConfig, ConfigError, EvidenceConfig, aws};
 use crate::environment::Environment;
 
 /// The configuration of `iam-grant` and `iam-revoke`.
@@ -24,6 +24,8 @@ pub struct AgreementConfig {
     pub api: ApiConfig,
     /// `STATE_BUCKET`: holds the grant records.
     pub state_bucket: String,
+    /// `EVIDENCE_RETENTION_DAYS` and `EVIDENCE_LOCK`: how the entries of the evidence are kept.
+    pub evidence: EvidenceConfig,
     /// `ALLOWED_ROLES`, `RESOURCE_OWNERSHIP`, `OWN_RESOURCES` and so on: who may get access, and to what.
     pub guardrails: Guardrails,
     /// `MANAGED_POLICY_ARN_PREFIX`: where this stack's managed policies are. It contains the account of the stack.
@@ -84,6 +86,7 @@ impl AgreementConfig {
             aws,
             api: ApiConfig::read(environment)?,
             state_bucket,
+            evidence: EvidenceConfig::read(environment)?,
             guardrails,
             managed_policies,
             opt_in: environment.required(&OPT_IN_PATH)?.parse::<OptIn>()?,

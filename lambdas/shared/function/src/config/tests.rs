@@ -1,13 +1,14 @@
 use dmm_access::arn::Partition;
 use dmm_access::guardrails::{GuardrailSettings, Guardrails};
 use dmm_access::ownership::Ownership;
+use dmm_aws::LockMode;
 use dmm_converge::{Brake, Mode};
 
 use super::*;
 use crate::environment::tests::with;
 
 /// What Lambda and `pulumi/Pulumi.yaml` set for all functions together.
-const COMPLETE: [(&str, &str); 28] = [
+const COMPLETE: [(&str, &str); 30] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
     ("AWS_REGION", "eu-central-1"),
@@ -21,6 +22,8 @@ const COMPLETE: [(&str, &str); 28] = [
     ("DMM_BASE_URL", "https://api.example.com/"),
     ("EVENTS_QUEUE_URL", "https://sqs.example.com/1/dmm_events.fifo"),
     ("EVENT_BUS_NAME", "dmm"),
+    ("EVIDENCE_LOCK", "none"),
+    ("EVIDENCE_RETENTION_DAYS", "400"),
     ("LEGACY_GENERATIONS", "false"),
     ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:iam::123456789012:policy/dmm-test/"),
     ("MODE", "observe"),
@@ -87,6 +90,10 @@ fn an_invalid_value_is_named_with_its_variable() {
         ("ALLOWED_RESOURCE_ACCOUNTS", "12345"),
         ("ALLOWED_ROLES", "consumer /x"),
         ("DMM_BASE_URL", "http://api.example.com"),
+        ("EVIDENCE_LOCK", "worm"),
+        ("EVIDENCE_RETENTION_DAYS", "0"),
+        ("EVIDENCE_RETENTION_DAYS", "a year"),
+        ("EVIDENCE_RETENTION_DAYS", "100000"),
         ("LEGACY_GENERATIONS", "no"),
         ("MANAGED_POLICY_ARN_PREFIX", "arn:aws:s3:::bucket"),
         ("MODE", "dry-run"),
@@ -124,6 +131,8 @@ fn every_variable_reaches_its_field() {
     let ReconcileConfig { agreement, scan_roles } = config;
     assert!(scan_roles);
     assert_eq!(agreement.state_bucket, "state");
+    assert_eq!(agreement.evidence.retention.days(), 400);
+    assert_eq!(agreement.evidence.lock, None);
     assert_eq!(agreement.api.base_url.as_str(), "https://api.example.com");
     assert_eq!(agreement.api.api_key_secret_id, "dmm/api-key");
     assert_eq!(agreement.aws.region, "eu-central-1");
@@ -178,6 +187,7 @@ fn every_variable_reaches_its_field() {
 fn what_is_not_set_has_its_documented_default() {
     let config = |name| read(name, None, AgreementConfig::read).unwrap();
     assert_eq!(config("MODE").mode, Mode::Enforce);
+    assert_eq!(config("EVIDENCE_RETENTION_DAYS").evidence.retention.days(), 36_500);
     assert!(config("LEGACY_GENERATIONS").legacy_generations);
     assert!(!config("SIMULATE_ACCESS").simulate_access);
     assert_eq!(config("ORGANIZATION").organization, None);
@@ -198,4 +208,25 @@ fn an_error_says_what_to_set() {
         "the environment variable DMM_API_KEY_SECRET_ID is not set: set it to the name or ARN of the secret that holds \
          Data Mesh Manager's API key"
     );
+}
+
+#[test]
+fn a_lock_needs_a_retention_that_was_chosen() {
+    let locked = |lock: &str, days: Option<&str>| {
+        let others = COMPLETE.into_iter().filter(|(name, _)| !name.starts_with("EVIDENCE_"));
+        let days = days.map(|days| ("EVIDENCE_RETENTION_DAYS", days));
+        let variables: Vec<_> = others.chain([("EVIDENCE_LOCK", lock)]).chain(days).collect();
+        let config = with(&variables, AgreementConfig::read).map_err(|error| error.to_string())?;
+        Ok::<_, String>(config.evidence.lock)
+    };
+    for (lock, mode) in [("governance", LockMode::Governance), ("compliance", LockMode::Compliance)] {
+        assert_eq!(locked(lock, Some("9999")), Ok(Some(mode)));
+        for days in [None, Some("10000")] {
+            let error = locked(lock, days).unwrap_err();
+            assert!(
+                error.contains("EVIDENCE_RETENTION_DAYS") && error.contains("too long for a lock"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -52,6 +52,14 @@ pub(super) const EVENTS_QUEUE_URL: Variable = Variable {
 };
 pub(super) const EVENT_BUS_NAME: Variable =
     Variable { name: "EVENT_BUS_NAME", meaning: "the name or ARN of the EventBridge bus" };
+pub(super) const EVIDENCE_LOCK: Variable = Variable {
+    name: "EVIDENCE_LOCK",
+    meaning: "none, or to governance or compliance so that S3 locks each entry of the evidence",
+};
+pub(super) const EVIDENCE_RETENTION_DAYS: Variable = Variable {
+    name: "EVIDENCE_RETENTION_DAYS",
+    meaning: "the number of days for which entries of the evidence are kept, at most 9999 if they are locked",
+};
 pub(super) const LEGACY_GENERATIONS: Variable = Variable {
     name: "LEGACY_GENERATIONS",
     meaning: "true, or to false if all agreements in Data Mesh Manager are of the kind access",

@@ -8,9 +8,10 @@ use dmm_access::evidence::{Chain, Entry, Outcome as Reported};
 use dmm_access::record::{Phase, Record};
 use dmm_access::refusal::Refusal;
 use dmm_access::testing::{role_name, stack};
+use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::world::{State, deletion, poll, reference, to_the_end};
+use super::world::{MINUTES, State, deletion, poll, reference, to_the_end};
 use super::*;
 
 /// What happens next.
@@ -23,6 +24,8 @@ enum Event {
     Interrupt(usize),
     /// Two runs that take turns after these numbers of calls.
     Both([usize; 4]),
+    /// This many minutes pass.
+    Pass(i64),
 }
 
 /// A change of what a run reads, or by somebody else in IAM.
@@ -83,6 +86,7 @@ fn events() -> impl Strategy<Value = Event> {
         3 => Just(Event::Run),
         3 => (0..40_usize).prop_map(Event::Interrupt),
         2 => prop::array::uniform4(0..20_usize).prop_map(Event::Both),
+        2 => (0..700_i64).prop_map(Event::Pass),
     ]
 }
 
@@ -111,11 +115,31 @@ fn record(world: &World) -> Option<Record> {
     Some(Record::read(&key, &object.body, &reference(Access), &stack()).unwrap())
 }
 
-fn chain(world: &World) -> Chain {
+pub(super) fn chain(world: &World) -> Chain {
     let objects = world.state().objects.clone();
     let objects = objects.into_iter().filter(|(key, _)| key.starts_with("evidence/"));
     let objects = objects.map(|(key, object)| (key, object.body)).collect();
     Chain::new(reference(Access), &stack(), &objects)
+}
+
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_second(MINUTES.get() * 60).unwrap()
+}
+
+/// Entries from before this time may have been deleted.
+fn kept_since(world: &World) -> Timestamp {
+    world.retention.kept_since(now())
+}
+
+/// Some time passes, with a comparison at its end. Then S3 deletes what is too old.
+pub(super) fn pass(world: &World, minutes: i64) {
+    MINUTES.set(MINUTES.get() + minutes);
+    world.run_after_deletion(Access).unwrap();
+    let chain = chain(world);
+    let is_old = |entry: &&Entry| entry.time < kept_since(world);
+    for entry in chain.entries().filter(is_old) {
+        world.state().objects.remove(&dmm_access::evidence::key(&reference(Access), entry.sequence));
+    }
 }
 
 /// What the entries say exists, as `role/policy` with the document.
@@ -134,9 +158,9 @@ fn existing(world: &World) -> Vec<(String, Document)> {
     named.map(|((role, policy), document)| (format!("{role}/{policy}"), document.clone())).collect()
 }
 
-fn check(world: &World) -> Result<(), TestCaseError> {
+pub(super) fn check(world: &World) -> Result<(), TestCaseError> {
     let (chain, record) = (chain(world), record(world));
-    prop_assert_eq!(chain.faults(record.as_ref()), vec![]);
+    prop_assert_eq!(chain.faults(record.as_ref(), kept_since(world)), vec![]);
     prop_assert_eq!(stated(chain.entries().next_back()), existing(world));
     // The last entry is the one that the record confirms.
     prop_assert_eq!(chain.unconfirmed(record.as_ref()).count(), 0);
@@ -148,7 +172,8 @@ proptest! {
 
     #[test]
     fn the_state_rebuilt_from_the_entries_equals_iam(history in prop::collection::vec(events(), 1..14)) {
-        let world = World::new(Access);
+        MINUTES.set(0);
+        let world = World::new(Access).keeping_entries_for_a_day();
         let original: Vec<_> = world.state().agreements.clone().into_iter().collect();
         for event in history {
             match event {
@@ -162,7 +187,7 @@ proptest! {
                     // Whoever looks while the record is settled sees what IAM has, or what it had before somebody else
                     // changed IAM.
                     let (chain, record) = (chain(&world), record(&world));
-                    prop_assert_eq!(chain.faults(record.as_ref()), vec![]);
+                    prop_assert_eq!(chain.faults(record.as_ref(), kept_since(&world)), vec![]);
                     if let Some(record) = record.filter(|record| record.state.phase == Phase::Settled) {
                         let head = record.notes.evidence.map_or(0, |head| head.sequence);
                         let confirmed = chain.entries().rfind(|entry| entry.sequence <= head);
@@ -176,6 +201,10 @@ proptest! {
                     world.run_after_deletion(Access).unwrap();
                     check(&world)?;
                 }
+                Event::Pass(minutes) => {
+                    pass(&world, minutes);
+                    check(&world)?;
+                }
             }
         }
         world.run_after_deletion(Access).unwrap();
@@ -183,7 +212,7 @@ proptest! {
     }
 }
 
-fn outcomes(world: &World) -> Vec<Reported> {
+pub(super) fn outcomes(world: &World) -> Vec<Reported> {
     chain(world).entries().map(|entry| entry.outcome).collect()
 }
 
@@ -224,9 +253,9 @@ fn each_change_has_an_entry_and_an_unchanged_outcome_has_none() {
 fn a_refusal_is_recorded_with_the_time_since_and_does_not_make_the_agreement_known() {
     let world = World::new(Access);
     world.state().set_role("nobody");
-    super::world::MINUTES.set(1);
+    MINUTES.set(1);
     world.run(Access).unwrap();
-    super::world::MINUTES.set(9);
+    MINUTES.set(9);
     world.run(Access).unwrap();
     let notes = record(&world).unwrap().notes;
     let refusal = notes.refusal.unwrap();
@@ -247,12 +276,12 @@ fn a_refusal_is_recorded_with_the_time_since_and_does_not_make_the_agreement_kno
     world.run(Access).unwrap();
     assert_eq!(world.state().reports.len(), reports);
     assert_eq!(record(&world).unwrap().notes.refusal, None);
-    super::world::MINUTES.set(20);
+    MINUTES.set(20);
     world.state().set_active(true);
     world.state().set_role("consumer");
     world.run(Access).unwrap();
     assert_eq!(record(&world).unwrap().notes.first_granted_at.unwrap().as_second(), 20 * 60);
-    super::world::MINUTES.set(0);
+    MINUTES.set(0);
 }
 
 #[test]
@@ -275,7 +304,7 @@ fn access_that_exists_without_evidence_gets_an_entry_that_says_so() {
     let record = record(&world).unwrap();
     assert_eq!(
         (record.notes.first_granted_at, record.notes.product.as_deref()),
-        (Some(jiff::Timestamp::UNIX_EPOCH), Some("orders"))
+        (Some(Timestamp::UNIX_EPOCH), Some("orders"))
     );
     check(&world).unwrap();
 }
@@ -300,8 +329,11 @@ fn a_planted_entry_does_not_stop_the_chain_and_is_found() {
     world.state().objects.insert(planted.clone(), object);
     world.run(Access).unwrap();
     assert_eq!(granted(&world), [OURS]);
-    let faults: Vec<_> =
-        chain(&world).faults(record(&world).as_ref()).into_iter().map(|fault| fault.key).collect();
+    let faults: Vec<_> = chain(&world)
+        .faults(record(&world).as_ref(), kept_since(&world))
+        .into_iter()
+        .map(|fault| fault.key)
+        .collect();
     assert_eq!(faults, [planted]);
     assert_eq!(stated(chain(&world).entries().next_back()), existing(&world));
 }

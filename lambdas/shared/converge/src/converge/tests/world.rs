@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use dmm_access::arn::Arn;
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Permission, RolePolicy};
+use dmm_access::evidence::Retention;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::ownership::ResourceFacts;
 use dmm_access::provisioning::Mechanism;
@@ -73,6 +74,8 @@ pub(super) struct World {
     state: Mutex<State>,
     guardrails: Guardrails,
     stack: Stack,
+    /// How long entries of the evidence are kept.
+    pub(super) retention: Retention,
     /// Whether IAM's simulator is asked.
     pub(super) simulates: bool,
 }
@@ -112,6 +115,7 @@ impl World {
             state: Mutex::new(State::default()),
             guardrails: guardrails(&[]),
             stack: stack(),
+            retention: Retention::default(),
             simulates: false,
         };
         let mut state = world.state();
@@ -136,6 +140,10 @@ impl World {
         world
     }
 
+    pub(super) fn keeping_entries_for_a_day(self) -> World {
+        World { retention: "1".parse().unwrap(), ..self }
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
@@ -151,6 +159,7 @@ impl World {
             records: self,
             guardrails: &self.guardrails,
             stack: &self.stack,
+            retention: self.retention,
             gate: self,
             clock: now,
             conflict_backoff: NO_WAIT,

@@ -1,11 +1,15 @@
 //! The last stage while the stack is uninstalled: what is left in IAM although no record knows it.
 
 use dmm_access::entitlement::Place;
+use dmm_access::evidence::Leftover;
 use dmm_access::managed_policy::ManagedPolicy;
+use dmm_access::name::LEFTOVERS;
 use dmm_access::role::RoleName;
+use dmm_state::{Precondition, StateError};
 
 use super::{Flow, Pass};
-use crate::error::{AwsError, Error};
+use crate::converge::Converger;
+use crate::error::Error;
 use crate::ports::Leftovers;
 use crate::reconcile::checkpoint::Position;
 use crate::reconcile::request::ReconcileError;
@@ -25,7 +29,7 @@ impl Pass<'_> {
                 let deleted = match self.reconciler.dry_run {
                     // It is listed with the agreement that it was written for, if there is any.
                     Some(_) => continue,
-                    None => leftovers.delete_managed_policy(&policy).await,
+                    None => self.delete_managed(leftovers, &policy).await,
                 };
                 self.count_leftover(label, deleted.map(|()| 1));
             }
@@ -45,15 +49,37 @@ impl Pass<'_> {
     }
 
     /// Deletes the inline policies that state this stack, and returns how many there were.
-    async fn clear_role(&self, leftovers: &dyn Leftovers, role: &RoleName) -> Result<usize, AwsError> {
+    async fn clear_role(&self, leftovers: &dyn Leftovers, role: &RoleName) -> Result<usize, Error> {
         let found: Vec<Place> = leftovers.inline_policies(role).await?;
+        if !found.is_empty() {
+            let name = |Place::RolePolicy(place): &Place| place.policy.to_string();
+            self.leave_evidence(role, found.iter().map(name).collect()).await?;
+        }
         for place in &found {
             self.reconciler.converger.places.delete(place).await?;
         }
         Ok(found.len())
     }
 
-    fn count_leftover(&mut self, label: String, deleted: Result<usize, AwsError>) {
+    async fn delete_managed(&self, leftovers: &dyn Leftovers, policy: &ManagedPolicy) -> Result<(), Error> {
+        self.leave_evidence(&policy.role, vec![format!("managed policy {}", policy.number)]).await?;
+        Ok(leftovers.delete_managed_policy(policy).await?)
+    }
+
+    /// Writes to the evidence what is about to be deleted.
+    async fn leave_evidence(&self, role: &RoleName, policies: Vec<String>) -> Result<(), Error> {
+        let Converger { stack, records, clock, .. } = self.reconciler.converger;
+        let leftover = Leftover::new(stack, role, policies, self.cause, clock());
+        let unwritable = |source| Error::Evidence { key: LEFTOVERS.to_owned(), source };
+        let (key, body) = leftover.to_object().map_err(unwritable)?;
+        match records.put(&key, body, &Precondition::Absent).await {
+            // The key contains the digest of the content, so the same is there already.
+            Ok(_) | Err(StateError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn count_leftover(&mut self, label: String, deleted: Result<usize, Error>) {
         match deleted {
             Ok(0) => {}
             Ok(deleted) => {
@@ -65,7 +91,7 @@ impl Pass<'_> {
             Err(error) => {
                 self.handled += 1;
                 let is_retryable = error.is_retryable();
-                self.failed(label, &Error::from(error), is_retryable);
+                self.failed(label, &error, is_retryable);
             }
         }
     }

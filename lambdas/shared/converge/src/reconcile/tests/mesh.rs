@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use dmm_access::arn::Arn;
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Observed, Permission, RolePolicy};
+use dmm_access::evidence::Retention;
 use dmm_access::guardrails::Guardrails;
 use dmm_access::managed_policy::ManagedPolicy;
 use dmm_access::name::PolicyName;
@@ -219,6 +220,7 @@ impl Mesh {
             records: &self.records,
             guardrails: &self.guardrails,
             stack: &self.stack,
+            retention: Retention::default(),
             gate: &OPEN,
             clock: now,
             conflict_backoff: NO_WAIT,

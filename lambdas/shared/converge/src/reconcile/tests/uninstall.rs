@@ -1,6 +1,8 @@
 //! The mode `uninstall`: everything that was given is taken away, whatever Data Mesh Manager says.
 
+use dmm_access::evidence::Leftover;
 use dmm_access::managed_policy::ManagedPolicy;
+use dmm_access::testing::stack;
 
 use super::*;
 
@@ -73,6 +75,23 @@ async fn what_no_record_knows_is_deleted_too() {
     assert_eq!((report.revoked, report.remaining), (4, Some(0)), "{report:?}");
     assert_eq!(mesh.granted(), ["consumer/somebody-elses"]);
     assert!(mesh.state().managed.is_empty());
+    // Each deletion is in the evidence, with the run.
+    let mut evident = Vec::new();
+    for key in mesh.records.keys().into_iter().filter(|key| key.starts_with("evidence/uninstall/")) {
+        let body = mesh.records.get(&key).await.unwrap().unwrap().body;
+        let leftover = Leftover::read(&key, &body, &stack()).unwrap();
+        assert_eq!(leftover.cause, cause());
+        evident.extend(leftover.policies.iter().map(|policy| format!("{}/{policy}", leftover.role)));
+    }
+    evident.sort();
+    assert_eq!(
+        evident,
+        [
+            "closed/DMM_Access_lost".to_owned(),
+            format!("consumer/{shortened}"),
+            "deleted/managed policy 1".to_owned()
+        ]
+    );
 }
 
 #[tokio::test]
