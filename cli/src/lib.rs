@@ -6,8 +6,8 @@
 //!
 //! - [`cli`]: the arguments; [`terminal`]: output and confirmation; [`selection`]: what an id means; [`error`]: what can go wrong.
 //! - [`stack`]: finds the queues, functions and the bucket of a stack; [`call`]: errors of AWS calls.
-//! - [`functions`]: invokes a function; [`xray`]: traces; [`letters`]: events that could not be processed; [`event`]: repaired events; [`objects`] and [`grants`]: what the state
-//!   bucket holds.
+//! - [`functions`]: invokes a function; [`logs`]: what they have logged; [`xray`]: traces; [`letters`]: events that could not be
+//!   processed; [`event`]: repaired events; [`objects`] and [`grants`]: what the state bucket holds.
 //! - One module for each command: [`status`], [`look`], [`plan`], [`who_reads`], [`explain`], [`trace`], [`evidence`],
 //!   [`dead_letters`], [`quarantine`], [`replay`], [`pause`], [`revoke`], [`snapshot`], [`uninstall`], [`console`].
 
@@ -22,6 +22,7 @@ pub mod explain;
 pub mod functions;
 pub mod grants;
 pub mod letters;
+pub mod logs;
 pub mod look;
 pub mod objects;
 pub mod pause;

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::call::failed;
 use crate::error::CliError;
 use crate::grants::{self, Records, Refused};
+use crate::logs::last_line;
 use crate::stack::Stack;
 use crate::terminal::{ALERT, FINE, Terminal, UNKNOWN, shown};
 use crate::{objects, pause, quarantine, revoke};
@@ -106,17 +107,6 @@ pub async fn stages(stack: &Stack) -> Result<Vec<Stage>, CliError> {
     Ok(stages)
 }
 
-/// A line that a function has logged.
-#[derive(Debug)]
-pub struct Logged {
-    /// Its id in CloudWatch Logs.
-    pub id: String,
-    /// When it was written, in milliseconds since 1970.
-    pub time: i64,
-    /// Its members.
-    pub line: Value,
-}
-
 /// The agreements that are refused now, according to the records.
 #[derive(Debug)]
 enum Refusals {
@@ -132,49 +122,6 @@ async fn refused(stack: &Stack) -> Result<Refusals, CliError> {
         return Ok(Refusals::TooMany(keys.len()));
     }
     Records::read(stack).await.map(Refusals::Counted)
-}
-
-/// The last line with this message that a function has written since then.
-async fn last_line(
-    stack: &Stack,
-    function: &str,
-    message: &str,
-    since: Timestamp,
-) -> Result<Option<Value>, CliError> {
-    let lines = lines_with(stack, function, message, since).await?;
-    Ok(lines.into_iter().next_back().map(|logged| logged.line))
-}
-
-/// The lines with this message that a function has written since then.
-///
-/// # Errors
-///
-/// [`CliError`] if the log cannot be read.
-pub async fn lines_with(
-    stack: &Stack,
-    function: &str,
-    message: &str,
-    since: Timestamp,
-) -> Result<Vec<Logged>, CliError> {
-    let mut pages = stack
-        .logs
-        .filter_log_events()
-        .log_group_name(format!("/aws/lambda/{function}"))
-        .filter_pattern(format!(r#"{{ $.message = "{message}" }}"#))
-        .start_time(since.as_millisecond())
-        .into_paginator()
-        .send();
-    let mut lines = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(failed("logs:FilterLogEvents"))?;
-        for event in page.events.unwrap_or_default() {
-            let line = event.message.and_then(|text| serde_json::from_str(&text).ok());
-            let Some(line) = line else { continue };
-            let (id, time) = (event.event_id.unwrap_or_default(), event.timestamp.unwrap_or_default());
-            lines.push(Logged { id, time, line });
-        }
-    }
-    Ok(lines)
 }
 
 /// The messages in a queue: those that wait, and those that are being processed.

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::logs::{Logged, lines_with};
 use crate::stack::Stack;
-use crate::status::{Logged, lines_with};
 
 /// How long a line may take until CloudWatch Logs finds it: from that far back, lines are read again, and counted once.
 const LATENESS: SignedDuration = SignedDuration::from_mins(2);

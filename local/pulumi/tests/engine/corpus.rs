@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::engine::{Engine, Workspace};
 use crate::{compare, local};
 
-/// How many engines run at once. Each mostly waits.
+/// How many engines run at once.
 const CONCURRENT: usize = 8;
 
 #[derive(Debug, Default)]

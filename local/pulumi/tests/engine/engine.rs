@@ -87,6 +87,8 @@ impl<'a> Workspace<'a> {
             .env("PULUMI_CONFIG_PASSPHRASE", "test")
             .env("PULUMI_SKIP_UPDATE_CHECK", "true")
             .env("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
+            // The state is written when an update ends, and not after each step: no update here is interrupted.
+            .env("PULUMI_SKIP_CHECKPOINTS", "true")
             // The engine ends before its garbage is worth collecting, unless it needs this much memory.
             .env("GOGC", "off")
             .env("GOMEMLIMIT", "600MiB")

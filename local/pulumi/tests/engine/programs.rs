@@ -278,7 +278,7 @@ async fn the_main_program_is_created_and_destroyed_the_same_in_both() {
     fail(&main.findings);
 }
 
-/// How many stacks share the keys of the main program. An update mostly waits.
+/// How many stacks share the keys of the main program.
 const SHARES: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
