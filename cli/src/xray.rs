@@ -1,6 +1,6 @@
 //! X-Ray: finds traces by their annotations, and reads their segments.
 //!
-//! [`segments`] turns the documents of a trace into a waterfall, [`waterfall`] displays it as text.
+//! [`segments`] turns the documents of a trace into a waterfall, which can be displayed as text.
 
 use std::collections::BTreeMap;
 
