@@ -105,7 +105,8 @@ pub async fn search(
     Ok(found)
 }
 
-/// Whether a trace belongs to the stack whose names begin with `prefix`: several stacks can be in the same account.
+/// Returns whether a trace belongs to this stack. `prefix` is the beginning of the names of its functions. Several stacks can be in the
+/// same account.
 fn is_of(prefix: &str, summary: &TraceSummary) -> bool {
     let values = summary.annotations.as_ref().and_then(|annotations| annotations.get(STACK));
     let names = values.into_iter().flatten().filter_map(|value| value.annotation_value.as_ref());

@@ -74,8 +74,8 @@ struct Node<'a> {
 }
 
 impl Trace {
-    /// Reads the documents of a trace of the stack whose names begin with `prefix`. `None` if there is no segment with an id and
-    /// a start among them.
+    /// Builds a trace from its documents. `prefix` is the beginning of the names of the stack's functions. Returns `None` if no
+    /// document has an id and a start.
     #[must_use]
     pub fn of(id: &str, prefix: &str, documents: &[Value], is_partial: bool) -> Option<Trace> {
         let mut nodes = BTreeMap::new();
@@ -170,7 +170,7 @@ impl Tree<'_> {
         for id in self.sorted(is_root) {
             self.add(&id, 0, "");
         }
-        // Nobody but X-Ray writes these documents; still, parents that form a circle must neither hang nor be lost.
+        // What is left has parents that form a cycle. X-Ray should not return such documents, but they are shown, too.
         for id in self.sorted(|_| true) {
             self.add(&id, 0, "");
         }

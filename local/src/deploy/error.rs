@@ -95,7 +95,7 @@ pub enum DeployError {
     },
     /// The program no longer contains a queue or bucket that is not empty.
     #[error(
-        "{what} is no longer in the program, but holds {held}, which would be lost: deploy it again, or empty it first"
+        "{what} was removed from the program, but still contains {held}: add it to the program again, or empty it first"
     )]
     Holds {
         /// The queue or bucket.

@@ -181,7 +181,7 @@ async fn what_a_new_version_no_longer_deploys_is_deleted_unless_messages_would_b
 
     let error = refused(&keep);
     assert!(
-        error.contains("the queue audit-full is no longer in the program, but holds messages"),
+        error.contains("the queue audit-full was removed from the program, but still contains messages"),
         "{error}"
     );
 
