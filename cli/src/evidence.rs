@@ -87,10 +87,11 @@ impl From<Fault> for Problem {
 ///
 /// # Errors
 ///
-/// [`CliError`] if the bucket cannot be read, or a copy cannot be written.
+/// [`CliError`] if the bucket or the configuration of the functions cannot be read, or a copy cannot be written.
 pub async fn run(stack: &Stack, args: &cli::Evidence, terminal: &mut Terminal) -> Result<bool, CliError> {
     progress("reading the evidence");
-    let stored = Stored::read_with_retention(stack).await?;
+    let Keeping { retention, .. } = Keeping::of(stack).await?;
+    let stored = Stored::read(stack).await?.kept_for(retention);
     match &args.export {
         Some(folder) => {
             terminal.print(&stored.copy_to(folder)?)?;

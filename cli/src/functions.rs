@@ -1,5 +1,7 @@
 //! Invokes a function and reads its answer, and reads how it is configured.
 
+use std::collections::HashMap;
+
 use aws_sdk_lambda::primitives::Blob;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -42,14 +44,13 @@ pub async fn invoke<T: DeserializeOwned>(
         .map_err(|error| CliError::Answer { function: function.to_owned(), problem: error.to_string() })
 }
 
-/// The value of an environment variable of a function; `None` if it is not set.
+/// The environment variables of a function.
 ///
 /// # Errors
 ///
 /// The errors of the call.
-pub async fn variable(stack: &Stack, function: &str, name: &str) -> Result<Option<String>, CliError> {
+pub async fn variables(stack: &Stack, function: &str) -> Result<HashMap<String, String>, CliError> {
     let found = stack.lambda.get_function_configuration().function_name(function).send().await;
     let found = found.map_err(failed("lambda:GetFunctionConfiguration"))?;
-    let variables = found.environment.and_then(|environment| environment.variables);
-    Ok(variables.and_then(|mut variables| variables.remove(name)))
+    Ok(found.environment.and_then(|environment| environment.variables).unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dmm_access::name::RECORDS;
 use dmm_access::record::{Phase, Receiver, RefusalNote};
 use dmm_console::document;
 use dmm_mesh::strict;
@@ -13,9 +14,6 @@ use serde_json::Value;
 use crate::error::CliError;
 use crate::objects;
 use crate::stack::Stack;
-
-/// The prefix of the keys of grant records.
-pub(crate) const PREFIX: &str = "grants/";
 
 /// An access that exists according to its record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -196,7 +194,7 @@ pub struct Records {
 ///
 /// [`CliError`] if the bucket cannot be read.
 pub async fn stored(stack: &Stack) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
-    objects::all(stack, PREFIX).await
+    objects::all(stack, RECORDS).await
 }
 
 impl Records {

@@ -1,11 +1,15 @@
 //! What the functions have logged, read from CloudWatch Logs.
 
+use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::call::failed;
 use crate::error::CliError;
 use crate::stack::Stack;
+
+/// The IAM action that reading a log needs.
+const ACTION: &str = "logs:FilterLogEvents";
 
 /// A line that a function has logged.
 #[derive(Debug)]
@@ -22,7 +26,7 @@ pub struct Logged {
 ///
 /// # Errors
 ///
-/// [`CliError`] if the log cannot be read.
+/// [`CliError`] if the log does not exist or cannot be read.
 pub async fn last_line(
     stack: &Stack,
     function: &str,
@@ -37,24 +41,45 @@ pub async fn last_line(
 ///
 /// # Errors
 ///
-/// [`CliError`] if the log cannot be read.
+/// [`CliError`] if the log does not exist or cannot be read.
 pub async fn lines_with(
     stack: &Stack,
     function: &str,
     message: &str,
     since: Timestamp,
 ) -> Result<Vec<Logged>, CliError> {
-    let mut pages = stack
-        .logs
-        .filter_log_events()
-        .log_group_name(format!("/aws/lambda/{function}"))
-        .filter_pattern(format!(r#"{{ $.message = "{message}" }}"#))
-        .start_time(since.as_millisecond())
-        .into_paginator()
-        .send();
+    let pattern = format!(r#"{{ $.message = "{message}" }}"#);
+    let missing = || CliError::Call { action: ACTION, problem: "ResourceNotFoundException".to_owned() };
+    matching(stack, function, pattern, since).await?.ok_or_else(missing)
+}
+
+/// The lines that a function has written since then and that match a filter pattern; `None` if the log does not exist.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>
+///
+/// # Errors
+///
+/// [`CliError`] if the log cannot be read.
+pub async fn matching(
+    stack: &Stack,
+    function: &str,
+    pattern: String,
+    since: Timestamp,
+) -> Result<Option<Vec<Logged>>, CliError> {
+    let search = stack.logs.filter_log_events().log_group_name(format!("/aws/lambda/{function}"));
+    let mut pages = search.filter_pattern(pattern).start_time(since.as_millisecond()).into_paginator().send();
     let mut lines = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(failed("logs:FilterLogEvents"))?;
+        let page = match page {
+            Ok(page) => page,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(FilterLogEventsError::is_resource_not_found_exception) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(ACTION)(error)),
+        };
         for event in page.events.unwrap_or_default() {
             let line = event.message.and_then(|text| serde_json::from_str(&text).ok());
             let Some(line) = line else { continue };
@@ -62,5 +87,5 @@ pub async fn lines_with(
             lines.push(Logged { id, time, line });
         }
     }
-    Ok(lines)
+    Ok(Some(lines))
 }

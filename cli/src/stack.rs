@@ -45,6 +45,20 @@ pub struct Names {
     pub iam_reconcile_function: String,
 }
 
+impl Names {
+    /// The functions, in the order in which an event reaches them.
+    #[must_use]
+    pub fn functions(&self) -> [&str; 5] {
+        [
+            &self.feed_function,
+            &self.router_function,
+            &self.iam_grant_function,
+            &self.iam_revoke_function,
+            &self.iam_reconcile_function,
+        ]
+    }
+}
+
 /// A stack, and the clients with which to work with it.
 #[derive(Clone, Debug)]
 pub struct Stack {

@@ -7,6 +7,7 @@ use anstyle::Style;
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use aws_sdk_sqs::types::QueueAttributeName;
 use dmm_access::blocks::Block;
+use dmm_access::name::RECORDS;
 use dmm_state::controls::Pause;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use crate::call::failed;
 use crate::error::CliError;
-use crate::grants::{self, Records, Refused};
+use crate::grants::{Records, Refused};
 use crate::logs::last_line;
 use crate::stack::Stack;
 use crate::terminal::{ALERT, FINE, Terminal, UNKNOWN, shown};
@@ -117,7 +118,7 @@ enum Refusals {
 }
 
 async fn refused(stack: &Stack) -> Result<Refusals, CliError> {
-    let keys = objects::keys(stack, grants::PREFIX).await?;
+    let keys = objects::keys(stack, RECORDS).await?;
     if keys.len() > MANY_RECORDS {
         return Ok(Refusals::TooMany(keys.len()));
     }

@@ -11,7 +11,7 @@ use crate::call::failed;
 use crate::cli::Uninstall;
 use crate::error::CliError;
 use crate::evidence::{Exported, Keeping, Stored};
-use crate::functions::{invoke, variable};
+use crate::functions::{invoke, variables};
 use crate::pause;
 use crate::plan::Failure;
 use crate::stack::Stack;
@@ -102,14 +102,14 @@ pub async fn run(stack: &Stack, args: &Uninstall, terminal: &mut Terminal) -> Re
     done.lock = lock.map(|mode| Locked { mode, until: retention.kept_until(Timestamp::now()) });
     if let Some(folder) = &args.evidence {
         progress("copying the evidence");
-        done.evidence = Some(Stored::read_with_retention(stack).await?.copy_to(folder)?);
+        done.evidence = Some(Stored::read(stack).await?.kept_for(retention).copy_to(folder)?);
     }
     terminal.print(&done)?;
     Ok(done.remaining == 0 && done.rules_of_others.is_empty())
 }
 
 async fn check_mode(stack: &Stack, function: &str) -> Result<(), CliError> {
-    let mode = variable(stack, function, MODE).await?.unwrap_or_else(|| "unknown".to_owned());
+    let mode = variables(stack, function).await?.remove(MODE).unwrap_or_else(|| "unknown".to_owned());
     if mode == UNINSTALL {
         return Ok(());
     }

@@ -23,10 +23,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use dmm_mesh::sha256_hex;
 use dmm_simulator::Snapshot;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 pub use error::KeepError;
 use error::at;
@@ -133,7 +132,7 @@ impl StateFolder {
             let file = folder.join(name);
             let content = fs::read(&file).ok();
             content
-                .filter(|content| manifest.files.get(name) == Some(&digest(content)))
+                .filter(|content| manifest.files.get(name) == Some(&sha256_hex(content)))
                 .ok_or(KeepError::Damaged(file))
         };
         let json = |name: &str| {
@@ -157,15 +156,12 @@ impl StateFolder {
     ///
     /// [`KeepError`] if a file cannot be written. The folder then has the state before.
     pub fn save(&mut self, state: &State) -> Result<(), KeepError> {
-        let mut files = vec![
-            (AWS, state.aws.clone()),
-            (DEPLOYMENT, serde_json::to_vec(&state.deployment).map_err(KeepError::Json)?),
-        ];
-        if let Some(mesh) = &state.mesh {
-            files.push((MESH, serde_json::to_vec(mesh).map_err(KeepError::Json)?));
-        }
+        let deployment = serde_json::to_vec(&state.deployment).map_err(KeepError::Json)?;
+        let mesh = state.mesh.as_ref().map(serde_json::to_vec).transpose().map_err(KeepError::Json)?;
+        let mut files = vec![(AWS, state.aws.as_slice()), (DEPLOYMENT, deployment.as_slice())];
+        files.extend(mesh.as_deref().map(|mesh| (MESH, mesh)));
         let digests: BTreeMap<String, String> =
-            files.iter().map(|(name, content)| ((*name).to_owned(), digest(content))).collect();
+            files.iter().map(|(name, content)| ((*name).to_owned(), sha256_hex(content))).collect();
         let version = env!("CARGO_PKG_VERSION");
         if self.manifest.as_ref().is_some_and(|known| known.files == digests && known.product == version) {
             return Ok(());
@@ -248,10 +244,6 @@ fn write(path: &Path, content: &[u8]) -> Result<(), KeepError> {
 /// Makes sure that the names in a folder survive a crash of the machine.
 fn sync(folder: &Path) -> Result<(), KeepError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
-}
-
-fn digest(content: &[u8]) -> String {
-    format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(content)))
 }
 
 fn parsed<T: serde::de::DeserializeOwned>((file, content): (PathBuf, Vec<u8>)) -> Result<T, KeepError> {

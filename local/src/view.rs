@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_iam::operation::get_role_policy::GetRolePolicyError;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use dmm_access::name::RECORDS;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::Value;
@@ -17,8 +18,6 @@ mod managed_policies;
 const POLICY_PREFIX: &str = "DMM_";
 /// The key of the feed's cursor.
 const CURSOR: &str = "feed/last_event_id";
-/// The prefix of the keys of grant records.
-const GRANTS: &str = "grants/";
 /// The prefix of the keys of records about managed policies.
 const PACKS: &str = "packs/";
 /// The prefix of the keys of quarantined events.
@@ -121,7 +120,7 @@ impl View {
     ///
     /// If a call of the emulator fails, or a record is not valid JSON.
     pub async fn grant_records(&self) -> Result<BTreeMap<String, Value>, DeployError> {
-        self.json_objects(GRANTS).await
+        self.json_objects(RECORDS).await
     }
 
     /// Returns the records about managed policies, by object key.

@@ -13,7 +13,8 @@ use crate::stack::Stack;
 /// How long a line may take until CloudWatch Logs finds it: from that far back, lines are read again, and counted once.
 const LATENESS: SignedDuration = SignedDuration::from_mins(2);
 
-/// A function, and the message of the line that it logs when it is done.
+/// The functions in the order of [`Names::functions`](crate::stack::Names::functions), each with the message of the line that it logs
+/// when it is done.
 const DONE: [(&str, &str); 5] = [
     ("feed", "the feed was read"),
     ("router", "the batch was routed"),
@@ -58,15 +59,7 @@ impl Counts {
     /// [`CliError`] if a log cannot be read.
     pub async fn catch_up(&mut self, stack: &Stack, now: Timestamp) -> Result<(), CliError> {
         let from = (self.read_until - LATENESS).max(self.since);
-        let names = &stack.names;
-        let functions = [
-            &names.feed_function,
-            &names.router_function,
-            &names.iam_grant_function,
-            &names.iam_revoke_function,
-            &names.iam_reconcile_function,
-        ];
-        for ((function, message), name) in DONE.into_iter().zip(functions) {
+        for ((function, message), name) in DONE.into_iter().zip(stack.names.functions()) {
             for line in lines_with(stack, name, message, from).await? {
                 self.count(function, line);
             }
@@ -117,7 +110,7 @@ impl Counts {
         ]
     }
 
-    /// How many events, runs or changes have passed a stage; `None` if there is no such stage.
+    /// How many events, runs or changes have passed a stage; `None` if the stage does not exist.
     #[must_use]
     pub fn passed(&self, stage: &str) -> Option<u64> {
         Some(match stage {

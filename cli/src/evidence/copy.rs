@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use dmm_access::evidence::Retention;
-use dmm_access::name::EVIDENCE;
+use dmm_access::name::{EVIDENCE, RECORDS};
 use dmm_access::stack::Stack as StackName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
-use crate::functions::variable;
+use crate::functions::variables;
 use crate::stack::Stack;
 use crate::{grants, objects};
 
@@ -72,13 +72,14 @@ impl Keeping {
     /// [`CliError`] if the configuration cannot be read.
     pub async fn of(stack: &Stack) -> Result<Keeping, CliError> {
         let function = &stack.names.iam_reconcile_function;
-        let retention = match variable(stack, function, RETENTION).await? {
+        let mut variables = variables(stack, function).await?;
+        let retention = match variables.remove(RETENTION) {
             None => Retention::default(),
             Some(days) => days.parse().map_err(|error| CliError::Incomplete {
                 what: format!("{RETENTION} of {function} is not valid: {error}"),
             })?,
         };
-        let lock = variable(stack, function, LOCK).await?.filter(|lock| lock != "none");
+        let lock = variables.remove(LOCK).filter(|lock| lock != "none");
         Ok(Keeping { retention, lock })
     }
 }
@@ -104,15 +105,10 @@ impl Stored {
         })
     }
 
-    /// The same, with the time since when the stack keeps entries.
-    ///
-    /// # Errors
-    ///
-    /// [`CliError`] if the bucket or the configuration of the functions cannot be read.
-    pub async fn read_with_retention(stack: &Stack) -> Result<Stored, CliError> {
-        let Keeping { retention, .. } = Keeping::of(stack).await?;
-        let stored = Stored::read(stack).await?;
-        Ok(Stored { kept_since: retention.kept_since(Timestamp::now()), ..stored })
+    /// The same, of a stack that keeps entries for this time.
+    #[must_use]
+    pub fn kept_for(self, retention: Retention) -> Stored {
+        Stored { kept_since: retention.kept_since(Timestamp::now()), ..self }
     }
 
     /// Reads a copy.
@@ -128,7 +124,7 @@ impl Stored {
             stack: stack.parse().map_err(|_| not_a_copy())?,
             kept_since,
             entries: files(folder, EVIDENCE)?,
-            records: files(folder, grants::PREFIX)?,
+            records: files(folder, RECORDS)?,
         })
     }
 
@@ -235,6 +231,6 @@ mod tests {
             let error = stored(key).copy_to(folder.path()).unwrap_err();
             assert!(matches!(error, CliError::Key { .. }), "{key}: {error}");
         }
-        assert!(Stored::copied(folder.path()).is_err(), "there is no copy");
+        assert!(Stored::copied(folder.path()).is_err(), "what could not be copied completely is not a copy");
     }
 }

@@ -1,12 +1,11 @@
 //! What the functions wrote in a trace.
 
-use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::call::failed;
 use crate::error::CliError;
+use crate::logs;
 use crate::stack::Stack;
 
 /// A line of a log.
@@ -33,7 +32,7 @@ pub struct Line {
 /// [`CliError`] if a log cannot be read.
 pub async fn lines(stack: &Stack, trace: &str, since: Timestamp) -> Result<Vec<Line>, CliError> {
     let mut lines = Vec::new();
-    for function in functions(stack) {
+    for function in stack.names.functions() {
         lines.extend(found(stack, function, trace, since).await?.iter().filter_map(line));
     }
     lines.sort_by_key(|line: &Line| line.time);
@@ -46,7 +45,7 @@ pub async fn lines(stack: &Stack, trace: &str, since: Timestamp) -> Result<Vec<L
 ///
 /// [`CliError`] if a log cannot be read.
 pub async fn trace_of(stack: &Stack, id: &str, since: Timestamp) -> Result<Option<String>, CliError> {
-    for function in functions(stack).into_iter().rev() {
+    for function in stack.names.functions().into_iter().rev() {
         let lines = found(stack, function, id, since).await?;
         let named = lines.iter().rev().find_map(|line| Some(line.get("trace_id")?.as_str()?.to_owned()));
         if named.is_some() {
@@ -56,41 +55,12 @@ pub async fn trace_of(stack: &Stack, id: &str, since: Timestamp) -> Result<Optio
     Ok(None)
 }
 
-fn functions(stack: &Stack) -> [&str; 5] {
-    let names = &stack.names;
-    [
-        &names.feed_function,
-        &names.router_function,
-        &names.iam_grant_function,
-        &names.iam_revoke_function,
-        &names.iam_reconcile_function,
-    ]
-}
-
-/// The lines of a function's log that contain this text.
+/// The lines of a function's log that contain this text. A function that has never run has no log.
 async fn found(stack: &Stack, function: &str, text: &str, since: Timestamp) -> Result<Vec<Value>, CliError> {
     // A quotation mark would end the phrase of the pattern.
     let phrase = format!("\"{}\"", text.replace(['"', '\\'], " "));
-    let search = stack.logs.filter_log_events().log_group_name(format!("/aws/lambda/{function}"));
-    let mut pages = search.filter_pattern(phrase).start_time(since.as_millisecond()).into_paginator().send();
-    let mut lines = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = match page {
-            Ok(page) => page,
-            // A function that has never run has no log.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(FilterLogEventsError::is_resource_not_found_exception) =>
-            {
-                break;
-            }
-            Err(error) => return Err(failed("logs:FilterLogEvents")(error)),
-        };
-        let texts = page.events.unwrap_or_default().into_iter().filter_map(|event| event.message);
-        lines.extend(texts.filter_map(|text| serde_json::from_str::<Value>(&text).ok()));
-    }
-    Ok(lines)
+    let lines = logs::matching(stack, function, phrase, since).await?.unwrap_or_default();
+    Ok(lines.into_iter().map(|logged| logged.line).collect())
 }
 
 fn line(value: &Value) -> Option<Line> {

@@ -8,11 +8,10 @@ use std::time::Duration;
 use aws_sdk_eventbridge::types::builders::TargetBuilder;
 use aws_sdk_eventbridge::types::{DeadLetterConfig, InputTransformer, RuleState, SqsParameters, Tag, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
-use bytes::Bytes;
 use dmm_lambda_service::{Receiver, RetryPolicy, RuleTarget, Schedule};
+use dmm_mesh::sha256_hex;
 use dmm_rules::Pattern;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::properties::Properties;
 use super::{DeployError, Deployer, Outputs, Rule, aws, built, outputs, refused};
@@ -299,7 +298,7 @@ const TARGET_QUEUE: &str = "dmm-local-rule-target";
 /// Returns the name of the queue that replaces a target. It is the same for each deployment, so that the events in it reach the same
 /// target. A name of SQS has at most 80 characters.
 fn target_queue_name(bus: &str, rule: &str, id: &str) -> String {
-    let mut digest = format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(format!("{bus}/{rule}/{id}"))));
+    let mut digest = sha256_hex(format!("{bus}/{rule}/{id}"));
     digest.truncate(16);
     format!("{TARGET_QUEUE}-{digest}")
 }

@@ -140,6 +140,9 @@ pub fn record_key(agreement: &AgreementRef) -> String {
     format!("{}{id}.json", record_prefix(agreement.kind))
 }
 
+/// What the keys of all grant records begin with.
+pub const RECORDS: &str = "grants/";
+
 /// What the keys of all entries of the evidence begin with.
 pub const EVIDENCE: &str = "evidence/";
 
@@ -151,13 +154,13 @@ pub const LEFTOVERS: &str = "evidence/uninstall/";
 #[must_use]
 pub fn evidence_prefix(agreement: &AgreementRef) -> String {
     let record = record_key(agreement);
-    let name = record.strip_prefix("grants/").and_then(|name| name.strip_suffix(".json"));
+    let name = record.strip_prefix(RECORDS).and_then(|name| name.strip_suffix(".json"));
     format!("{EVIDENCE}{}/", name.unwrap_or(&record))
 }
 
 /// The beginning of the keys of a generation's records.
 fn record_prefix(kind: AgreementKind) -> String {
-    format!("grants/{}/", kind.as_str())
+    format!("{RECORDS}{}/", kind.as_str())
 }
 
 fn encode(id: &str) -> String {

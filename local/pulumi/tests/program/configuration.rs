@@ -1,5 +1,6 @@
 //! The program's config keys: what is rejected before anything is created, and what reaches AWS as text.
 
+use dmm_pulumi::Resource;
 use serde_json::{Value, json};
 
 use super::{begin, deploy, folder, invoke, named, of_type};
@@ -245,15 +246,20 @@ fn addresses_in_the_console_are_those_of_the_partition() {
     }
 }
 
+/// The statements of all roles that have only this action.
+fn statements_about(resources: &[Resource], action: &str) -> Vec<Value> {
+    of_type(resources, "aws:iam:RolePolicy")
+        .filter_map(|policy| super::document(policy, "policy").get("Statement")?.as_array().cloned())
+        .flatten()
+        .filter(|statement| statement.get("Action").is_some_and(|found| found == action))
+        .collect()
+}
+
 #[test]
 fn the_functions_may_simulate_policies_only_if_the_operator_permits_it() {
     for (config, effect) in [(&[][..], "Deny"), (&[("simulateAccess", "true")], "Allow")] {
         let (resources, _) = deploy(config);
-        let statements: Vec<Value> = of_type(&resources, "aws:iam:RolePolicy")
-            .filter_map(|policy| super::document(policy, "policy")["Statement"].as_array().cloned())
-            .flatten()
-            .filter(|statement| statement["Action"] == "iam:SimulatePrincipalPolicy")
-            .collect();
+        let statements = statements_about(&resources, "iam:SimulatePrincipalPolicy");
         assert_eq!(statements.len(), 3, "iam-grant, iam-revoke and iam-reconcile");
         for statement in statements {
             assert_eq!(statement["Effect"], effect, "{config:?}");
@@ -285,11 +291,7 @@ fn the_evidence_is_kept_for_its_days_and_locked_only_on_request() {
             assert_eq!(variables["EVIDENCE_RETENTION_DAYS"], days.to_string());
             assert!(function.dependencies().contains(&"stateObjectLock".to_owned()), "{}", function.name());
         }
-        let statements: Vec<Value> = of_type(&resources, "aws:iam:RolePolicy")
-            .filter_map(|policy| super::document(policy, "policy")["Statement"].as_array().cloned())
-            .flatten()
-            .filter(|statement| statement["Action"] == "s3:PutObjectRetention")
-            .collect();
+        let statements = statements_about(&resources, "s3:PutObjectRetention");
         assert_eq!(statements.len(), 3, "iam-grant, iam-revoke and iam-reconcile");
         for statement in statements {
             assert_eq!(statement["Effect"], effect, "{config:?}");

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dmm_access::document::Document;
 use dmm_access::entitlement::{Place, RolePolicy};
 use dmm_access::managed_policy::ManagedPolicy;
-use dmm_access::name::{PolicyName, record_key};
+use dmm_access::name::{PolicyName, RECORDS, record_key};
 use dmm_access::packing::layout::{Layout, empty_document, holds};
 use dmm_access::packing::protocol::PackingState;
 use dmm_access::packing::record::{self, PackRecord};
@@ -26,8 +26,6 @@ use crate::error::AwsError;
 use crate::ports::{InlinePolicies, ManagedPolicies};
 use crate::rejected;
 
-/// The prefix of the keys of grant records, see [`record_key`].
-const GRANTS: &str = "grants/";
 /// How many records are read at once.
 const AT_ONCE: usize = 16;
 
@@ -83,7 +81,7 @@ impl<R> Packing<R> {
     async fn key_of(&self, policy: &PolicyName) -> Result<Option<String>, AwsError> {
         let mut after: Option<String> = None;
         loop {
-            let keys = self.records.keys(GRANTS, after.as_deref()).await?;
+            let keys = self.records.keys(RECORDS, after.as_deref()).await?;
             if let Some(key) = keys.iter().find(|key| policy.is_recorded_at(key)) {
                 return Ok(Some(key.clone()));
             }
@@ -192,7 +190,7 @@ impl<R: InlinePolicies + ManagedPolicies> Packing<R> {
         let mut granted = BTreeMap::new();
         let mut after: Option<String> = None;
         loop {
-            let keys = self.records.keys(GRANTS, after.as_deref()).await?;
+            let keys = self.records.keys(RECORDS, after.as_deref()).await?;
             let Some(last) = keys.last().cloned() else { break };
             let read = async |key: &String| {
                 let object = self.records.get(key).await?;

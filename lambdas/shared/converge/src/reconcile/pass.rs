@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use dmm_access::entitlement::Place;
-use dmm_access::name::record_key;
+use dmm_access::name::{RECORDS, record_key};
 use dmm_access::record::{Cause, Record};
 use dmm_access::role::Role;
 use dmm_budget::reconcile::{FAILURES_IN_A_ROW, PAUSE_INTERVAL};
@@ -26,8 +26,6 @@ use crate::trace;
 
 mod leftovers;
 
-/// The prefix of the keys of grant records, see [`record_key`].
-const RECORDS: &str = "grants/";
 /// A run ends when its report names this number of failures and differences.
 const REPORT_LIMIT: usize = 1000;
 
